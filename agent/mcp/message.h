@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// The messages of one call, in the states they pass through. Each state is a type, and only the room that brings a message
+// into a state can make that type: its constructor asks for a pass that only that room's .cc file defines. So a message
+// that reaches a client has been masked and recorded, or the program does not compile.
+//
+//   client -> server:  ClientMessage --recorder--> OutboundMessage --upstream-->
+//   server -> client:  UpstreamMessage --masker--> MaskedMessage --recorder--> RecordedMessage --connection-->
+namespace sallyport::agent {
+
+// A half-open range of bytes in the message it belongs to.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::size_t size() const { return end - begin; }
+  bool empty() const { return begin == end; }
+};
+
+enum class Shape : std::uint8_t {
+  kRequest,       // has id and method
+  kNotification,  // has a method, no id
+  kResponse,      // has id and exactly one of result and error
+};
+
+// One JSON-RPC 2.0 message from a client, judged by json_scan: one JSON object in UTF-8 and within the limits, no member
+// name twice in any object, no case twin of a protocol member. `bytes` are exactly what the client sent.
+struct ClientMessage {
+  std::string bytes;
+  Shape shape = Shape::kRequest;
+  // The literal: `7`, `"7"`. Empty for a notification.
+  std::string id;
+  // Decoded; empty for a response.
+  std::string method;
+  // Decoded params.name (tools/call, prompts/get), params.uri (resources/*), params.ref.name or .uri (completion/complete).
+  std::string target;
+  // completion/complete: the ref is a resource, not a prompt.
+  bool ref_is_resource = false;
+  // The value of params and of params.arguments, where there are any.
+  Span params;
+  Span arguments;
+  // The literal of params._meta.progressToken. Empty: none.
+  std::string progress_token;
+  // initialize: decoded params.protocolVersion.
+  std::string protocol_version;
+  // initialize: the value of params.capabilities.
+  Span capabilities;
+  // notifications/cancelled: the literal of params.requestId.
+  std::string cancelled_id;
+  // Decoded params._meta["io.modelcontextprotocol/protocolVersion"]: a client of the 2026-07-28 era. Empty: none.
+  std::string modern_version;
+  // params.task is there (tasks of 2025-11-25).
+  bool asks_for_task = false;
+};
+
+// One JSON-RPC 2.0 message from a server, judged the same way.
+struct UpstreamMessage {
+  std::string bytes;
+  Shape shape = Shape::kResponse;
+  // The literal. Empty for a notification. `null` ids are refused by the scan.
+  std::string id;
+  // Decoded; empty for a response.
+  std::string method;
+  // The value of result, error or params.
+  Span body;
+  bool is_error = false;
+  // notifications/progress: the literal of params.progressToken.
+  std::string progress_token;
+  // notifications/cancelled: the literal of params.requestId.
+  std::string cancelled_id;
+};
+
+// One masked thing, never its value.
+struct Finding {
+  std::string detector;
+  std::string pointer;  // RFC 6901, in the message
+  std::uint32_t count = 1;
+};
+
+struct MaskPass;    // defined in agent/mask/json_masker.cc alone
+struct RecordPass;  // defined in agent/record/recorder.cc alone
+
+// A server's message, or one of our own, with nothing left in it that the session's masks look for, nor its credentials.
+class MaskedMessage {
+ public:
+  MaskedMessage(const MaskPass&, UpstreamMessage message, std::vector<Finding> findings,
+                std::size_t original_bytes)
+      : message_(std::move(message)), findings_(std::move(findings)), original_bytes_(original_bytes) {}
+
+  const UpstreamMessage& message() const { return message_; }
+  std::string_view bytes() const { return message_.bytes; }
+  const std::vector<Finding>& findings() const { return findings_; }
+  std::size_t original_bytes() const { return original_bytes_; }
+
+ private:
+  UpstreamMessage message_;
+  std::vector<Finding> findings_;
+  std::size_t original_bytes_;
+};
+
+// A message for the client whose record is durable.
+class RecordedMessage {
+ public:
+  RecordedMessage(const RecordPass&, UpstreamMessage message) : message_(std::move(message)) {}
+
+  const UpstreamMessage& message() const { return message_; }
+  std::string_view bytes() const { return message_.bytes; }
+
+ private:
+  UpstreamMessage message_;
+};
+
+// A client's message for the server whose record is durable: the original bytes, which may go out once.
+class OutboundMessage {
+ public:
+  OutboundMessage(const RecordPass&, ClientMessage message, std::uint64_t record_n)
+      : message_(std::move(message)), record_n_(record_n) {}
+
+  const ClientMessage& message() const { return message_; }
+  std::string_view bytes() const { return message_.bytes; }
+  // The n of its record.
+  std::uint64_t record_n() const { return record_n_; }
+
+ private:
+  ClientMessage message_;
+  std::uint64_t record_n_;
+};
+
+}  // namespace sallyport::agent
