@@ -19,6 +19,10 @@ class Exchange {
   // kInvalidArgument: the server sent something that is not one clean message; kDeadlineExceeded. After an error, or the
   // response, there is no next.
   virtual Task<absl::StatusOr<UpstreamMessage>> Next() = 0;
+
+  // Wakes who waits in Next with kCancelled, in a later turn; from then on there is no next, and a response that comes later
+  // is dropped. Says nothing to the server: that is the client's notifications/cancelled. Idempotent.
+  virtual void Cancel() = 0;
 };
 
 // One legacy MCP session's own connection to one server: a stdio child, or a streamable HTTP session. On the loop's thread.
@@ -38,7 +42,7 @@ class Upstream {
   virtual Task<absl::StatusOr<UpstreamMessage>> NextUnrelated() = 0;
 
   // Ends it: an HTTP session is deleted, a child and all its descendants are gone when this returns. Whoever waits in the
-  // calls above gets kUnavailable. Idempotent.
+  // calls above, or in an exchange of this upstream, gets kUnavailable as soon as this begins. Idempotent.
   virtual Task<void> Close() = 0;
 };
 
