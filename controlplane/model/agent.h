@@ -1,0 +1,33 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace sallyport::controlplane {
+
+// An agent that has enrolled.
+struct Agent {
+  std::string name;
+  std::vector<std::string> servers;
+  absl::Time enrolled_at;
+  absl::Time certificate_expires_at;
+  absl::Time last_seen_at = absl::InfinitePast();  // infinite past: never
+
+  bool Fronts(std::string_view server) const {
+    return std::find(servers.begin(), servers.end(), server) != servers.end();
+  }
+};
+
+// What a join secret stands for.
+struct JoinToken {
+  std::string name;
+  std::vector<std::string> servers;
+  absl::Time created_at;
+  absl::Time expires_at;
+};
+
+}  // namespace sallyport::controlplane

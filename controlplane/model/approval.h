@@ -1,0 +1,65 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "sallyport/types/v1/approval.pb.h"
+
+namespace sallyport::controlplane {
+
+// A human decision on a session or on one call, and the only ways in which it changes:
+//
+//   pending --Decide--> approved --Consume--> consumed
+//      |  \--Decide--> denied  \--Expire, Withdraw--> expired, withdrawn
+//      \--Expire, Withdraw--> expired, withdrawn
+//
+// Each transition returns kFailedPrecondition with the reason for it, and changes nothing, from any
+// other state.
+class Approval {
+ public:
+  // As it was stored.
+  struct Stored {
+    types::v1::Approval proto;
+    std::string agent;                // of a call; empty for a session's
+    std::vector<std::string> owners;  // who own the requesting service, and never decide for it
+    std::string call_id;              // what consumed it
+    int64_t revision = 0;
+  };
+
+  // A new one: pending. `proto` has everything but the state.
+  static Approval Pending(types::v1::Approval proto, std::string agent,
+                          std::vector<std::string> owners);
+  explicit Approval(Stored stored) : stored_(std::move(stored)) {}
+  const Stored& stored() const { return stored_; }
+
+  const types::v1::Approval& proto() const { return stored_.proto; }
+  const std::string& id() const { return stored_.proto.id(); }
+  types::v1::ApprovalState state() const { return stored_.proto.state(); }
+  const std::vector<std::string>& owners() const { return stored_.owners; }
+  bool is_for_call() const { return !stored_.proto.method().empty(); }
+  bool is_open() const {
+    return state() == types::v1::APPROVAL_STATE_PENDING ||
+           state() == types::v1::APPROVAL_STATE_APPROVED;
+  }
+  absl::Time expires_at() const;
+
+  // By somebody who is eligible (controlplane/access says who). APPROVAL_EXPIRED when it is too
+  // late.
+  absl::Status Decide(const types::v1::Principal& by, bool approve, std::string_view reason,
+                      absl::Time now);
+  // Uses it up for `call_id`; once more for the same is OK. APPROVAL_CONSUMED for any other.
+  absl::Status Consume(std::string_view call_id, absl::Time now);
+  absl::Status Expire(absl::Time now);
+  absl::Status Withdraw();
+
+ private:
+  // Why the state it is in allows nothing more.
+  absl::Status Closed() const;
+
+  Stored stored_;
+};
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "sallyport/types/v1/session.pb.h"
+
+namespace sallyport::controlplane {
+
+// The stretch of time whose sessions of one principal and server share one end and one budget of
+// calls. It starts with the first activation; a session opened by a new approval starts a new one.
+struct Window {
+  std::string id;
+  absl::Time starts_at;
+  absl::Time ends_at;
+};
+
+// What an opened session is given of its window.
+struct Admission {
+  std::string window_id;
+  absl::Time expires_at;
+  uint64_t call_budget = 0;  // counted calls this session may make; 0: no limit
+};
+
+// One just-in-time session and the only ways in which it changes:
+//
+//   pending --Activate--> active --End--> ended
+//      |  \--End--> ended           ended --ReportCalls--> (once)
+//      \--Deny--> denied
+//
+// Each transition returns kFailedPrecondition, and changes nothing, from any other state.
+class Session {
+ public:
+  struct Request {
+    std::string id;
+    std::string request_id;
+    types::v1::Principal principal;
+    std::string server;
+    std::string agent;           // empty: the first connection will fix it
+    std::string client_address;  // empty: bound to the principal only
+    std::string reason;
+    types::v1::EffectiveTerms terms;
+    absl::Duration duration;  // what was asked for, at most terms.max_duration
+    absl::Time created_at;
+  };
+  static Session Pending(Request request, std::string approval_id);
+  static Session Active(Request request, const Admission& admission);
+
+  // As it was stored.
+  struct Stored {
+    types::v1::Session proto;
+    std::string request_id;
+    std::string window_id;
+    absl::Duration duration;
+    uint64_t call_budget = 0;
+    bool is_reported = false;
+    int64_t revision = 0;
+  };
+  explicit Session(Stored stored) : stored_(std::move(stored)) {}
+  const Stored& stored() const { return stored_; }
+
+  const types::v1::Session& proto() const { return stored_.proto; }
+  const std::string& id() const { return stored_.proto.id(); }
+  types::v1::SessionState state() const { return stored_.proto.state(); }
+  bool is_pending() const { return state() == types::v1::SESSION_STATE_PENDING; }
+  // A row may say active past its end, until the sweep: only this says whether it still admits
+  // anything.
+  bool IsActiveAt(absl::Time now) const;
+  absl::Time expires_at() const;  // infinite past: never activated
+  absl::Duration duration() const { return stored_.duration; }
+  uint64_t call_budget() const { return stored_.call_budget; }
+  bool is_reported() const { return stored_.is_reported; }
+
+  absl::Status Activate(const Admission& admission, absl::Time now);
+  absl::Status Deny(types::v1::DenialReason reason, std::string_view detail, absl::Time now);
+  absl::Status End(types::v1::EndReason reason, std::string_view detail, absl::Time now);
+  // The agent that the first connection has reached. kFailedPrecondition where it has one already.
+  absl::Status FixAgent(std::string_view agent);
+  // What the agent counted, once, at the session's end. Until then all of its budget counts as
+  // used.
+  absl::Status ReportCalls(uint64_t calls);
+
+ private:
+  Stored stored_;
+};
+
+}  // namespace sallyport::controlplane

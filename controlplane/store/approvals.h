@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "controlplane/model/approval.h"
+#include "controlplane/store/database.h"
+
+// Approvals of sessions and of calls, in control.db. A row changes only through the transitions of
+// controlplane/model.
+namespace sallyport::controlplane::approvals {
+
+// nullopt: there is none.
+absl::StatusOr<std::optional<Approval>> Find(Transaction& t, std::string_view id);
+
+// The undecided or unused approval of a call for the same session, method, target and arguments.
+// nullopt: there is none.
+absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string_view session_id,
+                                                     std::string_view method,
+                                                     std::string_view target,
+                                                     std::string_view arguments_digest);
+
+// Pending and approved: nobody has used them, and they may still be used.
+absl::StatusOr<std::vector<Approval>> OpenOfSession(Transaction& t, std::string_view session_id);
+// Those of calls, of sessions that are the agent's.
+absl::StatusOr<std::vector<Approval>> OpenCallsOfAgent(Transaction& t, std::string_view agent);
+// Pending and approved ones whose time was up before `now`.
+absl::StatusOr<std::vector<Approval>> PastEnd(Transaction& t, absl::Time now);
+
+// Newest first: those made before `before` (made at the same instant: with a smaller id), at most
+// `limit`.
+absl::StatusOr<std::vector<Approval>> List(Transaction& t, bool all_states, absl::Time before,
+                                           std::string_view before_id, int limit);
+
+// Watchers hear of both. Update: kAborted where the row changed since the approval was read.
+absl::Status Insert(WriteTransaction& t, const Approval& approval);
+absl::Status Update(WriteTransaction& t, const Approval& approval);
+
+}  // namespace sallyport::controlplane::approvals

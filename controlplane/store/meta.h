@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controlplane/store/database.h"
+
+// Facts about the deployment as a whole, in control.db.
+namespace sallyport::controlplane::meta {
+
+// 26 base32 characters, drawn when the database was created and never changed.
+absl::StatusOr<std::string> DeploymentId(Transaction& t);
+
+// What a snapshot for agents is numbered by. The epoch is 1, and one more for each restore of the
+// data.
+struct SnapshotVersion {
+  uint64_t epoch = 0;
+  uint64_t version = 0;
+  bool operator==(const SnapshotVersion&) const = default;
+};
+absl::StatusOr<SnapshotVersion> CurrentSnapshot(Transaction& t);
+
+// What agents must know has changed: raises the version, and watchers of ChangeKind::kSnapshot hear
+// of it. Documents do this on their own when they are put or deleted; call it for issuers' keys.
+absl::Status BumpSnapshot(WriteTransaction& t);
+
+// The fingerprint (lower case hex) of one of the deployment's keys by its name: `ca`, `grant`,
+// `snapshot`. nullopt: none was noted yet.
+absl::StatusOr<std::optional<std::string>> KeyFingerprint(Transaction& t,
+                                                          std::string_view key_name);
+absl::Status SetKeyFingerprint(WriteTransaction& t, std::string_view key_name,
+                               std::string_view fingerprint);
+
+}  // namespace sallyport::controlplane::meta

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "controlplane/store/database.h"
+#include "sallyport/types/v1/record.pb.h"
+
+// Recordings, in recordings.db. Records are never changed or deleted (triggers see to it).
+namespace sallyport::controlplane::records {
+
+// The last record of a chain.
+struct Head {
+  uint64_t n = 0;    // 0: there is no record yet
+  std::string hash;  // h_n; empty at 0
+  types::v1::RecordType type = types::v1::RECORD_TYPE_UNSPECIFIED;
+};
+
+absl::StatusOr<Head> FindHead(Transaction& t, std::string_view session_id);
+
+// Records with n > `after`, in order, at most `limit` and, past the first, at most `max_bytes` of
+// payload.
+absl::StatusOr<std::vector<types::v1::Record>> List(Transaction& t, std::string_view session_id,
+                                                    uint64_t after, int limit, size_t max_bytes);
+
+// The agent that a chain belongs to. nullopt: there is no such chain.
+absl::StatusOr<std::optional<std::string>> AgentOf(Transaction& t, std::string_view session_id);
+
+// Judges a record that is about to be added after `head` (the chain's, which grows with each record
+// of the batch).
+using Check = std::function<absl::Status(const Head& head, const types::v1::Record& record)>;
+
+// Takes batches from any number of threads and commits those that wait together in one transaction
+// (group commit).
+class Appender {
+ public:
+  // `recordings` outlives it.
+  explicit Appender(Database& recordings) : recordings_(recordings) {}
+  Appender(const Appender&) = delete;
+  Appender& operator=(const Appender&) = delete;
+
+  // Blocks until the batch is durable; then OK. All of it is added or nothing. Records that are
+  // there already with the same hash are passed over; `check` is called for each of the others,
+  // inside the transaction, on some thread of those that append. kDataLoss: (session, n) is there
+  // with another hash. kFailedPrecondition: n leaves a gap, or comes after END. kPermissionDenied:
+  // the chain belongs to another agent. Otherwise what `check` or the disk said.
+  absl::Status Append(std::string_view agent, std::span<const types::v1::Record* const> batch,
+                      absl::Time received_at, const Check& check) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Waiter;
+  void CommitGroup(std::span<Waiter* const> group);
+
+  Database& recordings_;
+  absl::Mutex mutex_;
+  std::deque<Waiter*> queue_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sallyport::controlplane::records

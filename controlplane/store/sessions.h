@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "controlplane/model/session.h"
+#include "controlplane/store/database.h"
+#include "sallyport/types/v1/principal.pb.h"
+#include "sallyport/types/v1/session.pb.h"
+
+// Sessions and their windows, in control.db. A row changes only through the transitions of
+// controlplane/model.
+namespace sallyport::controlplane::sessions {
+
+// nullopt: there is none.
+absl::StatusOr<std::optional<Session>> Find(Transaction& t, std::string_view id);
+
+// The session that this principal's request made. nullopt: it made none.
+absl::StatusOr<std::optional<Session>> FindByRequest(Transaction& t,
+                                                     const types::v1::Principal& principal,
+                                                     std::string_view request_id);
+
+// Pending and active sessions of (realm, kind, subject, client id) for a server, newest first.
+absl::StatusOr<std::vector<Session>> Live(Transaction& t, const types::v1::Principal& principal,
+                                          std::string_view server);
+
+// All pending and active sessions. An agent's: those whose agent it is.
+absl::StatusOr<std::vector<Session>> AllLive(Transaction& t);
+absl::StatusOr<std::vector<Session>> LiveOfAgent(Transaction& t, std::string_view agent);
+
+// Active sessions whose end is before `now`.
+absl::StatusOr<std::vector<Session>> PastEnd(Transaction& t, absl::Time now);
+
+struct Filter {
+  types::v1::SessionState state = types::v1::SESSION_STATE_UNSPECIFIED;  // unspecified: all
+  std::string server;                                                    // empty: all
+};
+// Newest first: those made before `before` (made at the same instant: with a smaller id), at most
+// `limit`. An infinite future starts.
+absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, absl::Time before,
+                                          std::string_view before_id, int limit);
+
+// Watchers hear of both. Update: kAborted where the row changed since the session was read.
+absl::Status Insert(WriteTransaction& t, const Session& session);
+absl::Status Update(WriteTransaction& t, const Session& session);
+
+// The latest window of the principal (realm, kind, subject) and server that has not ended at `now`.
+// nullopt: there is none.
+absl::StatusOr<std::optional<Window>> OpenWindow(Transaction& t,
+                                                 const types::v1::Principal& principal,
+                                                 std::string_view server, absl::Time now);
+absl::Status InsertWindow(WriteTransaction& t, const types::v1::Principal& principal,
+                          std::string_view server, const Window& window);
+
+// Counted calls of a window's sessions: what was reported, and for a session whose end has not been
+// reported all that it may make.
+absl::StatusOr<uint64_t> CallsUsed(Transaction& t, std::string_view window_id);
+
+}  // namespace sallyport::controlplane::sessions
