@@ -1,0 +1,74 @@
+#include "agent/session/live_session.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace sallyport::agent {
+namespace {
+
+absl::Duration FromProto(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+}  // namespace
+
+LiveSession::LiveSession(Loop& loop, const Clock& clock, SessionFacts facts)
+    : clock_(clock),
+      facts_(std::move(facts)),
+      boot_deadline_(clock.SinceBoot() + facts_.remaining),
+      idle_timeout_(FromProto(facts_.terms.idle_timeout())),
+      disconnect_grace_(FromProto(facts_.terms.disconnect_grace())),
+      stopped_(loop),
+      last_activity_(clock.SinceBoot()),
+      calls_(facts_.calls) {}
+
+std::optional<SessionEnd> LiveSession::Due() const {
+  if (end_) return end_;
+  const absl::Duration now = clock_.SinceBoot();
+  if (clock_.Now() >= facts_.expires_at || now >= boot_deadline_) {
+    return SessionEnd{types::v1::END_REASON_EXPIRED,
+                      absl::StrCat("the grant expired at ",
+                                   absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", facts_.expires_at,
+                                                    absl::UTCTimeZone()))};
+  }
+  if (in_flight_ > 0 || approvals_waiting_ > 0) return std::nullopt;
+  if (had_stream_ && open_streams_ == 0 && now - last_stream_closed_ >= disconnect_grace_ &&
+      now - last_activity_ >= disconnect_grace_) {
+    return SessionEnd{types::v1::END_REASON_DISCONNECTED, "the client closed its last stream"};
+  }
+  if (now - last_activity_ >= idle_timeout_) {
+    return SessionEnd{types::v1::END_REASON_EXPIRED,
+                      absl::StrCat("nothing was asked for ", absl::FormatDuration(idle_timeout_))};
+  }
+  return std::nullopt;
+}
+
+void LiveSession::End(SessionEnd end) {
+  if (end_) return;
+  end_ = std::move(end);
+  stopped_.Set();
+}
+
+void LiveSession::Touch() { last_activity_ = clock_.SinceBoot(); }
+
+void LiveSession::ApprovalSettled() {
+  if (approvals_waiting_ > 0) --approvals_waiting_;
+  Touch();
+}
+
+void LiveSession::StreamOpened() {
+  had_stream_ = true;
+  ++open_streams_;
+}
+
+void LiveSession::StreamClosed() {
+  if (open_streams_ > 0) --open_streams_;
+  if (open_streams_ == 0) last_stream_closed_ = clock_.SinceBoot();
+}
+
+bool LiveSession::CountCall() {
+  if (is_used_up()) return false;
+  ++calls_;
+  return true;
+}
+
+}  // namespace sallyport::agent

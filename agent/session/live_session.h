@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "agent/loop/signal.h"
+#include "common/clock.h"
+#include "sallyport/types/v1/session.pb.h"
+
+namespace sallyport::agent {
+
+// What is settled when a session becomes active.
+struct SessionFacts {
+  std::string id;
+  std::string server;
+  types::v1::Principal principal;
+  // The one address it serves. Empty: any.
+  std::string client_address;
+  types::v1::EffectiveTerms terms;
+  // The wall clock's end.
+  absl::Time expires_at = absl::InfinitePast();
+  // What was left of it when the grant came: CLOCK_BOOTTIME counts this down, so that a step of the
+  // wall clock prolongs nothing.
+  absl::Duration remaining = absl::ZeroDuration();
+  // Counted calls so far, in this window.
+  std::uint64_t calls = 0;
+};
+
+struct SessionEnd {
+  types::v1::EndReason reason = types::v1::END_REASON_UNSPECIFIED;
+  // A sentence for people.
+  std::string detail;
+};
+
+// The life of one active session: its deadlines, its counters and its end. It decides when a
+// session is over; cutting what hangs on it is the business of its owner, who hears of it through
+// `stopped`.
+//
+// Over by the earlier of the wall clock's `expires_at` and CLOCK_BOOTTIME counted from the grant's
+// receipt; by `idle_timeout` with nothing in flight, nothing waiting for an approval and nothing
+// arrived; by `disconnect_grace` when a client that had a stream has closed its last one, with
+// nothing in flight and nothing waiting. An open stream alone does not hold idleness off.
+class LiveSession {
+ public:
+  // `clock` and `loop` outlive the session.
+  LiveSession(Loop& loop, const Clock& clock, SessionFacts facts);
+
+  const SessionFacts& facts() const { return facts_; }
+
+  // Why it is over by now, if it is; the caller then calls End. Cheap enough for each call.
+  std::optional<SessionEnd> Due() const;
+
+  // The first call wins; the later ones change nothing.
+  void End(SessionEnd end);
+  bool is_ended() const { return end_.has_value(); }
+  // Only when ended.
+  const SessionEnd& end() const { return *end_; }
+  // Set when the session ends.
+  Signal& stopped() { return stopped_; }
+
+  // A message of the client arrived.
+  void Touch();
+
+  // A request is in flight, or its answer is being delivered, for as long as one of these lives.
+  class InFlight {
+   public:
+    explicit InFlight(LiveSession& session) : session_(&session) { ++session.in_flight_; }
+    InFlight(InFlight&& other) noexcept : session_(std::exchange(other.session_, nullptr)) {}
+    InFlight& operator=(InFlight&&) = delete;
+    ~InFlight() {
+      if (session_ == nullptr) return;
+      --session_->in_flight_;
+      session_->Touch();
+    }
+
+   private:
+    LiveSession* session_;
+  };
+  std::uint32_t in_flight() const { return in_flight_; }
+
+  // A call waits for a person, whether or not its client still holds the connection.
+  void ApprovalAsked() { ++approvals_waiting_; }
+  void ApprovalSettled();
+
+  // A GET stream of one of its MCP sessions.
+  void StreamOpened();
+  void StreamClosed();
+  std::uint32_t open_streams() const { return open_streams_; }
+
+  // Counts one call of a counted method as it is forwarded. False when `max_calls` is used up:
+  // nothing is counted then.
+  bool CountCall();
+  // The last counted call has been taken; the session ends once it is answered.
+  bool is_used_up() const {
+    return facts_.terms.max_calls() != 0 && calls_ >= facts_.terms.max_calls();
+  }
+  std::uint64_t calls() const { return calls_; }
+
+ private:
+  const Clock& clock_;
+  SessionFacts facts_;
+  absl::Duration boot_deadline_;
+  absl::Duration idle_timeout_;
+  absl::Duration disconnect_grace_;
+  std::optional<SessionEnd> end_;
+  Signal stopped_;
+  // CLOCK_BOOTTIME, so that a suspended machine does not keep a session alive.
+  absl::Duration last_activity_;
+  absl::Duration last_stream_closed_ = absl::ZeroDuration();
+  bool had_stream_ = false;
+  std::uint32_t in_flight_ = 0;
+  std::uint32_t approvals_waiting_ = 0;
+  std::uint32_t open_streams_ = 0;
+  std::uint64_t calls_;
+};
+
+}  // namespace sallyport::agent
