@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/policy/compiled_policies.h"
+#include "controlplane/store/database.h"
+#include "controlplane/store/meta.h"
+
+namespace sallyport::controlplane {
+
+// The documents in force, compiled. Compiled once for each version of them. Thread-safe.
+class CurrentPolicies {
+ public:
+  // Exactly those that the transaction sees.
+  absl::StatusOr<std::shared_ptr<const CompiledPolicies>> In(Transaction& t);
+
+ private:
+  absl::Mutex mutex_;
+  meta::SnapshotVersion version_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const CompiledPolicies> compiled_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "controlplane/model/caller.h"
+#include "controlplane/store/database.h"
+#include "sallyport/access/v1/access_service.pb.h"
+#include "sallyport/admin/v1/session_service.pb.h"
+
+namespace sallyport::controlplane {
+
+// Ends a pending or active session; its open approvals are withdrawn with it. An ended session
+// stays as it ended.
+class EndSession {
+ public:
+  // Both outlive it.
+  EndSession(Database& control, const Clock& clock) : control_(control), clock_(clock) {}
+
+  // By the agent that serves it, which reports its calls (also for a session that was ended from
+  // here before), or by its own caller. Anybody else: kNotFound, as for a session that does not
+  // exist.
+  absl::StatusOr<access::v1::EndSessionResponse> Run(const Caller& caller,
+                                                     const access::v1::EndSessionRequest& request);
+
+  // By an operator: revoked, and (principal, server) locked as `end-<session id>` unless `no_lock`.
+  absl::StatusOr<admin::v1::EndSessionResponse> Run(const Caller& caller,
+                                                    const admin::v1::EndSessionRequest& request);
+
+ private:
+  Database& control_;
+  const Clock& clock_;
+};
+
+}  // namespace sallyport::controlplane

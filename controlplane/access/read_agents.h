@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "controlplane/model/caller.h"
+#include "controlplane/store/database.h"
+#include "sallyport/admin/v1/agent_service.pb.h"
+
+namespace sallyport::controlplane {
+
+// The agents that have enrolled.
+class ReadAgents {
+ public:
+  // `is_connected` says whether an agent's update stream is open. The database outlives it.
+  ReadAgents(Database& control, std::function<bool(std::string_view name)> is_connected)
+      : control_(control), is_connected_(std::move(is_connected)) {}
+
+  // Admin, auditor or the admin socket.
+  absl::StatusOr<admin::v1::ListAgentsResponse> Run(const Caller& caller,
+                                                    const admin::v1::ListAgentsRequest& request);
+
+ private:
+  Database& control_;
+  std::function<bool(std::string_view name)> is_connected_;
+};
+
+}  // namespace sallyport::controlplane

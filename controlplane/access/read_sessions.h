@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "controlplane/model/caller.h"
+#include "controlplane/store/database.h"
+#include "sallyport/admin/v1/session_service.pb.h"
+#include "sallyport/types/v1/session.pb.h"
+
+namespace sallyport::controlplane {
+
+// What a caller may see of sessions.
+class ReadSessions {
+ public:
+  // Outlives it.
+  explicit ReadSessions(Database& control) : control_(control) {}
+
+  // Admin, auditor or the admin socket: kPermissionDenied (ROLE_MISSING) for anybody else.
+  absl::StatusOr<admin::v1::ListSessionsResponse> Run(
+      const Caller& caller, const admin::v1::ListSessionsRequest& request);
+  absl::StatusOr<admin::v1::GetSessionResponse> Run(const Caller& caller,
+                                                    const admin::v1::GetSessionRequest& request);
+
+  // The caller's own session, as WatchSession streams it. kNotFound also for anybody else's.
+  absl::StatusOr<types::v1::Session> Own(const Caller& caller, std::string_view session_id);
+
+ private:
+  Database& control_;
+};
+
+}  // namespace sallyport::controlplane
