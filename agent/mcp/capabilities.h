@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "agent/mcp/message.h"
+
+// initialize, both ways: neither side is told of what would then be refused. Members that we do not
+// know stay.
+namespace sallyport::agent {
+
+// What policy lets the server ask of the client.
+struct ClientTerms {
+  bool sampling = false;
+  bool elicitation = false;
+  bool roots = false;
+};
+
+// What policy lets the client use at least one of.
+struct ServerTerms {
+  bool tools = false;
+  bool resources = false;
+  bool prompts = false;
+  bool completions = false;
+  bool logging = false;
+};
+
+// The initialize request as the server shall see it: protocolVersion the one we negotiate,
+// capabilities without what `terms` refuse and without tasks. Unchanged bytes where nothing had to
+// change. message_invalid when it is no proper initialize.
+absl::StatusOr<ClientMessage> NarrowInitialize(ClientMessage request, const ClientTerms& terms);
+
+// The result as the client shall see it: without what `terms` refuse, without tasks and
+// resources.subscribe, which we do not serve. `negotiated` receives the server's version. Error
+// responses pass unchanged. upstream_invalid when it is no proper result, version_unsupported when
+// the server answers with a version that we do not serve.
+absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
+                                                       const ServerTerms& terms,
+                                                       std::string& negotiated);
+
+}  // namespace sallyport::agent

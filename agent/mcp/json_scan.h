@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/mcp/message.h"
+
+// The one place where bytes from outside become messages. What passes here is one JSON object in
+// valid UTF-8, every scalar and escape of it checked, with no member name twice in any object
+// (names compared after unescaping, since a server that reads the other twin would see another call
+// than policy did), no case twin of a protocol member where a protocol member stands, no lone
+// surrogate and no NUL in a name, and it has the shape of exactly one JSON-RPC 2.0 message.
+namespace sallyport::agent {
+
+struct ScanLimits {
+  std::size_t max_bytes = 16u << 20;
+  std::size_t max_depth = 64;
+  std::size_t max_keys_per_object = 4096;
+  std::size_t max_nodes = 200'000;
+  std::size_t max_number_chars = 64;
+};
+
+// Hostile callers may pass anything. The bytes are kept as they are, in the same allocation when it
+// has room for kScanPadding more (a caller that reserves it saves a copy). A refusal carries the
+// DenialReason message_invalid or message_too_large and a JSON-RPC code, see JsonRpcCodeOf; its
+// text names the place, never a value.
+absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLimits& limits = {});
+
+// The same for a server's bytes; a refusal carries upstream_invalid (message_too_large where it was
+// the size).
+absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes,
+                                                    const ScanLimits& limits = {});
+
+inline constexpr std::size_t kScanPadding = 64;
+
+// -32700 (not JSON, or not JSON that we accept) or -32600 (JSON, but not a message) of a refusal by
+// the scans above; -32600 for any other status.
+int JsonRpcCodeOf(const absl::Status& status);
+
+}  // namespace sallyport::agent
