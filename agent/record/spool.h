@@ -1,0 +1,210 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/record/spool_entry.h"
+
+namespace sallyport::agent {
+
+struct SpoolOptions {
+  // Made with mode 0700 when absent. Nothing else lives in it.
+  std::string dir;
+  std::uint64_t max_bytes = std::uint64_t{4} << 30;
+  // Made smaller where max_bytes would not hold four of them; no entry can be longer than a
+  // segment.
+  std::uint64_t segment_bytes = std::uint64_t{32} << 20;
+  // fdatasync after each write.
+  bool sync = false;
+};
+
+// Between two entries.
+struct SpoolPosition {
+  std::uint64_t generation = 0;
+  std::uint64_t offset = 0;
+  friend auto operator<=>(const SpoolPosition&, const SpoolPosition&) = default;
+};
+
+// What one Write takes: the appended entries, in segments.
+class SpoolBatch {
+ public:
+  bool empty() const { return chunks_.empty(); }
+
+ private:
+  friend class Spool;
+  struct Chunk {
+    int fd = -1;
+    std::uint64_t generation = 0;
+    std::uint64_t offset = 0;
+    std::string bytes;
+  };
+  std::vector<Chunk> chunks_;
+};
+
+// What the last run left, in the order it was appended.
+class SpoolVisitor {
+ public:
+  virtual ~SpoolVisitor() = default;
+  // Each entry that is whole. False: the entry must not be shipped (it follows what was lost), so
+  // the spool rewrites itself without it; only asked for in earnest after OnDamage.
+  virtual bool OnEntry(EntryKind kind, std::string_view payload) = 0;
+  // Between the entry before and the next one, an unknown number of entries is unreadable.
+  virtual void OnDamage() = 0;
+};
+
+struct SpoolRecovery {
+  std::uint64_t records = 0;
+  // Of a torn write at the end, which nothing depended on.
+  std::uint64_t cut_bytes = 0;
+  // Files that were damaged in their middle, as they are kept now.
+  std::vector<std::string> quarantined;
+};
+
+// Entries on disk until they are acknowledged: segment files that are filled with zeros once and
+// then used again and again, so that a sync carries data only and a full disk is met when a segment
+// is made, not when a call waits.
+//
+// Three threads meet here, each with its own functions: one appends (the loop's), one writes (the
+// same, or a committer), one reads and acknowledges (the uploader).
+class Spool {
+ public:
+  static absl::StatusOr<std::unique_ptr<Spool>> Open(SpoolOptions options, SpoolVisitor& visitor);
+  ~Spool();
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  const SpoolRecovery& recovery() const { return recovery_; }
+
+  // --- the appending thread
+  // Called when a segment begins: what the next start must know although its entries have been
+  // acknowledged and are gone.
+  void set_checkpoint(std::function<std::string()> checkpoint) {
+    checkpoint_ = std::move(checkpoint);
+  }
+  enum class Room { kOrdinary, kReserved };
+  // Adds an entry to the batch. kResourceExhausted: no room (ordinary entries leave the reserved
+  // bytes alone); kUnavailable: a write has failed before.
+  absl::Status Append(EntryKind kind, Room room, std::string_view payload);
+  // Whether an ordinary entry of `bytes` would be taken.
+  absl::Status HasRoom(std::uint64_t bytes) const;
+  // Room kept for kReserved entries.
+  void Reserve(std::uint64_t bytes) { reserved_ += bytes; }
+  void Release(std::uint64_t bytes) { reserved_ -= bytes < reserved_ ? bytes : reserved_; }
+  bool has_pending() const { return !pending_.chunks_.empty(); }
+  // What was appended since the last call. `reuse` gives its memory back.
+  SpoolBatch TakePending(SpoolBatch reuse = {});
+
+  // --- the writing thread
+  // Makes the batch durable as the options say and lets the reader see it. Any failure is for good.
+  absl::Status Write(const SpoolBatch& batch);
+
+  // --- the reading thread
+  // What may be read.
+  SpoolPosition committed() const;
+  // Where reading starts: what lies before has been acknowledged.
+  SpoolPosition start() const { return start_; }
+  // The segment's descriptor, and where its entries end when it is sealed (else 0). -1: no such
+  // segment.
+  std::pair<int, std::uint64_t> Segment(std::uint64_t generation) const;
+  // Everything before `position` is acknowledged, `bytes` of it since the last time: frees the
+  // segments that lie before it.
+  void Acknowledge(SpoolPosition position, std::uint64_t bytes);
+
+  // --- any thread
+  absl::Status status() const;
+  std::uint64_t backlog_bytes() const {
+    return written_bytes_.load(std::memory_order_relaxed) -
+           acked_bytes_.load(std::memory_order_relaxed);
+  }
+  std::uint64_t capacity_bytes() const { return max_segments_ * segment_bytes_; }
+  std::uint64_t segment_bytes() const { return segment_bytes_; }
+
+ private:
+  struct File {
+    std::string name;
+    int fd = -1;
+    std::uint64_t generation = 0;  // 0: free
+    std::uint64_t end = 0;         // of its entries, once sealed
+  };
+
+  Spool(SpoolOptions options, std::uint64_t max_segments, std::uint64_t segment_bytes);
+  absl::Status Recover(SpoolVisitor& visitor);
+  struct Scan;
+  absl::StatusOr<Scan> ScanFile(const File& file, bool last) const;
+  absl::Status Rewrite(std::size_t first_bad, std::vector<std::pair<EntryKind, std::string>> keep);
+  absl::StatusOr<File> MakeFile();
+  absl::Status Roll();
+  void Put(EntryKind kind, std::string_view payload);
+  void Prepare();
+  void Fail(absl::Status status);
+  std::uint64_t FreeBytes(std::uint64_t entry) const;
+
+  const SpoolOptions options_;
+  const std::uint64_t max_segments_;
+  const std::uint64_t segment_bytes_;
+  SpoolRecovery recovery_;
+  SpoolPosition start_;
+
+  // The appending thread's.
+  std::function<std::string()> checkpoint_;
+  SpoolBatch pending_;
+  int current_fd_ = -1;
+  std::uint64_t generation_ = 0;
+  std::uint64_t offset_ = 0;
+  std::uint64_t reserved_ = 0;
+
+  std::atomic<std::uint64_t> committed_{0};  // generation << 32 | offset
+  std::atomic<std::uint64_t> written_bytes_{0};
+  std::atomic<std::uint64_t> acked_bytes_{0};
+  std::atomic<bool> failed_{false};
+
+  mutable std::mutex mutex_;
+  std::deque<File> live_;  // by generation; the last is appended to
+  std::vector<File> free_;
+  std::uint64_t next_name_ = 0;
+  absl::Status failure_;
+  // Makes the next segment before it is needed.
+  std::condition_variable wake_;
+  bool wanted_ = false;
+  bool stopping_ = false;
+  std::thread preparer_;
+};
+
+// Reads a spool's records from its start, as they are committed. On the reading thread.
+class SpoolReader {
+ public:
+  explicit SpoolReader(Spool& spool) : spool_(spool), position_(spool.start()) {}
+
+  // The next record, a serialized types.v1.Record; a view until the next call. nullopt: nothing
+  // more yet. kDataLoss: what was written can no longer be read.
+  absl::StatusOr<std::string_view> Next();
+  // After the last record returned, and the bytes the spool counts since the last Take.
+  SpoolPosition position() const { return position_; }
+  std::uint64_t TakeBytes() { return std::exchange(bytes_, 0); }
+  // Goes back to what is not acknowledged: a new stream begins.
+  void Seek(SpoolPosition position) { position_ = position, bytes_ = 0, buffer_.clear(); }
+
+ private:
+  bool Fill(int fd, std::uint64_t need, std::uint64_t limit);
+
+  Spool& spool_;
+  SpoolPosition position_;
+  std::uint64_t bytes_ = 0;
+  // Of the segment position_.generation, from buffer_at_.
+  std::string buffer_;
+  std::uint64_t buffer_at_ = 0;
+};
+
+}  // namespace sallyport::agent

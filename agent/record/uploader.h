@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "agent/record/spool.h"
+
+namespace grpc {
+class ChannelInterface;
+class Channel;
+}  // namespace grpc
+
+namespace sallyport::agent {
+
+struct UploaderOptions {
+  // A block is full with this many records; what is there is sent after `max_delay`.
+  int block_records = 64;
+  std::size_t block_bytes = std::size_t{1} << 20;
+  absl::Duration max_delay = absl::Milliseconds(100);
+  absl::Duration poll = absl::Milliseconds(20);
+  // At most this many blocks without an acknowledgement.
+  int window = 16;
+  absl::Duration backoff_min = absl::Milliseconds(200);
+  absl::Duration backoff_max = absl::Seconds(15);
+};
+
+// Ships what the spools hold to the control plane and frees what it acknowledges. A thread of its
+// own, which polls, so that no call ever pays for waking it, and runs at idle priority until the
+// backlog grows.
+//
+// The control plane's DATA_LOSS (it holds another record of that number) stops the upload for good,
+// with an alarm in the log.
+class Uploader {
+ public:
+  // Asked at each connection attempt, from the uploader's thread; null while there is none.
+  // `spools` outlive the uploader.
+  using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
+  Uploader(std::vector<Spool*> spools, ChannelSource channels, UploaderOptions options = {});
+  // Stops; gives what is unsent up to `drain` (see Stop) no more time.
+  ~Uploader();
+  Uploader(const Uploader&) = delete;
+  Uploader& operator=(const Uploader&) = delete;
+
+  // Waits until all is acknowledged, at most `drain`, then ends the thread. Idempotent.
+  void Stop(absl::Duration drain);
+
+  // For metrics; any thread.
+  std::uint64_t acked_records() const { return acked_records_.load(std::memory_order_relaxed); }
+  bool is_connected() const { return connected_.load(std::memory_order_relaxed); }
+  // The control plane refused our records as contradicting its own.
+  bool is_refused() const { return refused_.load(std::memory_order_relaxed); }
+
+ private:
+  class Run;
+
+  std::vector<Spool*> spools_;
+  ChannelSource channels_;
+  UploaderOptions options_;
+  std::atomic<std::uint64_t> acked_records_{0};
+  std::atomic<bool> connected_{false};
+  std::atomic<bool> refused_{false};
+  std::atomic<bool> stop_{false};
+  std::atomic<std::int64_t> drain_until_nanos_{0};
+  std::thread thread_;
+};
+
+}  // namespace sallyport::agent
