@@ -1,0 +1,126 @@
+// What is broken says so, clearly, and nothing gets through.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Deployment, allowAll, until } from './deployment.mjs';
+
+let door, token;
+before(async () => {
+  door = await Deployment.start({ policy: allowAll('all') });
+  token = await door.token();
+});
+after(() => door?.close());
+
+const echo = { name: 'echo', arguments: { message: 'x' } };
+const latest = async () => (await door.json(['sessions', 'list'])).items[0];
+
+test('a server that dies in a call: upstream_lost, forwarded once, outcome unknown', async () => {
+  const mcp = await door.session('oracle', token);
+  const { id } = await latest();
+  door.oracle.forget();
+  door.oracle.misbehave = (_, request) => request.socket.destroy();
+  const { message, body } = await mcp.call('tools/call', echo);
+  door.oracle.misbehave = undefined;
+  assert.match(body, /upstream_lost/);
+  assert.ok(message.result?.isError || message.error);
+  assert.equal(door.oracle.calls().length, 1);
+  const dora = await door.person('dora');
+  await until('the outcome is recorded', async () => /unknown/.test((await door.cli(['sessions', 'replay', id, '-o', 'json'], dora)).out));
+  await mcp.end();
+});
+
+const garbage = {
+  'half a message': '{"jsonrpc":"2.0","id":',
+  'a repeated member': (id) => `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[],"content":[{"type":"text","text":"LEAK"}]}}`,
+  'an answer to another request': '{"jsonrpc":"2.0","id":"other","result":{"content":[{"type":"text","text":"LEAK"}]}}',
+  'HTML': '<html>LEAK</html>',
+};
+for (const [what, bytes] of Object.entries(garbage)) {
+  test(`a server that answers with ${what}: the caller sees no byte of it`, async () => {
+    const mcp = await door.session('oracle', token);
+    door.oracle.misbehave = (message, _, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(typeof bytes === 'string' ? bytes : bytes(message.id));
+    const { body } = await mcp.call('tools/call', echo);
+    door.oracle.misbehave = undefined;
+    assert.match(body, /upstream_(invalid|lost)/);
+    assert.ok(!body.includes('LEAK'));
+    await mcp.end();
+  });
+}
+
+test('a redirect is not followed and an error page is not shown', async () => {
+  const mcp = await door.session('oracle', token);
+  door.oracle.misbehave = (_, __, response) => response.writeHead(302, { location: 'http://169.254.169.254/LEAK' }).end('LEAK');
+  const { body } = await mcp.call('tools/call', echo);
+  door.oracle.misbehave = undefined;
+  assert.match(body, /upstream_/);
+  assert.ok(!body.includes('LEAK'));
+  await mcp.end();
+});
+
+test('a dead control plane: no new session, with the reason; back again: it opens', async () => {
+  const second = await door.token('second-bot');
+  const port = door.controlPlane.api.split(':')[1];
+  execFileSync('sed', ['-i', `s/^listen: 127.0.0.1:0/listen: 127.0.0.1:${port}/`, door.controlPlane.file]);
+  await door.stage.stop(door.controlPlane);
+  const refused = await door.session('oracle', second).then(() => undefined, (error) => error);
+  assert.match(refused.body, /control_plane_unavailable/);
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  const mcp = await until('the door opens again', () => door.session('oracle', second).catch(() => undefined));
+  await mcp.end();
+});
+
+test('a join token works once', async () => {
+  const { joinToken } = await door.json(['agents', 'token', 'create', '--name', 'twice', '--servers', 'oracle']);
+  const first = await door.stage.agent('twice', door.agentConfig, joinToken);
+  await door.stage.stop(first);
+  await assert.rejects(door.stage.agent('thief', door.agentConfig, joinToken), /join/);
+});
+
+test('a configuration with an unknown or repeated key is refused with file, line and key', async () => {
+  for (const [text, key] of [['listen: 127.0.0.1:0\nlisten: 127.0.0.1:1\n', 'listen'], ['listen: 127.0.0.1:0\nlitsen: 1\n', 'litsen']]) {
+    for (const program of ['sallyport', 'sallyport-agent']) {
+      const file = door.stage.write('broken.yaml', text);
+      const { status, stderr } = spawnSync(join(door.stage.bin, program), ['config', 'check', file]);
+      assert.equal(status, 1);
+      assert.match(String(stderr), new RegExp(`${file}:2.*${key}`));
+    }
+  }
+});
+
+test('a policy with a typo is refused with file, line and key, and nothing of its folder is applied', async () => {
+  const file = door.stage.write('typo.yaml', `${allowAll('fine')}---\nkind: Policy\nname: typo\nspec:\n  principals: [{realm: demo}]\n  servers: [oracle]\n  rules:\n    - alow: {tools: [echo]}\n`);
+  const { code, err } = await door.cli(['apply', '-f', file]);
+  assert.equal(code, 1);
+  assert.match(err, /typo\.yaml:\d+.*alow/);
+  assert.ok(!(await door.json(['get', 'policy'])).items.some((item) => item.name === 'fine'));
+});
+
+test('what a document asks for and this version lacks is refused, not ignored', async () => {
+  const file = door.stage.write('future.yaml', allowAll('future', '{max_duration: 10m, on_control_plane_loss: strict}'));
+  const { code, err } = await door.cli(['apply', '-f', file]);
+  assert.equal(code, 1);
+  assert.match(err, /strict/);
+});
+
+test('a full spool: recorder_unavailable, nothing reaches the server, and the door opens again when there is room', async () => {
+  await door.stage.stop(door.controlPlane);
+  const file = door.agent.file;
+  await door.stage.stop(door.agent);
+  execFileSync('sed', ['-i', 's/spool_max_bytes: 256MiB/spool_max_bytes: 64MiB/', file]);
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  door.agent = await door.stage.restart(door.agent);
+  const mcp = await until('a session', () => door.session('oracle', token).catch(() => undefined));
+  await door.stage.stop(door.controlPlane);
+  const big = { name: 'echo', arguments: { message: 'x'.repeat(4 << 20) } };
+  let refused;
+  for (let i = 0; i < 40 && !refused; ++i) {
+    door.oracle.forget();
+    const { body } = await mcp.call('tools/call', big);
+    if (/recorder_unavailable/.test(body)) refused = door.oracle.calls();
+  }
+  assert.deepEqual(refused, [], 'a call without its record');
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  await until('room again', async () => (await mcp.call('tools/call', echo)).message?.result?.content?.[0]?.text === 'Echo: x', { tries: 300 });
+  await mcp.end();
+});

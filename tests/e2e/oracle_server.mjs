@@ -1,0 +1,62 @@
+// An MCP server over streamable HTTP that remembers every request it got: the witness of what was forwarded. Its tools do what their
+// name says; `misbehave` makes it break the protocol instead.
+import { createServer } from 'node:http';
+import { randomUUID } from 'node:crypto';
+
+const TOOLS = {
+  echo: ({ message }) => ({ content: [{ type: 'text', text: `Echo: ${message}` }] }),
+  secret: () => ({ content: [{ type: 'text', text: 'key AKIAIOSFODNN7EXAMPLE of ada@example.com' }], structuredContent: { card: '4111111111111111', password: 'hunter2hunter2' } }),
+  delete_record: ({ id }) => ({ content: [{ type: 'text', text: `deleted ${id}` }] }),
+  headers: (_, request) => ({ content: [{ type: 'text', text: JSON.stringify(request.headers) }] }),
+  slow: async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return { content: [{ type: 'text', text: 'slept' }] }; },
+};
+
+export class OracleServer {
+  static async start() {
+    const self = new OracleServer();
+    self.requests = [];
+    self.misbehave = undefined;
+    self.sockets = new Set();
+    self.server = createServer((request, response) => self.#serve(request, response));
+    self.server.on('connection', (socket) => { self.sockets.add(socket); socket.on('close', () => self.sockets.delete(socket)); });
+    await new Promise((done) => self.server.listen(0, '127.0.0.1', done));
+    self.url = `http://127.0.0.1:${self.server.address().port}/mcp`;
+    return self;
+  }
+
+  close() {
+    for (const socket of this.sockets) socket.destroy();
+    this.server.close();
+  }
+
+  // The calls it was asked for: [{method, params, headers}], lifecycle messages left out.
+  calls() { return this.requests.filter(({ method }) => method && !/^(initialize|notifications\/)/.test(method)); }
+  forget() { this.requests.length = 0; }
+
+  async #serve(request, response) {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    if (request.method === 'GET') { response.writeHead(405).end(); return; }
+    if (request.method === 'DELETE') { response.writeHead(200).end(); return; }
+    const message = JSON.parse(Buffer.concat(chunks).toString());
+    this.requests.push({ method: message.method, params: message.params, headers: request.headers });
+    if (message.id === undefined || message.method === undefined) { response.writeHead(202).end(); return; }
+    if (this.misbehave && message.method === 'tools/call') { this.misbehave(message, request, response); return; }
+    const headers = { 'content-type': 'application/json' };
+    if (message.method === 'initialize') headers['mcp-session-id'] = randomUUID();
+    response.writeHead(200, headers).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...(await this.#answer(message, request)) }));
+  }
+
+  async #answer({ method, params }, request) {
+    switch (method) {
+      case 'initialize': return { result: { protocolVersion: params.protocolVersion, capabilities: { tools: {}, resources: {}, prompts: {}, logging: {} }, serverInfo: { name: 'oracle', version: '1' }, instructions: 'A witness.' } };
+      case 'ping': return { result: {} };
+      case 'tools/list': return { result: { tools: Object.keys(TOOLS).map((name) => ({ name, description: `does ${name}`, inputSchema: { type: 'object' } })) } };
+      case 'tools/call': return TOOLS[params.name] ? { result: await TOOLS[params.name](params.arguments ?? {}, request) } : { error: { code: -32602, message: `Unknown tool: ${params.name}` } };
+      case 'resources/list': return { result: { resources: [{ uri: 'file:///public/a', name: 'a' }, { uri: 'file:///private/b', name: 'b' }] } };
+      case 'resources/read': return { result: { contents: [{ uri: params.uri, text: 'content' }] } };
+      case 'prompts/list': return { result: { prompts: [{ name: 'greet' }, { name: 'hidden' }] } };
+      default: return { error: { code: -32601, message: 'Method not found' } };
+    }
+  }
+}
