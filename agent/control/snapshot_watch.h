@@ -1,0 +1,105 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "agent/control/agent_snapshot.h"
+#include "agent/link/awaitable_rpc.h"
+#include "agent/link/channel.h"
+#include "agent/loop/signal.h"
+#include "agent/loop/task.h"
+#include "common/clock.h"
+#include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
+
+namespace sallyport::agent {
+
+// What the control plane pushes, told on the loop, in the order of the stream. Any member may be
+// empty.
+struct ControlObserver {
+  // A newer snapshot is in force.
+  std::function<void(const std::shared_ptr<const AgentSnapshot>&)> on_snapshot;
+  // A session of this agent as it is now; with the grant while it is active.
+  std::function<void(const v1::SessionUpdate&)> on_session;
+  // An approval of a session or a call of this agent as it is now.
+  std::function<void(const types::v1::Approval&)> on_approval;
+  // All that is live has been told since the stream began: a session that is not in `active` is no
+  // longer one.
+  std::function<void(const absl::flat_hash_set<std::string>& active)> on_resynced;
+};
+
+// Keeps the agent's knowledge fresh: one stream from the control plane, reconnected with a jittered
+// backoff for as long as it takes. A snapshot is put in force only when its signature leads to our
+// CA through the control plane's own certificate, it was made for this agent, it does not go back
+// in (epoch, version), and it compiles; else the last one stays and the log says why. The last good
+// one is kept on disk as it was signed and is judged again when it is read. On the loop's thread.
+class SnapshotWatch {
+ public:
+  // All outlive the watch. `agent_name` and `ca` (PEM) are those of the enrollment.
+  SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, std::string data_dir,
+                std::string agent_name, std::string ca);
+
+  // Puts the kept snapshot in force; ok as well when there is none. An error says why the one on
+  // disk cannot be used; the agent then has none until the control plane sends one.
+  absl::Status LoadKept();
+
+  // Before Start.
+  void Observe(ControlObserver observer);
+  // Runs on the loop until Drain.
+  void Start();
+  // Ends the stream and returns when nothing of it runs any more.
+  Task<void> Drain();
+
+  // Null: no snapshot, and nothing may be let through. Take it once for a call and keep it.
+  std::shared_ptr<const AgentSnapshot> current() const { return current_; }
+
+  // The stream is up and has said all that is live.
+  bool is_connected() const { return is_connected_; }
+  // Since the control plane's last word, by CLOCK_BOOTTIME; infinite before the first.
+  absl::Duration SilentFor() const;
+
+  // False when `timeout` passed without a snapshot in force.
+  Task<bool> WaitForSnapshot(absl::Duration timeout);
+
+  // Asks the control plane to fetch an issuer's keys again because a token names `key_id`, and
+  // waits until the snapshot with it is here, 3 s at most. True when `current` has the key now.
+  // Those who ask for one issuer at the same time share one request, and after an answer without
+  // the key the issuer is not asked about again for 5 s: tokens of strangers ask too.
+  Task<bool> RefreshKeys(std::string issuer_id, std::string key_id);
+
+ private:
+  using Stream = ServerStream<v1::SnapshotService, v1::WatchSnapshotRequest, v1::AgentUpdate>;
+  struct KeyRequest;
+
+  Task<void> Run();
+  // Until the stream breaks.
+  Task<absl::Status> Follow();
+  void Take(const v1::AgentUpdate& update);
+  void TakeSnapshot(const v1::SignedSnapshot& snapshot);
+  bool HasKey(const std::string& issuer_id, const std::string& key_id) const;
+
+  ControlPlaneChannel& channel_;
+  const Clock& clock_;
+  const std::string data_dir_;
+  const std::string agent_name_;
+  const std::string ca_;
+  std::vector<ControlObserver> observers_;
+  std::shared_ptr<const AgentSnapshot> current_;
+  absl::flat_hash_set<std::string> active_;
+  bool is_connected_ = false;
+  absl::Duration last_word_ = -absl::InfiniteDuration();
+  Stream* stream_ = nullptr;
+  // Set, and reset, with each snapshot.
+  Signal changed_;
+  Signal stop_;
+  Signal stopped_;
+  bool is_started_ = false;
+  std::map<std::string, std::shared_ptr<KeyRequest>> key_requests_;
+};
+
+}  // namespace sallyport::agent

@@ -1,0 +1,98 @@
+#include "agent/link/channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <utility>
+#include <vector>
+
+namespace sallyport::agent {
+namespace {
+
+constexpr int kMetadataBytes = 24 << 10;
+constexpr int kMessageBytes = 64 << 20;
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address, const std::string& door,
+                                           const LinkIdentity& identity) {
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = identity.ca;
+  tls.pem_private_key = identity.private_key;
+  tls.pem_cert_chain = identity.certificate_chain;
+
+  grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride(door);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytes);
+  arguments.SetMaxReceiveMessageSize(kMessageBytes);
+  arguments.SetMaxSendMessageSize(kMessageBytes);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
+  // Proxies of the environment are for HTTP clients; and a channel of its own makes Rotate mean a
+  // new connection.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
+}
+
+ControlPlaneChannel::ControlPlaneChannel(Loop& loop, std::string address,
+                                         const LinkIdentity& identity)
+    : loop_(loop),
+      address_(std::move(address)),
+      channel_(OpenChannel(address_, kAgentsDoor, identity)) {}
+
+ControlPlaneChannel::~ControlPlaneChannel() { Shutdown(); }
+
+std::shared_ptr<grpc::Channel> ControlPlaneChannel::channel() const {
+  absl::MutexLock lock(&mutex_);
+  return channel_;
+}
+
+void ControlPlaneChannel::Rotate(const LinkIdentity& identity) {
+  auto fresh = OpenChannel(address_, kAgentsDoor, identity);
+  absl::MutexLock lock(&mutex_);
+  channel_.swap(fresh);
+}
+
+void ControlPlaneChannel::Shutdown() {
+  std::vector<std::shared_ptr<RunningCall>> running;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_shut_ = true;
+    for (const auto& [key, call] : running_) running.push_back(call);
+  }
+  // Without the lock: a call that ends takes it.
+  for (const auto& call : running) call->Cancel();
+  running.clear();
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(
+      +[](std::map<const RunningCall*, std::shared_ptr<RunningCall>>* calls) {
+        return calls->empty();
+      },
+      &running_));
+}
+
+void ControlPlaneChannel::Began(std::shared_ptr<RunningCall> call) {
+  {
+    absl::MutexLock lock(&mutex_);
+    running_.emplace(call.get(), call);
+    if (!is_shut_) return;
+  }
+  call->Cancel();
+}
+
+void ControlPlaneChannel::Ended(const RunningCall* call) {
+  std::shared_ptr<RunningCall> last;
+  absl::MutexLock lock(&mutex_);
+  auto found = running_.find(call);
+  if (found == running_.end()) return;
+  last = std::move(found->second);
+  running_.erase(found);
+}
+
+}  // namespace sallyport::agent
