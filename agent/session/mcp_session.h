@@ -8,7 +8,7 @@
 
 namespace sallyport::agent {
 
-// A fresh Mcp-Session-Id: 32 characters of base32 from the system's random source, all of them
+// A fresh Mcp-Session-Id: base64url of 32 random bytes, all of it visible ASCII.
 // visible ASCII.
 std::string NewMcpSessionId();
 

@@ -1,0 +1,349 @@
+#include "agent/listen/http_connection.h"
+
+#include <charconv>
+#include <utility>
+
+#include "agent/http/head_writer.h"
+#include "agent/http/sse.h"
+#include "common/json_string.h"
+
+namespace sallyport::agent {
+namespace {
+
+constexpr std::size_t kReadBytes = std::size_t{16} << 10;
+constexpr std::size_t kMaxReadBytes = std::size_t{256} << 10;
+// A body this small is read to its end after a refusal, so that the connection can be kept.
+constexpr std::uint64_t kMaxForgottenBytes = std::uint64_t{64} << 10;
+
+constexpr std::string_view kJsonHead =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: "
+    "no-store\r\nContent-Length: ";
+
+void AppendNumber(std::string& out, std::size_t n) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
+}
+
+}  // namespace
+
+HttpConnection::HttpConnection(Loop& loop, const Clock& clock, HttpService& service,
+                               const HttpLimits& limits, const PhaseLimits& phases,
+                               ClientSocket::Socket socket, net::ssl::context* tls,
+                               std::string client_address)
+    : loop_(loop),
+      clock_(clock),
+      service_(service),
+      phases_(phases),
+      socket_(std::move(socket), tls),
+      client_address_(std::move(client_address)),
+      reader_(request_, limits),
+      write_done_(loop),
+      watch_done_(loop),
+      helpers_done_(loop) {}
+
+Task<void> HttpConnection::Run() {
+  SetDeadline(phases_.handshake);
+  if (co_await socket_.Handshake()) {
+    while (co_await ReadHead()) {
+      ClearDeadline();
+      if (reader_.error()) {
+        co_await Refuse(reader_.error());
+      } else {
+        co_await service_.Serve(*this);
+      }
+      co_await FinishRequest();
+      if (!keep_alive_ || is_gone_) break;
+    }
+  }
+  if (!is_gone_ && socket_.is_open()) co_await Linger();
+  socket_.Close();
+  MarkGone();
+  while (helpers_ > 0) {
+    helpers_done_.Reset();
+    co_await helpers_done_.Wait();
+  }
+}
+
+Task<bool> HttpConnection::ReadHead() {
+  reader_.Next();
+  state_ = State::kUnanswered;
+  slow_session_id_ = nullptr;
+  gone_listener_ = nullptr;
+  is_idle_ = true;
+  SetDeadline(phases_.idle);
+  for (;;) {
+    if (input_begin_ < input_.size()) {
+      if (is_idle_) {
+        is_idle_ = false;
+        SetDeadline(phases_.head);
+      }
+      input_begin_ += reader_.Feed(std::string_view(input_).substr(input_begin_));
+      if (input_begin_ == input_.size()) {
+        input_.clear();
+        input_begin_ = 0;
+      }
+      if (reader_.error() || reader_.is_head_done()) {
+        keep_alive_ = keep_alive_ && !reader_.error() && request_.keep_alive;
+        co_return true;
+      }
+    }
+    if (is_idle_ && !keep_alive_) co_return false;
+    if (!co_await socket_.ReadSome(input_, kReadBytes)) {
+      is_gone_ = true;
+      co_return false;
+    }
+  }
+}
+
+Task<bool> HttpConnection::ReadBody(std::uint64_t max_bytes) {
+  reader_.LimitBody(max_bytes);
+  if (request_.expects_continue && !reader_.is_done() && !reader_.error()) {
+    request_.expects_continue = false;
+    co_await Send("HTTP/1.1 100 Continue\r\n\r\n", {});
+  }
+  SetDeadline(phases_.body);
+  std::size_t read_bytes = kReadBytes;
+  while (!reader_.is_done() && !reader_.error()) {
+    if (input_begin_ == input_.size()) {
+      input_.clear();
+      input_begin_ = 0;
+      if (!co_await socket_.ReadSome(input_, read_bytes)) {
+        MarkGone();
+        co_return false;
+      }
+      // A large body is read in large pieces.
+      if (input_.size() == read_bytes && read_bytes < kMaxReadBytes) read_bytes *= 2;
+    }
+    input_begin_ += reader_.Feed(std::string_view(input_).substr(input_begin_));
+  }
+  ClearDeadline();
+  if (!reader_.error()) co_return true;
+  co_await Refuse(reader_.error());
+  co_return false;
+}
+
+Task<void> HttpConnection::Refuse(HttpError error) {
+  keep_alive_ = false;
+  OwnAnswer answer;
+  answer.status = error.status;
+  answer.body = R"({"reason":")";
+  answer.body += error.status == 413 ? "message_too_large" : "message_invalid";
+  answer.body += R"(","message":)" + JsonString(error.what) + "}";
+  co_await Answer(std::move(answer));
+}
+
+Task<void> HttpConnection::FinishRequest() {
+  co_await StopWatching();
+  if (state_ == State::kUnanswered || (state_ == State::kStreaming && !is_gone_)) {
+    // The service has given no answer: it has been cut off.
+    keep_alive_ = false;
+    is_gone_ = true;
+  }
+  if (!keep_alive_ || is_gone_ || reader_.is_done()) co_return;
+  if (request_.expects_continue) {
+    keep_alive_ = false;
+    co_return;
+  }
+  // The answer went out before the body was read.
+  reader_.LimitBody(kMaxForgottenBytes);
+  SetDeadline(phases_.linger);
+  while (!reader_.is_done() && !reader_.error()) {
+    if (input_begin_ == input_.size()) {
+      input_.clear();
+      input_begin_ = 0;
+      if (!co_await socket_.ReadSome(input_, kReadBytes)) {
+        MarkGone();
+        co_return;
+      }
+    }
+    input_begin_ += reader_.Feed(std::string_view(input_).substr(input_begin_));
+  }
+  if (reader_.error()) keep_alive_ = false;
+}
+
+// Closing while bytes of the client are unread resets the connection, and the client may never see
+// the answer.
+Task<void> HttpConnection::Linger() {
+  socket_.ShutdownSend();
+  SetDeadline(phases_.linger);
+  std::string forgotten;
+  while (co_await socket_.ReadSome(forgotten, kReadBytes)) forgotten.clear();
+}
+
+Task<void> HttpConnection::Send(std::string_view head, std::string_view body) {
+  while (is_writing_) {
+    write_done_.Reset();
+    co_await write_done_.Wait();
+  }
+  if (is_gone_) co_return;
+  const std::size_t written = socket_.TryWrite(head, body);
+  if (written < head.size() + body.size()) {
+    is_writing_ = true;
+    const absl::Duration phase = deadline_;
+    SetDeadline(phases_.stalled_write);
+    const bool sent = co_await socket_.WriteRest(head, body, written,
+                                                 [this] { SetDeadline(phases_.stalled_write); });
+    deadline_ = phase;
+    is_writing_ = false;
+    write_done_.Set();
+    if (!sent) MarkGone();
+  }
+  if (state_ == State::kStreaming) last_sent_ = clock_.SinceBoot();
+}
+
+Task<void> HttpConnection::Answer(OwnAnswer answer) {
+  slow_session_id_ = nullptr;
+  if (state_ != State::kUnanswered) co_return;
+  state_ = State::kAnswered;
+  head_.clear();
+  HeadWriter head = HeadWriter::Response(head_, answer.status);
+  if (!answer.body.empty()) head.Field("Content-Type", "application/json");
+  head.Field("Cache-Control", "no-store");
+  for (const auto& [name, value] : answer.headers) head.Field(name, value);
+  if (!keep_alive_) head.Field("Connection", "close");
+  head.ContentLength(answer.body.size());
+  head.End();
+  co_await Send(head_, answer.body);
+}
+
+Task<void> HttpConnection::Answer(const RecordedMessage& message, std::string_view mcp_session_id) {
+  slow_session_id_ = nullptr;
+  if (state_ != State::kUnanswered) co_return;
+  state_ = State::kAnswered;
+  head_.assign(kJsonHead);
+  AppendNumber(head_, message.bytes().size());
+  if (!mcp_session_id.empty()) head_.append("\r\nMcp-Session-Id: ").append(mcp_session_id);
+  if (!keep_alive_) head_.append("\r\nConnection: close");
+  head_.append("\r\n\r\n");
+  co_await Send(head_, message.bytes());
+}
+
+void HttpConnection::AppendStreamHead(std::string& out, std::string_view mcp_session_id) const {
+  out.append(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+      "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n");
+  if (!mcp_session_id.empty()) out.append("Mcp-Session-Id: ").append(mcp_session_id).append("\r\n");
+  if (!keep_alive_) out.append("Connection: close\r\n");
+  out.append("\r\n");
+}
+
+Task<void> HttpConnection::Begin(std::string_view mcp_session_id) {
+  slow_session_id_ = nullptr;
+  if (state_ != State::kUnanswered) co_return;
+  state_ = State::kStreaming;
+  std::string head;
+  AppendStreamHead(head, mcp_session_id);
+  is_watching_ = true;
+  stop_watching_ = false;
+  ++helpers_;
+  loop_.Spawn(WatchClient());
+  co_await Send(head, {});
+}
+
+Task<void> HttpConnection::Event(const RecordedMessage& message) {
+  if (state_ != State::kStreaming) co_return;
+  std::string event;
+  event.reserve(message.bytes().size() + 32);
+  AppendSseEvent(event, message.bytes());
+  std::string chunk;
+  chunk.reserve(event.size() + 32);
+  AppendChunk(chunk, event);
+  co_await Send(chunk, {});
+}
+
+Task<void> HttpConnection::End() {
+  if (state_ != State::kStreaming) co_return;
+  std::string last;
+  AppendLastChunk(last);
+  co_await Send(last, {});
+  state_ = State::kEnded;
+}
+
+void HttpConnection::BeginWhenSlow(const std::string& mcp_session_id) {
+  if (state_ != State::kUnanswered) return;
+  slow_session_id_ = &mcp_session_id;
+  last_sent_ = clock_.SinceBoot();
+}
+
+void HttpConnection::TellWhenGone(Signal* signal) {
+  gone_listener_ = signal;
+  if (signal != nullptr && is_gone_) signal->Set();
+}
+
+void HttpConnection::MarkGone() {
+  is_gone_ = true;
+  if (gone_listener_ != nullptr) gone_listener_->Set();
+}
+
+// Reads ahead while the answer streams: an end of file says that the client has gone. A request
+// sent ahead of its turn ends the watch and waits in input_.
+Task<void> HttpConnection::WatchClient() {
+  while (!stop_watching_ && input_begin_ == input_.size()) {
+    const bool read = co_await socket_.ReadSome(input_, kReadBytes);
+    if (!read && !stop_watching_) MarkGone();
+    if (!read) break;
+  }
+  is_watching_ = false;
+  watch_done_.Set();
+  --helpers_;
+  helpers_done_.Set();
+}
+
+Task<void> HttpConnection::StopWatching() {
+  stop_watching_ = true;
+  if (is_watching_) {
+    socket_.Cancel();
+    while (is_watching_) {
+      watch_done_.Reset();
+      co_await watch_done_.Wait();
+    }
+  }
+}
+
+Task<void> HttpConnection::SendHeartbeat() {
+  std::string comment;
+  AppendSseHeartbeat(comment);
+  std::string chunk;
+  AppendChunk(chunk, comment);
+  // Whoever has begun to write in the meantime has kept the stream alive.
+  if (!is_writing_ && state_ == State::kStreaming) co_await Send(chunk, {});
+  --helpers_;
+  helpers_done_.Set();
+}
+
+Task<void> HttpConnection::SendSlowBegin() {
+  if (slow_session_id_ != nullptr) {
+    const std::string& session_id = *slow_session_id_;
+    co_await Begin(session_id);
+  }
+  --helpers_;
+  helpers_done_.Set();
+}
+
+void HttpConnection::Sweep() {
+  const absl::Duration now = clock_.SinceBoot();
+  if (now >= deadline_) {
+    Close();
+    return;
+  }
+  if (is_gone_ || is_writing_ || now - last_sent_ < phases_.heartbeat) return;
+  if (state_ == State::kStreaming) {
+    ++helpers_;
+    loop_.Spawn(SendHeartbeat());
+  } else if (slow_session_id_ != nullptr) {
+    ++helpers_;
+    loop_.Spawn(SendSlowBegin());
+  }
+}
+
+void HttpConnection::EndSoon() {
+  keep_alive_ = false;
+  if (is_idle_) Close();
+}
+
+void HttpConnection::Close() {
+  socket_.Close();
+  MarkGone();
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "agent/call/reply.h"
+#include "agent/http/message.h"
+#include "agent/http/strict_framing.h"
+#include "agent/listen/client_socket.h"
+#include "agent/listen/http_service.h"
+#include "agent/loop/loop.h"
+#include "agent/loop/signal.h"
+#include "common/clock.h"
+
+namespace sallyport::agent {
+
+// How long a connection may take for each phase. They are kept by the listener's sweep, to the
+// second.
+struct PhaseLimits {
+  absl::Duration handshake = absl::Seconds(10);
+  absl::Duration head = absl::Seconds(10);
+  absl::Duration body = absl::Seconds(30);
+  absl::Duration idle = absl::Seconds(120);
+  // Without the client taking a byte of what is being written.
+  absl::Duration stalled_write = absl::Seconds(30);
+  absl::Duration linger = absl::Seconds(2);
+  // Silence on a stream before a comment keeps it alive.
+  absl::Duration heartbeat = absl::Seconds(15);
+};
+
+// One connection of a client: reads one request at a time, hands it to the service, and is the
+// Reply it answers through. What a client sends ahead waits in the kernel. On the loop's thread;
+// owned by its listener, which calls Sweep about once a second.
+class HttpConnection final : public Reply {
+ public:
+  // References outlive the connection. `client_address` is the peer's, without its port.
+  HttpConnection(Loop& loop, const Clock& clock, HttpService& service, const HttpLimits& limits,
+                 const PhaseLimits& phases, ClientSocket::Socket socket, net::ssl::context* tls,
+                 std::string client_address);
+
+  // Until the connection has ended.
+  Task<void> Run();
+  // Once the current request is answered. At once when there is none.
+  void EndSoon();
+  // Closes what is past its phase's limit, keeps streams alive.
+  void Sweep();
+  // Cuts it.
+  void Close();
+
+  const HttpRequest& request() const { return request_; }
+  const std::string& client_address() const { return client_address_; }
+
+  // The rest of the request's body into request().body. False: there will be none, and the refusal
+  // (413, 400) has been sent or the client has gone; the request is then done with.
+  Task<bool> ReadBody(std::uint64_t max_bytes);
+  // Takes the body out of the request.
+  std::string TakeBody() { return std::move(request_.body); }
+
+  Task<void> Answer(OwnAnswer answer) override;
+  Task<void> Answer(const RecordedMessage& message, std::string_view mcp_session_id) override;
+  Task<void> Begin(std::string_view mcp_session_id) override;
+  bool has_begun() const override { return state_ == State::kStreaming || state_ == State::kEnded; }
+  Task<void> Event(const RecordedMessage& message) override;
+  Task<void> End() override;
+  void BeginWhenSlow(const std::string& mcp_session_id) override;
+  bool is_gone() const override { return is_gone_; }
+  void TellWhenGone(Signal* signal) override;
+
+ private:
+  enum class State : std::uint8_t { kUnanswered, kAnswered, kStreaming, kEnded };
+
+  Task<bool> ReadHead();
+  Task<void> Refuse(HttpError error);
+  // Reads and forgets a small unread body, so that the connection can go on; else it will be
+  // closed.
+  Task<void> FinishRequest();
+  Task<void> Linger();
+  // Writes in turn with whoever else writes.
+  Task<void> Send(std::string_view head, std::string_view body);
+  Task<void> SendHeartbeat();
+  Task<void> SendSlowBegin();
+  Task<void> WatchClient();
+  Task<void> StopWatching();
+  void AppendStreamHead(std::string& out, std::string_view mcp_session_id) const;
+  void SetDeadline(absl::Duration limit) { deadline_ = clock_.SinceBoot() + limit; }
+  void ClearDeadline() { deadline_ = absl::InfiniteDuration(); }
+  void MarkGone();
+
+  Loop& loop_;
+  const Clock& clock_;
+  HttpService& service_;
+  const PhaseLimits& phases_;
+  ClientSocket socket_;
+  std::string client_address_;
+
+  HttpRequest request_;
+  RequestReader reader_;
+  // What has arrived; from input_begin_ on it has not been looked at.
+  std::string input_;
+  std::size_t input_begin_ = 0;
+
+  State state_ = State::kUnanswered;
+  bool keep_alive_ = true;
+  bool is_gone_ = false;
+  bool is_idle_ = true;
+  Signal* gone_listener_ = nullptr;
+
+  std::string head_;
+  bool is_writing_ = false;
+  Signal write_done_;
+  bool is_watching_ = false;
+  bool stop_watching_ = false;
+  Signal watch_done_;
+  // Coroutines of our own that use the connection beside Run.
+  int helpers_ = 0;
+  Signal helpers_done_;
+
+  absl::Duration deadline_ = absl::InfiniteDuration();
+  absl::Duration last_sent_ = absl::ZeroDuration();
+  const std::string* slow_session_id_ = nullptr;
+};
+
+}  // namespace sallyport::agent

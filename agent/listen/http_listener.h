@@ -1,0 +1,89 @@
+#pragma once
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/http/message.h"
+#include "agent/listen/client_socket.h"
+#include "agent/listen/http_connection.h"
+#include "agent/listen/http_service.h"
+#include "agent/listen/proxy_header.h"
+#include "agent/loop/loop.h"
+#include "common/clock.h"
+
+namespace sallyport::agent {
+
+// TLS 1.2 or newer with the certificate chain and key of two PEM files, HTTP/1.1 by ALPN. The key
+// file must be a secret file (common/file.h).
+absl::StatusOr<net::ssl::context> ServerTls(const std::string& cert_file,
+                                            const std::string& key_file);
+
+struct ListenerOptions {
+  // "127.0.0.1:8443", "[::1]:0"; port 0 is any free one.
+  std::string address;
+  // Plain connections are only taken on a loopback address.
+  std::optional<net::ssl::context> tls;
+  HttpLimits limits;
+  PhaseLimits phases;
+  std::size_t max_connections = 4096;
+  // Whose connections begin with a PROXY protocol v2 header.
+  std::vector<Network> trusted_proxies;
+};
+
+// Accepts connections and owns them. Survives running out of descriptors. On the loop's thread.
+class HttpListener {
+ public:
+  // Binds. kInvalidArgument for an address that is none, kFailedPrecondition for a plain listener
+  // that others could reach, kUnavailable when the address cannot be bound. References outlive the
+  // listener; the service is named in Start, since it may need to know where this listens.
+  static absl::StatusOr<std::unique_ptr<HttpListener>> Create(Loop& loop, const Clock& clock,
+                                                              ListenerOptions options);
+  HttpListener(const HttpListener&) = delete;
+  HttpListener& operator=(const HttpListener&) = delete;
+
+  // As bound: "127.0.0.1:8443".
+  const std::string& address() const { return address_; }
+  bool is_tls() const { return options_.tls.has_value(); }
+
+  // Before Loop::Run.
+  void Start(HttpService& service);
+
+  std::size_t connections() const { return connections_.size(); }
+
+  // Accepts no more, lets each connection finish the request it is at, and cuts what is still there
+  // after `grace`.
+  Task<void> Drain(absl::Duration grace);
+
+ private:
+  using Acceptor = net::basic_socket_acceptor<net::ip::tcp, Executor>;
+
+  HttpListener(Loop& loop, const Clock& clock, ListenerOptions options)
+      : loop_(loop),
+        clock_(clock),
+        options_(std::move(options)),
+        acceptor_(loop.executor()),
+        emptied_(loop) {}
+  absl::Status Bind();
+  Task<void> Accept();
+  Task<void> Serve(ClientSocket::Socket socket, std::string client_address);
+
+  Loop& loop_;
+  const Clock& clock_;
+  ListenerOptions options_;
+  Acceptor acceptor_;
+  std::string address_;
+  HttpService* service_ = nullptr;
+  std::list<HttpConnection*> connections_;
+  bool is_draining_ = false;
+  Signal emptied_;
+};
+
+}  // namespace sallyport::agent

@@ -1,0 +1,160 @@
+#include "agent/session/live_session.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/fakes/fake_clock.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::END_REASON_COMPLETED;
+using types::v1::END_REASON_DISCONNECTED;
+using types::v1::END_REASON_EXPIRED;
+using types::v1::END_REASON_REVOKED;
+
+struct Stage {
+  explicit Stage(std::uint64_t max_calls = 0, std::uint64_t calls = 0) {
+    facts.id = "ses_x";
+    facts.terms.mutable_idle_timeout()->set_seconds(120);
+    facts.terms.mutable_disconnect_grace()->set_seconds(30);
+    facts.terms.set_max_calls(max_calls);
+    facts.calls = calls;
+    facts.expires_at = clock.Now() + absl::Minutes(15);
+    facts.remaining = absl::Minutes(15);
+  }
+  LiveSession Open() { return LiveSession(loop, clock, facts); }
+
+  Loop loop;
+  FakeClock clock;
+  SessionFacts facts;
+};
+
+TEST_CASE("a session is over when the wall clock passes its end", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  LiveSession::InFlight busy(session);
+  stage.clock.StepWallClock(absl::Minutes(15));
+  REQUIRE(session.Due().has_value());
+  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+}
+
+TEST_CASE("a wall clock that is set back prolongs nothing", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  LiveSession::InFlight busy(session);
+  stage.clock.StepWallClock(-absl::Hours(24));
+  stage.clock.Advance(absl::Minutes(15) - absl::Seconds(1));
+  CHECK_FALSE(session.Due().has_value());
+  stage.clock.Advance(absl::Seconds(1));
+  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+}
+
+TEST_CASE("a session ends when nothing was asked for the idle timeout", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  stage.clock.Advance(absl::Seconds(119));
+  CHECK_FALSE(session.Due().has_value());
+  session.Touch();
+  stage.clock.Advance(absl::Seconds(119));
+  CHECK_FALSE(session.Due().has_value());
+  stage.clock.Advance(absl::Seconds(1));
+  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+}
+
+TEST_CASE("a request in flight and a call that waits for a person hold idleness off",
+          "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  {
+    LiveSession::InFlight busy(session);
+    stage.clock.Advance(absl::Minutes(5));
+    CHECK_FALSE(session.Due().has_value());
+  }
+  session.ApprovalAsked();
+  stage.clock.Advance(absl::Minutes(5));
+  CHECK_FALSE(session.Due().has_value());
+  session.ApprovalSettled();
+  CHECK_FALSE(session.Due().has_value());
+  stage.clock.Advance(absl::Minutes(2));
+  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+}
+
+TEST_CASE("an open stream alone does not hold idleness off", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  session.StreamOpened();
+  stage.clock.Advance(absl::Minutes(2));
+  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+}
+
+TEST_CASE("a client that closed its last stream is disconnected after the grace",
+          "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  session.StreamOpened();
+  session.StreamOpened();
+  session.StreamClosed();
+  stage.clock.Advance(absl::Seconds(60));
+  CHECK_FALSE(session.Due().has_value());
+  session.StreamClosed();
+  stage.clock.Advance(absl::Seconds(29));
+  CHECK_FALSE(session.Due().has_value());
+  session.StreamOpened();
+  session.StreamClosed();
+  stage.clock.Advance(absl::Seconds(29));
+  CHECK_FALSE(session.Due().has_value());
+  stage.clock.Advance(absl::Seconds(1));
+  CHECK(session.Due()->reason == END_REASON_DISCONNECTED);
+}
+
+TEST_CASE("a client that never had a stream is not disconnected", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  stage.clock.Advance(absl::Seconds(90));
+  CHECK_FALSE(session.Due().has_value());
+}
+
+TEST_CASE("a request in flight holds the disconnect off", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  session.StreamOpened();
+  session.StreamClosed();
+  {
+    LiveSession::InFlight busy(session);
+    stage.clock.Advance(absl::Seconds(60));
+    CHECK_FALSE(session.Due().has_value());
+  }
+  stage.clock.Advance(absl::Seconds(30));
+  CHECK(session.Due()->reason == END_REASON_DISCONNECTED);
+}
+
+TEST_CASE("max_calls is counted on from what the window has used", "[agent][session]") {
+  Stage stage(3, 2);
+  LiveSession session = stage.Open();
+  CHECK_FALSE(session.is_used_up());
+  CHECK(session.CountCall());
+  CHECK(session.is_used_up());
+  CHECK_FALSE(session.CountCall());
+  CHECK(session.calls() == 3);
+}
+
+TEST_CASE("without max_calls no call is one too many", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  for (int i = 0; i < 1000; ++i) REQUIRE(session.CountCall());
+  CHECK_FALSE(session.is_used_up());
+}
+
+TEST_CASE("the first end of a session stands and tells who waits", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  CHECK_FALSE(session.stopped().is_set());
+  session.End({END_REASON_REVOKED, "an operator ended it"});
+  session.End({END_REASON_COMPLETED, "later"});
+  CHECK(session.stopped().is_set());
+  CHECK(session.end().reason == END_REASON_REVOKED);
+  CHECK(session.Due()->reason == END_REASON_REVOKED);
+}
+
+}  // namespace
+}  // namespace sallyport::agent
