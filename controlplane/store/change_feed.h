@@ -80,7 +80,7 @@ class ChangeFeed {
   bool is_closed() const;
 
  private:
-  friend class Database;
+  friend class WriteTransaction;
 
   // In commit order: called by the database while it holds its write connection.
   void Append(std::vector<Change> changes);

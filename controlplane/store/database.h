@@ -18,6 +18,7 @@ namespace sallyport::controlplane {
 
 class Connection;
 class Database;
+class FileLock;
 
 // What a store function needs to read. Lives on one thread and no longer than its database.
 class Transaction {
@@ -58,6 +59,10 @@ class WriteTransaction : public Transaction {
   // Durable when it returns OK (synchronous=FULL). Otherwise nothing has happened:
   // kResourceExhausted where the disk is full.
   absl::Status Commit();
+
+  // SQLite has given up on the transaction by itself (the disk is full): all of it is undone, and
+  // Commit will say so.
+  bool is_rolled_back() const;
 
   // A part that can be taken back alone. `Release` keeps it; a savepoint that dies without it is
   // undone.
@@ -107,10 +112,11 @@ class Database {
  private:
   friend class ReadTransaction;
   friend class WriteTransaction;
-  explicit Database(std::string path) : path_(std::move(path)) {}
+  explicit Database(std::string path);
   void GiveBack(std::unique_ptr<Connection> reader);
 
   const std::string path_;
+  std::unique_ptr<FileLock> lock_;
   ChangeFeed changes_;
   absl::Mutex writer_mutex_;
   std::unique_ptr<Connection> writer_;  // used by who holds writer_mutex_

@@ -50,6 +50,10 @@ absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, 
 absl::Status Insert(WriteTransaction& t, const Session& session);
 absl::Status Update(WriteTransaction& t, const Session& session);
 
+// Ends a pending or active session and withdraws its open approvals.
+absl::Status EndLive(WriteTransaction& t, Session& session, types::v1::EndReason reason,
+                     std::string_view detail, absl::Time now);
+
 // The latest window of the principal (realm, kind, subject) and server that has not ended at `now`.
 // nullopt: there is none.
 absl::StatusOr<std::optional<Window>> OpenWindow(Transaction& t,

@@ -1,0 +1,81 @@
+#include "controlplane/model/approval.h"
+
+#include <utility>
+
+#include "common/denial.h"
+#include "controlplane/model/proto_time.h"
+
+namespace sallyport::controlplane {
+
+Approval Approval::Pending(types::v1::Approval proto, std::string agent,
+                           std::vector<std::string> owners) {
+  proto.set_state(types::v1::APPROVAL_STATE_PENDING);
+  return Approval(
+      {.proto = std::move(proto), .agent = std::move(agent), .owners = std::move(owners)});
+}
+
+absl::Time Approval::expires_at() const { return FromProto(stored_.proto.expires_at()); }
+
+absl::Status Approval::Closed() const {
+  switch (state()) {
+    case types::v1::APPROVAL_STATE_PENDING:
+      return Denied(types::v1::DENIAL_REASON_APPROVAL_PENDING,
+                    "approval " + id() + " has not been decided");
+    case types::v1::APPROVAL_STATE_APPROVED:
+      return absl::FailedPreconditionError("approval " + id() + " has been approved already");
+    case types::v1::APPROVAL_STATE_DENIED:
+      return WithReason(absl::FailedPreconditionError("approval " + id() + " was denied"),
+                        types::v1::DENIAL_REASON_APPROVAL_DENIED);
+    case types::v1::APPROVAL_STATE_EXPIRED:
+      return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED, "approval " + id() + " has expired");
+    case types::v1::APPROVAL_STATE_CONSUMED:
+      return Denied(types::v1::DENIAL_REASON_APPROVAL_CONSUMED,
+                    "approval " + id() + " has been used");
+    default:
+      return Denied(types::v1::DENIAL_REASON_APPROVAL_REVOKED,
+                    "approval " + id() + " was withdrawn");
+  }
+}
+
+absl::Status Approval::Decide(const types::v1::Principal& by, bool approve, std::string_view reason,
+                              absl::Time now) {
+  if (state() != types::v1::APPROVAL_STATE_PENDING) return Closed();
+  if (now >= expires_at())
+    return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED, "approval " + id() + " has expired");
+  types::v1::ApprovalDecision& decision = *stored_.proto.add_decisions();
+  *decision.mutable_by() = by;
+  decision.set_approve(approve);
+  decision.set_reason(std::string(reason));
+  *decision.mutable_at() = ToProto(now);
+  stored_.proto.set_state(approve ? types::v1::APPROVAL_STATE_APPROVED
+                                  : types::v1::APPROVAL_STATE_DENIED);
+  return absl::OkStatus();
+}
+
+absl::Status Approval::Consume(std::string_view call_id, absl::Time now) {
+  if (call_id.empty()) return absl::InvalidArgumentError("an approval is consumed by something");
+  if (state() == types::v1::APPROVAL_STATE_CONSUMED && stored_.call_id == call_id)
+    return absl::OkStatus();
+  if (state() != types::v1::APPROVAL_STATE_APPROVED) return Closed();
+  if (now >= expires_at())
+    return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED, "approval " + id() + " has expired");
+  stored_.proto.set_state(types::v1::APPROVAL_STATE_CONSUMED);
+  stored_.call_id = std::string(call_id);
+  return absl::OkStatus();
+}
+
+absl::Status Approval::Expire(absl::Time now) {
+  if (!is_open()) return Closed();
+  if (now < expires_at())
+    return absl::FailedPreconditionError("approval " + id() + " has not expired");
+  stored_.proto.set_state(types::v1::APPROVAL_STATE_EXPIRED);
+  return absl::OkStatus();
+}
+
+absl::Status Approval::Withdraw() {
+  if (!is_open()) return Closed();
+  stored_.proto.set_state(types::v1::APPROVAL_STATE_WITHDRAWN);
+  return absl::OkStatus();
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,136 @@
+#include "controlplane/store/approvals.h"
+
+#include "common/status_macros.h"
+#include "controlplane/model/proto_time.h"
+
+namespace sallyport::controlplane::approvals {
+namespace {
+
+// What ApprovalOf reads, in its order.
+#define APPROVAL_COLUMNS "approval, agent, owners, call_id, revision"
+
+absl::StatusOr<Approval> ApprovalOf(const Statement& row) {
+  Approval::Stored stored;
+  RETURN_IF_ERROR(row.Read(0, &stored.proto));
+  stored.agent = std::string(row.text(1));
+  std::string_view owners = row.text(2);
+  for (size_t end; (end = owners.find('\n')) != std::string_view::npos;
+       owners.remove_prefix(end + 1)) {
+    stored.owners.emplace_back(owners.substr(0, end));
+  }
+  stored.call_id = std::string(row.text(3));
+  stored.revision = row.integer(4);
+  return Approval(std::move(stored));
+}
+
+absl::StatusOr<std::optional<Approval>> One(Statement& find) {
+  ASSIGN_OR_RETURN(const bool row, find.Step());
+  if (!row) return std::nullopt;
+  return ApprovalOf(find);
+}
+
+absl::StatusOr<std::vector<Approval>> Every(Statement& list) {
+  std::vector<Approval> found;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return found;
+    ASSIGN_OR_RETURN(Approval approval, ApprovalOf(list));
+    found.push_back(std::move(approval));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Approval>> Find(Transaction& t, std::string_view id) {
+  Statement find = t.Prepare("select " APPROVAL_COLUMNS " from approvals where id = ?");
+  find.Text(id);
+  return One(find);
+}
+
+absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string_view session_id,
+                                                     std::string_view method,
+                                                     std::string_view target,
+                                                     std::string_view arguments_digest) {
+  Statement find = t.Prepare(
+      "select " APPROVAL_COLUMNS
+      " from approvals where state in (1, 2) and session_id = ? and method = ? and target = ?"
+      " and arguments_digest = ? order by created_at desc limit 1");
+  find.Text(session_id).Text(method).Text(target).Text(arguments_digest);
+  return One(find);
+}
+
+absl::StatusOr<std::vector<Approval>> OpenOfSession(Transaction& t, std::string_view session_id) {
+  Statement list =
+      t.Prepare("select " APPROVAL_COLUMNS
+                " from approvals where state in (1, 2) and session_id = ? order by created_at");
+  list.Text(session_id);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Approval>> OpenCallsOfAgent(Transaction& t, std::string_view agent) {
+  Statement list = t.Prepare(
+      "select " APPROVAL_COLUMNS
+      " from approvals where state in (1, 2) and agent = ? and method <> '' order by created_at");
+  list.Text(agent);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Approval>> PastEnd(Transaction& t, absl::Time now) {
+  Statement list =
+      t.Prepare("select " APPROVAL_COLUMNS
+                " from approvals where state in (1, 2) and expires_at <= ? order by expires_at");
+  list.Time(now);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Approval>> List(Transaction& t, bool all_states, absl::Time before,
+                                           std::string_view before_id, int limit) {
+  Statement list = t.Prepare("select " APPROVAL_COLUMNS
+                             " from approvals where (created_at, id) < (?, ?) and (?3 or state = 1)"
+                             " order by created_at desc, id desc limit ?4");
+  list.Time(before).Text(before_id).Bool(all_states).Int(limit);
+  return Every(list);
+}
+
+absl::Status Insert(WriteTransaction& t, const Approval& approval) {
+  const types::v1::Approval& proto = approval.proto();
+  std::string owners;
+  for (const std::string& owner : approval.owners()) owners.append(owner).append("\n");
+  RETURN_IF_ERROR(t.Prepare("insert into approvals (id, session_id, agent, method, target, "
+                            "arguments_digest, state, created_at,"
+                            " expires_at, owners, call_id, approval, revision) values (?, ?, ?, ?, "
+                            "?, ?, ?, ?, ?, ?, ?, ?, 1)")
+                      .Text(proto.id())
+                      .Text(proto.session_id())
+                      .Text(approval.stored().agent)
+                      .Text(proto.method())
+                      .Text(proto.tool())
+                      .Text(proto.arguments_digest())
+                      .Int(proto.state())
+                      .Time(FromProto(proto.created_at()))
+                      .Time(approval.expires_at())
+                      .Text(owners)
+                      .Text(approval.stored().call_id)
+                      .Proto(proto)
+                      .Run());
+  t.Changed(ChangeKind::kApproval, proto.id());
+  return absl::OkStatus();
+}
+
+absl::Status Update(WriteTransaction& t, const Approval& approval) {
+  ASSIGN_OR_RETURN(const int64_t changed,
+                   t.Prepare("update approvals set state = ?, call_id = ?, approval = ?, revision "
+                             "= revision + 1 where id = ? and revision = ?")
+                       .Int(approval.state())
+                       .Text(approval.stored().call_id)
+                       .Proto(approval.proto())
+                       .Text(approval.id())
+                       .Int(approval.stored().revision)
+                       .RunCounted());
+  if (changed != 1)
+    return absl::AbortedError("approval " + approval.id() + " has changed meanwhile");
+  t.Changed(ChangeKind::kApproval, approval.id());
+  return absl::OkStatus();
+}
+
+}  // namespace sallyport::controlplane::approvals

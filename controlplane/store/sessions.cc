@@ -1,0 +1,212 @@
+#include "controlplane/store/sessions.h"
+
+#include "common/status_macros.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/store/approvals.h"
+
+namespace sallyport::controlplane::sessions {
+namespace {
+
+// What SessionOf reads, in its order.
+#define SESSION_COLUMNS \
+  "session, request_id, window_id, duration, call_budget, is_reported, revision"
+
+absl::StatusOr<Session> SessionOf(const Statement& row) {
+  Session::Stored stored;
+  RETURN_IF_ERROR(row.Read(0, &stored.proto));
+  stored.request_id = std::string(row.text(1));
+  stored.window_id = std::string(row.text(2));
+  stored.duration = absl::Microseconds(row.integer(3));
+  stored.call_budget = static_cast<uint64_t>(row.integer(4));
+  stored.is_reported = row.boolean(5);
+  stored.revision = row.integer(6);
+  return Session(std::move(stored));
+}
+
+absl::StatusOr<std::optional<Session>> One(Statement& find) {
+  ASSIGN_OR_RETURN(const bool row, find.Step());
+  if (!row) return std::nullopt;
+  return SessionOf(find);
+}
+
+absl::StatusOr<std::vector<Session>> Every(Statement& list) {
+  std::vector<Session> found;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return found;
+    ASSIGN_OR_RETURN(Session session, SessionOf(list));
+    found.push_back(std::move(session));
+  }
+}
+
+// The columns that change, in the order that Insert and Update name them.
+void BindChanging(Statement& statement, const Session& session) {
+  const Session::Stored& stored = session.stored();
+  statement.Int(stored.proto.state()).Text(stored.proto.agent()).Time(session.expires_at());
+  stored.window_id.empty() ? statement.Null() : statement.Text(stored.window_id);
+  statement.Int(static_cast<int64_t>(stored.call_budget))
+      .Int(static_cast<int64_t>(stored.proto.calls()))
+      .Bool(stored.is_reported)
+      .Proto(stored.proto)
+      .Int(stored.revision + 1);
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Session>> Find(Transaction& t, std::string_view id) {
+  Statement find = t.Prepare("select " SESSION_COLUMNS " from sessions where id = ?");
+  find.Text(id);
+  return One(find);
+}
+
+absl::StatusOr<std::optional<Session>> FindByRequest(Transaction& t,
+                                                     const types::v1::Principal& principal,
+                                                     std::string_view request_id) {
+  Statement find = t.Prepare("select " SESSION_COLUMNS
+                             " from sessions where realm = ? and kind = ? and subject = ? and "
+                             "client_id = ? and request_id = ?");
+  find.Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Text(principal.client_id())
+      .Text(request_id);
+  return One(find);
+}
+
+absl::StatusOr<std::vector<Session>> Live(Transaction& t, const types::v1::Principal& principal,
+                                          std::string_view server) {
+  Statement list = t.Prepare("select " SESSION_COLUMNS
+                             " from sessions where state in (1, 2) and realm = ? and kind = ? and "
+                             "subject = ? and client_id = ?"
+                             " and server = ? order by created_at desc, id desc");
+  list.Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Text(principal.client_id())
+      .Text(server);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Session>> AllLive(Transaction& t) {
+  Statement list = t.Prepare("select " SESSION_COLUMNS
+                             " from sessions where state in (1, 2) order by created_at, id");
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Session>> LiveOfAgent(Transaction& t, std::string_view agent) {
+  Statement list =
+      t.Prepare("select " SESSION_COLUMNS
+                " from sessions where state in (1, 2) and agent = ? order by created_at, id");
+  list.Text(agent);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Session>> PastEnd(Transaction& t, absl::Time now) {
+  Statement list =
+      t.Prepare("select " SESSION_COLUMNS
+                " from sessions where state = 2 and expires_at < ? order by expires_at");
+  list.Time(now);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, absl::Time before,
+                                          std::string_view before_id, int limit) {
+  Statement list = t.Prepare("select " SESSION_COLUMNS
+                             " from sessions where (created_at, id) < (?, ?) and (?3 = 0 or state "
+                             "= ?3) and (?4 = '' or server = ?4)"
+                             " order by created_at desc, id desc limit ?5");
+  list.Time(before).Text(before_id).Int(filter.state).Text(filter.server).Int(limit);
+  return Every(list);
+}
+
+absl::Status Insert(WriteTransaction& t, const Session& session) {
+  const types::v1::Session& proto = session.proto();
+  const types::v1::Principal& principal = proto.principal();
+  Statement insert = t.Prepare(
+      "insert into sessions (id, request_id, realm, kind, subject, client_id, server, created_at, "
+      "duration,"
+      " state, agent, expires_at, window_id, call_budget, calls, is_reported, session, revision)"
+      " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.Text(proto.id())
+      .Text(session.stored().request_id)
+      .Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Text(principal.client_id())
+      .Text(proto.server())
+      .Time(FromProto(proto.created_at()))
+      .Int(absl::ToInt64Microseconds(session.duration()));
+  BindChanging(insert, session);
+  RETURN_IF_ERROR(insert.Run());
+  t.Changed(ChangeKind::kSession, proto.id());
+  return absl::OkStatus();
+}
+
+absl::Status Update(WriteTransaction& t, const Session& session) {
+  Statement update = t.Prepare(
+      "update sessions set state = ?, agent = ?, expires_at = ?, window_id = ?, call_budget = ?, "
+      "calls = ?, is_reported = ?,"
+      " session = ?, revision = ? where id = ? and revision = ?");
+  BindChanging(update, session);
+  update.Text(session.id()).Int(session.stored().revision);
+  ASSIGN_OR_RETURN(const int64_t changed, update.RunCounted());
+  if (changed != 1) return absl::AbortedError("session " + session.id() + " has changed meanwhile");
+  t.Changed(ChangeKind::kSession, session.id());
+  return absl::OkStatus();
+}
+
+absl::Status EndLive(WriteTransaction& t, Session& session, types::v1::EndReason reason,
+                     std::string_view detail, absl::Time now) {
+  RETURN_IF_ERROR(session.End(reason, detail, now));
+  RETURN_IF_ERROR(Update(t, session));
+  ASSIGN_OR_RETURN(std::vector<Approval> open, approvals::OpenOfSession(t, session.id()));
+  for (Approval& approval : open) {
+    RETURN_IF_ERROR(approval.Withdraw());
+    RETURN_IF_ERROR(approvals::Update(t, approval));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Window>> OpenWindow(Transaction& t,
+                                                 const types::v1::Principal& principal,
+                                                 std::string_view server, absl::Time now) {
+  Statement find = t.Prepare(
+      "select id, starts_at, ends_at from windows where realm = ? and kind = ? and subject = ? and "
+      "server = ? and ends_at > ?"
+      " order by starts_at desc, rowid desc limit 1");
+  find.Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Text(server)
+      .Time(now);
+  ASSIGN_OR_RETURN(const bool row, find.Step());
+  if (!row) return std::nullopt;
+  return Window{std::string(find.text(0)), find.time(1), find.time(2)};
+}
+
+absl::Status InsertWindow(WriteTransaction& t, const types::v1::Principal& principal,
+                          std::string_view server, const Window& window) {
+  return t
+      .Prepare(
+          "insert into windows (id, realm, kind, subject, server, starts_at, ends_at) values (?, "
+          "?, ?, ?, ?, ?, ?)")
+      .Text(window.id)
+      .Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Text(server)
+      .Time(window.starts_at)
+      .Time(window.ends_at)
+      .Run();
+}
+
+absl::StatusOr<uint64_t> CallsUsed(Transaction& t, std::string_view window_id) {
+  Statement sum = t.Prepare(
+      "select coalesce(sum(case when is_reported then calls else max(calls, call_budget) end), 0) "
+      "from sessions where window_id = ?");
+  sum.Text(window_id);
+  RETURN_IF_ERROR(sum.Step().status());
+  return static_cast<uint64_t>(sum.integer(0));
+}
+
+}  // namespace sallyport::controlplane::sessions
