@@ -23,8 +23,7 @@ struct ScanLimits {
   std::size_t max_number_chars = 64;
 };
 
-// Hostile callers may pass anything. The bytes are kept as they are, in the same allocation when it
-// has room for kScanPadding more (a caller that reserves it saves a copy). A refusal carries the
+// The bytes may be anything, and are kept as they are. A refusal carries the
 // DenialReason message_invalid or message_too_large and a JSON-RPC code, see JsonRpcCodeOf; its
 // text names the place, never a value.
 absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLimits& limits = {});
@@ -33,8 +32,6 @@ absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLim
 // the size).
 absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes,
                                                     const ScanLimits& limits = {});
-
-inline constexpr std::size_t kScanPadding = 64;
 
 // -32700 (not JSON, or not JSON that we accept) or -32600 (JSON, but not a message) of a refusal by
 // the scans above; -32600 for any other status.

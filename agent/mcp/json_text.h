@@ -11,9 +11,6 @@ namespace sallyport::agent {
 // escaped, the rest as it is. Invalid UTF-8 becomes U+FFFD.
 void AppendJsonEscaped(std::string& out, std::string_view text);
 
-// The same with its quotes.
-std::string JsonQuoted(std::string_view text);
-
 // Appends what the inside of a JSON string means. False, with `out` possibly extended, on a bad
 // escape, a lone surrogate or an unescaped control character. Does not judge UTF-8.
 bool AppendJsonUnescaped(std::string& out, std::string_view raw);

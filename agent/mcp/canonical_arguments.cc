@@ -1,0 +1,65 @@
+#include "agent/mcp/canonical_arguments.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "agent/mcp/json_index.h"
+#include "common/denial.h"
+#include "common/json_string.h"
+#include "sallyport/types/v1/denial.pb.h"
+
+namespace sallyport::agent {
+namespace {
+
+// Depth is bounded by JsonLimits.
+void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& node) {
+  switch (node.type) {
+    case JsonType::kString:
+      AppendJsonString(node.text, &out);
+      return;
+    case JsonType::kArray: {
+      out.push_back('[');
+      for (const JsonNode& element : index.Children(node)) {
+        if (out.back() != '[') out.push_back(',');
+        AppendCanonical(out, index, element);
+      }
+      out.push_back(']');
+      return;
+    }
+    case JsonType::kObject: {
+      std::vector<const JsonNode*> members;
+      for (const JsonNode& member : index.Children(node)) members.push_back(&member);
+      std::sort(members.begin(), members.end(),
+                [](const JsonNode* a, const JsonNode* b) { return a->key < b->key; });
+      out.push_back('{');
+      for (const JsonNode* member : members) {
+        if (member != members.front()) out.push_back(',');
+        AppendJsonString(member->key, &out);
+        out.push_back(':');
+        AppendCanonical(out, index, *member);
+      }
+      out.push_back('}');
+      return;
+    }
+    default:
+      out.append(index.Raw(node));
+      return;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> CanonicalArguments(std::string_view json) {
+  std::string out;
+  if (json.empty()) return out;
+  JsonIndex index;
+  const JsonError error = index.Parse(json, JsonLimits{.max_bytes = json.size()});
+  if (error != JsonError::kNone) {
+    return Denied(types::v1::DenialReason::DENIAL_REASON_MESSAGE_INVALID, JsonErrorText(error));
+  }
+  out.reserve(json.size());
+  AppendCanonical(out, index, index.root());
+  return out;
+}
+
+}  // namespace sallyport::agent

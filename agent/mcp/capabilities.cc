@@ -1,0 +1,108 @@
+#include "agent/mcp/capabilities.h"
+
+#include <string_view>
+#include <utility>
+
+#include "agent/mcp/dialect.h"
+#include "agent/mcp/json_index.h"
+#include "agent/mcp/json_scan.h"
+#include "agent/mcp/json_splice.h"
+#include "common/denial.h"
+#include "common/json_string.h"
+#include "sallyport/types/v1/denial.pb.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::DenialReason;
+
+// The client's declaration of a thing that the server would only be refused.
+bool IsTakenFromClient(std::string_view capability, const ClientTerms& terms) {
+  if (capability == "sampling") return !terms.sampling;
+  if (capability == "elicitation") return !terms.elicitation;
+  if (capability == "roots") return !terms.roots;
+  return capability == "tasks";
+}
+
+bool IsTakenFromServer(std::string_view capability, const ServerTerms& terms) {
+  if (capability == "tools") return !terms.tools;
+  if (capability == "resources") return !terms.resources;
+  if (capability == "prompts") return !terms.prompts;
+  if (capability == "completions") return !terms.completions;
+  if (capability == "logging") return !terms.logging;
+  return capability == "tasks";
+}
+
+absl::Status UpstreamInvalid(std::string_view what) {
+  return Denied(DenialReason::DENIAL_REASON_UPSTREAM_INVALID, what);
+}
+
+}  // namespace
+
+absl::StatusOr<ClientMessage> NarrowInitialize(ClientMessage request, const ClientTerms& terms) {
+  JsonIndex index;
+  const JsonNode* version = nullptr;
+  const JsonNode* capabilities = nullptr;
+  if (index.Parse(request.bytes, JsonLimits{.max_bytes = request.bytes.size()}) ==
+      JsonError::kNone) {
+    const JsonNode* params = index.Member(&index.root(), "params");
+    version = index.Member(params, "protocolVersion");
+    capabilities = index.Member(params, "capabilities");
+  }
+  if (version == nullptr || !version->is_string() || capabilities == nullptr ||
+      !capabilities->is_object()) {
+    return Denied(DenialReason::DENIAL_REASON_MESSAGE_INVALID, "not a proper initialize");
+  }
+  Splicer splicer(request.bytes);
+  const auto narrow_version = [&] {
+    const std::string_view negotiated = NegotiateVersion(version->text);
+    if (negotiated != version->text) {
+      splicer.Replace(version->begin, version->end, JsonString(negotiated));
+    }
+  };
+  const bool is_version_first = version->begin < capabilities->begin;
+  if (is_version_first) narrow_version();
+  CutChildren(splicer, index, *capabilities,
+              [&](const JsonNode& member) { return IsTakenFromClient(member.key, terms); });
+  if (!is_version_first) narrow_version();
+  if (!splicer.is_changed()) return request;
+  return ScanClientMessage(splicer.Finish(), ScanLimits{.max_bytes = request.bytes.size() + 16});
+}
+
+absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
+                                                       const ServerTerms& terms,
+                                                       std::string& negotiated) {
+  if (response.is_error) return response;
+  JsonIndex index;
+  const JsonNode* version = nullptr;
+  const JsonNode* capabilities = nullptr;
+  if (index.Parse(response.bytes, JsonLimits{.max_bytes = response.bytes.size()}) ==
+      JsonError::kNone) {
+    const JsonNode* result = index.Member(&index.root(), "result");
+    version = index.Member(result, "protocolVersion");
+    capabilities = index.Member(result, "capabilities");
+  }
+  if (version == nullptr || !version->is_string() || capabilities == nullptr ||
+      !capabilities->is_object()) {
+    return UpstreamInvalid("not a proper initialize result");
+  }
+  if (!IsServedVersion(version->text)) {
+    return Denied(DenialReason::DENIAL_REASON_VERSION_UNSUPPORTED,
+                  "the server speaks a version of MCP that is not served here");
+  }
+  negotiated.assign(version->text);
+  Splicer splicer(response.bytes);
+  CutChildren(splicer, index, *capabilities, [&](const JsonNode& member) {
+    if (IsTakenFromServer(member.key, terms)) return true;
+    // The cut inside falls between those of its siblings, as it must.
+    if (member.key == "resources" && member.is_object()) {
+      CutChildren(splicer, index, member,
+                  [](const JsonNode& inner) { return inner.key == "subscribe"; });
+    }
+    return false;
+  });
+  if (!splicer.is_changed()) return response;
+  return ScanUpstreamMessage(splicer.Finish(), ScanLimits{.max_bytes = response.bytes.size()});
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,147 @@
+#include "agent/mcp/json_text.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "common/json_string.h"
+
+namespace sallyport::agent {
+namespace {
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// The four digits at raw[i..i+4), or -1.
+int HexQuad(std::string_view raw, std::size_t i) {
+  if (raw.size() < i + 4) return -1;
+  int value = 0;
+  for (std::size_t k = i; k < i + 4; ++k) {
+    const int digit = HexDigit(raw[k]);
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+void AppendUtf8(std::string& out, std::uint32_t c) {
+  if (c < 0x80) {
+    out.push_back(static_cast<char>(c));
+  } else if (c < 0x800) {
+    out.push_back(static_cast<char>(0xc0 | c >> 6));
+    out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+  } else if (c < 0x10000) {
+    out.push_back(static_cast<char>(0xe0 | c >> 12));
+    out.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3f)));
+    out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+  } else {
+    out.push_back(static_cast<char>(0xf0 | c >> 18));
+    out.push_back(static_cast<char>(0x80 | (c >> 12 & 0x3f)));
+    out.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3f)));
+    out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+  }
+}
+
+bool IsHighSurrogate(int c) { return c >= 0xd800 && c < 0xdc00; }
+bool IsLowSurrogate(int c) { return c >= 0xdc00 && c < 0xe000; }
+
+}  // namespace
+
+void AppendJsonEscaped(std::string& out, std::string_view text) {
+  const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+  });
+  if (is_plain) {
+    out.append(text);
+    return;
+  }
+  const std::string quoted = JsonString(text);
+  out.append(quoted, 1, quoted.size() - 2);
+}
+
+bool AppendJsonUnescaped(std::string& out, std::string_view raw) {
+  for (std::size_t i = 0; i < raw.size();) {
+    std::size_t plain = i;
+    while (plain < raw.size() && raw[plain] != '\\') {
+      if (static_cast<unsigned char>(raw[plain]) < 0x20) return false;
+      ++plain;
+    }
+    out.append(raw.substr(i, plain - i));
+    i = plain;
+    if (i == raw.size()) break;
+    if (i + 1 == raw.size()) return false;
+    const char c = raw[i + 1];
+    i += 2;
+    switch (c) {
+      case '"':
+      case '\\':
+      case '/':
+        out.push_back(c);
+        break;
+      case 'b':
+        out.push_back('\b');
+        break;
+      case 'f':
+        out.push_back('\f');
+        break;
+      case 'n':
+        out.push_back('\n');
+        break;
+      case 'r':
+        out.push_back('\r');
+        break;
+      case 't':
+        out.push_back('\t');
+        break;
+      case 'u': {
+        const int first = HexQuad(raw, i);
+        if (first < 0 || IsLowSurrogate(first)) return false;
+        i += 4;
+        std::uint32_t code = static_cast<std::uint32_t>(first);
+        if (IsHighSurrogate(first)) {
+          if (raw.substr(i, 2) != "\\u") return false;
+          const int second = HexQuad(raw, i + 2);
+          if (!IsLowSurrogate(second)) return false;
+          i += 6;
+          code = 0x10000 + ((code - 0xd800) << 10) + static_cast<std::uint32_t>(second - 0xdc00);
+        }
+        AppendUtf8(out, code);
+        break;
+      }
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
+UnescapeCursor::Unit UnescapeCursor::At(std::size_t raw_offset) const {
+  if (raw_[raw_offset] != '\\') return {1, 1};
+  if (raw_[raw_offset + 1] != 'u') return {2, 1};
+  const int code = HexQuad(raw_, raw_offset + 2);
+  if (code < 0x80) return {6, 1};
+  if (code < 0x800) return {6, 2};
+  if (IsHighSurrogate(code)) return {12, 4};
+  return {6, 3};
+}
+
+std::size_t UnescapeCursor::BeginOf(std::size_t offset) {
+  while (raw_offset_ < raw_.size()) {
+    const Unit unit = At(raw_offset_);
+    if (decoded_offset_ + unit.decoded_size > offset) break;
+    raw_offset_ += unit.raw_size;
+    decoded_offset_ += unit.decoded_size;
+  }
+  return raw_offset_;
+}
+
+std::size_t UnescapeCursor::EndOf(std::size_t offset) {
+  if (offset == 0) return 0;
+  const std::size_t begin = BeginOf(offset - 1);
+  return begin == raw_.size() ? begin : begin + At(begin).raw_size;
+}
+
+}  // namespace sallyport::agent
