@@ -15,7 +15,7 @@ struct HttpLimits {
   std::size_t request_line = 8u << 10;
   std::size_t field = 8u << 10;           // one field, name and value
   std::size_t authorization = 17u << 10;  // the Authorization field
-  std::size_t head = 32u << 10;           // all of the head, and all trailers again
+  std::size_t head = 32u << 10;           // all of the head, with trailers
   std::size_t fields = 100;               // with trailers
   std::size_t chunk_extensions = 256;     // all of one message
   std::size_t informational = 16;         // 1xx responses before the real one
@@ -47,7 +47,7 @@ class HttpFields {
   void Clear();
 
  private:
-  friend class HeadParser;
+  friend class HeadLines;
   struct Place {
     std::uint32_t name, name_size, value, value_size;
   };
@@ -60,15 +60,14 @@ enum class HttpMethod : std::uint8_t { kGet, kPost, kDelete, kOptions, kHead, kP
 struct HttpRequest {
   HttpMethod method = HttpMethod::kGet;
   // Origin form, as sent. Never empty, begins with '/'.
-  std::string_view target;
-  std::string_view host;
+  std::string target;
+  std::string host;
   HttpFields fields;
   bool keep_alive = true;
   // Expect: 100-continue was sent; any other expectation is refused with 417.
   bool expects_continue = false;
   bool has_body = false;
-  // What of the body has arrived, decoded. Has kBodyPadding bytes of capacity to spare when the
-  // message is complete.
+  // What of the body has arrived, decoded.
   std::string body;
 
   void Clear();
@@ -83,8 +82,6 @@ struct HttpResponse {
 
   void Clear();
 };
-
-inline constexpr std::size_t kBodyPadding = 64;
 
 // Whether a Content-Type names `type` ("application/json"), in UTF-8 if it names a charset at all.
 bool IsMediaType(std::string_view content_type, std::string_view type);

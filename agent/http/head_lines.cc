@@ -1,0 +1,180 @@
+#include "agent/http/head_lines.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "absl/strings/match.h"
+#include "agent/http/field_syntax.h"
+
+namespace sallyport::agent {
+namespace {
+
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
+
+bool EqualsNoCase(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase(absl::string_view(a.data(), a.size()),
+                                absl::string_view(b.data(), b.size()));
+}
+
+// Two of these could mean two things to two readers.
+constexpr std::array<std::string_view, 16> kOnce = {"authorization",
+                                                    "connection",
+                                                    "content-encoding",
+                                                    "content-length",
+                                                    "content-type",
+                                                    "expect",
+                                                    "host",
+                                                    "last-event-id",
+                                                    "location",
+                                                    "mcp-method",
+                                                    "mcp-name",
+                                                    "mcp-protocol-version",
+                                                    "mcp-session-id",
+                                                    "origin",
+                                                    "transfer-encoding",
+                                                    "www-authenticate"};
+
+std::size_t OnceIndex(std::string_view name) {
+  for (std::size_t i = 0; i < kOnce.size(); ++i) {
+    if (kOnce[i].size() == name.size() && EqualsNoCase(kOnce[i], name)) return i;
+  }
+  return kOnce.size();
+}
+
+// Plain digits that fit; no sign, no list, no leading zero.
+std::optional<std::uint64_t> ParseLength(std::string_view text) {
+  if (text.empty() || text.size() > 18 || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return value;
+}
+
+bool HasToken(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    if (EqualsNoCase(TrimFieldSpace(list.substr(0, end)), token)) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
+}  // namespace
+
+bool HeadLines::IsComplete(std::string_view head) {
+  return head.size() >= kHeadEnd.size() && head.substr(head.size() - kHeadEnd.size()) == kHeadEnd;
+}
+
+std::size_t HeadLines::Collect(std::string_view bytes, std::string& head, const HttpLimits& limits,
+                               HttpError& error) {
+  const std::size_t old_size = head.size();
+  const std::size_t room = limits.request_line + limits.head + kHeadEnd.size();
+  const std::size_t taken = std::min(bytes.size(), room + 1 - std::min(old_size, room));
+  head.append(bytes.substr(0, taken));
+  for (std::size_t at = old_size; at < head.size();) {
+    const void* found = std::memchr(head.data() + at, '\n', head.size() - at);
+    if (found == nullptr) break;
+    const auto lf = static_cast<std::size_t>(static_cast<const char*>(found) - head.data());
+    if (lf == 0 || head[lf - 1] != '\r') {
+      error = {400, "a line ends without CR"};
+      return taken;
+    }
+    if (lf == 1) {
+      error = {400, "an empty line before the message"};
+      return taken;
+    }
+    if (lf >= 3 && head[lf - 2] == '\n') {  // the empty line: the head ends here
+      const std::size_t used = taken - (head.size() - (lf + 1));
+      head.resize(lf + 1);
+      return used;
+    }
+    at = lf + 1;
+  }
+  const std::size_t first_line = std::min(head.find('\n'), head.size());
+  if (first_line > limits.request_line + 1) {
+    error = {431, "the first line is too long"};
+  } else if (head.size() > room) {
+    error = {431, "the head is too long"};
+  }
+  return taken;
+}
+
+HttpError HeadLines::SplitField(std::string_view line, const HttpLimits& limits,
+                                std::string_view& name, std::string_view& value) {
+  if (line.front() == ' ' || line.front() == '\t') return {400, "a folded field"};
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return {400, "a field without a colon"};
+  name = line.substr(0, colon);
+  if (!IsToken(name)) return {400, "a field name is not a token"};
+  value = TrimFieldSpace(line.substr(colon + 1));
+  if (!std::all_of(value.begin(), value.end(), IsFieldChar)) {
+    return {400, "a control character in a field"};
+  }
+  const bool is_authorization = EqualsNoCase(name, "authorization");
+  if (line.size() > (is_authorization ? limits.authorization : limits.field)) {
+    return {431, "a field is too long"};
+  }
+  return {};
+}
+
+HttpError HeadLines::Judge(std::string_view name, std::string_view value, Framing& framing) {
+  if (EqualsNoCase(name, "content-length")) {
+    framing.length = ParseLength(value);
+    if (!framing.length.has_value()) return {400, "content-length is not a plain number"};
+  } else if (EqualsNoCase(name, "transfer-encoding")) {
+    if (!EqualsNoCase(value, "chunked")) return {400, "transfer-encoding is not chunked alone"};
+    framing.is_chunked = true;
+  } else if (EqualsNoCase(name, "content-encoding")) {
+    framing.is_encoded = !EqualsNoCase(value, "identity");
+  } else if (EqualsNoCase(name, "connection")) {
+    framing.is_closing = HasToken(value, "close");
+  } else if (EqualsNoCase(name, "expect")) {
+    framing.has_expectation = true;
+    framing.expects_continue = EqualsNoCase(value, "100-continue");
+  } else if (EqualsNoCase(name, "host")) {
+    ++framing.hosts;
+  }
+  return {};
+}
+
+HttpError HeadLines::Parse(std::string& head, const HttpLimits& limits, HttpFields& fields,
+                           std::string_view& start_line, Framing& framing) {
+  fields.Clear();
+  fields.head_.swap(head);
+  const std::string_view text = fields.head_;
+  const std::size_t first_end = text.find("\r\n");
+  start_line = text.substr(0, first_end);
+  if (start_line.size() > limits.request_line) return {431, "the first line is too long"};
+  if (text.size() - first_end > limits.head + kHeadEnd.size()) return {431, "the head is too long"};
+  if (text.find('\0') != std::string_view::npos) return {400, "a NUL in the head"};
+
+  std::array<bool, kOnce.size()> seen{};
+  std::size_t at = first_end + 2;
+  while (at + 2 < text.size()) {
+    const std::size_t end = text.find("\r\n", at);
+    const std::string_view line = text.substr(at, end - at);
+    std::string_view name;
+    std::string_view value;
+    if (HttpError error = SplitField(line, limits, name, value)) return error;
+    if (fields.fields_.size() == limits.fields) return {431, "too many fields"};
+    if (const std::size_t once = OnceIndex(name); once != kOnce.size()) {
+      if (seen[once]) return {400, "a field that may stand once stands twice"};
+      seen[once] = true;
+    }
+    if (HttpError error = Judge(name, value, framing)) return error;
+    fields.fields_.push_back({static_cast<std::uint32_t>(name.data() - text.data()),
+                              static_cast<std::uint32_t>(name.size()),
+                              static_cast<std::uint32_t>(value.data() - text.data()),
+                              static_cast<std::uint32_t>(value.size())});
+    at = end + 2;
+  }
+  if (framing.is_chunked && framing.length.has_value()) {
+    return {400, "both content-length and transfer-encoding"};
+  }
+  return {};
+}
+
+}  // namespace sallyport::agent

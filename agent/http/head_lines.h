@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/http/message.h"
+
+namespace sallyport::agent {
+
+// The head of one message, judged line by line: what requests and responses have in common.
+class HeadLines {
+ public:
+  // Moves bytes from the front of `bytes` to `head` until the head is complete ("\r\n\r\n");
+  // returns how many. A line end without its CR, or more than the limits, sets `error` at once, not
+  // only when the head ends.
+  static std::size_t Collect(std::string_view bytes, std::string& head, const HttpLimits& limits,
+                             HttpError& error);
+  static bool IsComplete(std::string_view head);
+
+  // What the fields say of the body and the connection.
+  struct Framing {
+    std::optional<std::uint64_t> length;
+    bool is_chunked = false;
+    bool is_encoded = false;  // a Content-Encoding other than identity
+    bool is_closing = false;
+    bool has_expectation = false;
+    bool expects_continue = false;
+    std::size_t hosts = 0;
+  };
+
+  // Takes a complete head into `fields`, in exchange for its memory, and judges all but the first
+  // line, which it returns in `start_line` (a view into `fields`).
+  static HttpError Parse(std::string& head, const HttpLimits& limits, HttpFields& fields,
+                         std::string_view& start_line, Framing& framing);
+
+  // One field line, without its CRLF. Also judges trailers.
+  static HttpError SplitField(std::string_view line, const HttpLimits& limits,
+                              std::string_view& name, std::string_view& value);
+
+ private:
+  static HttpError Judge(std::string_view name, std::string_view value, Framing& framing);
+};
+
+}  // namespace sallyport::agent

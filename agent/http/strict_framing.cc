@@ -1,0 +1,244 @@
+#include "agent/http/strict_framing.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "agent/http/field_syntax.h"
+#include "agent/http/head_lines.h"
+
+namespace sallyport::agent {
+namespace {
+
+using Framing = BodyDecoder::Framing;
+
+constexpr std::string_view kVersion = "HTTP/1.1";
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+constexpr std::array<std::pair<std::string_view, HttpMethod>, 7> kMethods = {{
+    {"GET", HttpMethod::kGet},
+    {"POST", HttpMethod::kPost},
+    {"DELETE", HttpMethod::kDelete},
+    {"OPTIONS", HttpMethod::kOptions},
+    {"HEAD", HttpMethod::kHead},
+    {"PUT", HttpMethod::kPut},
+    {"PATCH", HttpMethod::kPatch},
+}};
+
+// HTTP/ digit . digit, another version than ours.
+bool IsOtherVersion(std::string_view text) {
+  return text.size() == kVersion.size() && text.substr(0, 5) == "HTTP/" && IsDigit(text[5]) &&
+         text[6] == '.' && IsDigit(text[7]);
+}
+
+HttpError ParseRequestLine(std::string_view line, HttpRequest& request) {
+  const std::size_t method_end = line.find(' ');
+  if (method_end == std::string_view::npos) return {400, "no request line"};
+  const std::size_t target_end = line.find(' ', method_end + 1);
+  if (target_end == std::string_view::npos) return {400, "no request line"};
+  const std::string_view version = line.substr(target_end + 1);
+  if (version != kVersion) {
+    return IsOtherVersion(version) ? HttpError{505, "not HTTP/1.1"}
+                                   : HttpError{400, "no request line"};
+  }
+  const std::string_view method = line.substr(0, method_end);
+  const auto* known = std::find_if(kMethods.begin(), kMethods.end(),
+                                   [&](const auto& entry) { return entry.first == method; });
+  if (known == kMethods.end()) {
+    return IsToken(method) ? HttpError{501, "unknown method"} : HttpError{400, "no request line"};
+  }
+  request.method = known->second;
+  const std::string_view target = line.substr(method_end + 1, target_end - method_end - 1);
+  const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f; };
+  if (target.empty() || target[0] != '/' ||
+      !std::all_of(target.begin(), target.end(), is_visible)) {
+    return {400, "the request target is not a path"};
+  }
+  request.target.assign(target);
+  return {};
+}
+
+// name, IPv4 or [IPv6], with or without a port. No user, no zone.
+bool IsHost(std::string_view host) {
+  std::string_view port;
+  if (!host.empty() && host[0] == '[') {
+    const std::size_t end = host.find(']');
+    if (end == std::string_view::npos || end < 3) return false;
+    const std::string_view address = host.substr(1, end - 1);
+    if (address.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos)
+      return false;
+    port = host.substr(end + 1);
+  } else {
+    const std::size_t colon = std::min(host.find(':'), host.size());
+    const std::string_view name = host.substr(0, colon);
+    const auto is_name_char = [](char c) {
+      return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+             c == '-' || c == '_';
+    };
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_char)) return false;
+    port = host.substr(colon);
+  }
+  if (port.empty()) return true;
+  port.remove_prefix(1);
+  return !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), IsDigit) &&
+         host[host.size() - port.size() - 1] == ':';
+}
+
+// What is left of the limits for the trailers.
+HttpLimits AfterHead(HttpLimits limits, std::size_t head_bytes, std::size_t fields) {
+  limits.head -= std::min(limits.head, head_bytes);
+  limits.fields -= std::min(limits.fields, fields);
+  return limits;
+}
+
+}  // namespace
+
+std::size_t RequestReader::Feed(std::string_view bytes) {
+  if (error_ || is_done()) return 0;
+  if (is_head_done_) {
+    const std::size_t used = body_.Feed(bytes, request_.body);
+    error_ = body_.error();
+    return used;
+  }
+  const std::size_t used = HeadLines::Collect(bytes, head_, limits_, error_);
+  if (!error_ && HeadLines::IsComplete(head_)) OnHead();
+  return used;
+}
+
+void RequestReader::OnHead() {
+  const std::size_t head_bytes = head_.size();
+  std::string_view line;
+  HeadLines::Framing framing;
+  // A first line in another version or of another protocol is answered as such, whatever the fields
+  // look like.
+  if ((error_ =
+           ParseRequestLine(std::string_view(head_).substr(0, head_.find("\r\n")), request_))) {
+    return;
+  }
+  if ((error_ = HeadLines::Parse(head_, limits_, request_.fields, line, framing))) return;
+  head_.clear();
+  is_head_done_ = true;
+  const std::optional<std::string_view> host = request_.fields.Find("host");
+  if (framing.hosts != 1 || !IsHost(*host)) {
+    error_ = {400, "no proper host"};
+    return;
+  }
+  request_.host.assign(*host);
+  request_.keep_alive = !framing.is_closing;
+  request_.expects_continue = framing.expects_continue;
+  request_.has_body = framing.is_chunked || framing.length.value_or(0) > 0;
+  length_ = framing.length.value_or(0);
+  if (framing.has_expectation && !framing.expects_continue) {
+    error_ = {417, "unknown expectation"};
+  } else if (framing.is_encoded) {
+    error_ = {415, "encoded bodies are not read"};
+  } else if (length_ > limits_.body) {
+    error_ = {413, "the body is too long"};
+  }
+  body_.Start(framing.is_chunked ? Framing::kChunked : Framing::kLength, length_,
+              AfterHead(limits_, head_bytes, request_.fields.size()));
+}
+
+void RequestReader::LimitBody(std::uint64_t bytes) {
+  body_.LimitTo(bytes);
+  if (length_ > bytes && !error_) error_ = {413, "the body is too long"};
+}
+
+void RequestReader::Next() {
+  request_.Clear();
+  head_.clear();
+  is_head_done_ = false;
+  length_ = 0;
+  error_ = {};
+}
+
+std::size_t ResponseReader::Feed(std::string_view bytes) {
+  std::size_t used = 0;
+  while (!error_ && !is_head_done_ && used < bytes.size()) {
+    used += HeadLines::Collect(bytes.substr(used), head_, limits_, error_);
+    if (error_) {
+      error_.status = 502;
+      return used;
+    }
+    if (!HeadLines::IsComplete(head_)) return used;
+    OnHead();
+    if (is_head_done_) return used;
+  }
+  if (error_ || is_done() || used == bytes.size()) return used;
+  if (framing_ == Framing::kUntilClose && !is_streamed_) {
+    Fail("the response has no length");
+    return used;
+  }
+  used += body_.Feed(bytes.substr(used), response_.body);
+  if (body_.error()) Fail(body_.error().what);
+  return used;
+}
+
+void ResponseReader::OnHead() {
+  const std::size_t head_bytes = head_.size();
+  std::string_view line;
+  HeadLines::Framing framing;
+  if (HttpError error = HeadLines::Parse(head_, limits_, response_.fields, line, framing)) {
+    return Fail(error.what);
+  }
+  head_.clear();
+  // HTTP/1.1 SP three digits, and a reason phrase or none.
+  constexpr std::size_t kStatusEnd = 12;
+  if (line.size() < kStatusEnd || line.substr(0, kVersion.size()) != kVersion || line[8] != ' ' ||
+      !std::all_of(line.begin() + 9, line.begin() + kStatusEnd, IsDigit) ||
+      (line.size() > kStatusEnd && line[kStatusEnd] != ' ') ||
+      !std::all_of(line.begin() + kStatusEnd, line.end(), IsFieldChar)) {
+    return Fail("no proper status line");
+  }
+  const int status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  if (status < 100 || status > 599) return Fail("no proper status");
+  if (status == 101) return Fail("the protocol is not switched");
+  if (status < 200) {
+    if (framing.is_chunked || framing.length.value_or(0) > 0)
+      return Fail("an interim response with a body");
+    if (++informational_ > limits_.informational) return Fail("too many interim responses");
+    response_.Clear();
+    return;
+  }
+  const bool has_no_body = status == 204 || status == 304;
+  if (status == 204 && (framing.is_chunked || framing.length.value_or(0) > 0)) {
+    return Fail("a body where there can be none");
+  }
+  if (framing.is_encoded && !has_no_body) return Fail("the body is encoded");
+  response_.status = status;
+  is_head_done_ = true;
+  framing_ = has_no_body                  ? Framing::kNone
+             : framing.is_chunked         ? Framing::kChunked
+             : framing.length.has_value() ? Framing::kLength
+                                          : Framing::kUntilClose;
+  response_.keep_alive = !framing.is_closing && framing_ != Framing::kUntilClose;
+  body_.Start(framing_, framing.length.value_or(0),
+              AfterHead(limits_, head_bytes, response_.fields.size()));
+}
+
+void ResponseReader::Stream() {
+  is_streamed_ = true;
+  body_.Stream();
+}
+
+bool ResponseReader::OnClose() {
+  if (error_ || !is_head_done_) return false;
+  if (framing_ == Framing::kUntilClose && !is_streamed_) {
+    Fail("the response has no length");
+    return false;
+  }
+  return body_.OnClose();
+}
+
+void ResponseReader::Next() {
+  response_.Clear();
+  head_.clear();
+  is_head_done_ = false;
+  is_streamed_ = false;
+  informational_ = 0;
+  framing_ = Framing::kNone;
+  error_ = {};
+}
+
+}  // namespace sallyport::agent
