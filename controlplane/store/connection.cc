@@ -64,6 +64,7 @@ absl::StatusCode StatusCodeOf(int code, int system_error) {
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, int flags,
                                                              const char* pragmas) {
   sqlite3* handle = nullptr;
+  errno = 0;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<Connection> connection(new Connection(path, handle));
   if (code != SQLITE_OK) return connection->ErrorOf(code, "open");
@@ -103,12 +104,15 @@ Statement Connection::Prepare(std::string_view sql) {
 }
 
 absl::Status Connection::Execute(const char* sql) {
+  errno = 0;
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : ErrorOf(code, sql);
 }
 
 absl::Status Connection::ErrorOf(int code, std::string_view operation) const {
-  const int system_error = handle_ != nullptr ? sqlite3_system_errno(handle_) : 0;
+  // SQLite does not keep the system's error of a failed commit, so errno (cleared before each run)
+  // goes first.
+  const int system_error = errno != 0 || handle_ == nullptr ? errno : sqlite3_system_errno(handle_);
   std::string message = path_;
   // A statement is known by its first words; its parameters never stand in its text.
   message.append(": ").append(operation.substr(0, 60)).append(": ");

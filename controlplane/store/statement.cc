@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -62,6 +63,7 @@ Statement& Statement::Proto(const google::protobuf::MessageLite& value) {
 absl::StatusOr<bool> Statement::Step() {
   RETURN_IF_ERROR(status_);
   RETURN_IF_ERROR(connection_->CheckTransaction());
+  errno = 0;
   const int code = sqlite3_step(handle_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;

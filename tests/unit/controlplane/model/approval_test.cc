@@ -1,0 +1,102 @@
+#include "controlplane/model/approval.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/denial.h"
+#include "controlplane/model/proto_time.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+Approval APending() {
+  types::v1::Approval proto;
+  proto.set_id("apr_1");
+  proto.set_method("tools/call");
+  *proto.mutable_expires_at() = ToProto(kNow + absl::Minutes(10));
+  return Approval::Pending(proto, "a1", {"okta:deploy-team"});
+}
+
+types::v1::Principal Alice() {
+  types::v1::Principal alice;
+  alice.set_realm("okta");
+  alice.set_kind(types::v1::PRINCIPAL_KIND_USER);
+  alice.set_subject("alice");
+  return alice;
+}
+
+Approval AnApproved() {
+  Approval approval = APending();
+  REQUIRE(approval.Decide(Alice(), true, "", kNow).ok());
+  return approval;
+}
+
+TEST_CASE("an approval keeps who decided, how and when", "[controlplane][model]") {
+  const Approval approval = AnApproved();
+  CHECK(approval.state() == types::v1::APPROVAL_STATE_APPROVED);
+  REQUIRE(approval.proto().decisions_size() == 1);
+  CHECK(approval.proto().decisions(0).by().subject() == "alice");
+  CHECK(approval.proto().decisions(0).approve());
+  CHECK(FromProto(approval.proto().decisions(0).at()) == kNow);
+}
+
+TEST_CASE("an approval is decided once", "[controlplane][model]") {
+  Approval approval = AnApproved();
+  CHECK(approval.Decide(Alice(), false, "no", kNow).code() ==
+        absl::StatusCode::kFailedPrecondition);
+  CHECK(approval.state() == types::v1::APPROVAL_STATE_APPROVED);
+  CHECK(approval.proto().decisions_size() == 1);
+}
+
+TEST_CASE("an approval past its end is neither decided nor consumed, swept or not",
+          "[controlplane][model]") {
+  const absl::Time late = kNow + absl::Minutes(10);
+  Approval pending = APending();
+  CHECK(ReasonOf(pending.Decide(Alice(), true, "", late)) ==
+        types::v1::DENIAL_REASON_APPROVAL_EXPIRED);
+  Approval approved = AnApproved();
+  CHECK(ReasonOf(approved.Consume("call-1", late)) == types::v1::DENIAL_REASON_APPROVAL_EXPIRED);
+  CHECK(approved.state() == types::v1::APPROVAL_STATE_APPROVED);
+}
+
+TEST_CASE("an approval passes one call, and says so again to that call alone",
+          "[controlplane][model]") {
+  Approval approval = AnApproved();
+  REQUIRE(approval.Consume("call-1", kNow).ok());
+  CHECK(approval.Consume("call-1", kNow + absl::Hours(1)).ok());
+  CHECK(ReasonOf(approval.Consume("call-2", kNow)) == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+}
+
+TEST_CASE("what was not approved is not consumed", "[controlplane][model]") {
+  Approval pending = APending();
+  CHECK(ReasonOf(pending.Consume("call-1", kNow)) == types::v1::DENIAL_REASON_APPROVAL_PENDING);
+  Approval denied = APending();
+  REQUIRE(denied.Decide(Alice(), false, "no", kNow).ok());
+  CHECK(ReasonOf(denied.Consume("call-1", kNow)) == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  Approval withdrawn = AnApproved();
+  REQUIRE(withdrawn.Withdraw().ok());
+  CHECK(ReasonOf(withdrawn.Consume("call-1", kNow)) == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  Approval expired = AnApproved();
+  REQUIRE(expired.Expire(kNow + absl::Minutes(10)).ok());
+  CHECK(ReasonOf(expired.Consume("call-1", kNow)) == types::v1::DENIAL_REASON_APPROVAL_EXPIRED);
+}
+
+TEST_CASE("an approval does not expire early, and nothing closed expires or is withdrawn",
+          "[controlplane][model]") {
+  Approval pending = APending();
+  CHECK_FALSE(pending.Expire(kNow).ok());
+  Approval consumed = AnApproved();
+  REQUIRE(consumed.Consume("call-1", kNow).ok());
+  CHECK_FALSE(consumed.Expire(kNow + absl::Hours(1)).ok());
+  CHECK_FALSE(consumed.Withdraw().ok());
+  CHECK(consumed.state() == types::v1::APPROVAL_STATE_CONSUMED);
+}
+
+TEST_CASE("an approval is not consumed by a call without an id", "[controlplane][model]") {
+  Approval approval = AnApproved();
+  CHECK(approval.Consume("", kNow).code() == absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
