@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
+#include "common/yaml_tree.h"
 
 // YAML to proto messages, driven by their descriptors: a field's name is its key. Both
 // configuration files and the documents that people apply come in through here. Refused, naming
@@ -25,8 +25,6 @@
 //
 // Errors are kInvalidArgument with the text `FILE:LINE: unknown key "x" in session`.
 namespace sallyport {
-
-inline constexpr std::size_t kMaxYamlBytes = 4 << 20;
 
 // Reads `path` (kNotFound, kPermissionDenied when it cannot be read) and parses its one document
 // into `message`, which is cleared first.
@@ -60,13 +58,13 @@ absl::StatusOr<std::vector<YamlDocument>> SplitDocuments(std::string_view text,
 // key is refused; name and spec are required.
 absl::Status ParseSpec(const YamlDocument& document, google::protobuf::Message* spec);
 
-// A document whose own keys, all but `kind` (and `name`, where the message has no such field), are
-// the message's.
-absl::Status ParseWholeDocument(const YamlDocument& document, google::protobuf::Message* message);
+// The whole document as a tree, for kinds that have no proto message. `kind` and `name` are among
+// its entries.
+absl::StatusOr<YamlNode> ParseTree(const YamlDocument& document);
 
-// `15m`, `1h30m`, `90d`, `500ms`; units d h m s ms, in that order, decimal whole numbers, no sign.
-absl::StatusOr<absl::Duration> ParseDuration(std::string_view text);
-// The form that ParseDuration takes; `0s` for none. Below a millisecond is cut off.
-std::string FormatDuration(absl::Duration duration);
+// A node of a tree into `message`, which is cleared first. `where` is what errors call the node:
+// `cases[2].principal`.
+absl::Status ReadNode(const YamlNode& node, std::string_view file, std::string_view where,
+                      google::protobuf::Message* message);
 
 }  // namespace sallyport
