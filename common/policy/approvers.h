@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "sallyport/types/v1/principal.pb.h"
+
+// Who may decide. Approvers and owners are written `realm:group` or `realm:subject`, split at the
+// first colon.
+namespace sallyport {
+
+// One person under whichever issuer entry, kind or client: realm and subject are equal.
+bool IsSamePerson(const types::v1::Principal& a, const types::v1::Principal& b);
+
+// Whether one of `names` is a group of the principal or the principal itself.
+bool IsAmong(const types::v1::Principal& principal, absl::Span<const std::string> names);
+
+// Ok, or kPermissionDenied with APPROVER_NOT_ELIGIBLE and the rule that was broken: `person` must
+// be of kind user and among `approvers`, not be the requester, and not be among `owners` (those of
+// the requesting principal, CompiledPolicies::OwnersOf).
+absl::Status CheckApprover(const types::v1::Principal& person,
+                           const types::v1::Principal& requester,
+                           absl::Span<const std::string> approvers,
+                           absl::Span<const std::string> owners);
+
+// The realm of `realm:group`; empty where there is no colon.
+std::string_view RealmOf(std::string_view name);
+
+}  // namespace sallyport

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/policy/decision.h"
+#include "sallyport/types/v1/policy.pb.h"
+#include "sallyport/types/v1/principal.pb.h"
+
+namespace sallyport {
+
+struct CompiledPolicy;
+
+// All documents of a deployment (or of one agent's snapshot), ready to decide with. Immutable and
+// shared: a decision is made by exactly one version.
+//
+// Deny beats approval beats allow; over several policies rights add up, the strictest approval and
+// the tightest limits hold, masks add up. A policy that is silent on a limit has the default for
+// it. Where several policies or rules ask for approval, only approvers whom all of them name count,
+// and the shortest time holds; where they have no approver in common, the answer is no.
+class CompiledPolicies {
+ public:
+  // Documents of any kind, as ParseDocuments made them. kInvalidArgument, naming the document, for
+  // what ParseDocuments would have refused: a version that does not understand a document must
+  // not guess.
+  static absl::StatusOr<std::shared_ptr<const CompiledPolicies>> Compile(
+      absl::Span<const types::v1::Document> documents);
+
+  ~CompiledPolicies();
+  CompiledPolicies(const CompiledPolicies&) = delete;
+  CompiledPolicies& operator=(const CompiledPolicies&) = delete;
+
+  // `agent`: the one that asks; empty: not known yet, and locks of a single agent do not count.
+  OpenDecision EvaluateOpen(const types::v1::Principal& principal, std::string_view server,
+                            std::string_view agent, absl::Time now) const;
+
+  // The name of a lock that shuts this out now; empty: none does. The name lives as long as this.
+  std::string_view LockOn(const types::v1::Principal& principal, std::string_view server,
+                          std::string_view agent, absl::Time now) const;
+
+  // Who owns this principal by any policy entry that matches it, whatever its scopes.
+  std::vector<std::string> OwnersOf(const types::v1::Principal& principal) const;
+
+  // Those of policies' `mask` that are not built in.
+  const std::map<std::string, types::v1::MaskProfileSpec>& mask_profiles() const {
+    return mask_profiles_;
+  }
+
+ private:
+  friend class SessionPolicy;
+  struct Lock {
+    std::string name;
+    types::v1::LockSpec spec;
+  };
+
+  CompiledPolicies();
+  // Those that name the principal for the server, by name.
+  std::vector<const CompiledPolicy*> Matching(const types::v1::Principal& principal,
+                                              std::string_view server) const;
+
+  std::vector<std::unique_ptr<CompiledPolicy>> policies_;  // by name
+  std::map<std::string, types::v1::MaskProfileSpec> mask_profiles_;
+  std::vector<Lock> locks_;
+};
+
+// Whether a lock's document shuts out this principal on this server now. `agent` empty: a lock of
+// an agent does not match.
+bool LockMatches(const types::v1::LockSpec& lock, const types::v1::Principal& principal,
+                 std::string_view server, std::string_view agent, absl::Time now);
+
+}  // namespace sallyport

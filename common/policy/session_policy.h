@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/policy/compiled_policies.h"
+#include "common/policy/decision.h"
+
+namespace sallyport {
+
+struct RuleTable;
+
+// The policies in force for one principal on one server, chosen once, for judging each message of a
+// session. Make a new one when the snapshot or the caller's token changes. Immutable, thread-safe;
+// a judgement costs well under a microsecond and allocates nothing unless it asks for approval.
+class SessionPolicy {
+ public:
+  // Where no policy names the principal for the server it hides and denies everything, methods that
+  // need no rule included.
+  static std::shared_ptr<const SessionPolicy> Bind(std::shared_ptr<const CompiledPolicies> policies,
+                                                   const types::v1::Principal& principal,
+                                                   std::string_view server);
+
+  ~SessionPolicy();
+  SessionPolicy(const SessionPolicy&) = delete;
+  SessionPolicy& operator=(const SessionPolicy&) = delete;
+
+  // A request or a notification of the client. Locks are not asked: CompiledPolicies::LockOn.
+  CallDecision EvaluateCall(const PolicyCall& call) const;
+
+  // A request of the server to the client, by policy's word for it: sampling, elicitation, roots.
+  // kAllow, kDeny or kHidden.
+  CallDecision EvaluateServerRequest(std::string_view word) const;
+
+  // Whether the caller could use it, with the right arguments and approvals. For the lists.
+  bool ShowsTool(std::string_view name) const;
+  bool ShowsPrompt(std::string_view name) const;
+  bool ShowsResource(std::string_view uri) const;
+  // An expansion of the template could be readable.
+  bool ShowsResourceTemplate(std::string_view uri_template) const;
+
+  // What is not usable is taken out of `initialize`, both ways.
+  const UsableCapabilities& capabilities() const { return capabilities_; }
+
+  // No policy names the principal for the server (any more).
+  bool is_empty() const { return policy_names_.empty(); }
+  const std::vector<std::string>& policy_names() const { return policy_names_; }
+  // For agent/mask: groups, detectors and profiles, each once, sorted.
+  const std::vector<std::string>& mask_names() const { return mask_names_; }
+  // MASKED or NONE.
+  types::v1::RecordingContent recording_content() const { return recording_content_; }
+
+ private:
+  SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
+                std::vector<const CompiledPolicy*> matching);
+
+  std::shared_ptr<const CompiledPolicies> policies_;  // keeps what `rules_` points into
+  std::unique_ptr<const RuleTable> rules_;
+  std::vector<std::string> policy_names_;
+  std::vector<std::string> mask_names_;
+  types::v1::RecordingContent recording_content_;
+  UsableCapabilities capabilities_;
+};
+
+}  // namespace sallyport

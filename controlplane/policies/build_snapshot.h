@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "controlplane/store/database.h"
+#include "sallyport/agent/v1/snapshot_service.pb.h"
+
+namespace sallyport::controlplane {
+
+class SnapshotSigner;
+
+// What one agent must know to enforce alone, signed: the policies that can name one of its servers,
+// the mask profiles those policies use, the locks that can shut something of it, the issuers and
+// the keys that sign grants.
+class BuildSnapshot {
+ public:
+  // What does not come from the tables.
+  struct Keys {
+    std::vector<agent::v1::IssuerKeys> issuers;
+    // JWK Set.
+    std::string grant_keys;
+  };
+
+  // All of them outlive it.
+  BuildSnapshot(Database& control, const Clock& clock, const SnapshotSigner& signer)
+      : control_(control), clock_(clock), signer_(signer) {}
+
+  // kNotFound where no such agent has enrolled.
+  absl::StatusOr<agent::v1::SignedSnapshot> Run(std::string_view agent, const Keys& keys) const;
+
+ private:
+  Database& control_;
+  const Clock& clock_;
+  const SnapshotSigner& signer_;
+};
+
+}  // namespace sallyport::controlplane

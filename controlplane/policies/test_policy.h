@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sallyport::controlplane {
+
+struct PolicyTestResult {
+  std::string name;
+  bool has_passed = false;
+  // Of a case that failed: what was expected and what came.
+  std::string explanation;
+};
+
+// Decides the cases of a PolicyTest file against the policies it names, without a server and
+// without a control plane. The error names file and line when one of the files is no good.
+absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path);
+
+}  // namespace sallyport::controlplane
