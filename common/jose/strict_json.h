@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace sallyport::jose {
+
+// One JSON value and nothing after it. kInvalidArgument, saying which, for: invalid UTF-8 or a byte
+// order mark, a repeated member name (after unescaping), more than `max_depth` levels of objects
+// and arrays, a number beyond a double's range, and what is no JSON. Needs no stack for depth, and
+// never throws.
+absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text, int max_depth);
+
+}  // namespace sallyport::jose

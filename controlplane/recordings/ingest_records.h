@@ -1,0 +1,37 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "common/clock.h"
+#include "controlplane/model/caller.h"
+#include "controlplane/store/database.h"
+#include "controlplane/store/records.h"
+#include "sallyport/agent/v1/recording_service.pb.h"
+
+namespace sallyport::controlplane {
+
+// Takes an agent's records into the store, once their chain has been checked.
+class IngestRecords {
+ public:
+  // All of them outlive it.
+  IngestRecords(Database& control, records::Appender& appender, const Clock& clock)
+      : control_(control), appender_(appender), clock_(clock) {}
+
+  // One block: all of it is durable when this returns OK, and nothing of it otherwise. Blocks until
+  // then. Records that are there already are passed over. kPermissionDenied for a chain that is
+  // neither a session of this agent nor its own denial chain (agent:NAME); kInvalidArgument for a
+  // record that is not whole or whose hash is wrong; kFailedPrecondition for a gap or a record
+  // after the END; kDataLoss, with an alarm in the log and a line in the audit log, for a record
+  // that is there with another hash.
+  absl::Status Run(const Caller& caller, const agent::v1::StreamRecordsRequest& block);
+
+ private:
+  absl::Status CheckOwner(const std::string& agent, const std::string& session_id);
+  void Alarm(const Caller& caller, const agent::v1::StreamRecordsRequest& block,
+             const absl::Status& status);
+
+  Database& control_;
+  records::Appender& appender_;
+  const Clock& clock_;
+};
+
+}  // namespace sallyport::controlplane
