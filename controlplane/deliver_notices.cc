@@ -1,0 +1,107 @@
+#include "controlplane/deliver_notices.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "common/backoff.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr int kBatch = 100;
+constexpr absl::Duration kFirstWait = absl::Seconds(2);
+constexpr absl::Duration kLongestWait = absl::Minutes(5);
+constexpr absl::Duration kLongestSleep = absl::Seconds(1);
+
+absl::Duration WaitAfter(int attempts) {
+  const absl::Duration wait = kFirstWait * static_cast<double>(1 << std::min(attempts, 10));
+  return Jittered(std::min(wait, kLongestWait), 0.25);
+}
+
+}  // namespace
+
+DeliverNotices::DeliverNotices(Database& control, const Clock& clock,
+                               std::vector<std::unique_ptr<Webhook>> webhooks)
+    : control_(control), clock_(clock) {
+  for (auto& webhook : webhooks) {
+    std::string name = webhook->name();
+    webhooks_.emplace(std::move(name), std::move(webhook));
+  }
+  thread_ = std::thread([this] { Run(); });
+}
+
+DeliverNotices::~DeliverNotices() {
+  stopping_ = true;
+  thread_.join();
+}
+
+void DeliverNotices::Run() {
+  while (!stopping_) {
+    // The cursor before the table: what is enqueued from here on ends the wait.
+    const uint64_t cursor = control_.changes().Now();
+    if (const absl::Status status = DeliverDue(); !status.ok()) {
+      LogError("outbox_failed", {{"error", status}});
+    }
+    control_.changes().WaitSince(cursor, std::min(TimeToNextDue(), kLongestSleep));
+  }
+}
+
+absl::Status DeliverNotices::DeliverDue() {
+  std::vector<outbox::Notice> due;
+  {
+    ASSIGN_OR_RETURN(const auto t, control_.Read());
+    ASSIGN_OR_RETURN(due, outbox::Due(*t, clock_.Now(), kBatch));
+  }
+  for (const outbox::Notice& notice : due) {
+    if (stopping_) break;
+    RETURN_IF_ERROR(Deliver(notice));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DeliverNotices::Deliver(const outbox::Notice& notice) {
+  const auto webhook = webhooks_.find(notice.notifier);
+  if (webhook == webhooks_.end()) return GiveUp(notice, "no such notifier is configured");
+  if (clock_.Now() >= notice.give_up_at) return GiveUp(notice, notice.last_error);
+
+  const absl::Status sent = webhook->second->Send(notice.body, clock_.Now(), stopping_);
+  if (stopping_ && !sent.ok()) return absl::OkStatus();
+  if (sent.ok()) {
+    LogInfo("notice_delivered", {{"notice", notice.id}, {"notifier", notice.notifier}});
+    ASSIGN_OR_RETURN(const auto t, control_.Write());
+    RETURN_IF_ERROR(outbox::Remove(*t, notice.n));
+    return t->Commit();
+  }
+  LogWarning("notice_failed", {{"notice", notice.id},
+                               {"notifier", notice.notifier},
+                               {"attempts", notice.attempts + 1},
+                               {"error", sent}});
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  RETURN_IF_ERROR(outbox::Postpone(*t, notice.n, clock_.Now() + WaitAfter(notice.attempts),
+                                   ToStd(sent.message())));
+  return t->Commit();
+}
+
+absl::Status DeliverNotices::GiveUp(const outbox::Notice& notice, std::string_view why) {
+  LogError("notice_lost", {{"notice", notice.id},
+                           {"notifier", notice.notifier},
+                           {"attempts", notice.attempts},
+                           {"why", why}});
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  RETURN_IF_ERROR(outbox::Remove(*t, notice.n));
+  return t->Commit();
+}
+
+absl::Duration DeliverNotices::TimeToNextDue() {
+  const auto t = control_.Read();
+  if (!t.ok()) return kLongestSleep;
+  const absl::StatusOr<absl::Time> due = outbox::NextDue(**t);
+  if (!due.ok()) return kLongestSleep;
+  return std::max(*due - clock_.Now(), absl::Milliseconds(50));
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/clock.h"
+#include "controlplane/notify/webhook.h"
+#include "controlplane/store/database.h"
+#include "controlplane/store/outbox.h"
+
+namespace sallyport::controlplane {
+
+// Carries notices from the outbox to their webhooks, on a thread of its own: at least once, retried
+// with growing, jittered waits until the receiver has taken it or nobody could act on it any more.
+// A notice that is given up is a log line of its own (`notice_lost`), for somebody should have been
+// asked and was not.
+class DeliverNotices {
+ public:
+  // `control` and `clock` outlive it.
+  DeliverNotices(Database& control, const Clock& clock,
+                 std::vector<std::unique_ptr<Webhook>> webhooks);
+  // Stops; a notice that was under way is sent again after the next start.
+  ~DeliverNotices();
+  DeliverNotices(const DeliverNotices&) = delete;
+  DeliverNotices& operator=(const DeliverNotices&) = delete;
+
+ private:
+  void Run();
+  absl::Status DeliverDue();
+  // Whether the receiver took it or it was given up.
+  absl::Status Deliver(const outbox::Notice& notice);
+  absl::Status GiveUp(const outbox::Notice& notice, std::string_view why);
+  absl::Duration TimeToNextDue();
+
+  Database& control_;
+  const Clock& clock_;
+  std::map<std::string, std::unique_ptr<Webhook>> webhooks_;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sallyport::controlplane
