@@ -96,6 +96,8 @@ class MaskedMessage {
   std::string_view bytes() const { return message_.bytes; }
   const std::vector<Finding>& findings() const { return findings_; }
   std::size_t original_bytes() const { return original_bytes_; }
+  // For the recorder, which makes a RecordedMessage of it.
+  UpstreamMessage TakeMessage() && { return std::move(message_); }
 
  private:
   UpstreamMessage message_;

@@ -77,7 +77,8 @@ enum class Durability : std::uint8_t {
 struct RecorderOptions {
   // Made with mode 0700 when absent.
   std::string dir;
-  // The agent's name; its own chain is `agent:<name>`.
+  // The agent's name. Its own chain is `agent:<name>:<16 hex digits>`, the digits drawn when the
+  // spool is new, so that an agent that lost its disk does not contradict its former self.
   std::string agent_name;
   Durability durability = Durability::kPower;
   // At most this much of the disk for sessions. The agent's own denial chain has its own room
@@ -110,12 +111,18 @@ class Recorder {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  // A new session's chain.
+  // A new session's chain; or, where an open one of that session was let go of in this run, that
+  // one.
   std::unique_ptr<RecordingChain> StartChain(std::string session_id);
 
   // The chains that the last run did not close, each once; their OUTCOME records are written.
   // Whoever takes them continues each with its session or closes it with an END record.
   std::vector<std::unique_ptr<RecordingChain>> TakeOpenChains();
+
+  // Sessions whose chains the last run did not close and that cannot be continued, because the
+  // spool was damaged. They must be ended at the control plane; their recordings stay without an
+  // END record.
+  const std::vector<std::string>& damaged_sessions() const;
 
   // The record of a client's message: REQUEST, NOTIFICATION or ANSWER, by its shape. Returns when
   // it is durable; the message may then go out, once. `masked` is what the record shows of it.

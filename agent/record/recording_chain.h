@@ -3,12 +3,22 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sallyport::agent {
 
 class Recorder;
+class RecordingChain;
+
+// Who moves chains on, and hears of their end.
+class RecordingChainOwner {
+ public:
+  virtual void Forget(RecordingChain& chain) = 0;
+
+ protected:
+  ~RecordingChainOwner() = default;
+};
 
 // The head of one session's chain. The session owns it and hands it to the recorder, which alone
 // moves it on; one chain lives on one thread, the loop's. While it is not closed, the spool keeps
@@ -32,10 +42,10 @@ class RecordingChain {
 
  private:
   friend class Recorder;
-  RecordingChain(Recorder& recorder, std::string session_id)
-      : recorder_(&recorder), session_id_(std::move(session_id)) {}
+  RecordingChain(RecordingChainOwner& owner, std::string session_id)
+      : owner_(&owner), session_id_(std::move(session_id)) {}
 
-  Recorder* recorder_;  // null once the recorder is gone
+  RecordingChainOwner* owner_;  // null once the recorder is gone
   std::string session_id_;
   std::uint64_t n_ = 0;
   std::array<unsigned char, 32> head_{};

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <compare>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -53,15 +54,18 @@ class SpoolBatch {
   std::vector<Chunk> chunks_;
 };
 
-// What the last run left, in the order it was appended.
-class SpoolVisitor {
+// Whoever knows what the entries mean.
+class SpoolClient {
  public:
-  virtual ~SpoolVisitor() = default;
-  // Each entry that is whole. False: the entry must not be shipped (it follows what was lost), so
-  // the spool rewrites itself without it; only asked for in earnest after OnDamage.
+  virtual ~SpoolClient() = default;
+  // At Open: each entry that the last run left, in the order it was appended. False: it must not be
+  // shipped, for something before it is lost; only heard after OnDamage.
   virtual bool OnEntry(EntryKind kind, std::string_view payload) = 0;
-  // Between the entry before and the next one, an unknown number of entries is unreadable.
+  // At Open: between the entry before and the next one, an unknown number of entries is unreadable.
   virtual void OnDamage() = 0;
+  // The payload of a segment's first entry (kChains): what the next start must know although the
+  // entries that said it have been acknowledged and are gone.
+  virtual std::string Checkpoint() = 0;
 };
 
 struct SpoolRecovery {
@@ -80,7 +84,8 @@ struct SpoolRecovery {
 // same, or a committer), one reads and acknowledges (the uploader).
 class Spool {
  public:
-  static absl::StatusOr<std::unique_ptr<Spool>> Open(SpoolOptions options, SpoolVisitor& visitor);
+  // `client` outlives the spool.
+  static absl::StatusOr<std::unique_ptr<Spool>> Open(SpoolOptions options, SpoolClient& client);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
@@ -88,17 +93,10 @@ class Spool {
   const SpoolRecovery& recovery() const { return recovery_; }
 
   // --- the appending thread
-  // Called when a segment begins: what the next start must know although its entries have been
-  // acknowledged and are gone.
-  void set_checkpoint(std::function<std::string()> checkpoint) {
-    checkpoint_ = std::move(checkpoint);
-  }
   enum class Room { kOrdinary, kReserved };
   // Adds an entry to the batch. kResourceExhausted: no room (ordinary entries leave the reserved
   // bytes alone); kUnavailable: a write has failed before.
   absl::Status Append(EntryKind kind, Room room, std::string_view payload);
-  // Whether an ordinary entry of `bytes` would be taken.
-  absl::Status HasRoom(std::uint64_t bytes) const;
   // Room kept for kReserved entries.
   void Reserve(std::uint64_t bytes) { reserved_ += bytes; }
   void Release(std::uint64_t bytes) { reserved_ -= bytes < reserved_ ? bytes : reserved_; }
@@ -125,8 +123,9 @@ class Spool {
   // --- any thread
   absl::Status status() const;
   std::uint64_t backlog_bytes() const {
-    return written_bytes_.load(std::memory_order_relaxed) -
-           acked_bytes_.load(std::memory_order_relaxed);
+    std::uint64_t acked = acked_bytes_.load(std::memory_order_relaxed);
+    std::uint64_t written = written_bytes_.load(std::memory_order_relaxed);
+    return written > acked ? written - acked : 0;
   }
   std::uint64_t capacity_bytes() const { return max_segments_ * segment_bytes_; }
   std::uint64_t segment_bytes() const { return segment_bytes_; }
@@ -139,17 +138,23 @@ class Spool {
     std::uint64_t end = 0;         // of its entries, once sealed
   };
 
-  Spool(SpoolOptions options, std::uint64_t max_segments, std::uint64_t segment_bytes);
-  absl::Status Recover(SpoolVisitor& visitor);
-  struct Scan;
-  absl::StatusOr<Scan> ScanFile(const File& file, bool last) const;
-  absl::Status Rewrite(std::size_t first_bad, std::vector<std::pair<EntryKind, std::string>> keep);
-  absl::StatusOr<File> MakeFile();
+  // One segment as it was found.
+  struct Found;
+
+  Spool(SpoolOptions options, std::uint64_t max_segments, std::uint64_t segment_bytes,
+        SpoolClient& client);
+  absl::Status Recover();
+  absl::Status ListFiles();
+  absl::StatusOr<Found> ReadSegment(const File& file, bool is_last) const;
+  absl::Status VisitSegment(const Found& found, std::uint64_t from, bool rewrite);
+  absl::Status CutTail(const File& file, const Found& found);
+  absl::Status Quarantine(File file);
+  absl::StatusOr<File> MakeFile(std::uint64_t name);
+  absl::Status EnsureRoom(std::uint64_t entry, std::uint64_t bytes);
   absl::Status Roll();
   void Put(EntryKind kind, std::string_view payload);
   void Prepare();
-  void Fail(absl::Status status);
-  std::uint64_t FreeBytes(std::uint64_t entry) const;
+  void Fail(const absl::Status& status);
 
   const SpoolOptions options_;
   const std::uint64_t max_segments_;
@@ -157,10 +162,14 @@ class Spool {
   SpoolRecovery recovery_;
   SpoolPosition start_;
 
+  SpoolClient& client_;
+
   // The appending thread's.
-  std::function<std::string()> checkpoint_;
   SpoolBatch pending_;
+  std::string spare_;
+  std::chrono::steady_clock::time_point disk_full_until_{};
   int current_fd_ = -1;
+  bool is_open_ = false;  // the last segment takes entries
   std::uint64_t generation_ = 0;
   std::uint64_t offset_ = 0;
   std::uint64_t reserved_ = 0;

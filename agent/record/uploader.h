@@ -12,7 +12,6 @@
 #include "agent/record/spool.h"
 
 namespace grpc {
-class ChannelInterface;
 class Channel;
 }  // namespace grpc
 
@@ -42,7 +41,7 @@ class Uploader {
   // `spools` outlive the uploader.
   using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
   Uploader(std::vector<Spool*> spools, ChannelSource channels, UploaderOptions options = {});
-  // Stops; gives what is unsent up to `drain` (see Stop) no more time.
+  // Stop(absl::ZeroDuration()).
   ~Uploader();
   Uploader(const Uploader&) = delete;
   Uploader& operator=(const Uploader&) = delete;
@@ -57,16 +56,22 @@ class Uploader {
   bool is_refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
-  class Run;
+  class Stream;
+
+  void Run();
+  bool Drained() const;
+  void AdjustPriority();
+  void SetPriority(bool raised);
 
   std::vector<Spool*> spools_;
   ChannelSource channels_;
   UploaderOptions options_;
+  bool raised_ = true;
   std::atomic<std::uint64_t> acked_records_{0};
   std::atomic<bool> connected_{false};
   std::atomic<bool> refused_{false};
-  std::atomic<bool> stop_{false};
-  std::atomic<std::int64_t> drain_until_nanos_{0};
+  // CLOCK_MONOTONIC nanoseconds; 0 while it runs.
+  std::atomic<std::int64_t> stop_at_{0};
   std::thread thread_;
 };
 

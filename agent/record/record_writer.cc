@@ -1,0 +1,96 @@
+#include "agent/record/record_writer.h"
+
+namespace sallyport::agent {
+namespace {
+
+// Proto3's rule for a field without presence: a default value is not written.
+class FieldWriter {
+ public:
+  explicit FieldWriter(std::string& out) : out_(out) {}
+
+  void Varint(std::uint64_t value) {
+    while (value >= 0x80) {
+      out_.push_back(static_cast<char>(value | 0x80));
+      value >>= 7;
+    }
+    out_.push_back(static_cast<char>(value));
+  }
+  void Uint(int field, std::uint64_t value) {
+    if (value == 0) return;
+    Varint(static_cast<std::uint64_t>(field) << 3);
+    Varint(value);
+  }
+  void Bytes(int field, std::string_view value) {
+    if (value.empty()) return;
+    Nested(field, value.size());
+    out_.append(value);
+  }
+  // The caller appends `size` bytes.
+  void Nested(int field, std::size_t size) {
+    Varint(static_cast<std::uint64_t>(field) << 3 | 2);
+    Varint(size);
+  }
+
+ private:
+  std::string& out_;
+};
+
+std::size_t VarintBytes(std::uint64_t value) {
+  std::size_t n = 1;
+  for (; value >= 0x80; value >>= 7) ++n;
+  return n;
+}
+std::size_t BytesSize(std::string_view value) {
+  return value.empty() ? 0 : 1 + VarintBytes(value.size()) + value.size();
+}
+
+}  // namespace
+
+void WriteContent(std::string& out, const RecordFacts& facts, const ContentFields& fields) {
+  using C = types::v1::RecordContent;
+  using F = types::v1::MaskFinding;
+  out.clear();
+  FieldWriter w(out);
+  w.Bytes(C::kMethodFieldNumber, fields.method);
+  w.Bytes(C::kTargetFieldNumber, fields.target);
+  w.Bytes(C::kRpcIdFieldNumber, fields.rpc_id);
+  if (facts.content) w.Bytes(C::kBodyFieldNumber, fields.body);
+  w.Uint(C::kOriginalBytesFieldNumber, fields.original_bytes);
+  for (const Finding& finding : fields.findings) {
+    std::size_t count = finding.count == 0 ? 0 : 1 + VarintBytes(finding.count);
+    w.Nested(C::kFindingsFieldNumber,
+             BytesSize(finding.detector) + BytesSize(finding.pointer) + count);
+    w.Bytes(F::kDetectorFieldNumber, finding.detector);
+    w.Bytes(F::kPointerFieldNumber, finding.pointer);
+    w.Uint(F::kCountFieldNumber, finding.count);
+  }
+  w.Uint(C::kDenialReasonFieldNumber, static_cast<std::uint64_t>(fields.denial_reason));
+  w.Bytes(C::kApprovalIdFieldNumber, facts.approval_id);
+  w.Uint(C::kPolicyEpochFieldNumber, facts.policy_epoch);
+  w.Uint(C::kPolicyVersionFieldNumber, facts.policy_version);
+  w.Bytes(C::kPolicyFieldNumber, facts.policy);
+  w.Bytes(C::kOutcomeFieldNumber, fields.outcome);
+  w.Uint(C::kRequestNFieldNumber, fields.request_n);
+  w.Bytes(C::kDetailFieldNumber, fields.detail);
+  // Field numbers from 16 on have tags of two bytes, which FieldWriter writes as well.
+  w.Bytes(C::kServerFieldNumber, fields.server);
+  w.Bytes(C::kClientAddressFieldNumber, facts.client_address);
+  w.Bytes(C::kMcpSessionFieldNumber, facts.mcp_session);
+  w.Bytes(C::kTokenIdFieldNumber, facts.token_id);
+}
+
+void WriteRecord(std::string& out, const RecordFields& fields) {
+  using R = types::v1::Record;
+  out.clear();
+  FieldWriter w(out);
+  w.Bytes(R::kSessionIdFieldNumber, fields.session_id);
+  w.Uint(R::kNFieldNumber, fields.n);
+  w.Uint(R::kTypeFieldNumber, static_cast<std::uint64_t>(fields.type));
+  w.Uint(R::kTimeUnixNanosFieldNumber, static_cast<std::uint64_t>(fields.time_unix_nanos));
+  w.Bytes(R::kSaltFieldNumber, fields.salt);
+  w.Bytes(R::kPayloadFieldNumber, fields.payload);
+  w.Bytes(R::kPayloadDigestFieldNumber, fields.payload_digest);
+  w.Bytes(R::kHashFieldNumber, fields.hash);
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,276 @@
+#include "agent/record/uploader.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <sched.h>
+
+#include <chrono>
+#include <deque>
+#include <string>
+#include <utility>
+
+#include "common/backoff.h"
+#include "common/log.h"
+#include "sallyport/agent/v1/recording_service.pb.h"
+
+namespace sallyport::agent {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+constexpr char kMethod[] = "/sallyport.agent.v1.RecordingService/StreamRecords";
+// Priority rises when the backlog passes the first and falls when it is below the second.
+constexpr std::uint64_t kRaiseBytes = std::uint64_t{8} << 20;
+constexpr std::uint64_t kLowerBytes = std::uint64_t{1} << 20;
+
+std::int64_t Nanos(Steady::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+void PutVarint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
+  out.push_back(static_cast<char>(value));
+}
+
+// A StreamRecordsRequest whose records are the spool's bytes as they are: parsing them only to
+// serialize them again would cost more than everything else here.
+class Block {
+ public:
+  void Add(std::string_view record) {
+    PutVarint(records_, agent::v1::StreamRecordsRequest::kRecordsFieldNumber << 3 | 2);
+    PutVarint(records_, record.size());
+    records_.append(record);
+    ++count_;
+  }
+  int count() const { return count_; }
+  std::size_t bytes() const { return records_.size(); }
+  grpc::ByteBuffer Finish(std::uint64_t number) {
+    PutVarint(records_, agent::v1::StreamRecordsRequest::kBlockFieldNumber << 3);
+    PutVarint(records_, number);
+    grpc::Slice slice(records_);
+    return grpc::ByteBuffer(&slice, 1);
+  }
+
+ private:
+  std::string records_;
+  int count_ = 0;
+};
+
+}  // namespace
+
+// One stream, from its start to its end. On the uploader's thread.
+class Uploader::Stream {
+ public:
+  Stream(Uploader& up, const std::shared_ptr<grpc::Channel>& channel)
+      : up_(up), stub_(channel), call_(stub_.PrepareCall(&context_, kMethod, &queue_)) {
+    for (Spool* spool : up.spools_)
+      lanes_.push_back({.reader = SpoolReader(*spool), .spool = spool});
+    call_->StartCall(Tag(kStarted));
+  }
+
+  // Ends with the stream, or when the uploader is told to stop.
+  grpc::Status Run() {
+    while (!finished_) {
+      if (!closing_ && ShouldStop()) Close();
+      up_.AdjustPriority();
+      Send();
+      void* tag = nullptr;
+      bool ok = false;
+      auto until = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(up_.options_.poll);
+      if (queue_.AsyncNext(&tag, &ok, until) == grpc::CompletionQueue::GOT_EVENT) On(tag, ok);
+    }
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+    return status_;
+  }
+  bool was_acknowledged() const { return was_acknowledged_; }
+
+ private:
+  enum Event : std::intptr_t { kStarted = 1, kRead, kWritten, kFinished };
+  static void* Tag(Event event) { return reinterpret_cast<void*>(event); }
+  struct Lane {
+    SpoolReader reader;
+    Spool* spool;
+  };
+  struct Sent {
+    std::uint64_t number;
+    int records;
+    std::vector<std::pair<SpoolPosition, std::uint64_t>> after;  // of each lane, with its bytes
+  };
+
+  bool ShouldStop() const {
+    std::int64_t at = up_.stop_at_.load(std::memory_order_acquire);
+    return at != 0 && (up_.Drained() || Nanos(Steady::now()) >= at);
+  }
+  void Close() {
+    closing_ = true;
+    context_.TryCancel();
+    Finish();
+  }
+  void Finish() {
+    if (std::exchange(finishing_, true)) return;
+    call_->Finish(&status_, Tag(kFinished));
+  }
+
+  void On(void* tag, bool ok) {
+    switch (static_cast<Event>(reinterpret_cast<std::intptr_t>(tag))) {
+      case kStarted:
+        started_ = ok;
+        if (!ok) return Finish();
+        call_->Read(&answer_, Tag(kRead));
+        return;
+      case kWritten:
+        writing_ = false;
+        if (!ok) Finish();
+        return;
+      case kRead:
+        if (!ok) return Finish();
+        OnAnswer();
+        call_->Read(&answer_, Tag(kRead));
+        return;
+      case kFinished:
+        finished_ = true;
+        return;
+    }
+  }
+
+  void OnAnswer() {
+    std::vector<grpc::Slice> slices;
+    std::string bytes;
+    if (!answer_.Dump(&slices).ok()) return;
+    for (const grpc::Slice& slice : slices)
+      bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    agent::v1::StreamRecordsResponse response;
+    if (!response.ParseFromString(bytes)) return;
+    while (!unacked_.empty() && unacked_.front().number <= response.block()) {
+      const Sent& sent = unacked_.front();
+      for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        lanes_[i].spool->Acknowledge(sent.after[i].first, sent.after[i].second);
+      }
+      up_.acked_records_.fetch_add(static_cast<std::uint64_t>(sent.records),
+                                   std::memory_order_relaxed);
+      unacked_.pop_front();
+      was_acknowledged_ = true;
+    }
+    up_.connected_.store(true, std::memory_order_relaxed);
+  }
+
+  void Send() {
+    if (!started_ || writing_ || finishing_ ||
+        unacked_.size() >= static_cast<std::size_t>(up_.options_.window))
+      return;
+    for (Lane& lane : lanes_) {
+      while (block_.count() < up_.options_.block_records &&
+             block_.bytes() < up_.options_.block_bytes) {
+        auto record = lane.reader.Next();
+        if (!record.ok()) {
+          LogError("spool_unreadable", {{"status", record.status()}});
+          up_.refused_.store(true, std::memory_order_relaxed);
+          return Close();
+        }
+        if (record->empty()) break;
+        if (block_.count() == 0) since_ = Steady::now();
+        block_.Add(*record);
+      }
+    }
+    if (block_.count() == 0) return;
+    bool full =
+        block_.count() >= up_.options_.block_records || block_.bytes() >= up_.options_.block_bytes;
+    bool due = Steady::now() - since_ >= absl::ToChronoNanoseconds(up_.options_.max_delay);
+    bool stopping = up_.stop_at_.load(std::memory_order_acquire) != 0;
+    if (!full && !due && !stopping) return;
+    Sent sent{.number = ++number_, .records = block_.count()};
+    for (Lane& lane : lanes_)
+      sent.after.emplace_back(lane.reader.position(), lane.reader.TakeBytes());
+    unacked_.push_back(std::move(sent));
+    call_->Write(block_.Finish(number_), Tag(kWritten));
+    block_ = {};
+    writing_ = true;
+  }
+
+  Uploader& up_;
+  grpc::CompletionQueue queue_;
+  grpc::ClientContext context_;
+  grpc::GenericStub stub_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+  grpc::ByteBuffer answer_;
+  grpc::Status status_;
+  bool started_ = false, writing_ = false, closing_ = false, finishing_ = false, finished_ = false;
+  bool was_acknowledged_ = false;
+
+  std::vector<Lane> lanes_;
+  std::deque<Sent> unacked_;
+  Block block_;
+  Steady::time_point since_;
+  std::uint64_t number_ = 0;
+};
+
+Uploader::Uploader(std::vector<Spool*> spools, ChannelSource channels, UploaderOptions options)
+    : spools_(std::move(spools)),
+      channels_(std::move(channels)),
+      options_(options),
+      thread_([this] { Run(); }) {}
+
+Uploader::~Uploader() { Stop(absl::ZeroDuration()); }
+
+void Uploader::Stop(absl::Duration drain) {
+  auto at = Steady::now() + absl::ToChronoNanoseconds(drain);
+  stop_at_.store(Nanos(at), std::memory_order_release);
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Uploader::Drained() const {
+  for (Spool* spool : spools_) {
+    if (spool->backlog_bytes() != 0) return false;
+  }
+  return true;
+}
+
+void Uploader::AdjustPriority() {
+  std::uint64_t backlog = 0;
+  for (const Spool* spool : spools_) backlog += spool->backlog_bytes();
+  if (raised_ ? backlog < kLowerBytes : backlog > kRaiseBytes) SetPriority(!raised_);
+}
+
+void Uploader::SetPriority(bool raised) {
+  raised_ = raised;
+  sched_param param{};
+  sched_setscheduler(0, raised ? SCHED_OTHER : SCHED_IDLE, &param);
+}
+
+void Uploader::Run() {
+  SetPriority(false);
+  Backoff backoff(options_.backoff_min, options_.backoff_max);
+  auto stopped = [this] {
+    std::int64_t at = stop_at_.load(std::memory_order_acquire);
+    return at != 0 && (Drained() || Nanos(Steady::now()) >= at);
+  };
+  while (!stopped()) {
+    if (std::shared_ptr<grpc::Channel> channel = channels_()) {
+      Stream stream(*this, channel);
+      grpc::Status status = stream.Run();
+      connected_.store(false, std::memory_order_relaxed);
+      if (status.error_code() == grpc::StatusCode::DATA_LOSS) {
+        refused_.store(true, std::memory_order_relaxed);
+        LogError("records_refused", {{"message", status.error_message()},
+                                     {"meaning",
+                                      "the control plane holds other records of the same numbers; "
+                                      "nothing more is shipped until a person has looked at it"}});
+      }
+      if (refused_.load(std::memory_order_relaxed)) return;
+      if (stream.was_acknowledged()) backoff.Reset();
+    }
+    auto until = Steady::now() + absl::ToChronoNanoseconds(backoff.Next());
+    while (!stopped() && Steady::now() < until) {
+      std::this_thread::sleep_for(absl::ToChronoNanoseconds(options_.poll));
+    }
+  }
+}
+
+}  // namespace sallyport::agent
