@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "controlplane/model/caller.h"
+#include "controlplane/model/session.h"
 #include "controlplane/store/database.h"
 #include "sallyport/admin/v1/session_service.pb.h"
 #include "sallyport/types/v1/session.pb.h"
@@ -24,6 +25,9 @@ class ReadSessions {
 
   // The caller's own session, as WatchSession streams it. kNotFound also for anybody else's.
   absl::StatusOr<types::v1::Session> Own(const Caller& caller, std::string_view session_id);
+
+  // The caller is the agent that serves it, or its own principal and client on the API for callers.
+  static bool IsOwn(const Caller& caller, const Session& session);
 
  private:
   Database& control_;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "controlplane/model/session.h"
@@ -12,8 +15,9 @@ class GrantSigner;
 // Mints the grant of a session, for the one agent that is the session's.
 class SessionGrants {
  public:
-  // Both outlive it.
-  SessionGrants(const GrantSigner& signer, const Clock& clock) : signer_(signer), clock_(clock) {}
+  // `deployment_id` is meta::DeploymentId. Signer and clock outlive it.
+  SessionGrants(const GrantSigner& signer, std::string deployment_id, const Clock& clock)
+      : signer_(signer), deployment_id_(std::move(deployment_id)), clock_(clock) {}
 
   // kFailedPrecondition (SESSION_ENDED, SESSION_PENDING) unless the session is active now and its
   // agent is fixed.
@@ -21,6 +25,7 @@ class SessionGrants {
 
  private:
   const GrantSigner& signer_;
+  const std::string deployment_id_;
   const Clock& clock_;
 };
 

@@ -7,6 +7,11 @@ std::string PrincipalName(const types::v1::Principal& principal) {
   return kind + principal.realm() + ":" + principal.subject();
 }
 
+bool IsSameClient(const types::v1::Principal& a, const types::v1::Principal& b) {
+  return a.realm() == b.realm() && a.kind() == b.kind() && a.subject() == b.subject() &&
+         a.client_id() == b.client_id();
+}
+
 std::string ActorName(const Caller& caller) {
   if (caller.agent() != nullptr) return "agent:" + caller.agent()->name;
   if (caller.person() != nullptr) return PrincipalName(caller.person()->principal);

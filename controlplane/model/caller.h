@@ -70,4 +70,7 @@ class Caller {
 std::string ActorName(const Caller& caller);
 std::string PrincipalName(const types::v1::Principal& principal);
 
+// Whose sessions are one's own: (realm, kind, subject, client id).
+bool IsSameClient(const types::v1::Principal& a, const types::v1::Principal& b);
+
 }  // namespace sallyport::controlplane

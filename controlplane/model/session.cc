@@ -25,6 +25,8 @@ Session::Stored NewSession(Session::Request request, types::v1::SessionState sta
   *proto.mutable_created_at() = ToProto(request.created_at);
   stored.request_id = std::move(request.request_id);
   stored.duration = request.duration;
+  stored.issuer_id = std::move(request.issuer_id);
+  stored.policies = request.policies;
   return stored;
 }
 

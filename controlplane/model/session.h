@@ -25,6 +25,12 @@ struct Admission {
   uint64_t call_budget = 0;  // counted calls this session may make; 0: no limit
 };
 
+// The policies a session was opened under.
+struct PolicyVersion {
+  uint64_t epoch = 0;
+  uint64_t version = 0;
+};
+
 // One just-in-time session and the only ways in which it changes:
 //
 //   pending --Activate--> active --End--> ended
@@ -44,6 +50,8 @@ class Session {
     std::string reason;
     types::v1::EffectiveTerms terms;
     absl::Duration duration;  // what was asked for, at most terms.max_duration
+    std::string issuer_id;    // the entry that accepted the token
+    PolicyVersion policies;
     absl::Time created_at;
   };
   static Session Pending(Request request, std::string approval_id);
@@ -55,6 +63,8 @@ class Session {
     std::string request_id;
     std::string window_id;
     absl::Duration duration;
+    std::string issuer_id;
+    PolicyVersion policies;
     uint64_t call_budget = 0;
     bool is_reported = false;
     int64_t revision = 0;

@@ -8,8 +8,9 @@ namespace sallyport::controlplane::sessions {
 namespace {
 
 // What SessionOf reads, in its order.
-#define SESSION_COLUMNS \
-  "session, request_id, window_id, duration, call_budget, is_reported, revision"
+#define SESSION_COLUMNS                                                                       \
+  "session, request_id, window_id, duration, call_budget, is_reported, revision, issuer_id, " \
+  "policy_epoch, policy_version"
 
 absl::StatusOr<Session> SessionOf(const Statement& row) {
   Session::Stored stored;
@@ -20,6 +21,8 @@ absl::StatusOr<Session> SessionOf(const Statement& row) {
   stored.call_budget = static_cast<uint64_t>(row.integer(4));
   stored.is_reported = row.boolean(5);
   stored.revision = row.integer(6);
+  stored.issuer_id = std::string(row.text(7));
+  stored.policies = {static_cast<uint64_t>(row.integer(8)), static_cast<uint64_t>(row.integer(9))};
   return Session(std::move(stored));
 }
 
@@ -124,9 +127,10 @@ absl::Status Insert(WriteTransaction& t, const Session& session) {
   const types::v1::Principal& principal = proto.principal();
   Statement insert = t.Prepare(
       "insert into sessions (id, request_id, realm, kind, subject, client_id, server, created_at, "
-      "duration,"
-      " state, agent, expires_at, window_id, call_budget, calls, is_reported, session, revision)"
-      " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "duration, issuer_id, policy_epoch,"
+      " policy_version, state, agent, expires_at, window_id, call_budget, calls, is_reported, "
+      "session, revision)"
+      " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Text(proto.id())
       .Text(session.stored().request_id)
       .Text(principal.realm())
@@ -135,7 +139,10 @@ absl::Status Insert(WriteTransaction& t, const Session& session) {
       .Text(principal.client_id())
       .Text(proto.server())
       .Time(FromProto(proto.created_at()))
-      .Int(absl::ToInt64Microseconds(session.duration()));
+      .Int(absl::ToInt64Microseconds(session.duration()))
+      .Text(session.stored().issuer_id)
+      .Int(static_cast<int64_t>(session.stored().policies.epoch))
+      .Int(static_cast<int64_t>(session.stored().policies.version));
   BindChanging(insert, session);
   RETURN_IF_ERROR(insert.Run());
   t.Changed(ChangeKind::kSession, proto.id());

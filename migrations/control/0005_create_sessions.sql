@@ -28,6 +28,9 @@ create table sessions (
   expires_at integer,   -- null: never activated
   window_id text,       -- null: never activated
   duration integer not null,
+  issuer_id text not null,
+  policy_epoch integer not null,
+  policy_version integer not null,
   call_budget integer not null,  -- counted calls it may make; 0: no limit
   calls integer not null,
   is_reported integer not null,  -- its agent has said how many it made

@@ -1,0 +1,40 @@
+#include "controlplane/access/read_agents.h"
+
+#include <vector>
+
+#include "common/denial.h"
+#include "common/status_macros.h"
+#include "controlplane/access/page.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/store/agents.h"
+
+namespace sallyport::controlplane {
+
+absl::StatusOr<admin::v1::ListAgentsResponse> ReadAgents::Run(
+    const Caller& caller, const admin::v1::ListAgentsRequest& request) {
+  const PersonCaller* person = caller.person();
+  if (!caller.is_admin() && !(person != nullptr && person->may_manage && person->is_auditor)) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "agents are for admins and auditors");
+  }
+  ASSIGN_OR_RETURN(const int limit, PageLimit(request.page_size()));
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(std::vector<Agent> found, agents::List(*t, request.page_token(), limit + 1));
+  admin::v1::ListAgentsResponse response;
+  if (found.size() > static_cast<size_t>(limit)) {
+    found.pop_back();
+    response.set_next_page_token(found.back().name);
+  }
+  for (const Agent& agent : found) {
+    admin::v1::Agent& item = *response.add_items();
+    item.set_name(agent.name);
+    for (const std::string& server : agent.servers) item.add_servers(server);
+    item.set_connected(is_connected_(agent.name));
+    *item.mutable_enrolled_at() = ToProto(agent.enrolled_at);
+    *item.mutable_certificate_expires_at() = ToProto(agent.certificate_expires_at);
+    if (agent.last_seen_at != absl::InfinitePast())
+      *item.mutable_last_seen_at() = ToProto(agent.last_seen_at);
+  }
+  return response;
+}
+
+}  // namespace sallyport::controlplane
