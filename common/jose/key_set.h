@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,6 +40,10 @@ class PublicKey {
   friend class KeySet;
   enum class Type : unsigned char { kRsa, kP256, kP384, kEd25519 };
   PublicKey() = default;
+  // kInvalidArgument, saying why the key is not usable.
+  static absl::StatusOr<PublicKey> FromJwk(const nlohmann::json& jwk);
+  // Whether the algorithm is one for keys of its type.
+  bool Fits(Algorithm algorithm) const;
 
   std::shared_ptr<EVP_PKEY> key_;
   Type type_ = Type::kRsa;
