@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/time/time.h"
-
 // Proto messages as our JSON, for `-o json|yaml`, webhooks and HTTP answers: member names
 // lowerCamelCase, enum values the glossary's words in lower case, Timestamps RFC 3339 in UTC with
 // `Z`, Durations as configuration files write them (`15m`), bytes base64, integers of any width as
@@ -49,8 +47,5 @@ template <class Enum>
 std::string EnumWord(Enum value) {
   return EnumWord(*google::protobuf::GetEnumDescriptor<Enum>(), static_cast<int>(value));
 }
-
-// RFC 3339 in UTC with `Z`, milliseconds only where there are any.
-std::string FormatTime(absl::Time time);
 
 }  // namespace sallyport

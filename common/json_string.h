@@ -11,7 +11,4 @@ namespace sallyport {
 void AppendJsonString(std::string_view text, std::string* out);
 std::string JsonString(std::string_view text);
 
-// Well-formed UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF.
-bool IsUtf8(std::string_view text);
-
 }  // namespace sallyport

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/policy/decimal.h"
+#include "sallyport/types/v1/policy.pb.h"
+
+namespace re2 {
+class RE2;
+}
+
+namespace sallyport {
+
+// A test of one argument, compiled. Types count: the string "1000" is not the number 1000.
+class CompiledCondition {
+ public:
+  enum class Outcome : std::uint8_t {
+    kHolds,
+    // Also for a value that is missing, unless the test is `exists: false`.
+    kFails,
+    // The arguments can be read in two ways: the call must not pass.
+    kAmbiguous,
+  };
+
+  // kInvalidArgument unless there is a pointer and exactly one test that means something.
+  static absl::StatusOr<CompiledCondition> Compile(const types::v1::Condition& condition);
+
+  CompiledCondition(CompiledCondition&&) noexcept;
+  CompiledCondition& operator=(CompiledCondition&&) noexcept;
+  ~CompiledCondition();
+
+  Outcome Test(std::string_view arguments) const;
+
+ private:
+  struct Value {
+    enum class Kind : std::uint8_t { kText, kNumber, kFlag, kNull };
+    Kind kind = Kind::kNull;
+    std::string text = {};
+    std::optional<Decimal> number = {};
+    bool flag = false;
+    bool operator==(const Value&) const = default;
+  };
+
+  CompiledCondition();
+  static absl::StatusOr<Value> ReadScalar(const types::v1::Scalar& scalar);
+
+  std::vector<std::string> steps_;
+  std::vector<Value> any_of_;
+  std::unique_ptr<re2::RE2> matches_;
+  std::optional<bool> exists_;
+};
+
+}  // namespace sallyport

@@ -1,0 +1,73 @@
+#include "common/policy/decimal.h"
+
+#include <cstddef>
+
+namespace sallyport {
+namespace {
+
+constexpr std::size_t kMaxExponentDigits = 15;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+std::string_view TakeDigits(std::string_view& text) {
+  std::size_t n = 0;
+  while (n < text.size() && IsDigit(text[n])) ++n;
+  const std::string_view digits = text.substr(0, n);
+  text.remove_prefix(n);
+  return digits;
+}
+
+// What stands after `e`, or nullopt.
+std::optional<std::int64_t> ParseExponent(std::string_view& text) {
+  bool is_negative = false;
+  if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
+    is_negative = text[0] == '-';
+    text.remove_prefix(1);
+  }
+  std::string_view digits = TakeDigits(text);
+  if (digits.empty()) return std::nullopt;
+  while (digits.size() > 1 && digits[0] == '0') digits.remove_prefix(1);
+  if (digits.size() > kMaxExponentDigits) return std::nullopt;
+  std::int64_t value = 0;
+  for (char c : digits) value = value * 10 + (c - '0');
+  return is_negative ? -value : value;
+}
+
+}  // namespace
+
+std::optional<Decimal> Decimal::Parse(std::string_view literal) {
+  Decimal decimal;
+  if (!literal.empty() && literal[0] == '-') {
+    decimal.is_negative_ = true;
+    literal.remove_prefix(1);
+  }
+  const std::string_view whole = TakeDigits(literal);
+  if (whole.empty() || (whole.size() > 1 && whole[0] == '0')) return std::nullopt;
+  std::string_view fraction;
+  if (!literal.empty() && literal[0] == '.') {
+    literal.remove_prefix(1);
+    fraction = TakeDigits(literal);
+    if (fraction.empty()) return std::nullopt;
+  }
+  if (!literal.empty() && (literal[0] == 'e' || literal[0] == 'E')) {
+    literal.remove_prefix(1);
+    const std::optional<std::int64_t> exponent = ParseExponent(literal);
+    if (!exponent) return std::nullopt;
+    decimal.exponent_ = *exponent;
+  }
+  if (!literal.empty()) return std::nullopt;
+
+  decimal.digits_.reserve(whole.size() + fraction.size());
+  decimal.digits_.append(whole).append(fraction);
+  decimal.exponent_ -= static_cast<std::int64_t>(fraction.size());
+  while (!decimal.digits_.empty() && decimal.digits_.back() == '0') {
+    decimal.digits_.pop_back();
+    ++decimal.exponent_;
+  }
+  const std::size_t zeros = decimal.digits_.find_first_not_of('0');
+  if (zeros == std::string::npos) return Decimal();  // zero has no sign and no exponent
+  decimal.digits_.erase(0, zeros);
+  return decimal;
+}
+
+}  // namespace sallyport

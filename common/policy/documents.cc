@@ -1,0 +1,240 @@
+#include "common/policy/documents.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/config_file.h"
+#include "common/denial.h"
+#include "common/policy/argument.h"
+#include "common/policy/compiled_policy.h"
+#include "common/policy/detectors.h"
+#include "common/policy/mask_profile.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace sallyport {
+namespace {
+
+constexpr std::string_view kNotSupported = "is not supported by this version";
+
+// Keys that the product has a meaning for and this version does not do. Whoever writes one is told
+// so, instead of being left to look for a typing error.
+constexpr std::array<std::string_view, 6> kLaterKeys = {"once",  "limit",         "on_unknown",
+                                                        "lease", "observe_until", "rates"};
+
+absl::Status At(const YamlDocument& document, std::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(document.file, ":", document.kind_line, ": ",
+                                                 document.kind, " ", document.name, ": ",
+                                                 ToAbsl(what)));
+}
+
+absl::Status ExplainLaterKeys(const absl::Status& status) {
+  const std::string_view text = ToStd(status.message());
+  constexpr std::string_view kUnknownKey = "unknown key \"";
+  if (const std::size_t at = text.find(kUnknownKey); at != std::string_view::npos) {
+    const std::string_view rest = text.substr(at + kUnknownKey.size());
+    const std::string_view key = rest.substr(0, rest.find('"'));
+    if (std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(ToAbsl(text.substr(0, at)), "\"", ToAbsl(key),
+                                                     "\" ", ToAbsl(kNotSupported)));
+    }
+  }
+  if (text.find("on_control_plane_loss") != std::string_view::npos &&
+      text.find("strict") != std::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(text), " (strict ", ToAbsl(kNotSupported), ")"));
+  }
+  return status;
+}
+
+absl::Status CheckLock(const types::v1::LockSpec& lock) {
+  for (const std::string& name : {lock.server(), lock.agent()}) {
+    if (name.find('*') != std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", name,
+                       "\": a lock takes names, not patterns; leave the key out to "
+                       "shut them all"));
+    }
+  }
+  if (lock.has_principal() && lock.principal().realm().empty()) {
+    return absl::InvalidArgumentError("principal: realm is missing");
+  }
+  return absl::OkStatus();
+}
+
+google::protobuf::Message* MutableSpec(types::v1::Document& document) {
+  switch (document.kind()) {
+    case types::v1::DOCUMENT_KIND_POLICY:
+      return document.mutable_policy();
+    case types::v1::DOCUMENT_KIND_MASK_PROFILE:
+      return document.mutable_mask_profile();
+    case types::v1::DOCUMENT_KIND_LOCK:
+      return document.mutable_lock();
+    default:
+      return nullptr;
+  }
+}
+
+absl::Status CheckSpec(const types::v1::Document& document) {
+  switch (document.kind()) {
+    case types::v1::DOCUMENT_KIND_POLICY: {
+      CompiledPolicy policy;
+      return CompiledPolicy::Compile(document.name(), document.policy(), policy);
+    }
+    case types::v1::DOCUMENT_KIND_MASK_PROFILE:
+      return CheckMaskProfile(document.name(), document.mask_profile());
+    default:
+      return CheckLock(document.lock());
+  }
+}
+
+absl::StatusOr<types::v1::Document> ParseDocument(const YamlDocument& yaml) {
+  types::v1::Document document;
+  document.set_kind(DocumentKindFromName(yaml.kind));
+  // The command line's spelling is not the documents'.
+  if (DocumentKindName(document.kind()) != yaml.kind) {
+    document.set_kind(types::v1::DOCUMENT_KIND_UNSPECIFIED);
+  }
+  google::protobuf::Message* spec = MutableSpec(document);
+  if (spec == nullptr) {
+    const std::string_view why =
+        yaml.kind == "Server" ? kNotSupported
+        : yaml.kind == "PolicyTest"
+            ? "is for `sallyport policy test` and cannot be applied"
+            : "is not a kind of document: expected Policy, MaskProfile or Lock";
+    return absl::InvalidArgumentError(
+        absl::StrCat(yaml.file, ":", yaml.kind_line, ": kind \"", yaml.kind, "\" ", ToAbsl(why)));
+  }
+  if (absl::Status status = ParseSpec(yaml, spec); !status.ok()) return ExplainLaterKeys(status);
+  if (!IsDocumentName(yaml.name)) {
+    return At(yaml, "a name begins with a letter or digit and holds at most 63 of a-z 0-9 . _ -");
+  }
+  document.set_name(yaml.name);
+  document.set_source(yaml.source);
+  if (absl::Status status = CheckSpec(document); !status.ok()) {
+    return At(yaml, ToStd(status.message()));
+  }
+  return document;
+}
+
+absl::Status CheckTestCase(const types::v1::PolicyTestCase& test) {
+  const auto wrong = [](std::string_view what) { return absl::InvalidArgumentError(ToAbsl(what)); };
+  if (test.principal().realm().empty()) return wrong("principal.realm is missing");
+  if (test.principal().kind() == types::v1::PRINCIPAL_KIND_UNSPECIFIED) {
+    return wrong("principal.kind is missing: service or user");
+  }
+  if (test.principal().subject().empty() && test.principal().client_id().empty()) {
+    return wrong("principal needs a subject or a client_id");
+  }
+  const types::v1::PolicyTestCall& call = test.call();
+  if (call.server().empty()) return wrong("call.server is missing");
+  const int targets = !call.tool().empty() + !call.resource().empty() + !call.prompt().empty();
+  if (targets > 1) return wrong("call takes one of tool, resource and prompt");
+  if (!call.server_request().empty() && (targets > 0 || !call.method().empty())) {
+    return wrong("call.server_request stands alone");
+  }
+  if (!call.arguments().empty() && !call.arguments_json().empty()) {
+    return wrong("call takes one of arguments and arguments_json");
+  }
+  if (!call.arguments_json().empty() &&
+      FindArgument(call.arguments_json(), {}).state != Argument::State::kFound) {
+    return wrong("call.arguments_json is no JSON object");
+  }
+  const types::v1::PolicyTestExpectation& expect = test.expect();
+  if (expect.decision() != "allow" && expect.decision() != "require_approval" &&
+      expect.decision() != "deny") {
+    return wrong("expect.decision must be allow, require_approval or deny");
+  }
+  if (!expect.reason().empty()) {
+    if (expect.decision() != "deny") return wrong("expect.reason stands beside deny only");
+    if (ReasonFromName(expect.reason()) == types::v1::DENIAL_REASON_UNSPECIFIED) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("expect.reason: \"", expect.reason(), "\" is no denial reason"));
+    }
+  }
+  if (!expect.approvers().empty() && expect.decision() != "require_approval") {
+    return wrong("expect.approvers stands beside require_approval only");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<types::v1::Document>> ParseDocuments(std::string_view text,
+                                                                std::string_view file) {
+  ASSIGN_OR_RETURN(const std::vector<YamlDocument> parts, SplitDocuments(text, file));
+  std::vector<types::v1::Document> documents;
+  std::set<std::pair<int, std::string>> seen;
+  for (const YamlDocument& part : parts) {
+    ASSIGN_OR_RETURN(types::v1::Document document, ParseDocument(part));
+    if (!seen.emplace(document.kind(), document.name()).second) {
+      return At(part, "a second document of this kind and name");
+    }
+    documents.push_back(std::move(document));
+  }
+  return documents;
+}
+
+absl::StatusOr<types::v1::PolicyTestDocument> ParsePolicyTest(std::string_view text,
+                                                              std::string_view file) {
+  ASSIGN_OR_RETURN(const std::vector<YamlDocument> parts, SplitDocuments(text, file));
+  if (parts.size() != 1 || parts[0].kind != "PolicyTest") {
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(file), ": expected one document of the kind PolicyTest"));
+  }
+  types::v1::PolicyTestDocument test;
+  RETURN_IF_ERROR(ParseWholeDocument(parts[0], &test));
+  if (test.policies().empty()) return At(parts[0], "policies is missing");
+  if (test.cases().empty()) return At(parts[0], "cases is missing");
+  for (int i = 0; i < test.cases_size(); ++i) {
+    if (test.cases(i).name().empty())
+      return At(parts[0], absl::StrCat("cases[", i, "]: name is missing"));
+    if (absl::Status status = CheckTestCase(test.cases(i)); !status.ok()) {
+      return At(parts[0], absl::StrCat("case \"", test.cases(i).name(), "\": ", status.message()));
+    }
+  }
+  return test;
+}
+
+absl::Status CheckMaskNames(const std::vector<types::v1::Document>& documents,
+                            const std::set<std::string>& profile_names) {
+  for (const types::v1::Document& document : documents) {
+    for (const std::string& name : document.policy().mask()) {
+      if (IsDetector(name) || IsDetectorGroup(name) || profile_names.count(name) > 0) continue;
+      return absl::InvalidArgumentError(absl::StrCat("Policy ", document.name(), ": mask: \"", name,
+                                                     "\" is no detector, group or MaskProfile"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool IsDocumentName(std::string_view name) {
+  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr std::string_view kAll = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !name.empty() && name.size() <= 63 && kFirst.find(name[0]) != std::string_view::npos &&
+         name.find_first_not_of(kAll) == std::string_view::npos;
+}
+
+std::string_view DocumentKindName(types::v1::DocumentKind kind) {
+  switch (kind) {
+    case types::v1::DOCUMENT_KIND_POLICY:
+      return "Policy";
+    case types::v1::DOCUMENT_KIND_MASK_PROFILE:
+      return "MaskProfile";
+    case types::v1::DOCUMENT_KIND_LOCK:
+      return "Lock";
+    default:
+      return {};
+  }
+}
+
+types::v1::DocumentKind DocumentKindFromName(std::string_view name) {
+  if (name == "Policy" || name == "policy") return types::v1::DOCUMENT_KIND_POLICY;
+  if (name == "MaskProfile" || name == "mask-profile") return types::v1::DOCUMENT_KIND_MASK_PROFILE;
+  if (name == "Lock" || name == "lock") return types::v1::DOCUMENT_KIND_LOCK;
+  return types::v1::DOCUMENT_KIND_UNSPECIFIED;
+}
+
+}  // namespace sallyport

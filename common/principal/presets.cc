@@ -1,0 +1,156 @@
+#include "common/principal/presets.h"
+
+namespace sallyport {
+namespace {
+
+const std::vector<Preset>& Presets() {
+  static const std::vector<Preset>& presets = *new std::vector<Preset>{
+      {
+          .name = "",
+          .types = {"at+jwt", "jwt", ""},
+          .subject = {{"sub"}},
+          .client_id = {{"cid"}, {"client_id"}, {"azp"}, {"appid"}},
+          .scopes = {{"scp"}, {"scope"}},
+          .groups = {{"groups"}},
+          .token_id = {{"jti"}},
+      },
+      {
+          // `sub` of a person's access token is the login name, which changes; `uid` is not, and it is the
+          // `sub` of his ID token.
+          .name = "okta",
+          .types = {"", "jwt"},
+          .subject = {{"uid"}, {"sub"}},
+          .client_id = {{"cid"}},
+          .scopes = {{"scp"}},
+          .groups = {{"groups"}},
+          .token_id = {{"jti"}},
+          .user_if = {{.present = {"uid"}}},
+      },
+      {
+          .name = "okta-rfc9068",
+          .types = {"at+jwt"},
+          .subject = {{"sub"}},
+          .client_id = {{"client_id"}, {"cid"}},
+          .scopes = {{"scope"}, {"scp"}},
+          .groups = {{"groups"}},
+          .token_id = {{"jti"}},
+      },
+      {
+          // Only people's tokens have `scp`; an application's may say so with `idtyp`.
+          .name = "entra-v2",
+          .types = {"jwt", ""},
+          .subject = {{"oid"}},
+          .client_id = {{"azp"}, {"appid"}},
+          .scopes = {{"scp"}},
+          .groups = {{"roles"}},
+          .token_id = {{"uti"}},
+          .must_bind = {{"tid"}},
+          .user_if = {{.present = {"scp"}}},
+      },
+      {
+          .name = "entra-v1",
+          .types = {"jwt", ""},
+          .subject = {{"oid"}},
+          .client_id = {{"azp"}, {"appid"}},
+          .scopes = {{"scp"}},
+          .groups = {{"roles"}},
+          .token_id = {{"uti"}},
+          .user_if = {{.present = {"scp"}}},
+      },
+      {
+          .name = "auth0",
+          .types = {"jwt", ""},
+          .subject = {{"sub"}},
+          .client_id = {{"azp"}, {"client_id"}},
+          .scopes = {{"scope"}},
+          .groups = {{"permissions"}},
+      },
+      {
+          .name = "auth0-rfc9068",
+          .types = {"at+jwt"},
+          .subject = {{"sub"}},
+          .client_id = {{"client_id"}, {"azp"}},
+          .scopes = {{"scope"}},
+          .groups = {{"permissions"}},
+          .token_id = {{"jti"}},
+      },
+      {
+          .name = "keycloak",
+          .types = {"jwt", ""},
+          .subject = {{"sub"}},
+          .client_id = {{"azp"}},
+          .scopes = {{"scope"}},
+          .groups = {{"realm_access", "roles"}, {"groups"}},
+          .token_id = {{"jti"}},
+      },
+      {
+          .name = "google-sa",
+          .kind = TokenKind::kWorkload,
+          .types = {"jwt"},
+          .subject = {{"sub"}},
+          .client_id = {{"email"}},
+          .bound = {{{"email_verified"}, true}},
+      },
+      {
+          .name = "github-actions",
+          .kind = TokenKind::kWorkload,
+          .types = {"jwt"},
+          .subject = {{"sub"}},
+          .client_id = {{"repository_id"}},
+          .token_id = {{"jti"}},
+          .derived = {{{"environment"}, "gh-env:"}, {{"repository"}, "gh-repo:"}},
+          .must_bind = {{"repository_owner_id"}},
+      },
+      {
+          .name = "gitlab-ci",
+          .kind = TokenKind::kWorkload,
+          .types = {"jwt"},
+          .subject = {{"sub"}},
+          .client_id = {{"project_id"}},
+          .token_id = {{"jti"}},
+          .derived = {{{"environment"}, "gl-env:"}},
+          .bound = {{{"ref_protected"}, "true"}},
+          .must_bind = {{"namespace_id"}},
+      },
+      {
+          .name = "kubernetes",
+          .kind = TokenKind::kWorkload,
+          .types = {"", "jwt"},
+          .subject = {{"sub"}},
+          .client_id = {{"kubernetes.io", "serviceaccount", "uid"}},
+          .token_id = {{"jti"}},
+          .derived = {{{"kubernetes.io", "namespace"}, "k8s-ns:"}},
+          .is_own_issuer = true,
+      },
+      {
+          .name = "aws-sts",
+          .kind = TokenKind::kWorkload,
+          .types = {"jwt", ""},
+          .subject = {{"sub"}},
+          .client_id = {{"sub"}},
+          .token_id = {{"jti"}},
+          .derived = {{{"https://sts.amazonaws.com/", "principal_tags", "team"}, "aws-team:"}},
+          .must_bind = {{"https://sts.amazonaws.com/", "aws_account"}},
+      },
+      {
+          .name = "spiffe",
+          .kind = TokenKind::kWorkload,
+          .types = {"jwt", ""},
+          .subject = {{"sub"}},
+          .client_id = {{"sub"}},
+          .is_own_issuer = true,
+      },
+  };
+  return presets;
+}
+
+}  // namespace
+
+const Preset* FindPreset(std::string_view name) {
+  for (const Preset& preset : Presets()) {
+    if (preset.name == name) return &preset;
+  }
+  return nullptr;
+}
+
+}  // namespace sallyport
