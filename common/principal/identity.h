@@ -21,8 +21,7 @@ struct Identity {
   // The audience that the token was accepted for.
   std::string audience;
   absl::Time issued_at;
-  // The token's exp: no request is accepted with it from then on (the entry's clock skew aside,
-  // which Identify has allowed for).
+  // Its exp, and the clock skew that the entry allows: no request is accepted with it from then on.
   absl::Time expires_at;
   // What the audience is good for on the people's API: access.v1 (an entry's audiences), admin.v1
   // (admin_audiences, or those of an id_token entry). At an agent: only the first.

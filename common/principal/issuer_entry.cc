@@ -134,7 +134,8 @@ absl::Status SetLimits(const config::v1::Issuer& config, IssuerEntry& entry) {
 
 absl::Status SetKeySource(const config::v1::Issuer& config, IssuerEntry& entry) {
   const config::v1::JwksSource& jwks = config.jwks();
-  if (!jwks.uri().empty() && !jwks.file().empty()) return Bad("jwks: uri and file exclude each other");
+  if (!jwks.uri().empty() && !jwks.file().empty())
+    return Bad("jwks: uri and file exclude each other");
   if (!jwks.uri().empty()) {
     if (absl::Status url = CheckEndpointUrl(jwks.uri()); !url.ok()) {
       return Bad("jwks.uri: " + std::string(url.message()));
@@ -188,7 +189,8 @@ absl::Status SetBound(const config::v1::Issuer& config, const Preset& preset, Is
     }
   }
   if (entry.kind == TokenKind::kWorkload && entry.bound.empty() && !preset.is_own_issuer) {
-    return Bad("claims.bound: a workload_id_token entry needs one, because its issuer serves everybody");
+    return Bad(
+        "claims.bound: a workload_id_token entry needs one, because its issuer serves everybody");
   }
   return absl::OkStatus();
 }
@@ -206,8 +208,8 @@ absl::Status SetMapping(const config::v1::Issuer& config, const Preset& preset,
   ASSIGN_OR_RETURN(entry.scopes, PathsOr(claims.scopes(), "claims.scopes", preset.scopes));
   ASSIGN_OR_RETURN(entry.groups, PathsOr(claims.groups(), "claims.groups", preset.groups));
   ASSIGN_OR_RETURN(entry.token_id, PathsOr(claims.token_id(), "claims.token_id", preset.token_id));
-  ASSIGN_OR_RETURN(entry.display, PathsOr(claims.display(), "claims.display",
-                                          {{"preferred_username"}, {"name"}}));
+  ASSIGN_OR_RETURN(entry.display,
+                   PathsOr(claims.display(), "claims.display", {{"preferred_username"}, {"name"}}));
   entry.derived = preset.derived;
   if (!claims.derived().empty()) entry.derived.clear();
   for (const config::v1::DerivedGroup& derived : claims.derived()) {

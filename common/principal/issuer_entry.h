@@ -26,8 +26,8 @@ struct KindRule {
 
 enum class KindMode { kAuto, kService, kUser };
 
-// One issuer entry, checked, with its preset worked in. What is optional in the configuration is settled
-// here.
+// One issuer entry, checked, with its preset worked in. What is optional in the configuration is
+// settled here.
 struct IssuerEntry {
   std::string id;
   std::string realm;

@@ -15,8 +15,8 @@ const std::vector<Preset>& Presets() {
           .token_id = {{"jti"}},
       },
       {
-          // `sub` of a person's access token is the login name, which changes; `uid` is not, and it is the
-          // `sub` of his ID token.
+          // `sub` of a person's access token is the login name, which changes; `uid` is not, and it
+          // is the `sub` of his ID token.
           .name = "okta",
           .types = {"", "jwt"},
           .subject = {{"uid"}, {"sub"}},

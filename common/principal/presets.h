@@ -6,7 +6,8 @@
 
 namespace sallyport {
 
-// Where an entry's mapping starts: what the provider's tokens look like. What the configuration gives wins.
+// Where an entry's mapping starts: what the provider's tokens look like. What the configuration
+// gives wins.
 struct Preset {
   std::string_view name;
   TokenKind kind = TokenKind::kAccess;
@@ -22,7 +23,8 @@ struct Preset {
   std::vector<ClaimPath> must_bind;
   std::vector<KindRule> user_if;
   std::vector<KindRule> service_if;
-  // Its issuer is the customer's own, so that a workload token needs nothing bound beside the audience.
+  // Its issuer is the customer's own, so that a workload token needs nothing bound beside the
+  // audience.
   bool is_own_issuer = false;
 };
 

@@ -69,7 +69,6 @@ class TrustedIssuers {
  private:
   TrustedIssuers();
   std::vector<std::unique_ptr<const IssuerEntry>> entries_;
-  std::vector<std::string> admin_audiences_;
 };
 
 }  // namespace sallyport
