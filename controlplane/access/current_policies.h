@@ -11,11 +11,17 @@
 
 namespace sallyport::controlplane {
 
-// The documents in force, compiled. Compiled once for each version of them. Thread-safe.
+// One version of the documents, compiled. `policies` is never null.
+struct InForce {
+  meta::SnapshotVersion version;
+  std::shared_ptr<const CompiledPolicies> policies;
+};
+
+// The documents in force. Compiled once for each version of them. Thread-safe.
 class CurrentPolicies {
  public:
   // Exactly those that the transaction sees.
-  absl::StatusOr<std::shared_ptr<const CompiledPolicies>> In(Transaction& t);
+  absl::StatusOr<InForce> In(Transaction& t);
 
  private:
   absl::Mutex mutex_;

@@ -1,11 +1,16 @@
 #pragma once
 
+#include <optional>
+#include <variant>
+
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "common/policy/decision.h"
 #include "controlplane/access/approval_notices.h"
 #include "controlplane/access/current_policies.h"
 #include "controlplane/access/session_grants.h"
 #include "controlplane/model/caller.h"
+#include "controlplane/model/session.h"
 #include "controlplane/store/database.h"
 #include "sallyport/access/v1/access_service.pb.h"
 
@@ -29,12 +34,36 @@ class OpenSession {
 
   // For an agent on behalf of the token's owner, or for a person or service on the people's door. A
   // refusal that concerns the caller is in the response; a status says that the request is no good
-  // (kInvalidArgument), that the agent does not front the server (kPermissionDenied,
-  // SERVER_UNKNOWN), or that we cannot (kUnavailable, kResourceExhausted, ...).
+  // (kInvalidArgument), that the agent does not front the server
+  // (SERVER_UNKNOWN), or that we cannot (kUnavailable, kResourceExhausted, ...).
   absl::StatusOr<access::v1::OpenSessionResponse> Run(
       const Caller& caller, const access::v1::OpenSessionRequest& request);
 
  private:
+  struct Opening;
+  using Response = access::v1::OpenSessionResponse;
+
+  // The response is a refusal.
+  absl::StatusOr<std::variant<Opening, Response>> Identify(
+      const Caller& caller, const access::v1::OpenSessionRequest& request);
+  absl::Status CheckFronted(Transaction& t, const Opening& opening);
+  absl::StatusOr<Response> RefuseByPolicy(WriteTransaction& t, const Opening& opening,
+                                          const OpenDecision& decision);
+  // The session this request has made before, or one that it may attach to.
+  absl::StatusOr<std::optional<Session>> FindExisting(Transaction& t, const Opening& opening);
+  absl::StatusOr<Response> Attach(WriteTransaction& t, const Opening& opening, Session session);
+  absl::StatusOr<Response> Start(WriteTransaction& t, const Opening& opening,
+                                 const OpenDecision& decision,
+                                 const meta::SnapshotVersion& version);
+  absl::StatusOr<Response> StartActive(WriteTransaction& t, const Opening& opening,
+                                       Session::Request request);
+  absl::StatusOr<Response> StartPending(WriteTransaction& t, const Opening& opening,
+                                        Session::Request request,
+                                        const types::v1::ApprovalTerms& terms);
+  // Commits.
+  absl::StatusOr<Response> Answer(WriteTransaction& t, const Opening& opening,
+                                  const Session& session);
+
   Needs needs_;
 };
 

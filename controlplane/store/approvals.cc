@@ -59,6 +59,24 @@ absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string
   return One(find);
 }
 
+absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,
+                                                         const types::v1::Principal& principal,
+                                                         std::string_view server, absl::Time now) {
+  Statement find = t.Prepare(
+      "select a.approval, a.agent, a.owners, a.call_id, a.revision from approvals a join sessions "
+      "s on s.id = a.session_id"
+      " where a.method = '' and a.expires_at > ? and s.realm = ? and s.kind = ? and s.subject = ? "
+      "and s.client_id = ? and s.server = ?"
+      " order by a.created_at desc, a.rowid desc limit 1");
+  find.Time(now)
+      .Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Text(principal.client_id())
+      .Text(server);
+  return One(find);
+}
+
 absl::StatusOr<std::vector<Approval>> OpenOfSession(Transaction& t, std::string_view session_id) {
   Statement list =
       t.Prepare("select " APPROVAL_COLUMNS

@@ -25,6 +25,12 @@ absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string
                                                      std::string_view target,
                                                      std::string_view arguments_digest);
 
+// The latest approval that was asked for a session of (realm, kind, subject, client id) with a
+// server and whose time is not up at `now`, whatever became of it. nullopt: there is none.
+absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,
+                                                         const types::v1::Principal& principal,
+                                                         std::string_view server, absl::Time now);
+
 // Pending and approved: nobody has used them, and they may still be used.
 absl::StatusOr<std::vector<Approval>> OpenOfSession(Transaction& t, std::string_view session_id);
 // Those of calls, of sessions that are the agent's.

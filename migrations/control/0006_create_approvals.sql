@@ -22,6 +22,7 @@ create table approvals (
 create index approvals_open_by_session on approvals (session_id, method, target, arguments_digest) where state in (1, 2);
 create index approvals_open_by_agent on approvals (agent) where state in (1, 2);
 create index approvals_open_by_end on approvals (expires_at) where state in (1, 2);
+create index approvals_of_sessions_by_end on approvals (expires_at) where method = '';
 create index approvals_by_creation on approvals (created_at, id);
 
 -- One decision, used once: what is closed stays closed.

@@ -1,0 +1,344 @@
+#include "controlplane/access/open_session.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/denial.h"
+#include "common/ids.h"
+#include "common/status_macros.h"
+#include "controlplane/access/admission.h"
+#include "controlplane/access/client_address.h"
+#include "controlplane/identity/issuers.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/store/agents.h"
+#include "controlplane/store/approvals.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/sessions.h"
+
+namespace sallyport::controlplane {
+
+using access::v1::OpenSessionRequest;
+using access::v1::OpenSessionResponse;
+
+// Who wants what, once the token has been read.
+struct OpenSession::Opening {
+  const Caller& caller;
+  const OpenSessionRequest& request;
+  types::v1::Principal principal;
+  std::string issuer_id;
+  std::string agent;  // empty: the people's door
+  std::string address;
+  absl::Time now;
+};
+
+namespace {
+
+constexpr size_t kMaxReasonBytes = 1000;
+// Live sessions of one principal and server: they differ in agent or address, so there are never
+// many.
+constexpr size_t kMaxLiveSessions = 16;
+
+bool IsRequestId(std::string_view id) {
+  return id.size() >= 16 && id.size() <= 64 &&
+         id.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
+             std::string_view::npos;
+}
+
+absl::Status CheckRequest(const Caller& caller, const OpenSessionRequest& request) {
+  if (!IsRequestId(request.request_id()))
+    return absl::InvalidArgumentError("request_id is not [A-Za-z0-9_-]{16,64}");
+  if (request.server().empty()) return absl::InvalidArgumentError("server is missing");
+  if (request.reason().size() > kMaxReasonBytes)
+    return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
+  if (request.has_duration() && FromProto(request.duration()) <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("duration must be positive");
+  }
+  if (caller.agent() != nullptr) {
+    if (request.has_duration()) return absl::InvalidArgumentError("duration is for callers");
+    return absl::OkStatus();
+  }
+  if (caller.person() == nullptr || !caller.person()->may_access) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
+                  "sessions are opened with a caller's own access token");
+  }
+  if (!request.token().empty() || !request.client_address().empty() ||
+      !request.resource().empty()) {
+    return absl::InvalidArgumentError("token, client_address and resource are for agents");
+  }
+  return absl::OkStatus();
+}
+
+OpenSessionResponse Refusal(types::v1::DenialReason reason, std::string_view message) {
+  OpenSessionResponse response;
+  response.set_denial_reason(reason);
+  response.set_message(std::string(message));
+  return response;
+}
+
+OpenSessionResponse Refusal(const absl::Status& denied) {
+  return Refusal(ReasonOf(denied), std::string(denied.message()));
+}
+
+std::string MessageOf(const OpenDecision& decision, const std::string& server) {
+  switch (decision.reason) {
+    case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
+      return "there is no server " + server + " that you may use";
+    case types::v1::DENIAL_REASON_SCOPE_MISSING: {
+      std::string message = "the token lacks scopes; needed:";
+      for (const std::string& scope : decision.required_scopes) message += " " + scope;
+      return message;
+    }
+    case types::v1::DENIAL_REASON_LOCKED:
+      return "access is shut by lock " + decision.lock;
+    default:
+      return "the policies for server " + server + " cannot be met";
+  }
+}
+
+// Nobody rides another's session: the agent and the address are part of whose it is.
+bool Fits(const Session& session, const std::string& agent, const std::string& address) {
+  const types::v1::Session& proto = session.proto();
+  const bool is_agents = agent.empty() || proto.agent().empty() || proto.agent() == agent;
+  return is_agents && (proto.client_address().empty() || proto.client_address() == address);
+}
+
+absl::StatusOr<bool> IsUsable(Transaction& t, const Session& session, absl::Time now) {
+  if (!session.is_pending()) return session.IsActiveAt(now);
+  ASSIGN_OR_RETURN(const std::optional<Approval> approval,
+                   approvals::Find(t, session.proto().approval_id()));
+  return approval.has_value() && now < approval->expires_at();
+}
+
+}  // namespace
+
+absl::StatusOr<std::variant<OpenSession::Opening, OpenSessionResponse>> OpenSession::Identify(
+    const Caller& caller, const OpenSessionRequest& request) {
+  if (const PersonCaller* person = caller.person()) {
+    ASSIGN_OR_RETURN(std::string address, CanonicalAddress(caller.address()));
+    return Opening{caller,
+                   request,
+                   person->principal,
+                   person->issuer_id,
+                   "",
+                   std::move(address),
+                   needs_.clock.Now()};
+  }
+  ASSIGN_OR_RETURN(std::string address, CanonicalAddress(request.client_address()));
+  const std::string resources[] = {request.resource()};
+  auto identified = needs_.issuers.Identify(
+      request.token(), {.door = Door::kAgent,
+                        .resource_uris = std::span(resources, request.resource().empty() ? 0 : 1)});
+  if (const TokenRefusal* refusal = std::get_if<TokenRefusal>(&identified))
+    return Refusal(refusal->ToStatus());
+  Identity& identity = std::get<Identity>(identified);
+  return Opening{caller,
+                 request,
+                 std::move(identity.principal),
+                 std::move(identity.issuer_id),
+                 caller.agent()->name,
+                 std::move(address),
+                 needs_.clock.Now()};
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
+                                                     const OpenSessionRequest& request) {
+  RETURN_IF_ERROR(CheckRequest(caller, request));
+  // Before the transaction: it may wait for an issuer.
+  ASSIGN_OR_RETURN(const auto identified, Identify(caller, request));
+  if (const OpenSessionResponse* refusal = std::get_if<OpenSessionResponse>(&identified))
+    return *refusal;
+  const Opening& opening = std::get<Opening>(identified);
+
+  ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
+  RETURN_IF_ERROR(CheckFronted(*t, opening));
+  ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
+  const OpenDecision decision = in_force.policies->EvaluateOpen(opening.principal, request.server(),
+                                                                opening.agent, opening.now);
+  if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
+  ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
+  if (before.has_value()) return Attach(*t, opening, *std::move(before));
+  return Start(*t, opening, decision, in_force.version);
+}
+
+absl::Status OpenSession::CheckFronted(Transaction& t, const Opening& opening) {
+  const std::string& server = opening.request.server();
+  const absl::Status unknown =
+      Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "there is no server " + server + " here");
+  if (opening.agent.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> agents, agents::Fronting(t, server));
+    return agents.empty() ? unknown : absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::optional<Agent> agent, agents::Find(t, opening.agent));
+  return agent.has_value() && agent->Fronts(server) ? absl::OkStatus() : unknown;
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::RefuseByPolicy(WriteTransaction& t,
+                                                                const Opening& opening,
+                                                                const OpenDecision& decision) {
+  // What agents are refused stands in their own recordings, with a quota.
+  if (opening.agent.empty()) {
+    audit_log::Line line = audit_log::LineOf(opening.caller, opening.now, "session.open",
+                                             opening.request.server(), decision.detail);
+    line.denial_reason = decision.reason;
+    RETURN_IF_ERROR(audit_log::Append(t, line));
+    RETURN_IF_ERROR(t.Commit());
+  }
+  OpenSessionResponse response =
+      Refusal(decision.reason, MessageOf(decision, opening.request.server()));
+  for (const std::string& scope : decision.required_scopes) response.add_required_scopes(scope);
+  return response;
+}
+
+absl::StatusOr<std::optional<Session>> OpenSession::FindExisting(Transaction& t,
+                                                                 const Opening& opening) {
+  ASSIGN_OR_RETURN(std::optional<Session> same,
+                   sessions::FindByRequest(t, opening.principal, opening.request.request_id()));
+  if (same.has_value()) {
+    if (same->proto().server() != opening.request.server() ||
+        !Fits(*same, opening.agent, opening.address)) {
+      return absl::InvalidArgumentError("request_id has been used for another session");
+    }
+    return same;
+  }
+  ASSIGN_OR_RETURN(const std::vector<Session> live,
+                   sessions::Live(t, opening.principal, opening.request.server()));
+  for (const Session& session : live) {
+    if (!Fits(session, opening.agent, opening.address)) continue;
+    ASSIGN_OR_RETURN(const bool is_usable, IsUsable(t, session, opening.now));
+    if (is_usable) return session;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, const Opening& opening,
+                                                        Session session) {
+  const bool is_live = session.is_pending() || session.IsActiveAt(opening.now);
+  if (is_live && !opening.agent.empty() && session.proto().agent().empty()) {
+    RETURN_IF_ERROR(session.FixAgent(opening.agent));
+    RETURN_IF_ERROR(sessions::Update(t, session));
+    RETURN_IF_ERROR(audit_log::Append(
+        t, audit_log::LineOf(opening.caller, opening.now, "session.attach", session.id())));
+  }
+  return Answer(t, opening, session);
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, const Opening& opening,
+                                                       const OpenDecision& decision,
+                                                       const meta::SnapshotVersion& version) {
+  const OpenSessionRequest& request = opening.request;
+  if (!opening.agent.empty() && decision.open == types::v1::OPEN_MODE_REQUEST) {
+    return Refusal(
+        types::v1::DENIAL_REASON_SESSION_REQUIRED,
+        "ask for a session first: sallyport request " + request.server() + " --reason TEXT");
+  }
+  ASSIGN_OR_RETURN(const std::vector<Session> live,
+                   sessions::Live(t, opening.principal, request.server()));
+  if (live.size() >= kMaxLiveSessions) {
+    return Refusal(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                   "too many sessions are open for this principal and server");
+  }
+  const absl::Duration longest = FromProto(decision.terms.max_duration());
+  const absl::Duration wanted = request.has_duration() ? FromProto(request.duration()) : longest;
+  Session::Request session{.id = NewSessionId(),
+                           .request_id = request.request_id(),
+                           .principal = opening.principal,
+                           .server = request.server(),
+                           .agent = opening.agent,
+                           .client_address = decision.terms.bind() == types::v1::BIND_MODE_ADDRESS
+                                                 ? opening.address
+                                                 : "",
+                           .reason = request.reason(),
+                           .terms = decision.terms,
+                           .duration = std::min(wanted, longest),
+                           .issuer_id = opening.issuer_id,
+                           .policies = {version.epoch, version.version},
+                           .created_at = opening.now};
+  absl::StatusOr<OpenSessionResponse> response =
+      decision.approval.has_value()
+          ? StartPending(t, opening, std::move(session), *decision.approval)
+          : StartActive(t, opening, std::move(session));
+  if (response.ok()) response->set_clamped(wanted > longest);
+  return response;
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::StartActive(WriteTransaction& t,
+                                                             const Opening& opening,
+                                                             Session::Request request) {
+  const absl::StatusOr<Admission> admission =
+      Admit(t, request.principal, request.server, request.terms, request.duration, opening.now);
+  if (ReasonOf(admission.status()) != types::v1::DENIAL_REASON_UNSPECIFIED)
+    return Refusal(admission.status());
+  RETURN_IF_ERROR(admission.status());
+  const Session session = Session::Active(std::move(request), *admission);
+  RETURN_IF_ERROR(sessions::Insert(t, session));
+  RETURN_IF_ERROR(audit_log::Append(
+      t, audit_log::LineOf(opening.caller, opening.now, "session.open", session.id(),
+                           PrincipalName(opening.principal) + " active")));
+  return Answer(t, opening, session);
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(
+    WriteTransaction& t, const Opening& opening, Session::Request request,
+    const types::v1::ApprovalTerms& terms) {
+  // A client that connects again and again must not ask again and again: while the time lasts that
+  // the question was given, a no stands. Who asks on the people's door asks deliberately.
+  if (!opening.agent.empty()) {
+    ASSIGN_OR_RETURN(
+        const std::optional<Approval> latest,
+        approvals::LatestForSession(t, opening.principal, request.server, opening.now));
+    if (latest.has_value() && latest->state() == types::v1::APPROVAL_STATE_DENIED) {
+      return Refusal(types::v1::DENIAL_REASON_APPROVAL_DENIED,
+                     "approval " + latest->id() + " was denied; ask again with a reason: " +
+                         "sallyport request " + request.server + " --reason TEXT");
+    }
+  }
+  types::v1::Approval proto;
+  proto.set_id(NewApprovalId());
+  proto.set_session_id(request.id);
+  proto.set_server(request.server);
+  *proto.mutable_principal() = request.principal;
+  *proto.mutable_approvers() = terms.approvers();
+  *proto.mutable_created_at() = ToProto(opening.now);
+  *proto.mutable_expires_at() = ToProto(opening.now + FromProto(terms.expires_after()));
+  proto.set_reason(request.reason);
+  ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(t));
+  const Approval approval =
+      Approval::Pending(std::move(proto), "", in_force.policies->OwnersOf(opening.principal));
+  const Session session = Session::Pending(std::move(request), approval.id());
+  RETURN_IF_ERROR(sessions::Insert(t, session));
+  RETURN_IF_ERROR(approvals::Insert(t, approval));
+  RETURN_IF_ERROR(needs_.notices.Enqueue(t, approval, opening.now));
+  RETURN_IF_ERROR(audit_log::Append(
+      t, audit_log::LineOf(opening.caller, opening.now, "session.open", session.id(),
+                           PrincipalName(opening.principal) + " pending " + approval.id())));
+  return Answer(t, opening, session);
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::Answer(WriteTransaction& t, const Opening& opening,
+                                                        const Session& session) {
+  OpenSessionResponse response;
+  *response.mutable_session() = session.proto();
+  if (session.is_pending()) {
+    ASSIGN_OR_RETURN(const std::optional<Approval> approval,
+                     approvals::Find(t, session.proto().approval_id()));
+    if (approval.has_value()) *response.mutable_approvers() = approval->proto().approvers();
+    response.set_message("waiting for approval " + session.proto().approval_id());
+  } else if (session.state() == types::v1::SESSION_STATE_DENIED) {
+    response.set_denial_reason(session.proto().denial_reason());
+    response.set_message("session " + session.id() + " was denied");
+  } else if (!session.IsActiveAt(opening.now)) {
+    response.set_denial_reason(types::v1::DENIAL_REASON_SESSION_ENDED);
+    response.set_message("session " + session.id() + " has ended");
+  } else if (!opening.agent.empty()) {
+    ASSIGN_OR_RETURN(*response.mutable_grant(), needs_.grants.For(session));
+  }
+  RETURN_IF_ERROR(t.Commit());
+  return response;
+}
+
+}  // namespace sallyport::controlplane
