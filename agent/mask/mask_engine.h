@@ -6,8 +6,10 @@
 
 namespace sallyport::agent {
 
-// The built-in detectors, compiled once for the process (about a tenth of a second) and shared by
-// all plans. Immutable, thread-safe.
+class LiteralSearch;
+
+// The built-in detectors, compiled once for the process and shared by all plans. Immutable,
+// thread-safe.
 class MaskEngine {
  public:
   // kFailedPrecondition when this processor cannot run them: the program must not start then.
@@ -17,12 +19,12 @@ class MaskEngine {
   MaskEngine(const MaskEngine&) = delete;
   MaskEngine& operator=(const MaskEngine&) = delete;
 
-  struct Database;
-  const Database& database() const { return *database_; }
+  // Finds the fixed parts of Anchors(), by index.
+  const LiteralSearch& anchors() const { return *anchors_; }
 
  private:
-  explicit MaskEngine(std::unique_ptr<Database> database);
-  std::unique_ptr<Database> database_;
+  explicit MaskEngine(std::unique_ptr<const LiteralSearch> anchors);
+  std::unique_ptr<const LiteralSearch> anchors_;
 };
 
 }  // namespace sallyport::agent

@@ -1,0 +1,288 @@
+#include "agent/mask/json_masker.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "agent/mask/detectors/detector.h"
+#include "agent/mask/literal_search.h"
+#include "agent/mask/mask_edits.h"
+#include "agent/mask/mask_rules.h"
+#include "agent/mask/message_texts.h"
+#include "agent/mcp/json_rpc.h"
+#include "agent/mcp/json_splice.h"
+#include "common/denial.h"
+#include "common/json_string.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+
+// Who can name this can say that a message is masked: only this file can.
+struct MaskPass {};
+
+namespace {
+
+using types::v1::DenialReason;
+
+constexpr std::string_view kCredentialName = "credential";
+
+absl::Status Blocked(const absl::Status& why) {
+  return Denied(DenialReason::DENIAL_REASON_MASKER_BLOCKED, ToStd(why.message()));
+}
+
+// What an edit does to the places behind it.
+std::size_t Moved(std::size_t place, const std::vector<MaskEdit>& edits) {
+  std::size_t moved = place;
+  for (const MaskEdit& edit : edits) {
+    if (edit.end > place) break;
+    moved = moved - (edit.end - edit.begin) + edit.text.size();
+  }
+  return moved;
+}
+
+std::string Spliced(std::string_view original, const std::vector<MaskEdit>& edits) {
+  Splicer splicer(original);
+  for (const MaskEdit& edit : edits) splicer.Replace(edit.begin, edit.end, edit.text);
+  return splicer.Finish();
+}
+
+struct CodeRange {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+
+// Characters that make a text look like another one, beside C0 controls, which JSON escapes anyway.
+constexpr std::array<CodeRange, 12> kInvisible = {{{0x7f, 0x9f},
+                                                   {0xad, 0xad},
+                                                   {0x034f, 0x034f},
+                                                   {0x061c, 0x061c},
+                                                   {0x115f, 0x1160},
+                                                   {0x17b4, 0x17b5},
+                                                   {0x180b, 0x180f},
+                                                   {0x200b, 0x200f},
+                                                   {0x2028, 0x202e},
+                                                   {0x2060, 0x206f},
+                                                   {0xfe00, 0xfe0f},
+                                                   {0xfeff, 0xfeff}}};
+
+// JSON in which each of them is an escape. `json` is valid, so a lead byte has its continuation.
+std::string WithVisibleCharacters(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  for (std::size_t i = 0; i < json.size();) {
+    const auto lead = static_cast<unsigned char>(json[i]);
+    const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const std::string_view bytes = json.substr(i, size);
+    i += size;
+    if (size == 4) {
+      // Tags and variation selectors of the supplementary planes are as invisible.
+      if (lead == 0xf3) continue;
+      out.append(bytes);
+      continue;
+    }
+    std::uint32_t code = lead;
+    if (size == 2) code = (lead & 0x1fu) << 6 | (static_cast<unsigned char>(bytes[1]) & 0x3fu);
+    if (size == 3) {
+      code = (lead & 0x0fu) << 12 | (static_cast<unsigned char>(bytes[1]) & 0x3fu) << 6 |
+             (static_cast<unsigned char>(bytes[2]) & 0x3fu);
+    }
+    const bool is_invisible = std::any_of(
+        kInvisible.begin(), kInvisible.end(),
+        [&](const CodeRange& range) { return code >= range.first && code <= range.last; });
+    if (is_invisible) {
+      absl::StrAppend(&out, "\\u", absl::Hex(code, absl::kZeroPad4));
+    } else {
+      out.append(bytes);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Masker::Work {
+  std::shared_ptr<const MaskEngine> engine;
+  SearchScratch scratch;
+  MessageTexts texts;
+  std::vector<MaskHit> hits;
+  std::vector<PersonalMatch> personal;
+  std::vector<MaskEdit> edits;
+
+  // Leaves the edits of `json` in `edits`.
+  absl::Status Run(std::string_view json, const SessionMask& mask, MaskFor mask_for,
+                   std::vector<Finding>& findings);
+
+ private:
+  absl::Status FindSecrets(const MaskPlan::Rules& rules);
+  void FindPersonalData(const MaskPlan::Rules& rules);
+  void FindPatterns(const MaskPlan::Rules& rules);
+  absl::Status FindCredentials(const CredentialEcho& credentials);
+  // The text that holds this place of the arena; nullptr between texts.
+  const MaskText* TextAt(std::size_t place) const;
+  void Add(std::size_t begin, std::size_t end, MaskHit::Source source, const MaskOp& op,
+           std::string_view name) {
+    hits.push_back(
+        {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), source, op, name});
+  }
+};
+
+const MaskText* Masker::Work::TextAt(std::size_t place) const {
+  const std::vector<MaskText>& all = texts.texts();
+  const auto after =
+      std::upper_bound(all.begin(), all.end(), place,
+                       [](std::size_t value, const MaskText& text) { return value < text.begin; });
+  if (after == all.begin()) return nullptr;
+  const MaskText& text = *std::prev(after);
+  return place < text.end ? &text : nullptr;
+}
+
+absl::Status Masker::Work::FindSecrets(const MaskPlan::Rules& rules) {
+  std::array<std::size_t, kDetectorCount> barren_until{};
+  return engine->anchors().Find(
+      texts.arena(), scratch, [&](std::size_t literal, std::size_t begin) {
+        const Anchor& anchor = Anchors()[literal];
+        if (!rules.Has(anchor.detector)) return;
+        std::size_t& barren = barren_until[static_cast<std::size_t>(anchor.detector)];
+        if (begin < barren) return;
+        const MaskText* text = TextAt(begin);
+        if (text == nullptr) return;
+        const std::string_view whole = texts.arena().substr(text->begin, text->end - text->begin);
+        std::size_t local_barren = 0;
+        const std::optional<Match> match = anchor.read(whole, begin - text->begin, local_barren);
+        barren = std::max(barren, text->begin + local_barren);
+        if (!match.has_value()) return;
+        // Not before the match ends: what begins inside it is masked with it.
+        barren = std::max(barren, text->begin + match->end);
+        Add(text->begin + match->begin, text->begin + match->end, MaskHit::Source::kDetector,
+            rules.OpOf(anchor.detector), NameOf(anchor.detector));
+      });
+}
+
+void Masker::Work::FindPersonalData(const MaskPlan::Rules& rules) {
+  if (!rules.HasPersonal()) return;
+  personal.clear();
+  FindPersonal(texts.arena(), personal);
+  for (const PersonalMatch& found : personal) {
+    if (!rules.Has(found.detector)) continue;
+    Add(found.match.begin, found.match.end, MaskHit::Source::kDetector, rules.OpOf(found.detector),
+        NameOf(found.detector));
+  }
+}
+
+void Masker::Work::FindPatterns(const MaskPlan::Rules& rules) {
+  for (const MaskPlan::Rules::Pattern& pattern : rules.patterns) {
+    for (const MaskText& text : texts.texts()) {
+      if (text.kind == MaskText::Kind::kFlag) continue;
+      const std::string_view whole = texts.arena().substr(text.begin, text.end - text.begin);
+      const re2::StringPiece piece(whole.data(), whole.size());
+      re2::StringPiece found;
+      for (std::size_t at = 0;
+           at < whole.size() &&
+           pattern.re2->Match(piece, at, whole.size(), RE2::UNANCHORED, &found, 1);) {
+        const auto begin = static_cast<std::size_t>(found.data() - whole.data());
+        if (!found.empty()) {
+          Add(text.begin + begin, text.begin + begin + found.size(), MaskHit::Source::kDetector,
+              pattern.op, pattern.name);
+        }
+        at = begin + std::max<std::size_t>(found.size(), 1);
+      }
+    }
+  }
+}
+
+absl::Status Masker::Work::FindCredentials(const CredentialEcho& credentials) {
+  return credentials.Find(texts.arena(), scratch, [&](std::size_t begin, std::size_t end) {
+    const MaskText* text = TextAt(begin);
+    // An occurrence over two texts would hold a NUL, which no credential does.
+    if (text == nullptr || end > text->end) return;
+    Add(begin, end, MaskHit::Source::kCredential, MaskOp{}, kCredentialName);
+  });
+}
+
+absl::Status Masker::Work::Run(std::string_view json, const SessionMask& mask, MaskFor mask_for,
+                               std::vector<Finding>& findings) {
+  if (mask.plan == nullptr) return absl::InternalError("a session without a mask plan");
+  const MaskPlan::Rules& rules = mask.plan->rules();
+  edits.clear();
+  RETURN_IF_ERROR(texts.Collect(json, rules, mask_for));
+  hits = texts.field_hits();
+  RETURN_IF_ERROR(FindSecrets(rules));
+  FindPersonalData(rules);
+  FindPatterns(rules);
+  // Last, so that nothing that came before can hide one.
+  if (mask.credentials != nullptr) RETURN_IF_ERROR(FindCredentials(*mask.credentials));
+  if (hits.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(
+      PlanEdits(texts, hits, MaskReplacement(mask_for, mask.token_key), mask_for, edits, findings));
+  CarryOut(texts, edits);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Masker>> Masker::Create(std::shared_ptr<const MaskEngine> engine) {
+  auto work = std::make_unique<Work>();
+  work->engine = std::move(engine);
+  // Takes the memory now: a first message should not be the one that finds there is none.
+  RETURN_IF_ERROR(work->engine->anchors().Find({}, work->scratch, [](std::size_t, std::size_t) {}));
+  return std::unique_ptr<Masker>(new Masker(std::move(work)));
+}
+
+Masker::Masker(std::unique_ptr<Work> work) : work_(std::move(work)) {}
+Masker::~Masker() = default;
+
+absl::StatusOr<MaskedMessage> Masker::Mask(UpstreamMessage message, const SessionMask& mask) {
+  const std::size_t original_bytes = message.bytes.size();
+  std::vector<Finding> findings;
+  if (absl::Status done = work_->Run(message.bytes, mask, MaskFor::kClient, findings); !done.ok()) {
+    return Blocked(done);
+  }
+  if (!work_->edits.empty()) {
+    message.body = {Moved(message.body.begin, work_->edits), Moved(message.body.end, work_->edits)};
+    message.bytes = Spliced(message.bytes, work_->edits);
+  }
+  if (mask.credentials != nullptr) {
+    // Over the very bytes that would go out: whatever the masks above took a credential for, it
+    // does not leave.
+    bool is_left = false;
+    const absl::Status searched = mask.credentials->Find(
+        message.bytes, work_->scratch, [&](std::size_t, std::size_t) { is_left = true; });
+    if (!searched.ok()) return Blocked(searched);
+    if (is_left)
+      return Blocked(absl::InternalError("a credential cannot be masked where it stands"));
+  }
+  return MaskedMessage(MaskPass{}, std::move(message), std::move(findings), original_bytes);
+}
+
+MaskedMessage Masker::Refusal(std::string_view id, DenialReason reason) {
+  const std::string data = absl::StrCat("{\"reason\":", JsonString(ReasonName(reason)), "}");
+  UpstreamMessage refusal =
+      ErrorResponse(id, rpc_code::kRefused, "the server's answer was withheld", data);
+  const std::size_t size = refusal.bytes.size();
+  return MaskedMessage(MaskPass{}, std::move(refusal), {}, size);
+}
+
+absl::StatusOr<MaskedRequest> Masker::MaskRequest(const ClientMessage& message,
+                                                  const SessionMask& mask) {
+  MaskedRequest masked;
+  if (absl::Status done = work_->Run(message.bytes, mask, MaskFor::kRecord, masked.findings);
+      !done.ok()) {
+    return Blocked(done);
+  }
+  masked.bytes = work_->edits.empty() ? message.bytes : Spliced(message.bytes, work_->edits);
+  return masked;
+}
+
+absl::StatusOr<std::string> Masker::MaskArguments(std::string_view arguments,
+                                                  const SessionMask& mask) {
+  if (arguments.empty()) return std::string();
+  std::vector<Finding> findings;
+  if (absl::Status done = work_->Run(arguments, mask, MaskFor::kApprover, findings); !done.ok()) {
+    return Blocked(done);
+  }
+  return WithVisibleCharacters(Spliced(arguments, work_->edits));
+}
+
+}  // namespace sallyport::agent

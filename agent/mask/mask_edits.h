@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/mask/message_texts.h"
+#include "agent/mcp/message.h"
+
+namespace sallyport::agent {
+
+// Replaces a range of a document's text.
+struct MaskEdit {
+  std::uint32_t document = 0;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::string text;
+};
+
+// What a finding becomes.
+class MaskReplacement {
+ public:
+  MaskReplacement(MaskFor mask_for, std::string_view token_key) : for_(mask_for), key_(token_key) {}
+  std::string Of(const MaskHit& hit, std::string_view found) const;
+
+ private:
+  MaskFor for_;
+  std::string_view key_;
+};
+
+// Turns findings, sorted or not, into edits of the documents they are in; overlapping ones become
+// one. Adds what was found to `findings`. An error when something is found that must stay as it is,
+// or under the operator `block`.
+absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
+                       const MaskReplacement& replacement, MaskFor mask_for,
+                       std::vector<MaskEdit>& edits, std::vector<Finding>& findings);
+
+// Carries edits of inner documents out through the escapes of the strings that hold them, until all
+// are edits of the message, in order.
+void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits);
+
+}  // namespace sallyport::agent
