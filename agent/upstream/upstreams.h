@@ -52,7 +52,6 @@ class Upstreams {
   std::uint64_t dropped_lines() const;
 
  private:
-  struct Entry;
   class Impl;
   explicit Upstreams(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

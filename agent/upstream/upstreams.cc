@@ -1,0 +1,153 @@
+#include "agent/upstream/upstreams.h"
+
+#include <openssl/crypto.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/http/head_writer.h"
+#include "agent/upstream/http_upstream.h"
+#include "agent/upstream/server_entry.h"
+#include "agent/upstream/spawner.h"
+#include "agent/upstream/stdio_upstream.h"
+#include "common/denial.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+namespace {
+
+absl::Status Lost(const absl::Status& status) {
+  return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, ToStd(status.message()));
+}
+
+// Whether the server's child could be started as its entry says: its namespaces, what it must not
+// see, its user.
+absl::Status TryIsolation(const CheckedServer& server) {
+  SpawnPlan plan = server.plan;
+  plan.argv = {"/bin/true"};
+  plan.working_dir = "/";
+  auto child = SpawnChild(plan);
+  if (child.ok()) {
+    child->in.Reset();
+    ReapChild(*child);
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("servers: ", server.name, ": ", child.status().message()));
+}
+
+}  // namespace
+
+class Upstreams::Impl {
+ public:
+  explicit Impl(Loop& to) : loop(to), sweep(to) {}
+
+  struct Entry {
+    CheckedServer server;
+    std::shared_ptr<net::ssl::context> tls;
+  };
+
+  const Entry* Find(std::string_view name) const {
+    auto at = entries.find(ToAbsl(name));
+    return at == entries.end() ? nullptr : &at->second;
+  }
+
+  Task<absl::StatusOr<std::unique_ptr<Upstream>>> OpenStdio(const CheckedServer& server,
+                                                            const Credentials& credentials) {
+    SpawnPlan plan = server.plan;
+    for (auto& [name, value] : FillIn(server, credentials)) {
+      plan.env.push_back(absl::StrCat(name, "=", value));
+      OPENSSL_cleanse(value.data(), value.size());
+    }
+    auto child = co_await spawner.Spawn(std::move(plan));
+    if (!child.ok()) {
+      LogError("server_not_started", {{"server", server.name}, {"status", child.status()}});
+      co_return Lost(child.status());
+    }
+    co_return std::make_unique<StdioUpstream>(
+        loop, *std::move(child),
+        StdioOptions{.server = server.name,
+                     .limits = {.max_bytes = server.message_bytes},
+                     .dropped_lines = &dropped_lines});
+  }
+
+  absl::StatusOr<std::unique_ptr<Upstream>> OpenHttp(const Entry& entry,
+                                                     const Credentials& credentials) {
+    HttpUpstreamOptions options{.server = entry.server.name,
+                                .url = entry.server.url,
+                                .tls = entry.tls,
+                                .headers = FillIn(entry.server, credentials),
+                                .limits = {.max_bytes = entry.server.message_bytes}};
+    // Checked at the start; the files may have changed since.
+    for (const auto& [name, value] : options.headers) {
+      if (!IsFieldValue(value))
+        return Lost(absl::FailedPreconditionError("a credential cannot stand in a header"));
+    }
+    return std::make_unique<HttpUpstream>(loop, sweep, std::move(options));
+  }
+
+  Loop& loop;
+  DeadlineSweep sweep;
+  Spawner spawner{loop};
+  absl::flat_hash_map<std::string, Entry> entries;
+  std::uint64_t dropped_lines = 0;
+};
+
+Upstreams::Upstreams(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Upstreams::~Upstreams() = default;
+
+absl::Status Upstreams::Check(const config::v1::AgentConfig& config) {
+  return CheckServers(config).status();
+}
+
+absl::StatusOr<std::unique_ptr<Upstreams>> Upstreams::Create(
+    Loop& loop, const config::v1::AgentConfig& config) {
+  ASSIGN_OR_RETURN(std::vector<CheckedServer> servers, CheckServers(config));
+  auto impl = std::make_unique<Impl>(loop);
+  for (CheckedServer& server : servers) {
+    Impl::Entry entry;
+    if (server.is_stdio) {
+      RETURN_IF_ERROR(TryIsolation(server));
+    } else if (server.url.is_tls) {
+      ASSIGN_OR_RETURN(entry.tls, MakeTlsClient(server.ca_file));
+    }
+    std::string name = server.name;
+    entry.server = std::move(server);
+    impl->entries.emplace(std::move(name), std::move(entry));
+  }
+  return std::unique_ptr<Upstreams>(new Upstreams(std::move(impl)));
+}
+
+bool Upstreams::Has(std::string_view server) const { return impl_->Find(server) != nullptr; }
+
+std::vector<std::string> Upstreams::names() const {
+  std::vector<std::string> out;
+  for (const auto& [name, entry] : impl_->entries) out.push_back(name);
+  return out;
+}
+
+std::uint64_t Upstreams::message_bytes(std::string_view server) const {
+  const auto* entry = impl_->Find(server);
+  return entry != nullptr ? entry->server.message_bytes : 0;
+}
+
+absl::StatusOr<std::shared_ptr<const Credentials>> Upstreams::ReadCredentials(
+    std::string_view server) const {
+  const auto* entry = impl_->Find(server);
+  if (entry == nullptr) return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server");
+  return ReadCredentialFiles(entry->server);
+}
+
+Task<absl::StatusOr<std::unique_ptr<Upstream>>> Upstreams::Open(
+    std::string_view server, std::shared_ptr<const Credentials> credentials) {
+  const auto* entry = impl_->Find(server);
+  if (entry == nullptr) co_return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server");
+  if (!entry->server.is_stdio) co_return impl_->OpenHttp(*entry, *credentials);
+  co_return co_await impl_->OpenStdio(entry->server, *credentials);
+}
+
+std::uint64_t Upstreams::dropped_lines() const { return impl_->dropped_lines; }
+
+}  // namespace sallyport::agent
