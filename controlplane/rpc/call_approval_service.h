@@ -1,0 +1,32 @@
+#pragma once
+
+#include "controlplane/access/call_approvals.h"
+#include "controlplane/rpc/rpc_door.h"
+#include "sallyport/agent/v1/call_approval_service.grpc.pb.h"
+
+namespace sallyport::controlplane {
+
+class CallApprovalRpc final : public agent::v1::CallApprovalService::Service {
+ public:
+  // All of them outlive it.
+  struct Needs {
+    CallApprovals& approvals;
+  };
+  CallApprovalRpc(const RpcDoor& door, Needs needs) : door_(door), needs_(needs) {}
+
+  grpc::Status RequestCallApproval(grpc::ServerContext* context,
+                                   const agent::v1::RequestCallApprovalRequest* request,
+                                   agent::v1::RequestCallApprovalResponse* response) override;
+  grpc::Status ConsumeCallApproval(grpc::ServerContext* context,
+                                   const agent::v1::ConsumeCallApprovalRequest* request,
+                                   agent::v1::ConsumeCallApprovalResponse* response) override;
+  grpc::Status WithdrawCallApproval(grpc::ServerContext* context,
+                                    const agent::v1::WithdrawCallApprovalRequest* request,
+                                    agent::v1::WithdrawCallApprovalResponse* response) override;
+
+ private:
+  const RpcDoor& door_;
+  const Needs needs_;
+};
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,95 @@
+#include "controlplane/rpc/identify_caller.h"
+
+#include <grpc/grpc_security_constants.h>
+
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/denial.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "controlplane/store/agents.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr std::string_view kAgentUri = "spiffe://sallyport/agent/";
+
+// The scheme is compared without case (RFC 9110, 11.1), the token byte for byte.
+std::string_view BearerToken(std::string_view authorization) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kScheme))) return {};
+  return authorization.substr(kScheme.size());
+}
+
+}  // namespace
+
+absl::StatusOr<Caller> IdentifyCaller::Person(std::string_view authorization,
+                                              std::string address) const {
+  std::variant<Identity, TokenRefusal> result =
+      issuers_.Identify(BearerToken(authorization), {.door = sallyport::Door::kPeople});
+  if (const auto* refusal = std::get_if<TokenRefusal>(&result)) {
+    LogWarning("token_refused", {{"reason", ReasonName(refusal->reason)},
+                                 {"detail", refusal->detail},
+                                 {"issuer", refusal->issuer_id},
+                                 {"address", address}});
+    return refusal->ToStatus();
+  }
+  Identity& identity = std::get<Identity>(result);
+  PersonCaller person{.principal = std::move(identity.principal),
+                      .issuer_id = std::move(identity.issuer_id),
+                      .token_id = std::move(identity.token_id),
+                      .token_expires_at = identity.expires_at,
+                      .may_access = identity.may_access,
+                      .may_manage = identity.may_manage};
+  roles_.Assign(person);
+  return Caller(std::move(person), std::move(address));
+}
+
+absl::StatusOr<Caller> IdentifyCaller::Agent(const grpc::AuthContext& connection,
+                                             std::string address) const {
+  const std::vector<grpc::string_ref> uris =
+      connection.FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME);
+  if (!connection.IsPeerAuthenticated() || uris.size() != 1) {
+    return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID,
+                  "the client certificate does not name one agent");
+  }
+  const std::string uri(uris[0].data(), uris[0].size());
+  if (!absl::StartsWith(uri, ToAbsl(kAgentUri))) {
+    return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID,
+                  "the client certificate is not an agent's");
+  }
+  std::string name = uri.substr(kAgentUri.size());
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(const auto agent, agents::Find(*t, name));
+  if (!agent) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "no agent of this name is enrolled here");
+  }
+  return Caller(AgentCaller{.name = std::move(name)}, std::move(address));
+}
+
+std::string AddressOfPeer(std::string_view peer) {
+  std::string_view rest = peer;
+  const bool is_v6 = rest.starts_with("ipv6:");
+  if (!is_v6 && !rest.starts_with("ipv4:")) return {};
+  rest.remove_prefix(5);
+  if (const std::size_t colon = rest.rfind(':'); colon != std::string_view::npos) {
+    rest = rest.substr(0, colon);
+  }
+  for (const std::string_view open : {"%5B", "["}) {
+    if (rest.starts_with(open)) rest.remove_prefix(open.size());
+  }
+  for (const std::string_view close : {"%5D", "]"}) {
+    if (rest.ends_with(close)) rest.remove_suffix(close.size());
+  }
+  if (is_v6 && rest.starts_with("::ffff:") && rest.find('.') != std::string_view::npos) {
+    rest.remove_prefix(7);
+  }
+  return std::string(rest);
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,37 @@
+#include "controlplane/rpc/policy_service.h"
+
+namespace sallyport::controlplane {
+
+grpc::Status PolicyRpc::ApplyDocuments(grpc::ServerContext* context,
+                                       const admin::v1::ApplyDocumentsRequest* request,
+                                       admin::v1::ApplyDocumentsResponse* response) {
+  return door_.Answer<admin::v1::ApplyDocumentsRequest, admin::v1::ApplyDocumentsResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.apply.Run(caller, r); });
+}
+
+grpc::Status PolicyRpc::GetDocument(grpc::ServerContext* context,
+                                    const admin::v1::GetDocumentRequest* request,
+                                    admin::v1::GetDocumentResponse* response) {
+  return door_.Answer<admin::v1::GetDocumentRequest, admin::v1::GetDocumentResponse>(
+      *context, *request, response,
+      [&](const Caller&, const auto& r) { return needs_.read.Run(r); });
+}
+
+grpc::Status PolicyRpc::ListDocuments(grpc::ServerContext* context,
+                                      const admin::v1::ListDocumentsRequest* request,
+                                      admin::v1::ListDocumentsResponse* response) {
+  return door_.Answer<admin::v1::ListDocumentsRequest, admin::v1::ListDocumentsResponse>(
+      *context, *request, response,
+      [&](const Caller&, const auto& r) { return needs_.read.Run(r); });
+}
+
+grpc::Status PolicyRpc::DeleteDocument(grpc::ServerContext* context,
+                                       const admin::v1::DeleteDocumentRequest* request,
+                                       admin::v1::DeleteDocumentResponse* response) {
+  return door_.Answer<admin::v1::DeleteDocumentRequest, admin::v1::DeleteDocumentResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.remove.Run(caller, r); });
+}
+
+}  // namespace sallyport::controlplane

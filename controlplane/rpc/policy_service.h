@@ -1,0 +1,39 @@
+#pragma once
+
+#include "controlplane/policies/apply_policy.h"
+#include "controlplane/policies/delete_document.h"
+#include "controlplane/policies/read_documents.h"
+#include "controlplane/rpc/rpc_door.h"
+#include "sallyport/admin/v1/policy_service.grpc.pb.h"
+
+namespace sallyport::controlplane {
+
+class PolicyRpc final : public admin::v1::PolicyService::Service {
+ public:
+  // All of them outlive it.
+  struct Needs {
+    ApplyPolicy& apply;
+    const ReadDocuments& read;
+    controlplane::DeleteDocument& remove;
+  };
+  PolicyRpc(const RpcDoor& door, Needs needs) : door_(door), needs_(needs) {}
+
+  grpc::Status ApplyDocuments(grpc::ServerContext* context,
+                              const admin::v1::ApplyDocumentsRequest* request,
+                              admin::v1::ApplyDocumentsResponse* response) override;
+  grpc::Status GetDocument(grpc::ServerContext* context,
+                           const admin::v1::GetDocumentRequest* request,
+                           admin::v1::GetDocumentResponse* response) override;
+  grpc::Status ListDocuments(grpc::ServerContext* context,
+                             const admin::v1::ListDocumentsRequest* request,
+                             admin::v1::ListDocumentsResponse* response) override;
+  grpc::Status DeleteDocument(grpc::ServerContext* context,
+                              const admin::v1::DeleteDocumentRequest* request,
+                              admin::v1::DeleteDocumentResponse* response) override;
+
+ private:
+  const RpcDoor& door_;
+  const Needs needs_;
+};
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,140 @@
+#include "controlplane/rpc/snapshot_service.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "controlplane/rpc/watch.h"
+#include "controlplane/store/agents.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr absl::Duration kHeartbeat = absl::Seconds(5);
+// How often a stream that is open is written down as the agent having been seen.
+constexpr absl::Duration kSeenInterval = absl::Minutes(1);
+
+}  // namespace
+
+// One agent's stream, on the thread of its call.
+class SnapshotRpc::UpdateStream {
+ public:
+  UpdateStream(const Needs& needs, const grpc::ServerContext& context, const Caller& caller,
+               grpc::ServerWriter<agent::v1::AgentUpdate>& writer)
+      : needs_(needs),
+        context_(context),
+        caller_(caller),
+        agent_(caller.agent()->name),
+        writer_(writer),
+        stream_(needs.connected, agent_) {}
+
+  absl::Status Run() {
+    for (;;) {
+      uint64_t cursor = needs_.control.changes().Now();
+      RETURN_IF_ERROR(SendAll());
+      for (bool has_gap = false; !has_gap;) {
+        RETURN_IF_ERROR(MayGoOn(context_, caller_, needs_.control.changes(), needs_.clock));
+        if (stream_.is_superseded()) {
+          return absl::AbortedError("another stream of this agent has taken over");
+        }
+        const Changes news = needs_.control.changes().WaitSince(cursor, kWatchTick);
+        has_gap = news.is_gap;
+        cursor = news.cursor;
+        RETURN_IF_ERROR(SendChanges(news.items));
+        RETURN_IF_ERROR(KeepAlive());
+      }
+    }
+  }
+
+ private:
+  // All there is to know: what the stream begins with.
+  absl::Status SendAll() {
+    RETURN_IF_ERROR(SendSnapshot());
+    ASSIGN_OR_RETURN(const std::vector<agent::v1::AgentUpdate> all, needs_.updates.All(agent_));
+    for (const agent::v1::AgentUpdate& update : all) RETURN_IF_ERROR(Send(update));
+    agent::v1::AgentUpdate resynced;
+    resynced.mutable_resynced();
+    return Send(resynced);
+  }
+
+  // What is sent is how things are now, so that of several changes of one thing the first says all.
+  absl::Status SendChanges(const std::vector<Change>& changes) {
+    for (auto change = changes.begin(); change != changes.end(); ++change) {
+      if (std::find(changes.begin(), change, *change) != change) continue;
+      if (change->kind == ChangeKind::kSnapshot) {
+        RETURN_IF_ERROR(SendSnapshot());
+        continue;
+      }
+      ASSIGN_OR_RETURN(const auto update, needs_.updates.Of(agent_, *change));
+      if (update) RETURN_IF_ERROR(Send(*update));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status SendSnapshot() {
+    const BuildSnapshot::Keys keys{.issuers = needs_.issuers.ForSnapshot(),
+                                   .grant_keys = needs_.grant_signer.public_keys()};
+    agent::v1::AgentUpdate update;
+    ASSIGN_OR_RETURN(*update.mutable_snapshot(), needs_.build.Run(agent_, keys));
+    return Send(update);
+  }
+
+  absl::Status KeepAlive() {
+    const absl::Duration now = needs_.clock.SinceBoot();
+    if (now - seen_at_ >= kSeenInterval) {
+      seen_at_ = now;
+      ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
+      RETURN_IF_ERROR(agents::NoteSeen(*t, agent_, needs_.clock.Now()));
+      RETURN_IF_ERROR(t->Commit());
+    }
+    if (now - sent_at_ < kHeartbeat) return absl::OkStatus();
+    agent::v1::AgentUpdate heartbeat;
+    heartbeat.mutable_heartbeat();
+    return Send(heartbeat);
+  }
+
+  absl::Status Send(const agent::v1::AgentUpdate& update) {
+    if (!writer_.Write(update)) return absl::CancelledError("the agent has gone");
+    sent_at_ = needs_.clock.SinceBoot();
+    return absl::OkStatus();
+  }
+
+  const Needs& needs_;
+  const grpc::ServerContext& context_;
+  const Caller& caller_;
+  const std::string agent_;
+  grpc::ServerWriter<agent::v1::AgentUpdate>& writer_;
+  const ConnectedAgents::Stream stream_;
+  absl::Duration sent_at_;
+  absl::Duration seen_at_ = -absl::InfiniteDuration();
+};
+
+grpc::Status SnapshotRpc::WatchSnapshot(grpc::ServerContext* context,
+                                        const agent::v1::WatchSnapshotRequest* request,
+                                        grpc::ServerWriter<agent::v1::AgentUpdate>* writer) {
+  return door_.Pass(*context, *request->GetDescriptor(), [&](const Caller& caller) {
+    LogInfo("agent_connected", {{"agent", caller.agent()->name}});
+    const absl::Status status = UpdateStream(needs_, *context, caller, *writer).Run();
+    LogInfo("agent_disconnected", {{"agent", caller.agent()->name}, {"why", status}});
+    return status;
+  });
+}
+
+grpc::Status SnapshotRpc::RefreshKeys(grpc::ServerContext* context,
+                                      const agent::v1::RefreshKeysRequest* request,
+                                      agent::v1::RefreshKeysResponse* response) {
+  return door_.Answer<agent::v1::RefreshKeysRequest, agent::v1::RefreshKeysResponse>(
+      *context, *request, response,
+      [&](const Caller&, const auto& r) -> absl::StatusOr<agent::v1::RefreshKeysResponse> {
+        agent::v1::RefreshKeysResponse refreshed;
+        ASSIGN_OR_RETURN(const bool found, needs_.issuers.Refresh(r.issuer_id(), r.key_id()));
+        refreshed.set_found(found);
+        return refreshed;
+      });
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,38 @@
+#include "controlplane/rpc/watch.h"
+
+#include "common/denial.h"
+#include "common/status_macros.h"
+
+namespace sallyport::controlplane {
+
+absl::Status MayGoOn(const grpc::ServerContext& context, const Caller& caller,
+                     const ChangeFeed& changes, const Clock& clock) {
+  if (context.IsCancelled()) return absl::CancelledError("the reader has gone");
+  if (changes.is_closed()) return absl::UnavailableError("the control plane is stopping");
+  if (caller.person() != nullptr && caller.person()->token_expires_at <= clock.Now()) {
+    return Denied(types::v1::DENIAL_REASON_TOKEN_EXPIRED, "the token of this stream has expired");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Watch(const grpc::ServerContext& context, const Caller& caller, ChangeFeed& changes,
+                   const Clock& clock, absl::FunctionRef<absl::StatusOr<WatchStep>()> first,
+                   absl::FunctionRef<absl::StatusOr<WatchStep>(const Change&)> next) {
+  for (;;) {
+    uint64_t cursor = changes.Now();
+    ASSIGN_OR_RETURN(WatchStep step, first());
+    if (step == WatchStep::kDone) return absl::OkStatus();
+    for (bool has_gap = false; !has_gap;) {
+      RETURN_IF_ERROR(MayGoOn(context, caller, changes, clock));
+      const Changes news = changes.WaitSince(cursor, kWatchTick);
+      has_gap = news.is_gap;
+      cursor = news.cursor;
+      for (const Change& change : news.items) {
+        ASSIGN_OR_RETURN(step, next(change));
+        if (step == WatchStep::kDone) return absl::OkStatus();
+      }
+    }
+  }
+}
+
+}  // namespace sallyport::controlplane

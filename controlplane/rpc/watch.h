@@ -1,0 +1,33 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "controlplane/model/caller.h"
+#include "controlplane/store/change_feed.h"
+
+namespace sallyport::controlplane {
+
+// How often a stream that has nothing to say looks whether its reader is still there.
+inline constexpr absl::Duration kWatchTick = absl::Seconds(1);
+
+// Why a watcher's stream ends now; OK: it goes on. The reader has gone, the program stops, or the
+// token that opened the stream has expired.
+absl::Status MayGoOn(const grpc::ServerContext& context, const Caller& caller,
+                     const ChangeFeed& changes, const Clock& clock);
+
+// What a step of a watch says.
+enum class WatchStep { kGoOn, kDone };
+
+// The loop of a stream that shows something and then each change of it: `first` writes it as it is
+// (again, after the feed has forgotten more than the reader had seen), `next` is given each change
+// in the order of the commits. Ends with OK once one of them says kDone, with what one of them
+// returned, or with what MayGoOn says.
+absl::Status Watch(const grpc::ServerContext& context, const Caller& caller, ChangeFeed& changes,
+                   const Clock& clock, absl::FunctionRef<absl::StatusOr<WatchStep>()> first,
+                   absl::FunctionRef<absl::StatusOr<WatchStep>(const Change&)> next);
+
+}  // namespace sallyport::controlplane
