@@ -17,7 +17,7 @@ std::string ActorName(const Caller& caller) {
   if (caller.person() != nullptr) return PrincipalName(caller.person()->principal);
   if (caller.local_admin() != nullptr)
     return "local:uid=" + std::to_string(caller.local_admin()->uid);
-  return "system";
+  return caller.is_system() ? "system" : "anonymous";
 }
 
 }  // namespace sallyport::controlplane

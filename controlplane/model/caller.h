@@ -36,13 +36,17 @@ struct LocalAdminCaller {
   uid_t uid = 0;
 };
 
+// Who has not said who he is: at the enrollment door, where the secret decides. May nothing else.
+struct AnonymousCaller {};
+
 // The control plane itself: what it does because time has passed.
 struct SystemCaller {};
 
 // Who asks, as its door has established it. Made by the rpc room alone (and by tests).
 class Caller {
  public:
-  using Who = std::variant<AgentCaller, PersonCaller, LocalAdminCaller, SystemCaller>;
+  using Who =
+      std::variant<AnonymousCaller, AgentCaller, PersonCaller, LocalAdminCaller, SystemCaller>;
 
   // `address`: the IP address the connection comes from, without a port; empty for the admin socket
   // and the system.
@@ -65,8 +69,8 @@ class Caller {
   std::string address_;
 };
 
-// As audit lines and documents name it: agent:NAME, user:REALM:SUBJECT, service:REALM:SUBJECT,
-// local:uid=N, system.
+// As audit lines and documents name it: anonymous, agent:NAME, user:REALM:SUBJECT,
+// service:REALM:SUBJECT, local:uid=N, system.
 std::string ActorName(const Caller& caller);
 std::string PrincipalName(const types::v1::Principal& principal);
 
