@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,17 @@ namespace sallyport::controlplane {
 // 1 refused or failed, 2 usage) and has printed its errors.
 using CommandAction = std::function<int()>;
 
+// The flags that every client command takes; valid once parsed.
+struct ClientOptions {
+  // `unix:///path` or `host:port`. Unset: $SALLYPORT_ADDR, then the admin socket of the default
+  // data_dir.
+  std::string address;
+  // PEM. Unset: $SALLYPORT_CA_FILE, then the system's certificates.
+  std::string ca_file;
+  // table, json or yaml.
+  std::string format = "table";
+};
+
 class CommandLine {
  public:
   CommandLine();
@@ -23,6 +35,7 @@ class CommandLine {
 
   // The program's root: add_subcommand on it for a further command.
   CLI::App& app() { return *app_; }
+  ClientOptions& options() { return options_; }
 
   // The action of a leaf command, called once after parsing. A command without one prints its help.
   void OnRun(CLI::App* command, CommandAction action);
@@ -32,6 +45,7 @@ class CommandLine {
 
  private:
   std::unique_ptr<CLI::App> app_;
+  ClientOptions options_;
   std::vector<std::pair<CLI::App*, CommandAction>> actions_;
 };
 
@@ -42,5 +56,15 @@ class CommandLine {
 //   ... line.app().add_subcommand("serve", ...); line.OnRun(serve, ...);
 //   return line.Run(argc, argv);
 void AddClientCommands(CommandLine& line);
+
+// The nouns, in the order in which help lists them.
+void AddRequestCommand(CommandLine& line);
+void AddLoginCommand(CommandLine& line);
+void AddApprovalCommands(CommandLine& line);
+void AddSessionCommands(CommandLine& line);
+void AddDocumentCommands(CommandLine& line);
+void AddPolicyCommands(CommandLine& line);
+void AddAgentCommands(CommandLine& line);
+void AddVersionCommand(CommandLine& line);
 
 }  // namespace sallyport::controlplane

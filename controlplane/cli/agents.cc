@@ -1,0 +1,81 @@
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_join.h"
+#include "controlplane/cli/cli.h"
+#include "controlplane/cli/client_call.h"
+#include "sallyport/admin/v1/agent_service.grpc.pb.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using admin::v1::AgentService;
+
+std::vector<std::string> AgentRow(const admin::v1::Agent& agent) {
+  return {agent.name(),
+          absl::StrJoin(agent.servers(), ","),
+          agent.connected() ? "yes" : "no",
+          TimeCell(agent.enrolled_at(), agent.has_enrolled_at()),
+          TimeCell(agent.certificate_expires_at(), agent.has_certificate_expires_at()),
+          TimeCell(agent.last_seen_at(), agent.has_last_seen_at())};
+}
+
+int ListAgents(const ClientOptions& options) {
+  return AskAll<AgentService, admin::v1::ListAgentsRequest, admin::v1::ListAgentsResponse>(
+      options, &AgentService::Stub::ListAgents, {}, [&](const auto& pages) {
+        return ShowList(
+            pages, options.format,
+            Table({"NAME", "SERVERS", "CONNECTED", "ENROLLED", "CERTIFICATE UNTIL", "LAST SEEN"}),
+            AgentRow);
+      });
+}
+
+int CreateJoinToken(const ClientOptions& options,
+                    const admin::v1::CreateJoinTokenRequest& request) {
+  return Ask<AgentService>(
+      options, &AgentService::Stub::CreateJoinToken, request,
+      [&](const admin::v1::CreateJoinTokenResponse& response) {
+        if (options.format != "table") {
+          PrintMessage(response, options.format);
+          return 0;
+        }
+        std::puts(response.join_token().c_str());
+        std::cerr
+            << "For agent " << request.name() << ", once, until "
+            << TimeCell(response.expires_at(), true)
+            << ". Put it into the file that its control_plane.join_token_file names, mode 600.\n";
+        return 0;
+      });
+}
+
+}  // namespace
+
+void AddAgentCommands(CommandLine& line) {
+  const ClientOptions& options = line.options();
+  CLI::App* agents = line.app().add_subcommand("agents", "The agents beside the servers.");
+  agents->require_subcommand(1);
+  line.OnRun(agents->add_subcommand("list", "Lists them."),
+             [&options] { return ListAgents(options); });
+
+  CLI::App* token = agents->add_subcommand("token", "Join strings for new agents.");
+  token->require_subcommand(1);
+  CLI::App* create = token->add_subcommand("create", "Makes one: ten minutes, once.");
+  struct Flags {
+    std::string name;
+    std::vector<std::string> servers;
+  };
+  auto flags = std::make_shared<Flags>();
+  create->add_option("--name", flags->name, "the agent's name")->required();
+  create->add_option("--servers", flags->servers, "the servers it may front")
+      ->required()
+      ->delimiter(',');
+  line.OnRun(create, [&options, flags] {
+    admin::v1::CreateJoinTokenRequest request;
+    request.set_name(flags->name);
+    request.mutable_servers()->Add(flags->servers.begin(), flags->servers.end());
+    return CreateJoinToken(options, request);
+  });
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,172 @@
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/json_printer.h"
+#include "controlplane/cli/cli.h"
+#include "controlplane/cli/client_call.h"
+#include "sallyport/admin/v1/approval_service.grpc.pb.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using admin::v1::ApprovalService;
+using types::v1::Approval;
+
+std::string Who(const types::v1::Principal& principal) {
+  return absl::StrCat(principal.realm(), ":",
+                      principal.client_id().empty() ? principal.subject() : principal.client_id());
+}
+
+std::string What(const Approval& approval) {
+  return approval.method().empty() ? "(session)"
+                                   : absl::StrCat(approval.method(), " ", approval.tool());
+}
+
+const std::vector<std::string> kHeadings = {"ID",        "STATE",  "SERVER",    "FOR",
+                                            "PRINCIPAL", "REASON", "ARGUMENTS", "EXPIRES"};
+
+std::vector<std::string> Row(const Approval& approval) {
+  std::string arguments = approval.arguments();
+  if (arguments.size() > 60) arguments = absl::StrCat(arguments.substr(0, 60), "...");
+  return {approval.id(),
+          EnumWord(approval.state()),
+          approval.server(),
+          What(approval),
+          Who(approval.principal()),
+          approval.reason(),
+          arguments,
+          TimeCell(approval.expires_at(), approval.has_expires_at())};
+}
+
+void Show(const Approval& approval, std::string_view format) {
+  if (format != "table") {
+    PrintMessage(approval, format);
+    return;
+  }
+  auto line = [](std::string_view name, std::string_view value) {
+    if (!value.empty())
+      std::printf("%-12s %s\n", std::string(name).c_str(), Printable(value).c_str());
+  };
+  line("approval", approval.id());
+  line("state", EnumWord(approval.state()));
+  line("server", approval.server());
+  line("for", What(approval));
+  line("tool says", approval.tool_description());
+  line("arguments", approval.arguments());
+  line("digest", approval.arguments_digest());
+  line("principal", Who(approval.principal()));
+  line("kind", EnumWord(approval.principal().kind()));
+  line("subject", approval.principal().subject());
+  line("groups", absl::StrJoin(approval.principal().groups(), " "));
+  line("reason", approval.reason());
+  line("session", approval.session_id());
+  line("approvers", absl::StrJoin(approval.approvers(), " "));
+  line("expires", TimeCell(approval.expires_at(), approval.has_expires_at()));
+  for (const types::v1::ApprovalDecision& decision : approval.decisions()) {
+    line(decision.approve() ? "approved by" : "denied by",
+         absl::StrCat(Who(decision.by()), " at ", TimeCell(decision.at(), decision.has_at()),
+                      decision.reason().empty() ? "" : ": ", decision.reason()));
+  }
+}
+
+int List(const ClientOptions& options, bool all_states) {
+  admin::v1::ListApprovalsRequest request;
+  request.set_all_states(all_states);
+  return AskAll<ApprovalService, admin::v1::ListApprovalsRequest, admin::v1::ListApprovalsResponse>(
+      options, &ApprovalService::Stub::ListApprovals, request,
+      [&](const auto& pages) { return ShowList(pages, options.format, Table(kHeadings), Row); });
+}
+
+int Watch(const ClientOptions& options) {
+  absl::StatusOr<Connection> connection = Connection::Open(options);
+  if (!connection.ok()) return Fail(connection.status());
+  auto context = connection->Context(absl::InfiniteDuration());
+  auto stream = connection->Stub<ApprovalService>();
+  auto reader = stream->WatchApprovals(context.get(), {});
+  admin::v1::WatchApprovalsResponse response;
+  while (reader->Read(&response)) {
+    const Approval& approval = response.approval();
+    if (options.format == "table") {
+      const std::vector<std::string> row = Row(approval);
+      for (const std::string& cell : row) std::printf("%s  ", Printable(cell).c_str());
+      std::printf("\n");
+    } else {
+      std::printf(
+          "%s\n",
+          ToJson(approval).c_str());  // one line each, so that a reader knows where one ends
+    }
+    std::fflush(stdout);
+  }
+  return Fail(reader->Finish(), connection->address());
+}
+
+template <class Request, class Response>
+int Decide(const ClientOptions& options,
+           grpc::Status (ApprovalService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                         Response*),
+           const std::string& id, const std::string& reason) {
+  Request request;
+  request.set_id(id);
+  request.set_reason(reason);
+  return Ask<ApprovalService>(options, method, request, [&](const Response& response) {
+    const Approval& approval = response.approval();
+    if (options.format == "table") {
+      std::printf("%s %s\n", approval.id().c_str(), EnumWord(approval.state()).c_str());
+    } else {
+      PrintMessage(approval, options.format);
+    }
+    return 0;
+  });
+}
+
+}  // namespace
+
+void AddApprovalCommands(CommandLine& line) {
+  const ClientOptions& options = line.options();
+  CLI::App* approvals = line.app().add_subcommand("approvals", "What waits for a person.");
+  approvals->require_subcommand(1);
+  struct Flags {
+    bool all_states = false;
+    std::string id;
+    std::string reason;
+  };
+  auto flags = std::make_shared<Flags>();
+
+  CLI::App* list = approvals->add_subcommand("list", "Lists what is pending.");
+  list->add_flag("--all", flags->all_states, "decided ones too");
+  line.OnRun(list, [&options, flags] { return List(options, flags->all_states); });
+
+  line.OnRun(approvals->add_subcommand("watch", "Prints what is pending, as it comes."),
+             [&options] { return Watch(options); });
+
+  CLI::App* show = approvals->add_subcommand("show", "Shows one, with all its arguments.");
+  show->add_option("ID", flags->id)->required();
+  line.OnRun(show, [&options, flags] {
+    admin::v1::GetApprovalRequest request;
+    request.set_id(flags->id);
+    return Ask<ApprovalService>(options, &ApprovalService::Stub::GetApproval, request,
+                                [&](const admin::v1::GetApprovalResponse& response) {
+                                  Show(response.approval(), options.format);
+                                  return 0;
+                                });
+  });
+
+  CLI::App* approve =
+      approvals->add_subcommand("approve", "Approves one, as who you logged in as.");
+  approve->add_option("ID", flags->id)->required();
+  approve->add_option("--reason", flags->reason, "why");
+  line.OnRun(approve, [&options, flags] {
+    return Decide(options, &ApprovalService::Stub::ApproveApproval, flags->id, flags->reason);
+  });
+
+  CLI::App* deny = approvals->add_subcommand("deny", "Denies one, as who you logged in as.");
+  deny->add_option("ID", flags->id)->required();
+  deny->add_option("--reason", flags->reason, "why; the requester reads it")->required();
+  line.OnRun(deny, [&options, flags] {
+    return Decide(options, &ApprovalService::Stub::DenyApproval, flags->id, flags->reason);
+  });
+}
+
+}  // namespace sallyport::controlplane

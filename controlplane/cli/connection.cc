@@ -1,0 +1,68 @@
+#include "controlplane/cli/connection.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "common/file.h"
+#include "common/status_macros.h"
+#include "controlplane/cli/token_file.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr char kDefaultAddress[] = "unix:///var/lib/sallyport/admin.sock";
+constexpr char kSystemRoots[] = "/etc/ssl/certs/ca-certificates.crt";
+constexpr int kMaxMessageBytes = 80 << 20;  // a record holds one message, 64 MiB at most
+
+std::string FirstOf(const std::string& flag, const char* variable, const char* otherwise) {
+  if (!flag.empty()) return flag;
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+}  // namespace
+
+std::string TargetAddress(const ClientOptions& options) {
+  return FirstOf(options.address, "SALLYPORT_ADDR", kDefaultAddress);
+}
+
+absl::StatusOr<Connection> Connection::Open(const ClientOptions& options) {
+  std::string address = TargetAddress(options);
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  if (absl::StartsWith(address, "unix://")) {
+    absl::string_view path = absl::StripPrefix(address, "unix://");
+    auto channel = grpc::CreateCustomChannel(absl::StrCat("unix:", path),
+                                             grpc::InsecureChannelCredentials(), arguments);
+    return Connection(std::move(address), "", std::move(channel));
+  }
+  if (address.find(':') == std::string::npos || absl::StrContains(address, "//")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "address ", address, " is neither unix:///path nor host:port (SALLYPORT_ADDR, --addr)"));
+  }
+  ASSIGN_OR_RETURN(std::string token, BearerToken(address));
+  const std::string ca_file = FirstOf(options.ca_file, "SALLYPORT_CA_FILE", kSystemRoots);
+  grpc::SslCredentialsOptions tls;
+  ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(ca_file));
+  auto channel = grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
+  return Connection(std::move(address), std::move(token), std::move(channel));
+}
+
+std::unique_ptr<grpc::ClientContext> Connection::Context(absl::Duration timeout) const {
+  auto context = std::make_unique<grpc::ClientContext>();
+  if (timeout != absl::InfiniteDuration()) {
+    context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  }
+  if (!token_.empty()) context->AddMetadata("authorization", "Bearer " + token_);
+  return context;
+}
+
+}  // namespace sallyport::controlplane

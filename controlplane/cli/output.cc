@@ -1,0 +1,137 @@
+#include "controlplane/cli/output.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/denial.h"
+#include "common/grpc_status.h"
+#include "common/json_printer.h"
+#include "common/strings.h"
+#include "common/time_text.h"
+#include "common/utf8.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+bool IsUnsafe(char32_t c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
+         (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+         (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
+         (c >= 0xe0000 && c <= 0xe0fff);
+}
+
+std::size_t Width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string_view WhatNext(const absl::Status& status, std::string_view address) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return address.substr(0, 5) == "unix:"
+                 ? "; is `sallyport serve` running, and are you root or its user? (SALLYPORT_ADDR "
+                   "names "
+                   "another place)"
+                 : "; is `sallyport serve` running there, and is SALLYPORT_CA_FILE its CA?";
+    case absl::StatusCode::kUnauthenticated:
+      return "; run `sallyport login`, or set SALLYPORT_TOKEN to a token of an audience that this "
+             "service accepts";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "; the control plane did not answer in time: look at its log, then try again";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+std::string Printable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    char32_t c = 0;
+    const std::size_t length = DecodeUtf8(text, &c);
+    if (length == 0) {
+      absl::StrAppendFormat(&out, "\\x{%02x}", static_cast<unsigned char>(text[0]));
+      text.remove_prefix(1);
+      continue;
+    }
+    if (IsUnsafe(c)) {
+      absl::StrAppendFormat(&out, "\\u{%x}", static_cast<std::uint32_t>(c));
+    } else {
+      out.append(text.substr(0, length));
+    }
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+void Table::Add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = Printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::Text() const {
+  std::vector<std::size_t> widths(headings_.size(), 0);
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
+  }
+  std::string out;
+  auto line = [&](const std::vector<std::string>& cells) {
+    std::string text;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (widths[i] == 0) continue;
+      const std::size_t width = std::max(widths[i], headings_[i].size());
+      text.append(cells[i]).append(width - Width(cells[i]) + 2, ' ');
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    absl::StrAppend(&out, text, "\n");
+  };
+  line(headings_);
+  for (const auto& row : rows_) line(row);
+  return out;
+}
+
+std::string TimeCell(const google::protobuf::Timestamp& time, bool is_set) {
+  return is_set ? TimeText(absl::FromUnixSeconds(time.seconds())) : "";
+}
+
+void PrintMessage(const google::protobuf::Message& message, std::string_view format) {
+  const std::string text =
+      format == "yaml" ? ToYaml(message) : absl::StrCat(ToJson(message, {.is_pretty = true}), "\n");
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void PrintList(const std::vector<const google::protobuf::Message*>& items, std::string_view format,
+               const Table& table) {
+  std::string text;
+  if (format == "json") {
+    text = absl::StrCat(ListToJson(items, "", {.is_pretty = true}), "\n");
+  } else if (format == "yaml") {
+    text = ListToYaml(items, "");
+  } else {
+    text = table.Text();
+  }
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+int Fail(const absl::Status& status) {
+  const std::string message = Printable(ToStd(status.message()));
+  const std::string_view reason = ReasonName(ReasonOf(status));
+  std::fprintf(stderr, "sallyport: %s%s%s%s\n", message.c_str(), reason.empty() ? "" : " (",
+               std::string(reason).c_str(), reason.empty() ? "" : ")");
+  return 1;
+}
+
+int Fail(const grpc::Status& status, std::string_view address) {
+  absl::Status ours = FromGrpcStatus(status);
+  const std::string message =
+      absl::StrCat(ToAbsl(address), ": ", ours.message(), ToAbsl(WhatNext(ours, address)));
+  const auto reason = ReasonOf(ours);
+  absl::Status named(ours.code(), message);
+  return Fail(reason == types::v1::DENIAL_REASON_UNSPECIFIED ? named : WithReason(named, reason));
+}
+
+}  // namespace sallyport::controlplane

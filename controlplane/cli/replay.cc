@@ -1,0 +1,160 @@
+#include "controlplane/cli/replay.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/chain/chain.h"
+#include "common/json_printer.h"
+#include "common/time_text.h"
+#include "common/value.h"
+#include "controlplane/cli/output.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using types::v1::Record;
+using types::v1::RecordContent;
+
+std::string When(const Record& record) {
+  return TimeText(absl::FromUnixNanos(record.time_unix_nanos()));
+}
+
+std::string Facts(const RecordContent& content) {
+  std::string out;
+  auto fact = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) absl::StrAppendFormat(&out, "  %s=%s", std::string(name), Printable(value));
+  };
+  if (content.has_principal()) {
+    const auto& principal = content.principal();
+    fact("principal",
+         absl::StrCat(principal.realm(), ":",
+                      principal.client_id().empty() ? principal.subject() : principal.client_id()));
+  }
+  fact("server", content.server());
+  fact("agent", content.agent());
+  fact("denied", EnumWord(content.denial_reason()));
+  fact("approval", content.approval_id());
+  fact("policy", content.policy());
+  fact("outcome", content.outcome());
+  fact("answers", content.request_n() == 0 ? "" : absl::StrCat("#", content.request_n()));
+  fact("ended", content.end_reason());
+  if (!content.end_reason().empty()) fact("calls", absl::StrCat(content.calls()));
+  for (const types::v1::MaskFinding& finding : content.findings()) {
+    fact("masked",
+         absl::StrCat(finding.detector(), "x", finding.count(), " at ", finding.pointer()));
+  }
+  fact("detail", content.detail());
+  return out;
+}
+
+// nullopt: the member is missing or is no such thing.
+std::optional<std::string> Bytes(const nlohmann::json& record, const char* name) {
+  auto member = record.find(name);
+  std::string out;
+  if (member == record.end()) return out;
+  if (!member->is_string() || !absl::Base64Unescape(member->get<std::string>(), &out))
+    return std::nullopt;
+  return out;
+}
+
+template <class Int>
+std::optional<Int> Number(const nlohmann::json& record, const char* name) {
+  auto member = record.find(name);
+  if (member == record.end() || !member->is_number_integer()) return std::nullopt;
+  return member->get<Int>();
+}
+
+std::optional<types::v1::RecordType> Type(const nlohmann::json& record) {
+  auto member = record.find("type");
+  if (member == record.end() || !member->is_string()) return std::nullopt;
+  for (int i = 1; types::v1::RecordType_IsValid(i); ++i) {
+    const auto type = static_cast<types::v1::RecordType>(i);
+    if (EnumWord(type) == member->get<std::string>()) return type;
+  }
+  return std::nullopt;
+}
+
+absl::Status NotAReplay(std::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("not a recording: ", std::string(what),
+                                                 "; write one with `sessions replay ID -o json`"));
+}
+
+}  // namespace
+
+std::string RecordText(const Record& record) {
+  RecordContent content;
+  if (!content.ParseFromString(record.payload())) {
+    return absl::StrFormat("#%-4d %s  %s  (unreadable payload)\n", record.n(), When(record),
+                           EnumWord(record.type()));
+  }
+  std::string out = absl::StrFormat("#%-4d %s  %-12s %s %s%s\n", record.n(), When(record),
+                                    EnumWord(record.type()), Printable(content.method()),
+                                    Printable(content.target()), Facts(content));
+  if (!content.body().empty()) absl::StrAppend(&out, "      ", Printable(content.body()), "\n");
+  return out;
+}
+
+std::string RecordJson(const Record& record) {
+  Value value = ToValue(record, {});
+  RecordContent content;
+  if (content.ParseFromString(record.payload())) {
+    if (!content.body().empty()) value.members.push_back({"body", Value::String(content.body())});
+    content.clear_body();
+    value.members.push_back({"content", ToValue(content, {})});
+  }
+  std::string out;
+  WriteJson(value, /*is_pretty=*/false, &out);
+  return out;
+}
+
+absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view json) {
+  const auto replay = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!replay.is_object() || !replay.contains("items") || !replay["items"].is_array()) {
+    return NotAReplay("no list of items");
+  }
+  const nlohmann::json& items = replay["items"];
+  if (items.empty() || !items[0].is_object() ||
+      !items[0].value("sessionId", nlohmann::json()).is_string()) {
+    return NotAReplay("no record");
+  }
+  admin::v1::VerifySessionResponse response;
+  response.set_session_id(items[0]["sessionId"].get<std::string>());
+  chain::ChainVerifier verifier(response.session_id());
+  bool is_closed = false;
+  for (const nlohmann::json& item : items) {
+    if (!item.is_object()) return NotAReplay("an item is no object");
+    const auto n = Number<std::uint64_t>(item, "n");
+    const auto time = Number<std::int64_t>(item, "timeUnixNanos");
+    const auto type = Type(item);
+    const auto salt = Bytes(item, "salt"), payload = Bytes(item, "payload");
+    const auto digest = Bytes(item, "payloadDigest"), hash = Bytes(item, "hash");
+    const auto session = item.value("sessionId", nlohmann::json());
+    if (!n || !time || !type || !salt || !payload || !digest || !hash || !session.is_string()) {
+      return NotAReplay(absl::StrCat("record ", response.records() + 1, " lacks a member"));
+    }
+    const std::string session_id = session.get<std::string>();
+    response.set_records(response.records() + 1);
+    is_closed = *type == types::v1::RECORD_TYPE_END;
+    const auto& fault = verifier.Check({.session_id = session_id,
+                                        .n = *n,
+                                        .type = static_cast<std::uint32_t>(*type),
+                                        .time_unix_nanos = *time,
+                                        .salt = *salt,
+                                        .payload = *payload,
+                                        .payload_digest = *digest,
+                                        .hash = *hash});
+    if (fault) {
+      response.set_first_bad_record(fault->n);
+      response.set_reason(fault->reason);
+      return response;
+    }
+  }
+  response.set_valid(true);
+  if (!is_closed)
+    response.set_reason("no end record: the session was still open when this was written");
+  return response;
+}
+
+}  // namespace sallyport::controlplane

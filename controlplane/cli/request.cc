@@ -1,0 +1,118 @@
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/denial.h"
+#include "common/ids.h"
+#include "common/json_printer.h"
+#include "common/time_text.h"
+#include "controlplane/cli/cli.h"
+#include "controlplane/cli/client_call.h"
+#include "sallyport/access/v1/access_service.grpc.pb.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using access::v1::AccessService;
+using access::v1::OpenSessionResponse;
+using types::v1::Session;
+
+struct Flags {
+  std::string server;
+  std::string duration;
+  std::string reason;
+  bool wait = false;
+};
+
+bool IsOpen(const Session& session) {
+  return session.state() == types::v1::SESSION_STATE_PENDING ||
+         session.state() == types::v1::SESSION_STATE_ACTIVE;
+}
+
+void ShowSession(const Session& session, std::string_view format) {
+  if (format != "table") {
+    PrintMessage(session, format);
+    return;
+  }
+  std::printf("%s %s", session.id().c_str(), EnumWord(session.state()).c_str());
+  if (session.state() == types::v1::SESSION_STATE_ACTIVE) {
+    std::printf(" until %s", TimeCell(session.expires_at(), session.has_expires_at()).c_str());
+  }
+  std::printf("\n");
+}
+
+// Until the session is active (0), or was denied or ended (1).
+int WaitFor(const Connection& connection, const std::string& session_id, std::string_view format) {
+  access::v1::WatchSessionRequest request;
+  request.set_session_id(session_id);
+  auto context = connection.Context(absl::InfiniteDuration());
+  auto stub = connection.Stub<AccessService>();
+  auto reader = stub->WatchSession(context.get(), request);
+  access::v1::WatchSessionResponse response;
+  while (reader->Read(&response)) {
+    const Session& session = response.session();
+    if (session.state() == types::v1::SESSION_STATE_PENDING) continue;
+    ShowSession(session, format);
+    if (session.state() == types::v1::SESSION_STATE_ACTIVE) return 0;
+    const std::string why = session.detail().empty() ? "it was not opened" : session.detail();
+    const auto reason = session.denial_reason();
+    return Fail(reason == types::v1::DENIAL_REASON_UNSPECIFIED ? absl::FailedPreconditionError(why)
+                                                               : Denied(reason, why));
+  }
+  return Fail(reader->Finish(), connection.address());
+}
+
+int RequestSession(const ClientOptions& options, const Flags& flags) {
+  access::v1::OpenSessionRequest request;
+  request.set_request_id(NewRequestId());
+  request.set_server(flags.server);
+  request.set_reason(flags.reason);
+  if (!flags.duration.empty()) {
+    absl::StatusOr<absl::Duration> duration = ParseDuration(flags.duration);
+    if (!duration.ok()) {
+      Fail(absl::InvalidArgumentError(
+          absl::StrCat("--duration ", flags.duration, ": ", duration.status().message())));
+      return 2;
+    }
+    request.mutable_duration()->set_seconds(absl::ToInt64Seconds(*duration));
+  }
+  absl::StatusOr<Connection> connection = Connection::Open(options);
+  if (!connection.ok()) return Fail(connection.status());
+  auto context = connection->Context();
+  OpenSessionResponse response;
+  grpc::Status status =
+      connection->Stub<AccessService>()->OpenSession(context.get(), request, &response);
+  if (!status.ok()) return Fail(status, connection->address());
+  if (!response.has_session() || !IsOpen(response.session())) {
+    return Fail(Denied(response.denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED
+                           ? types::v1::DENIAL_REASON_SESSION_DENIED
+                           : response.denial_reason(),
+                       response.message()));
+  }
+  ShowSession(response.session(), options.format);
+  if (response.clamped()) {
+    std::fprintf(
+        stderr, "The duration was clamped to %s, the policy's.\n",
+        DurationText(absl::Seconds(response.session().terms().max_duration().seconds())).c_str());
+  }
+  if (response.session().state() == types::v1::SESSION_STATE_ACTIVE) return 0;
+  std::fprintf(stderr, "Waiting for approval %s by %s.\n", response.session().approval_id().c_str(),
+               Printable(absl::StrJoin(response.approvers(), ", ")).c_str());
+  return flags.wait ? WaitFor(*connection, response.session().id(), options.format) : 0;
+}
+
+}  // namespace
+
+void AddRequestCommand(CommandLine& line) {
+  const ClientOptions& options = line.options();
+  auto flags = std::make_shared<Flags>();
+  CLI::App* request = line.app().add_subcommand("request", "Asks for a session before connecting.");
+  request->add_option("SERVER", flags->server)->required();
+  request->add_option("--duration", flags->duration, "such as 10m; the policy's is the most");
+  request->add_option("--reason", flags->reason, "for who approves");
+  request->add_flag("--wait", flags->wait, "until it is active (0), or denied or lapsed (1)");
+  line.OnRun(request, [&options, flags] { return RequestSession(options, *flags); });
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,227 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/denial.h"
+#include "common/file.h"
+#include "common/json_printer.h"
+#include "common/time_text.h"
+#include "controlplane/cli/cli.h"
+#include "controlplane/cli/client_call.h"
+#include "controlplane/cli/replay.h"
+#include "sallyport/admin/v1/session_service.grpc.pb.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using admin::v1::SessionService;
+using types::v1::Session;
+
+constexpr std::size_t kMaxReplayBytes = std::size_t{4} << 30;
+
+struct Flags {
+  std::string id;
+  std::string server;
+  std::string reason;
+  bool no_lock = false;
+  std::string lock_for;
+};
+
+std::string Who(const Session& session) {
+  const auto& principal = session.principal();
+  return absl::StrCat(principal.realm(), ":",
+                      principal.client_id().empty() ? principal.subject() : principal.client_id());
+}
+
+std::string Why(const Session& session) {
+  return session.state() == types::v1::SESSION_STATE_DENIED ? EnumWord(session.denial_reason())
+                                                            : EnumWord(session.end_reason());
+}
+
+std::vector<std::string> Row(const Session& session) {
+  return {session.id(),
+          EnumWord(session.state()),
+          Why(session),
+          session.server(),
+          session.agent(),
+          Who(session),
+          TimeCell(session.opened_at(), session.has_opened_at()),
+          TimeCell(session.expires_at(), session.has_expires_at()),
+          absl::StrCat(session.calls())};
+}
+
+int List(const ClientOptions& options, const std::string& server) {
+  admin::v1::ListSessionsRequest request;
+  request.set_server(server);
+  return AskAll<SessionService, admin::v1::ListSessionsRequest, admin::v1::ListSessionsResponse>(
+      options, &SessionService::Stub::ListSessions, request, [&](const auto& pages) {
+        return ShowList(pages, options.format,
+                        Table({"ID", "STATE", "WHY", "SERVER", "AGENT", "PRINCIPAL", "OPENED",
+                               "EXPIRES", "CALLS"}),
+                        Row);
+      });
+}
+
+void Show(const Session& session, std::string_view format) {
+  if (format != "table") {
+    PrintMessage(session, format);
+    return;
+  }
+  auto line = [](std::string_view name, std::string_view value) {
+    if (!value.empty())
+      std::printf("%-12s %s\n", std::string(name).c_str(), Printable(value).c_str());
+  };
+  line("session", session.id());
+  line("state", EnumWord(session.state()));
+  line("why", Why(session));
+  line("detail", session.detail());
+  line("server", session.server());
+  line("agent", session.agent());
+  line("principal", Who(session));
+  line("subject", session.principal().subject());
+  line("address", session.client_address());
+  line("reason", session.reason());
+  line("approval", session.approval_id());
+  line("created", TimeCell(session.created_at(), session.has_created_at()));
+  line("opened", TimeCell(session.opened_at(), session.has_opened_at()));
+  line("expires", TimeCell(session.expires_at(), session.has_expires_at()));
+  line("ended", TimeCell(session.ended_at(), session.has_ended_at()));
+  line("calls", absl::StrCat(session.calls()));
+}
+
+int End(const ClientOptions& options, const Flags& flags) {
+  admin::v1::EndSessionRequest request;
+  request.set_id(flags.id);
+  request.set_no_lock(flags.no_lock);
+  request.set_reason(flags.reason);
+  if (!flags.lock_for.empty()) {
+    absl::StatusOr<absl::Duration> duration = ParseDuration(flags.lock_for);
+    if (!duration.ok()) {
+      Fail(absl::InvalidArgumentError(
+          absl::StrCat("--for ", flags.lock_for, ": ", duration.status().message())));
+      return 2;
+    }
+    request.mutable_lock_duration()->set_seconds(absl::ToInt64Seconds(*duration));
+  }
+  return Ask<SessionService>(options, &SessionService::Stub::EndSession, request,
+                             [&](const admin::v1::EndSessionResponse& response) {
+                               if (options.format != "table") {
+                                 PrintMessage(response, options.format);
+                                 return 0;
+                               }
+                               std::printf("%s %s\n", response.session().id().c_str(),
+                                           EnumWord(response.session().state()).c_str());
+                               if (!response.lock().empty()) {
+                                 std::printf("locked until `sallyport delete lock %s`\n",
+                                             response.lock().c_str());
+                               }
+                               return 0;
+                             });
+}
+
+// As a table, or as one JSON object (which is YAML too), printed as it comes: a recording may be
+// larger than memory.
+int Replay(const ClientOptions& options, const std::string& id) {
+  absl::StatusOr<Connection> connection = Connection::Open(options);
+  if (!connection.ok()) return Fail(connection.status());
+  admin::v1::ReplaySessionRequest request;
+  request.set_id(id);
+  auto context = connection->Context(absl::InfiniteDuration());
+  auto stub = connection->Stub<SessionService>();
+  auto reader = stub->ReplaySession(context.get(), request);
+  const bool is_table = options.format == "table";
+  admin::v1::ReplaySessionResponse response;
+  std::size_t count = 0;
+  while (reader->Read(&response)) {
+    const std::string text = is_table ? RecordText(response.record())
+                                      : absl::StrCat(count == 0 ? "{\"items\": [\n" : ",\n",
+                                                     RecordJson(response.record()));
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    ++count;
+  }
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return Fail(status, connection->address());
+  if (!is_table) std::puts(count == 0 ? "{\"items\": []}" : "\n]}");
+  return 0;
+}
+
+int ShowVerdict(const admin::v1::VerifySessionResponse& verdict, std::string_view format) {
+  if (format != "table") {
+    PrintMessage(verdict, format);
+  } else if (verdict.valid()) {
+    std::printf("%s valid, %s records%s%s\n", verdict.session_id().c_str(),
+                absl::StrCat(verdict.records()).c_str(), verdict.reason().empty() ? "" : ": ",
+                verdict.reason().c_str());
+  } else {
+    std::printf("%s NOT valid, %s records, record %s: %s\n", verdict.session_id().c_str(),
+                absl::StrCat(verdict.records()).c_str(),
+                absl::StrCat(verdict.first_bad_record()).c_str(),
+                Printable(verdict.reason()).c_str());
+  }
+  return verdict.valid() ? 0 : 1;
+}
+
+int Verify(const ClientOptions& options, const std::string& what) {
+  if (!absl::StartsWith(what, "ses_") && access(what.c_str(), F_OK) == 0) {
+    absl::StatusOr<std::string> text = ReadFile(what, kMaxReplayBytes);
+    if (!text.ok()) return Fail(text.status());
+    absl::StatusOr<admin::v1::VerifySessionResponse> verdict = VerifyReplay(*text);
+    if (!verdict.ok()) {
+      return Fail(absl::InvalidArgumentError(absl::StrCat(what, ": ", verdict.status().message())));
+    }
+    return ShowVerdict(*verdict, options.format);
+  }
+  admin::v1::VerifySessionRequest request;
+  request.set_id(what);
+  return Ask<SessionService>(options, &SessionService::Stub::VerifySession, request,
+                             [&](const admin::v1::VerifySessionResponse& response) {
+                               return ShowVerdict(response, options.format);
+                             });
+}
+
+}  // namespace
+
+void AddSessionCommands(CommandLine& line) {
+  const ClientOptions& options = line.options();
+  CLI::App* sessions = line.app().add_subcommand("sessions", "Sessions and their recordings.");
+  sessions->require_subcommand(1);
+  auto flags = std::make_shared<Flags>();
+  auto command = [&](const char* name, const char* what) {
+    CLI::App* added = sessions->add_subcommand(name, what);
+    added->add_option("ID", flags->id)->required();
+    return added;
+  };
+
+  CLI::App* list = sessions->add_subcommand("list", "Lists them, newest first.");
+  list->add_option("--server", flags->server, "only this server's");
+  line.OnRun(list, [&options, flags] { return List(options, flags->server); });
+
+  line.OnRun(command("show", "Shows one."), [&options, flags] {
+    admin::v1::GetSessionRequest request;
+    request.set_id(flags->id);
+    return Ask<SessionService>(options, &SessionService::Stub::GetSession, request,
+                               [&](const admin::v1::GetSessionResponse& response) {
+                                 Show(response.session(), options.format);
+                                 return 0;
+                               });
+  });
+
+  CLI::App* end = command("end", "Cuts one, and locks its principal out of its server.");
+  end->add_option("--reason", flags->reason, "for the audit log and the lock");
+  auto* no_lock =
+      end->add_flag("--no-lock", flags->no_lock, "leave the door open for the next session");
+  end->add_option("--for", flags->lock_for,
+                  "how long the lock stands, such as 1h; unset: until it is deleted")
+      ->excludes(no_lock);
+  line.OnRun(end, [&options, flags] { return End(options, *flags); });
+
+  line.OnRun(command("replay", "Prints its records."),
+             [&options, flags] { return Replay(options, flags->id); });
+  line.OnRun(command("verify", "Checks its chain, or that of a file of `replay -o json`."),
+             [&options, flags] { return Verify(options, flags->id); });
+}
+
+}  // namespace sallyport::controlplane
