@@ -36,6 +36,10 @@ class CertificateAuthority {
   static constexpr absl::Duration kAgentLifetime = absl::Hours(24);
   static constexpr absl::Duration kServerLifetime = absl::Hours(24 * 30);
 
+  // The certificate of a new authority: ten years from now.
+  static absl::StatusOr<Certificate> MakeCertificate(const EVP_PKEY& key, absl::Time now);
+
+  // `certificate` is the key's; `clock` outlives the authority.
   CertificateAuthority(PrivateKey key, Certificate certificate, const Clock& clock);
 
   // PEM.
@@ -58,7 +62,6 @@ class CertificateAuthority {
   absl::StatusOr<std::string> CertifySigner(const EVP_PKEY& key, std::string_view uri) const;
 
  private:
-  friend class DeploymentKeys;
   PrivateKey key_;
   Certificate certificate_;
   std::string certificate_pem_;
