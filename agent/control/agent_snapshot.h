@@ -10,6 +10,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/grant/verify.h"
+#include "common/policy/compiled_policies.h"
+#include "common/principal/trusted_issuers.h"
 #include "sallyport/agent/v1/snapshot_service.pb.h"
 #include "sallyport/types/v1/policy.pb.h"
 
@@ -19,8 +22,7 @@ namespace sallyport::agent {
 // A call takes it once and is judged by that one from beginning to end.
 class AgentSnapshot {
  public:
-  // kInvalidArgument, naming the document, when any part of it cannot be understood: half a policy
-  // is none.
+  // kInvalidArgument, naming what it is, when any part cannot be understood: half a policy is none.
   static absl::StatusOr<std::shared_ptr<const AgentSnapshot>> Compile(const v1::Snapshot& snapshot);
 
   std::uint64_t epoch() const { return epoch_; }
@@ -30,10 +32,20 @@ class AgentSnapshot {
   const std::string& deployment_id() const { return deployment_id_; }
   // Whether the control plane lets this agent front `server`.
   bool Fronts(std::string_view server) const { return servers_.contains(server); }
+
+  // Policies and locks. Never null.
+  const std::shared_ptr<const CompiledPolicies>& policies() const { return policies_; }
   // By name, for MaskPlan::Compile.
   const std::map<std::string, types::v1::MaskProfileSpec>& mask_profiles() const {
-    return mask_profiles_;
+    return policies_->mask_profiles();
   }
+  // Never null.
+  const std::shared_ptr<const TrustedIssuers>& issuers() const { return issuers_; }
+  // For TrustedIssuers::Identify. No keys for an issuer that it does not know, or that has not been
+  // reached yet.
+  KnownKeys KeysOf(std::string_view issuer_id) const;
+  // Takes the grants that are for this agent.
+  const GrantVerifier& grants() const { return *grants_; }
 
  private:
   AgentSnapshot() = default;
@@ -44,7 +56,10 @@ class AgentSnapshot {
   std::string agent_;
   std::string deployment_id_;
   std::set<std::string, std::less<>> servers_;
-  std::map<std::string, types::v1::MaskProfileSpec> mask_profiles_;
+  std::shared_ptr<const CompiledPolicies> policies_;
+  std::shared_ptr<const TrustedIssuers> issuers_;
+  std::map<std::string, KnownKeys, std::less<>> keys_;
+  std::unique_ptr<const GrantVerifier> grants_;
 };
 
 }  // namespace sallyport::agent

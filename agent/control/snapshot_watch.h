@@ -43,6 +43,7 @@ class SnapshotWatch {
   // All outlive the watch. `agent_name` and `ca` (PEM) are those of the enrollment.
   SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, std::string data_dir,
                 std::string agent_name, std::string ca);
+  ~SnapshotWatch();
 
   // Puts the kept snapshot in force; ok as well when there is none. An error says why the one on
   // disk cannot be used; the agent then has none until the control plane sends one.
@@ -80,8 +81,19 @@ class SnapshotWatch {
   // Until the stream breaks.
   Task<absl::Status> Follow();
   void Take(const v1::AgentUpdate& update);
-  void TakeSnapshot(const v1::SignedSnapshot& snapshot);
+  void TakeSnapshot(const v1::SignedSnapshot& signed_snapshot);
+  // Whether it may be put in force.
+  absl::StatusOr<std::shared_ptr<const AgentSnapshot>> Judge(
+      const v1::SignedSnapshot& signed_snapshot) const;
+  void PutInForce(std::shared_ptr<const AgentSnapshot> snapshot);
+  template <class Member, class Value>
+  void Tell(Member member, const Value& value) const {
+    for (const ControlObserver& observer : observers_) {
+      if (observer.*member) (observer.*member)(value);
+    }
+  }
   bool HasKey(const std::string& issuer_id, const std::string& key_id) const;
+  Task<void> AskForKeys(const std::string& issuer_id, const std::string& key_id);
 
   ControlPlaneChannel& channel_;
   const Clock& clock_;

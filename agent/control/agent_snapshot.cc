@@ -1,0 +1,76 @@
+#include "agent/control/agent_snapshot.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace sallyport::agent {
+namespace {
+
+absl::Time ToTime(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
+absl::Status About(std::string_view what, const absl::Status& status) {
+  return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": ", status.message()));
+}
+
+absl::StatusOr<std::shared_ptr<const CompiledPolicies>> CompileDocuments(
+    const v1::Snapshot& snapshot) {
+  std::vector<types::v1::Document> documents;
+  for (const auto* list : {&snapshot.policies(), &snapshot.mask_profiles(), &snapshot.locks()}) {
+    documents.insert(documents.end(), list->begin(), list->end());
+  }
+  return CompiledPolicies::Compile(documents);
+}
+
+absl::StatusOr<KnownKeys> ParseKeys(const v1::IssuerKeys& issuer) {
+  KnownKeys known;
+  if (issuer.jwks().empty()) return known;
+  absl::StatusOr<jose::KeySet> keys = jose::KeySet::Parse(issuer.jwks());
+  if (!keys.ok())
+    return About(absl::StrCat("keys of issuer ", issuer.issuer().id()), keys.status());
+  known.keys = std::make_shared<const jose::KeySet>(*std::move(keys));
+  known.fetched_at = ToTime(issuer.fetched_at());
+  return known;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
+    const v1::Snapshot& snapshot) {
+  if (snapshot.agent().empty() || snapshot.deployment_id().empty()) {
+    return absl::InvalidArgumentError("it names no agent or no deployment");
+  }
+  std::shared_ptr<AgentSnapshot> compiled(new AgentSnapshot);
+  compiled->epoch_ = snapshot.epoch();
+  compiled->version_ = snapshot.version();
+  compiled->made_at_ = ToTime(snapshot.made_at());
+  compiled->agent_ = snapshot.agent();
+  compiled->deployment_id_ = snapshot.deployment_id();
+  compiled->servers_.insert(snapshot.servers().begin(), snapshot.servers().end());
+  ASSIGN_OR_RETURN(compiled->policies_, CompileDocuments(snapshot));
+
+  std::vector<config::v1::Issuer> issuers;
+  for (const v1::IssuerKeys& issuer : snapshot.issuers()) {
+    issuers.push_back(issuer.issuer());
+    ASSIGN_OR_RETURN(KnownKeys keys, ParseKeys(issuer));
+    compiled->keys_.insert_or_assign(issuer.issuer().id(), std::move(keys));
+  }
+  ASSIGN_OR_RETURN(compiled->issuers_, TrustedIssuers::Compile(issuers));
+
+  absl::StatusOr<jose::KeySet> grant_keys = jose::KeySet::Parse(snapshot.grant_keys());
+  if (!grant_keys.ok()) return About("grant keys", grant_keys.status());
+  compiled->grants_ = std::make_unique<const GrantVerifier>(
+      snapshot.deployment_id(), snapshot.agent(), *std::move(grant_keys));
+  return compiled;
+}
+
+KnownKeys AgentSnapshot::KeysOf(std::string_view issuer_id) const {
+  const auto found = keys_.find(issuer_id);
+  return found == keys_.end() ? KnownKeys{} : found->second;
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,111 @@
+#include "agent/control/session_client.h"
+
+#include <utility>
+
+#include "agent/control/unavailable.h"
+#include "agent/link/awaitable_rpc.h"
+#include "common/backoff.h"
+#include "common/ids.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "sallyport/access/v1/access_service.grpc.pb.h"
+
+namespace sallyport::agent {
+namespace {
+
+using Rpc = access::v1::AccessService::StubInterface::async_interface;
+
+constexpr absl::Duration kEndTimeout = absl::Seconds(10);
+
+// Whether the control plane may take later what it did not take now.
+bool IsWorthRetrying(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+SessionClient::SessionClient(ControlPlaneChannel& channel)
+    : channel_(channel),
+      has_ends_(channel.loop()),
+      all_told_(channel.loop()),
+      stop_(channel.loop()),
+      stopped_(channel.loop()) {
+  all_told_.Set();
+}
+
+Task<absl::StatusOr<access::v1::OpenSessionResponse>> SessionClient::Open(
+    access::v1::OpenSessionRequest request, absl::Duration timeout) {
+  if (request.request_id().empty()) request.set_request_id(NewRequestId());
+  auto response = co_await CallIdempotent<access::v1::AccessService>(channel_, &Rpc::OpenSession,
+                                                                     std::move(request), timeout);
+  if (!response.ok()) co_return ControlPlaneError(response.status());
+  co_return response;
+}
+
+Task<absl::StatusOr<types::v1::Session>> SessionClient::Renew(std::string session_id,
+                                                              std::string token,
+                                                              absl::Duration timeout) {
+  access::v1::RenewSessionRequest request;
+  request.set_session_id(std::move(session_id));
+  request.set_token(std::move(token));
+  auto response = co_await CallIdempotent<access::v1::AccessService>(channel_, &Rpc::RenewSession,
+                                                                     std::move(request), timeout);
+  if (!response.ok()) co_return ControlPlaneError(response.status());
+  co_return std::move(*response->mutable_session());
+}
+
+void SessionClient::End(access::v1::EndSessionRequest request) {
+  ends_.push_back(std::move(request));
+  all_told_.Reset();
+  has_ends_.Set();
+}
+
+void SessionClient::Start() {
+  is_started_ = true;
+  channel_.loop().Spawn(TellEnds());
+}
+
+Task<void> SessionClient::Drain(absl::Duration timeout) {
+  if (is_started_) co_await all_told_.Wait(timeout);
+  stop_.Set();
+  has_ends_.Set();
+  if (is_started_) co_await stopped_.Wait();
+}
+
+Task<void> SessionClient::TellEnds() {
+  Backoff backoff(absl::Milliseconds(200), absl::Seconds(15));
+  while (true) {
+    if (ends_.empty()) {
+      all_told_.Set();
+      has_ends_.Reset();
+      if (!stop_.is_set()) co_await has_ends_.Wait();
+    }
+    if (stop_.is_set()) break;
+    if (ends_.empty()) continue;
+    const access::v1::EndSessionRequest request = ends_.front();
+    const auto response = co_await CallOnce<access::v1::AccessService>(channel_, &Rpc::EndSession,
+                                                                       request, kEndTimeout);
+    if (!response.ok() && IsWorthRetrying(response.status())) {
+      co_await stop_.Wait(backoff.Next());
+      continue;
+    }
+    backoff.Reset();
+    ends_.pop_front();
+    if (response.ok() || absl::IsCancelled(response.status())) continue;
+    LogWarning("session_end_refused",
+               {{"session", request.session_id()}, {"error", response.status()}});
+  }
+  stopped_.Set();
+}
+
+}  // namespace sallyport::agent

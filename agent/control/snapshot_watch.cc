@@ -1,0 +1,224 @@
+#include "agent/control/snapshot_watch.h"
+
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/control/signed_snapshot.h"
+#include "common/backoff.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+
+namespace sallyport::agent {
+namespace {
+
+using Rpc = v1::SnapshotService::StubInterface::async_interface;
+
+// Four heartbeats.
+constexpr absl::Duration kSilence = absl::Seconds(20);
+constexpr absl::Duration kRefreshTimeout = absl::Seconds(3);
+constexpr absl::Duration kRefreshPause = absl::Seconds(5);
+constexpr std::size_t kMaxKeptBytes = std::size_t{64} << 20;
+
+std::string KeptFile(const std::string& data_dir) { return data_dir + "/snapshot.pb"; }
+
+}  // namespace
+
+// One question to the control plane about an issuer's keys, and for a while the memory of it.
+struct SnapshotWatch::KeyRequest {
+  explicit KeyRequest(Loop& loop) : done(loop) {}
+  Signal done;
+  // CLOCK_BOOTTIME, once done.
+  absl::Duration ended_at = absl::ZeroDuration();
+};
+
+SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, std::string data_dir,
+                             std::string agent_name, std::string ca)
+    : channel_(channel),
+      clock_(clock),
+      data_dir_(std::move(data_dir)),
+      agent_name_(std::move(agent_name)),
+      ca_(std::move(ca)),
+      changed_(channel.loop()),
+      stop_(channel.loop()),
+      stopped_(channel.loop()) {}
+
+SnapshotWatch::~SnapshotWatch() = default;
+
+absl::Status SnapshotWatch::LoadKept() {
+  const std::string file = KeptFile(data_dir_);
+  absl::StatusOr<std::string> bytes = ReadSecretFile(file, kMaxKeptBytes);
+  if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
+  if (!bytes.ok()) return bytes.status();
+  v1::SignedSnapshot kept;
+  if (!kept.ParseFromString(*bytes))
+    return absl::DataLossError(absl::StrCat(file, " does not parse"));
+  ASSIGN_OR_RETURN(std::shared_ptr<const AgentSnapshot> snapshot, Judge(kept));
+  PutInForce(std::move(snapshot));
+  return absl::OkStatus();
+}
+
+void SnapshotWatch::Observe(ControlObserver observer) { observers_.push_back(std::move(observer)); }
+
+void SnapshotWatch::Start() {
+  is_started_ = true;
+  channel_.loop().Spawn(Run());
+}
+
+Task<void> SnapshotWatch::Drain() {
+  stop_.Set();
+  if (stream_ != nullptr) stream_->Cancel();
+  if (is_started_) co_await stopped_.Wait();
+}
+
+absl::Duration SnapshotWatch::SilentFor() const { return clock_.SinceBoot() - last_word_; }
+
+Task<bool> SnapshotWatch::WaitForSnapshot(absl::Duration timeout) {
+  if (current_ == nullptr) co_await changed_.Wait(timeout);
+  co_return current_ != nullptr;
+}
+
+Task<void> SnapshotWatch::Run() {
+  Backoff backoff(absl::Milliseconds(200), absl::Seconds(10));
+  while (!stop_.is_set()) {
+    const absl::Status status = co_await Follow();
+    if (std::exchange(is_connected_, false)) backoff.Reset();
+    if (stop_.is_set()) break;
+    const absl::Duration wait = backoff.Next();
+    LogWarning("control_plane_lost", {{"error", status}, {"retry_in", wait}});
+    co_await stop_.Wait(wait);
+  }
+  stopped_.Set();
+}
+
+Task<absl::Status> SnapshotWatch::Follow() {
+  v1::WatchSnapshotRequest request;
+  if (current_ != nullptr) {
+    request.set_epoch(current_->epoch());
+    request.set_version(current_->version());
+  }
+  Stream stream(channel_, &Rpc::WatchSnapshot, std::move(request));
+  stream_ = &stream;
+  active_.clear();
+  while (true) {
+    absl::StatusOr<v1::AgentUpdate> update = co_await stream.Next(kSilence);
+    if (!update.ok() || stop_.is_set()) {
+      stream_ = nullptr;
+      co_return update.status();
+    }
+    last_word_ = clock_.SinceBoot();
+    Take(*update);
+  }
+}
+
+void SnapshotWatch::Take(const v1::AgentUpdate& update) {
+  switch (update.update_case()) {
+    case v1::AgentUpdate::kSnapshot:
+      TakeSnapshot(update.snapshot());
+      return;
+    case v1::AgentUpdate::kSession: {
+      const types::v1::Session& session = update.session().session();
+      if (session.state() == types::v1::SESSION_STATE_ACTIVE) {
+        active_.insert(session.id());
+      } else {
+        active_.erase(session.id());
+      }
+      Tell(&ControlObserver::on_session, update.session());
+      return;
+    }
+    case v1::AgentUpdate::kApproval:
+      Tell(&ControlObserver::on_approval, update.approval());
+      return;
+    case v1::AgentUpdate::kResynced:
+      is_connected_ = true;
+      LogInfo("control_plane_connected", {{"active_sessions", active_.size()}});
+      Tell(&ControlObserver::on_resynced, active_);
+      return;
+    case v1::AgentUpdate::kHeartbeat:
+    case v1::AgentUpdate::UPDATE_NOT_SET:
+      return;
+  }
+}
+
+void SnapshotWatch::TakeSnapshot(const v1::SignedSnapshot& signed_snapshot) {
+  absl::StatusOr<std::shared_ptr<const AgentSnapshot>> snapshot = Judge(signed_snapshot);
+  if (!snapshot.ok()) {
+    LogError("snapshot_refused", {{"error", snapshot.status()}});
+    return;
+  }
+  const auto age = [](const AgentSnapshot& s) { return std::make_tuple(s.epoch(), s.version()); };
+  if (current_ != nullptr && age(**snapshot) == age(*current_)) return;
+  const absl::Status kept =
+      WriteFileAtomically(KeptFile(data_dir_), signed_snapshot.SerializeAsString());
+  // In force all the same: what is known now must not wait for the disk.
+  if (!kept.ok()) LogError("snapshot_not_kept", {{"error", kept}});
+  PutInForce(*std::move(snapshot));
+}
+
+absl::StatusOr<std::shared_ptr<const AgentSnapshot>> SnapshotWatch::Judge(
+    const v1::SignedSnapshot& signed_snapshot) const {
+  ASSIGN_OR_RETURN(const v1::Snapshot snapshot, VerifySnapshot(signed_snapshot, ca_, clock_.Now()));
+  if (snapshot.agent() != agent_name_) {
+    return absl::UnauthenticatedError("the snapshot was made for another agent");
+  }
+  if (current_ != nullptr && std::make_tuple(snapshot.epoch(), snapshot.version()) <
+                                 std::make_tuple(current_->epoch(), current_->version())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the snapshot goes back from (", current_->epoch(), ", ", current_->version(),
+                     ") to (", snapshot.epoch(), ", ", snapshot.version(), ")"));
+  }
+  return AgentSnapshot::Compile(snapshot);
+}
+
+void SnapshotWatch::PutInForce(std::shared_ptr<const AgentSnapshot> snapshot) {
+  current_ = std::move(snapshot);
+  LogInfo("snapshot_in_force", {{"epoch", current_->epoch()}, {"version", current_->version()}});
+  Tell(&ControlObserver::on_snapshot, current_);
+  changed_.Set();
+  changed_.Reset();
+}
+
+bool SnapshotWatch::HasKey(const std::string& issuer_id, const std::string& key_id) const {
+  if (current_ == nullptr) return false;
+  const KnownKeys known = current_->KeysOf(issuer_id);
+  return known.keys != nullptr && known.keys->Find(key_id) != nullptr;
+}
+
+Task<bool> SnapshotWatch::RefreshKeys(std::string issuer_id, std::string key_id) {
+  if (HasKey(issuer_id, key_id)) co_return true;
+  if (const auto found = key_requests_.find(issuer_id); found != key_requests_.end()) {
+    const std::shared_ptr<KeyRequest> other = found->second;
+    if (!other->done.is_set()) {
+      co_await other->done.Wait();
+      co_return HasKey(issuer_id, key_id);
+    }
+    if (clock_.SinceBoot() - other->ended_at < kRefreshPause) co_return false;
+  }
+  const auto mine = std::make_shared<KeyRequest>(channel_.loop());
+  key_requests_[issuer_id] = mine;
+  co_await AskForKeys(issuer_id, key_id);
+  mine->ended_at = clock_.SinceBoot();
+  mine->done.Set();
+  co_return HasKey(issuer_id, key_id);
+}
+
+Task<void> SnapshotWatch::AskForKeys(const std::string& issuer_id, const std::string& key_id) {
+  v1::RefreshKeysRequest request;
+  request.set_issuer_id(issuer_id);
+  request.set_key_id(key_id);
+  const absl::Duration deadline = clock_.SinceBoot() + kRefreshTimeout;
+  const auto response = co_await CallIdempotent<v1::SnapshotService>(
+      channel_, &Rpc::RefreshKeys, std::move(request), kRefreshTimeout);
+  if (!response.ok()) {
+    LogWarning("keys_not_refreshed", {{"issuer", issuer_id}, {"error", response.status()}});
+    co_return;
+  }
+  // The answer and the snapshot come on two streams, in any order.
+  while (response->found() && !HasKey(issuer_id, key_id)) {
+    const absl::Duration left = deadline - clock_.SinceBoot();
+    if (left <= absl::ZeroDuration() || !co_await changed_.Wait(left)) co_return;
+  }
+}
+
+}  // namespace sallyport::agent

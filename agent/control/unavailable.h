@@ -1,0 +1,11 @@
+#pragma once
+
+#include "absl/status/status.h"
+
+namespace sallyport::agent {
+
+// A failed call to the control plane as its caller sees it: what never got an answer is
+// CONTROL_PLANE_UNAVAILABLE, everything else stays.
+absl::Status ControlPlaneError(absl::Status status);
+
+}  // namespace sallyport::agent
