@@ -15,7 +15,7 @@ namespace sallyport::agent {
 // server sent.
 struct OwnAnswer {
   int status = 200;
-  // application/json unless it is empty.
+  // application/json unless `headers` say otherwise.
   std::string body;
   // Beside Content-Type, Content-Length and Cache-Control.
   std::vector<std::pair<std::string, std::string>> headers;

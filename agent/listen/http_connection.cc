@@ -1,5 +1,6 @@
 #include "agent/listen/http_connection.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -197,7 +198,10 @@ Task<void> HttpConnection::Answer(OwnAnswer answer) {
   state_ = State::kAnswered;
   head_.clear();
   HeadWriter head = HeadWriter::Response(head_, answer.status);
-  if (!answer.body.empty()) head.Field("Content-Type", "application/json");
+  const bool has_type =
+      std::any_of(answer.headers.begin(), answer.headers.end(),
+                  [](const auto& field) { return field.first == "Content-Type"; });
+  if (!answer.body.empty() && !has_type) head.Field("Content-Type", "application/json");
   head.Field("Cache-Control", "no-store");
   for (const auto& [name, value] : answer.headers) head.Field(name, value);
   if (!keep_alive_) head.Field("Connection", "close");

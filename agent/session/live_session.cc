@@ -18,6 +18,7 @@ LiveSession::LiveSession(Loop& loop, const Clock& clock, SessionFacts facts)
       idle_timeout_(FromProto(facts_.terms.idle_timeout())),
       disconnect_grace_(FromProto(facts_.terms.disconnect_grace())),
       stopped_(loop),
+      quiet_(loop),
       last_activity_(clock.SinceBoot()),
       calls_(facts_.calls) {}
 
@@ -65,10 +66,20 @@ void LiveSession::StreamClosed() {
   if (open_streams_ == 0) last_stream_closed_ = clock_.SinceBoot();
 }
 
+Task<bool> LiveSession::WaitUntilQuiet(absl::Duration timeout) {
+  if (in_flight_ == 0) co_return true;
+  quiet_.Reset();
+  co_return co_await quiet_.Wait(timeout);
+}
+
 bool LiveSession::CountCall() {
   if (is_used_up()) return false;
   ++calls_;
   return true;
+}
+
+void LiveSession::UncountCall() {
+  if (calls_ > facts_.calls) --calls_;
 }
 
 }  // namespace sallyport::agent

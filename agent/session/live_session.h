@@ -72,14 +72,16 @@ class LiveSession {
     InFlight& operator=(InFlight&&) = delete;
     ~InFlight() {
       if (session_ == nullptr) return;
-      --session_->in_flight_;
       session_->Touch();
+      if (--session_->in_flight_ == 0) session_->quiet_.Set();
     }
 
    private:
     LiveSession* session_;
   };
   std::uint32_t in_flight() const { return in_flight_; }
+  // False when something was still in flight after `timeout`.
+  Task<bool> WaitUntilQuiet(absl::Duration timeout);
 
   // A call waits for a person, whether or not its client still holds the connection.
   void ApprovalAsked() { ++approvals_waiting_; }
@@ -93,6 +95,8 @@ class LiveSession {
   // Counts one call of a counted method as it is forwarded. False when `max_calls` is used up:
   // nothing is counted then.
   bool CountCall();
+  // The call that was counted last was not forwarded after all.
+  void UncountCall();
   // The last counted call has been taken; the session ends once it is answered.
   bool is_used_up() const {
     return facts_.terms.max_calls() != 0 && calls_ >= facts_.terms.max_calls();
@@ -107,6 +111,7 @@ class LiveSession {
   absl::Duration disconnect_grace_;
   std::optional<SessionEnd> end_;
   Signal stopped_;
+  Signal quiet_;
   // CLOCK_BOOTTIME, so that a suspended machine does not keep a session alive.
   absl::Duration last_activity_;
   absl::Duration last_stream_closed_ = absl::ZeroDuration();

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "agent/call/session_table.h"
+#include "agent/loop/signal.h"
+#include "sallyport/types/v1/approval.pb.h"
+
+namespace sallyport::agent {
+
+// The approvals of this agent's sessions and of their calls as they were last told, and which calls
+// wait for them. On the loop's thread.
+class ApprovalDesk {
+ public:
+  // As the control plane sees it now, from an answer or a push. While one of a call is pending its
+  // session is not idle.
+  void Learn(const types::v1::Approval& approval, SessionTable& sessions);
+
+  // Null: not told of, or settled.
+  const types::v1::Approval* Find(std::string_view approval_id) const;
+
+  // Waits for decisions on one approval for as long as it lives.
+  class Waiting {
+   public:
+    Waiting(ApprovalDesk& desk, std::string approval_id, Signal& changed);
+    ~Waiting();
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+    // As last told.
+    const types::v1::Approval& approval() const;
+
+   private:
+    ApprovalDesk& desk_;
+    std::string id_;
+    Signal& changed_;
+  };
+
+  // Calls that wait with their client on the line.
+  int waiting() const { return waiting_; }
+
+  // Forgets what has lapsed without a word of the control plane.
+  void Sweep(absl::Time now, SessionTable& sessions);
+
+ private:
+  struct Entry {
+    types::v1::Approval approval;
+    std::vector<Signal*> waiters;
+  };
+  void Settle(Entry& entry, SessionTable& sessions);
+
+  std::map<std::string, Entry, std::less<>> entries_;
+  int waiting_ = 0;
+};
+
+}  // namespace sallyport::agent

@@ -1,0 +1,89 @@
+#include "agent/call/authenticate.h"
+
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "agent/session/session_key.h"
+#include "common/denial.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+namespace {
+
+constexpr std::string_view kScheme = "Bearer ";
+
+using Identified = std::variant<Identity, TokenRefusal>;
+
+Identified Identify(const Gateway& gateway, const AgentSnapshot& snapshot, std::string_view token,
+                    const std::string& resource_uri) {
+  Presentation presentation;
+  presentation.door = Door::kAgent;
+  presentation.resource_uris = std::span<const std::string>(&resource_uri, 1);
+  return snapshot.issuers()->Identify(
+      token, presentation, [&](std::string_view issuer_id) { return snapshot.KeysOf(issuer_id); },
+      gateway.clock.Now());
+}
+
+std::shared_ptr<const Caller> MakeCaller(Identity identity,
+                                         std::shared_ptr<const AgentSnapshot> snapshot) {
+  auto caller = std::make_shared<Caller>();
+  caller->key = PrincipalKey(identity.principal);
+  caller->token_id = identity.token_id;
+  if (!identity.principal.client_id().empty()) {
+    caller->token_id.append(" ").append(identity.principal.client_id());
+  }
+  caller->principal = std::move(identity.principal);
+  caller->issuer_id = std::move(identity.issuer_id);
+  caller->expires_at = identity.expires_at;
+  caller->snapshot = std::move(snapshot);
+  return caller;
+}
+
+}  // namespace
+
+std::string_view BearerToken(const IncomingCall& call) {
+  if (!call.authorization) return {};
+  std::string_view value = *call.authorization;
+  if (!absl::StartsWithIgnoreCase(ToAbsl(value), ToAbsl(kScheme))) return {};
+  value.remove_prefix(kScheme.size());
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  return value;
+}
+
+Task<std::variant<AuthenticatedCall, absl::Status>> Authenticate(Gateway& gateway,
+                                                                 IncomingCall call) {
+  std::shared_ptr<const AgentSnapshot> snapshot = gateway.snapshots.current();
+  if (snapshot == nullptr) {
+    co_return Denied(types::v1::DENIAL_REASON_NO_SNAPSHOT,
+                     "this agent has not heard from its control plane yet");
+  }
+  const std::string_view token = BearerToken(call);
+  const absl::Time now = gateway.clock.Now();
+  if (auto known = gateway.tokens.Find(token, call.server, snapshot.get(), now)) {
+    co_return AuthenticatedCall{call, std::move(known), std::move(snapshot)};
+  }
+  const std::string resource_uri = gateway.ResourceUri(call.server);
+  Identified identified = Identify(gateway, *snapshot, token, resource_uri);
+  if (const auto* refusal = std::get_if<TokenRefusal>(&identified);
+      refusal != nullptr && !refusal->unknown_key_id.empty()) {
+    if (co_await gateway.snapshots.RefreshKeys(refusal->issuer_id, refusal->unknown_key_id)) {
+      snapshot = gateway.snapshots.current();
+      identified = Identify(gateway, *snapshot, token, resource_uri);
+    }
+  }
+  if (const auto* refusal = std::get_if<TokenRefusal>(&identified)) {
+    gateway.metrics.Denied(refusal->reason);
+    gateway.recorder.RecordDenial({.reason = refusal->reason,
+                                   .server = call.server,
+                                   .client_address = call.client_address,
+                                   .detail = refusal->detail});
+    co_return refusal->ToStatus();
+  }
+  auto caller = MakeCaller(std::get<Identity>(std::move(identified)), snapshot);
+  gateway.tokens.Add(token, call.server, caller, now);
+  co_return AuthenticatedCall{call, std::move(caller), std::move(snapshot)};
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "agent/call/caller.h"
+#include "agent/call/error_reply.h"
+#include "agent/call/reply.h"
+#include "agent/call/served_session.h"
+#include "agent/call/session_rules.h"
+#include "agent/mcp/message.h"
+#include "agent/session/held.h"
+
+// One call through the agent. A stage is one file and one function; it takes the previous stage's
+// type by value and gives the next one, so the types are the proof: whoever holds a RecordedCall
+// knows that its token was verified, its session is live, policy and, where needed, a person
+// allowed it, and its record is durable.
+//
+//   IncomingCall -> AuthenticatedCall -> GrantedCall -> JudgedCall -> PermittedCall -> RecordedCall
+namespace sallyport::agent {
+
+// The head of an HTTP request for /{server}/mcp. The views are of the connection, which outlives
+// the call.
+struct IncomingCall {
+  std::string_view server;
+  std::optional<std::string_view> authorization;
+  std::optional<std::string_view> mcp_session_id;
+  std::optional<std::string_view> protocol_version;
+  // Without the port.
+  std::string_view client_address;
+  Reply* reply = nullptr;
+};
+
+// The token is valid and names a principal.
+struct AuthenticatedCall {
+  IncomingCall incoming;
+  std::shared_ptr<const Caller> caller;
+  // What the call is judged by from here to its end.
+  std::shared_ptr<const AgentSnapshot> snapshot;
+};
+
+// It belongs to a live session of that principal, and to an MCP session of it.
+struct GrantedCall {
+  AuthenticatedCall authenticated;
+  Held<ServedSession> session;
+  Held<McpConnection> connection;
+};
+
+// Policy allows it, or asks for a person.
+struct JudgedCall {
+  GrantedCall granted;
+  ClientMessage message;
+  std::shared_ptr<const SessionRules> rules;
+  // Counts against max_calls.
+  bool is_counted = false;
+  // The document that decided.
+  std::string policy;
+  // Set: a person must approve it first.
+  std::optional<ApprovalNeed> approval;
+};
+
+// Nothing stands between it and the server any more but its record.
+struct PermittedCall {
+  JudgedCall judged;
+  // The approval it used up. Empty: it needed none.
+  std::string approval_id;
+};
+
+// Its record is durable: it may be forwarded, once.
+struct RecordedCall {
+  GrantedCall granted;
+  std::shared_ptr<const SessionRules> rules;
+  OutboundMessage outbound;
+  std::string policy;
+  std::string approval_id;
+  bool is_counted = false;
+};
+
+// A stage's no: the call as it stood, and why.
+struct RefusedCall {
+  GrantedCall granted;
+  ClientMessage message;
+  absl::Status why;
+  RefusalDetails details;
+};
+
+template <class Next>
+using Stage = std::variant<Next, RefusedCall>;
+
+}  // namespace sallyport::agent

@@ -1,0 +1,100 @@
+#include "agent/call/check_grant.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "agent/call/authenticate.h"
+#include "agent/call/end_session.h"
+#include "agent/mcp/dialect.h"
+#include "common/denial.h"
+#include "common/log.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::DenialReason;
+
+OwnAnswer Refuse(Gateway& gateway, const AuthenticatedCall& call, DenialReason reason,
+                 std::string_view message, std::string_view session_id = {}) {
+  gateway.metrics.Denied(reason);
+  gateway.recorder.RecordDenial({.reason = reason,
+                                 .server = call.incoming.server,
+                                 .client_address = call.incoming.client_address,
+                                 .token_id = call.caller->token_id,
+                                 .detail = message});
+  return HttpRefusal(Denied(reason, message), Challenge{}, session_id);
+}
+
+// The same for an id that never was and for somebody else's.
+OwnAnswer NoSuchSession(Gateway& gateway, const AuthenticatedCall& call) {
+  return Refuse(gateway, call, types::v1::DENIAL_REASON_SESSION_ENDED,
+                "there is no such MCP session; initialize again");
+}
+
+OwnAnswer EndedSession(Gateway& gateway, const AuthenticatedCall& call) {
+  const EndedMcpSession* ended = gateway.sessions.FindEnded(*call.incoming.mcp_session_id);
+  if (ended == nullptr || ended->principal_key != call.caller->key ||
+      ended->server != call.incoming.server) {
+    return NoSuchSession(gateway, call);
+  }
+  return Refuse(gateway, call, types::v1::DENIAL_REASON_SESSION_ENDED,
+                "the session has ended: " + ended->detail + "; initialize again",
+                ended->session_id);
+}
+
+Task<void> Renew(Gateway& gateway, std::string session_id, std::string token) {
+  const auto renewed = co_await gateway.session_client.Renew(session_id, std::move(token));
+  if (!renewed.ok())
+    LogWarning("renew_failed", {{"session", session_id}, {"error", renewed.status()}});
+}
+
+// The session goes on under the caller's newer token.
+void TakeToken(Gateway& gateway, ServedSession& session, const AuthenticatedCall& call) {
+  const bool is_newer = session.caller != nullptr &&
+                        session.caller->token_id != call.caller->token_id &&
+                        call.caller->expires_at > session.token_expires_at;
+  session.token_expires_at = session.caller == nullptr
+                                 ? call.caller->expires_at
+                                 : std::max(session.token_expires_at, call.caller->expires_at);
+  session.caller = call.caller;
+  if (is_newer) {
+    gateway.loop.Spawn(Renew(gateway, session.id(), std::string(BearerToken(call.incoming))));
+  }
+}
+
+}  // namespace
+
+std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedCall call) {
+  if (!call.incoming.mcp_session_id) {
+    return Refuse(gateway, call, types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                  "the Mcp-Session-Id header of the initialize response is missing");
+  }
+  const SessionTable::Place place = gateway.sessions.FindConnection(*call.incoming.mcp_session_id);
+  if (place.session == nullptr) return EndedSession(gateway, call);
+  ServedSession& session = *place.session;
+  if (session.principal_key() != call.caller->key ||
+      session.facts().server != call.incoming.server) {
+    return NoSuchSession(gateway, call);
+  }
+  if (!session.facts().client_address.empty() &&
+      session.facts().client_address != call.incoming.client_address) {
+    return Refuse(gateway, call, types::v1::DENIAL_REASON_CLIENT_MISMATCH,
+                  "the session is bound to the address it was opened from", session.id());
+  }
+  if (auto end = session.live().Due()) {
+    EndSession(gateway, session, *std::move(end));
+    return EndedSession(gateway, call);
+  }
+  if (!IsVersionHeaderAccepted(call.incoming.protocol_version,
+                               place.connection->mcp().protocol_version())) {
+    return Refuse(gateway, call, types::v1::DENIAL_REASON_VERSION_UNSUPPORTED,
+                  "MCP-Protocol-Version is not the version this MCP session agreed on");
+  }
+  session.live().Touch();
+  if (session.caller != call.caller) TakeToken(gateway, session, call);
+  return GrantedCall{std::move(call), Held<ServedSession>(session),
+                     Held<McpConnection>(*place.connection)};
+}
+
+}  // namespace sallyport::agent

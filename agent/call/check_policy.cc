@@ -1,0 +1,98 @@
+#include "agent/call/check_policy.h"
+
+#include <string>
+#include <utility>
+
+#include "agent/mcp/methods.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+namespace {
+
+RefusedCall Refuse(GrantedCall call, ClientMessage message, absl::Status why,
+                   RefusalDetails details = {}) {
+  return RefusedCall{std::move(call), std::move(message), std::move(why), std::move(details)};
+}
+
+std::string_view Bytes(const ClientMessage& message, Span span) {
+  return std::string_view(message.bytes).substr(span.begin, span.size());
+}
+
+std::string Sentence(const CallDecision& decision, const ClientMessage& message) {
+  if (!decision.detail.empty()) return std::string(decision.detail);
+  std::string sentence = "policy does not allow " + message.method;
+  if (!message.target.empty()) sentence += " of " + message.target;
+  return sentence;
+}
+
+// A client that may be asked for its roots may say that they changed.
+bool IsRootsNotice(const ClientMessage& message, const SessionPolicy& policy) {
+  return message.method == "notifications/roots/list_changed" && policy.capabilities().roots;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
+    Gateway& gateway, ServedSession& session, std::shared_ptr<const Caller> caller,
+    std::shared_ptr<const AgentSnapshot> snapshot) {
+  if (session.rules != nullptr && session.rules->caller == caller &&
+      session.rules->snapshot == snapshot) {
+    return session.rules;
+  }
+  auto rules =
+      gateway.rule_maker.Make(std::move(snapshot), std::move(caller), session.facts().server);
+  if (rules.ok()) {
+    session.rules = *rules;
+    session.mask.plan = (*rules)->mask_plan;
+  }
+  return rules;
+}
+
+Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call, ClientMessage message) {
+  auto rules =
+      RulesFor(gateway, *call.session, call.authenticated.caller, call.authenticated.snapshot);
+  if (!rules.ok()) return Refuse(std::move(call), std::move(message), rules.status());
+  const ClientMethod* method = FindClientMethod(message.method);
+  const bool is_misplaced =
+      method != nullptr && method->is_notification != (message.shape == Shape::kNotification);
+  if (is_misplaced || (method != nullptr && !method->is_served)) {
+    return Refuse(std::move(call), std::move(message),
+                  Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here"));
+  }
+  if (message.asks_for_task) {
+    return Refuse(std::move(call), std::move(message),
+                  Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "tasks are not served here"));
+  }
+  CallDecision decision;
+  if (IsRootsNotice(message, *(*rules)->policy)) {
+    decision.verdict = Verdict::kAllow;
+  } else {
+    decision = (*rules)->policy->EvaluateCall({.method = message.method,
+                                               .target = message.target,
+                                               .ref_is_resource = message.ref_is_resource,
+                                               .arguments = Bytes(message, message.arguments)});
+  }
+  switch (decision.verdict) {
+    case Verdict::kDeny:
+    case Verdict::kHidden: {
+      RefusalDetails details;
+      details.is_hidden = decision.verdict == Verdict::kHidden;
+      details.policy = std::string(decision.policy);
+      absl::Status why = Denied(decision.reason, Sentence(decision, message));
+      return Refuse(std::move(call), std::move(message), std::move(why), std::move(details));
+    }
+    case Verdict::kAllow:
+    case Verdict::kRequireApproval:
+      break;
+  }
+  JudgedCall judged{
+      .granted = std::move(call), .message = std::move(message), .rules = *std::move(rules)};
+  judged.is_counted = method != nullptr && method->is_counted;
+  judged.policy = std::string(decision.policy);
+  if (decision.verdict == Verdict::kRequireApproval) {
+    judged.approval = ApprovalNeed{std::move(decision.approvers), decision.expires_after};
+  }
+  return judged;
+}
+
+}  // namespace sallyport::agent

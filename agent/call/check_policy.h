@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+
+#include "agent/call/call.h"
+#include "agent/call/gateway.h"
+
+namespace sallyport::agent {
+
+// The rules for the session's caller under the snapshot of this call, kept with the session while
+// both stand.
+absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
+    Gateway& gateway, ServedSession& session, std::shared_ptr<const Caller> caller,
+    std::shared_ptr<const AgentSnapshot> snapshot);
+
+// Whether policy lets a client's request or notification through, or asks for a person first. What
+// it refuses keeps the true reason, and whether the caller may know.
+Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call, ClientMessage message);
+
+}  // namespace sallyport::agent

@@ -1,0 +1,254 @@
+#include "agent/call/deliver_message.h"
+
+#include <string>
+#include <utility>
+
+#include "agent/call/check_policy.h"
+#include "agent/call/record_call.h"
+#include "agent/mcp/json_rpc.h"
+#include "agent/mcp/list_filter.h"
+#include "agent/mcp/methods.h"
+#include "common/denial.h"
+#include "common/log.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::DenialReason;
+
+Task<void> Write(Gateway& gateway, Reply& reply, const RecordedMessage& message) {
+  ++gateway.metrics.messages_delivered;
+  if (reply.has_begun()) {
+    co_await reply.Event(message);
+    co_await reply.End();
+  } else {
+    co_await reply.Answer(message, {});
+  }
+}
+
+absl::StatusOr<UpstreamMessage> Narrow(const RecordedCall& call, UpstreamMessage response) {
+  const ClientMethod* method = FindClientMethod(call.outbound.message().method);
+  if (method == nullptr || method->list == ListKind::kNone) return response;
+  const SessionPolicy& policy = *call.rules->policy;
+  return FilterList(std::move(response), method->list, [&](std::string_view name) {
+    switch (method->list) {
+      case ListKind::kTools:
+        return policy.ShowsTool(name);
+      case ListKind::kPrompts:
+        return policy.ShowsPrompt(name);
+      case ListKind::kResources:
+        return policy.ShowsResource(name);
+      case ListKind::kResourceTemplates:
+        return policy.ShowsResourceTemplate(name);
+      case ListKind::kNone:
+        break;
+    }
+    return false;
+  });
+}
+
+MessageFacts ResponseFacts(const RecordedCall& call) {
+  MessageFacts facts;
+  const GrantedCall& granted = call.granted;
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(*granted.session, *granted.connection, call.rules.get(), call.policy,
+              call.approval_id, granted.authenticated.incoming.client_address);
+  facts.request_n = call.outbound.record_n();
+  facts.method = call.outbound.message().method;
+  facts.target = call.outbound.message().target;
+  return facts;
+}
+
+// Our own words in place of what cannot be delivered, and their DENIAL record.
+Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const ClientMessage& request,
+                        MessageFacts facts, absl::Status why, UpstreamMessage own) {
+  ServedSession& session = *granted.session;
+  Reply& reply = *granted.authenticated.incoming.reply;
+  const DenialReason reason = ReasonOf(why);
+  gateway.metrics.Denied(reason);
+  facts.type = types::v1::RECORD_TYPE_DENIAL;
+  facts.denial_reason = reason;
+  facts.method = request.method;
+  facts.target = request.target;
+  const std::string detail(why.message());
+  facts.detail = detail;
+  const std::string bytes = own.bytes;
+  auto masked = gateway.masker.Mask(own, session.mask);
+  if (!masked.ok()) masked = Masker::Refusal(request.id, reason);
+  auto recorded =
+      co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
+  if (!recorded.ok()) recorded = gateway.recorder.RefuseUnrecorded(std::move(own));
+  if (recorded.ok()) {
+    co_await Write(gateway, reply, *recorded);
+  } else if (reply.has_begun()) {
+    co_await reply.End();
+  } else {
+    // The recording has its end record already.
+    co_await reply.Answer(OwnAnswer{.body = bytes});
+  }
+}
+
+bool IsDeclared(const ClientCapabilities& capabilities, ServerRequestKind kind) {
+  switch (kind) {
+    case ServerRequestKind::kSampling:
+      return capabilities.sampling;
+    case ServerRequestKind::kElicitation:
+      return capabilities.elicitation;
+    case ServerRequestKind::kRoots:
+      return capabilities.roots;
+    case ServerRequestKind::kNone:
+    case ServerRequestKind::kPing:
+      break;
+  }
+  return false;
+}
+
+// By the policy in force now, not when the last call came.
+bool MayAsk(Gateway& gateway, ServedSession& session, ServerRequestKind kind) {
+  auto snapshot = gateway.snapshots.current();
+  if (snapshot == nullptr || session.caller == nullptr) return false;
+  const auto rules = RulesFor(gateway, session, session.caller, std::move(snapshot));
+  return rules.ok() &&
+         (*rules)->policy->EvaluateServerRequest(PolicyWord(kind)).verdict == Verdict::kAllow;
+}
+
+}  // namespace
+
+Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response) {
+  auto narrowed = Narrow(call, std::move(response));
+  if (!narrowed.ok()) {
+    co_await AnswerFailed(gateway, call, narrowed.status());
+    co_return;
+  }
+  ServedSession& session = *call.granted.session;
+  auto masked = gateway.masker.Mask(*std::move(narrowed), session.mask);
+  if (!masked.ok()) {
+    co_await AnswerFailed(gateway, call, masked.status());
+    co_return;
+  }
+  auto recorded = co_await gateway.recorder.RecordMessage(*session.chain, ResponseFacts(call),
+                                                          *std::move(masked));
+  if (!recorded.ok()) {
+    co_await AnswerFailed(gateway, call, recorded.status());
+    co_return;
+  }
+  co_await Write(gateway, *call.granted.authenticated.incoming.reply, *recorded);
+}
+
+Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
+                              Held<McpConnection> connection, const UpstreamMessage& message) {
+  const bool is_request = message.shape == Shape::kRequest;
+  const ServerMethod* method = FindServerMethod(message.method);
+  const ServerRequestKind kind = method == nullptr ? ServerRequestKind::kNone : method->request;
+  if (is_request && kind == ServerRequestKind::kPing) {
+    co_await AnswerServer(gateway, session, connection, ResultAnswer(message.id));
+    co_return false;
+  }
+  bool is_allowed = method != nullptr && method->is_served && method->is_notification != is_request;
+  if (is_allowed && kind != ServerRequestKind::kNone) {
+    is_allowed =
+        IsDeclared(connection->mcp().capabilities(), kind) && MayAsk(gateway, *session, kind);
+  }
+  if (is_allowed) co_return true;
+  gateway.metrics.Denied(types::v1::DENIAL_REASON_POLICY_DENIED);
+  if (is_request) {
+    co_await AnswerServer(gateway, session, connection,
+                          ErrorAnswer(message.id, rpc_code::kMethodNotFound,
+                                      "the client does not take this request"));
+  }
+  co_return false;
+}
+
+Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, Reply& reply,
+                          UpstreamMessage message) {
+  if (!co_await JudgeServerMessage(gateway, call.session, call.connection, message)) co_return;
+  ServedSession& session = *call.session;
+  McpConnection& connection = *call.connection;
+  const bool is_request = message.shape == Shape::kRequest;
+  const ClientMessage unanswered =
+      ErrorAnswer(message.id, rpc_code::kRefused, "the client cannot be asked now");
+  if (is_request && (reply.is_gone() || !connection.mcp().DeliverServerRequest(message.id))) {
+    co_await AnswerServer(gateway, call.session, call.connection, unanswered);
+    co_return;
+  }
+  if (message.method == "notifications/cancelled")
+    connection.mcp().TakeServerRequest(message.cancelled_id);
+
+  const std::string id = message.id;
+  const std::string method = message.method;
+  MessageFacts facts;
+  const std::string address(call.authenticated.incoming.client_address);
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(session, connection, session.rules.get(), {}, {}, address);
+  auto masked = gateway.masker.Mask(std::move(message), session.mask);
+  absl::StatusOr<RecordedMessage> recorded =
+      masked.ok()
+          ? co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked))
+          : absl::StatusOr<RecordedMessage>(masked.status());
+  if (!recorded.ok()) {
+    gateway.metrics.Denied(ReasonOf(recorded.status()));
+    types::v1::RecordContent content;
+    content.set_denial_reason(ReasonOf(recorded.status()));
+    content.set_method(method);
+    content.set_mcp_session(connection.record_tag());
+    content.set_detail(std::string(recorded.status().message()));
+    absl::Status denied = co_await gateway.recorder.RecordEvent(
+        *session.chain, types::v1::RECORD_TYPE_DENIAL, std::move(content));
+    if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
+    if (is_request && connection.mcp().TakeServerRequest(id)) {
+      co_await AnswerServer(gateway, call.session, call.connection, unanswered);
+    }
+    co_return;
+  }
+  ++gateway.metrics.messages_delivered;
+  if (!reply.has_begun()) co_await reply.Begin({});
+  co_await reply.Event(*recorded);
+}
+
+Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_view approval_id,
+                         UpstreamMessage notice) {
+  ServedSession& session = *call.session;
+  Reply& reply = *call.authenticated.incoming.reply;
+  MessageFacts facts;
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(session, *call.connection, session.rules.get(), {}, approval_id,
+              call.authenticated.incoming.client_address);
+  auto masked = gateway.masker.Mask(std::move(notice), session.mask);
+  if (!masked.ok()) co_return;
+  auto recorded =
+      co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
+  if (recorded.ok()) co_await reply.Event(*recorded);
+}
+
+Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
+  ServedSession& session = *refused.granted.session;
+  MessageFacts facts;
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(session, *refused.granted.connection, session.rules.get(), refused.details.policy,
+              refused.details.approval_id, refused.granted.authenticated.incoming.client_address);
+  UpstreamMessage own = RefuseRequest(refused.message, refused.why, refused.details);
+  co_await WriteRefusal(gateway, refused.granted, refused.message, facts, refused.why,
+                        std::move(own));
+}
+
+Task<void> AnswerFailed(Gateway& gateway, const RecordedCall& call, const absl::Status& why) {
+  const ClientMessage& request = call.outbound.message();
+  // The masker blocks before the model reads a word, so it gets no words in the result's place
+  // either.
+  UpstreamMessage own = ReasonOf(why) == types::v1::DENIAL_REASON_MASKER_BLOCKED
+                            ? Masker::Refusal(request.id, ReasonOf(why)).message()
+                            : RefuseRequest(request, why);
+  MessageFacts facts = ResponseFacts(call);
+  facts.outcome = "error";
+  co_await WriteRefusal(gateway, call.granted, request, facts, why, std::move(own));
+}
+
+Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
+                        Held<McpConnection> connection, ClientMessage answer) {
+  auto outbound = co_await RecordOutbound(gateway, session, connection, std::move(answer), {}, {});
+  if (!outbound.ok() || connection->upstream() == nullptr) co_return;
+  // A server that is lost says so where its messages are waited for.
+  (void)co_await connection->upstream()->Send(*outbound);
+}
+
+}  // namespace sallyport::agent

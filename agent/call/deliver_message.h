@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "agent/call/call.h"
+#include "agent/call/gateway.h"
+#include "agent/loop/task.h"
+
+// Everything that reaches a client of a live session goes through here: masked, recorded, then
+// written.
+namespace sallyport::agent {
+
+// The response to a forwarded request: lists narrowed, masked, recorded, written, and the answer is
+// complete. What cannot be let through is answered in its place by a refusal.
+Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response);
+
+// Whether a notification or a request of the server may go to the client at all. A request that
+// policy or the client's capabilities rule out, and a ping, are answered here.
+Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
+                              Held<McpConnection> connection, const UpstreamMessage& message);
+
+// A notification or a request of the server, on the stream that `reply` is. Judged again; what
+// cannot be masked is dropped, and the record says so.
+Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, Reply& reply,
+                          UpstreamMessage message);
+
+// A message of our own about a call that is still open: progress while it waits.
+Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_view approval_id,
+                         UpstreamMessage notice);
+
+// The answer to a request that was refused, with its DENIAL record. The one way a refused request
+// of a live session ends.
+Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused);
+// The same for one that had been forwarded as record `request_n`.
+Task<void> AnswerFailed(Gateway& gateway, const RecordedCall& call, const absl::Status& why);
+
+// Our answer to a server's request that no client will answer, recorded first.
+Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
+                        Held<McpConnection> connection, ClientMessage answer);
+
+}  // namespace sallyport::agent

@@ -1,0 +1,90 @@
+#include "agent/call/end_session.h"
+
+#include <utility>
+
+#include "common/json_printer.h"
+#include "common/log.h"
+
+namespace sallyport::agent {
+namespace {
+
+// What is in flight has been cut and only has to say so.
+constexpr absl::Duration kQuietTimeout = absl::Seconds(5);
+
+Task<void> CloseUpstream(Held<McpConnection> connection) {
+  if (connection->upstream() != nullptr) co_await connection->upstream()->Close();
+}
+
+// An upstream that is still being opened is closed by who opens it.
+Task<void> CloseStarting(std::shared_ptr<StartingConnection> starting) {
+  if (starting->connection != nullptr && starting->connection->upstream() != nullptr) {
+    co_await starting->connection->upstream()->Close();
+  }
+}
+
+Task<void> CloseSession(Gateway& gateway, Held<ServedSession> session) {
+  LiveSession& live = session->live();
+  co_await live.WaitUntilQuiet(kQuietTimeout);
+  types::v1::RecordContent content;
+  content.set_end_reason(EnumWord(live.end().reason));
+  content.set_detail(live.end().detail);
+  content.set_calls(live.calls());
+  absl::Status recorded = co_await gateway.recorder.RecordEvent(
+      *session->chain, types::v1::RECORD_TYPE_END, std::move(content));
+  if (!recorded.ok()) LogError("record_failed", {{"session", session->id()}, {"error", recorded}});
+  access::v1::EndSessionRequest request;
+  request.set_session_id(session->id());
+  request.set_end_reason(live.end().reason);
+  request.set_calls(live.calls());
+  request.set_detail(live.end().detail);
+  gateway.session_client.End(std::move(request));
+  session->is_closed = true;
+}
+
+}  // namespace
+
+void EndConnection(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                   const std::string& detail) {
+  gateway.loop.Spawn(CloseUpstream(Held<McpConnection>(connection)));
+  gateway.sessions.EndConnection(session, connection, detail);
+}
+
+void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end) {
+  if (session.live().is_ended()) return;
+  LogInfo("session_ended", {{"session", session.id()},
+                            {"server", session.facts().server},
+                            {"reason", EnumWord(end.reason)},
+                            {"detail", end.detail},
+                            {"calls", session.live().calls()}});
+  ++gateway.metrics.sessions_ended;
+  const std::string detail = end.detail;
+  session.live().End(std::move(end));
+  while (!session.connections.empty()) {
+    EndConnection(gateway, session, *session.connections.begin()->second, detail);
+  }
+  for (const auto& starting : session.starting) gateway.loop.Spawn(CloseStarting(starting));
+  session.starting.clear();
+  gateway.loop.Spawn(CloseSession(gateway, Held<ServedSession>(session)));
+}
+
+void EndIfCompleted(Gateway& gateway, ServedSession& session) {
+  if (session.live().is_ended()) return;
+  if (session.live().is_used_up() && session.counted_in_flight == 0) {
+    EndSession(gateway, session, {types::v1::END_REASON_COMPLETED, "max_calls is used up"});
+  } else if (session.was_deleted && session.connections.empty() && session.starting.empty()) {
+    EndSession(gateway, session,
+               {types::v1::END_REASON_COMPLETED, "the client ended its last MCP session"});
+  }
+}
+
+Task<void> EndAllSessions(Gateway& gateway, SessionEnd end, absl::Duration timeout) {
+  for (ServedSession* session : gateway.sessions.all()) EndSession(gateway, *session, end);
+  const absl::Duration until = gateway.clock.SinceBoot() + timeout;
+  while (gateway.clock.SinceBoot() < until) {
+    gateway.sessions.Reap();
+    if (gateway.sessions.empty()) co_return;
+    co_await Sleep(gateway.loop, absl::Milliseconds(20));
+  }
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,131 @@
+#include "agent/call/forward.h"
+
+#include <string>
+#include <utility>
+
+#include "agent/call/deliver_message.h"
+#include "common/denial.h"
+#include "common/log.h"
+
+namespace sallyport::agent {
+namespace {
+
+const std::string kNoSessionId;
+
+// A counted call until its answer is complete.
+class Counted {
+ public:
+  explicit Counted(const RecordedCall& call)
+      : session_(call.is_counted ? &*call.granted.session : nullptr) {
+    if (session_ != nullptr) ++session_->counted_in_flight;
+  }
+  ~Counted() {
+    if (session_ != nullptr) --session_->counted_in_flight;
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  ServedSession* session_;
+};
+
+Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
+                         const absl::Status& why) {
+  ServedSession& session = *call.granted.session;
+  types::v1::RecordContent content;
+  content.set_method(call.outbound.message().method);
+  content.set_target(call.outbound.message().target);
+  content.set_rpc_id(call.outbound.message().id);
+  content.set_outcome(std::string(outcome));
+  content.set_request_n(call.outbound.record_n());
+  content.set_approval_id(call.approval_id);
+  content.set_denial_reason(ReasonOf(why));
+  content.set_detail(std::string(why.message()));
+  absl::Status recorded = co_await gateway.recorder.RecordEvent(
+      *session.chain, types::v1::RECORD_TYPE_OUTCOME, std::move(content));
+  if (!recorded.ok()) LogError("record_failed", {{"session", session.id()}, {"error", recorded}});
+}
+
+// The reason a client is told when the exchange broke off.
+absl::Status Failure(const LiveSession& live, const absl::Status& status) {
+  using types::v1::DENIAL_REASON_SESSION_ENDED;
+  using types::v1::DENIAL_REASON_UPSTREAM_INVALID;
+  using types::v1::DENIAL_REASON_UPSTREAM_LOST;
+  if (live.is_ended()) return Denied(DENIAL_REASON_SESSION_ENDED, live.end().detail);
+  if (status.code() == absl::StatusCode::kInvalidArgument ||
+      status.code() == absl::StatusCode::kResourceExhausted) {
+    return Denied(
+        DENIAL_REASON_UPSTREAM_INVALID,
+        "upstream_invalid: the server's answer was not one clean message; whether the call took "
+        "effect is unknown");
+  }
+  return Denied(DENIAL_REASON_UPSTREAM_LOST,
+                "upstream_lost: the server was lost before it answered; whether the call took "
+                "effect is unknown");
+}
+
+Task<void> EndWithoutResponse(Reply& reply) {
+  if (!reply.has_begun()) co_await reply.Begin({});
+  co_await reply.End();
+}
+
+}  // namespace
+
+Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
+  const Counted counted(call);
+  Reply& reply = *call.granted.authenticated.incoming.reply;
+  LiveSession& live = call.granted.session->live();
+  McpConnection& connection = *call.granted.connection;
+  if (live.is_ended() || connection.is_over() || request.is_cancelled) {
+    const absl::Status why =
+        live.is_ended()
+            ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
+            : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
+    co_await RecordOutcome(gateway, call, "cancelled", why);
+    if (request.is_cancelled) {
+      co_await EndWithoutResponse(reply);
+    } else {
+      co_await AnswerFailed(gateway, call, why);
+    }
+    co_return;
+  }
+  auto exchange = co_await connection.upstream()->Forward(call.outbound);
+  if (!exchange.ok()) {
+    const absl::Status why =
+        live.is_ended()
+            ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
+            : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                     "upstream_lost: the server cannot be reached; the call was not sent");
+    co_await RecordOutcome(gateway, call, "error", why);
+    co_await AnswerFailed(gateway, call, why);
+    co_return;
+  }
+  ++gateway.metrics.calls_forwarded;
+  request.exchange = exchange->get();
+  if (request.is_cancelled) (*exchange)->Cancel();
+  reply.BeginWhenSlow(kNoSessionId);
+  for (;;) {
+    auto message = co_await (*exchange)->Next();
+    if (!message.ok()) {
+      request.exchange = nullptr;
+      if (request.is_cancelled && !live.is_ended()) {
+        co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus());
+        co_await EndWithoutResponse(reply);
+        co_return;
+      }
+      const absl::Status why = Failure(live, message.status());
+      LogWarning("call_failed", {{"session", live.facts().id}, {"error", message.status()}});
+      co_await RecordOutcome(gateway, call, "unknown", why);
+      co_await AnswerFailed(gateway, call, why);
+      co_return;
+    }
+    if (message->shape == Shape::kResponse) {
+      request.exchange = nullptr;
+      co_await DeliverResponse(gateway, call, *std::move(message));
+      co_return;
+    }
+    co_await DeliverMessage(gateway, call.granted, reply, *std::move(message));
+  }
+}
+
+}  // namespace sallyport::agent

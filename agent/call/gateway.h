@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "agent/call/approval_desk.h"
+#include "agent/call/metrics.h"
+#include "agent/call/open_session.h"
+#include "agent/call/session_rules.h"
+#include "agent/call/session_table.h"
+#include "agent/call/token_table.h"
+#include "agent/control/approval_client.h"
+#include "agent/control/session_client.h"
+#include "agent/control/snapshot_watch.h"
+#include "agent/loop/loop.h"
+#include "agent/mask/json_masker.h"
+#include "agent/record/recorder.h"
+#include "agent/upstream/upstreams.h"
+#include "common/clock.h"
+
+namespace sallyport::agent {
+
+struct CallLimits {
+  // How long a call that waits for a person is held before it gets the retry answer.
+  absl::Duration approval_hold = absl::Seconds(50);
+  absl::Duration approval_progress = absl::Seconds(5);
+  // How long initialize waits for its session, and in all for its server: hosted clients give up at
+  // 10 s.
+  absl::Duration open_hold = absl::Seconds(5);
+  absl::Duration start_hold = absl::Seconds(9);
+  // A server that has started for nobody is kept this long for the identical initialize.
+  absl::Duration start_kept = absl::Seconds(60);
+  std::size_t mcp_sessions_of_principal = 64;
+  int held_for_approval_of_session = 8;
+  int held_for_approval = 1000;
+};
+
+// What the stages work with: the rooms below, and the state that outlives a call. Wired once. On
+// the loop's thread.
+struct Gateway {
+  Loop& loop;
+  const Clock& clock;
+  SnapshotWatch& snapshots;
+  SessionClient& session_client;
+  ApprovalClient& approval_client;
+  Recorder& recorder;
+  Masker& masker;
+  Upstreams& upstreams;
+  RuleMaker rule_maker;
+  // The agent's name.
+  std::string agent;
+  // Without a final slash.
+  std::string public_url;
+  // 32 bytes that stay the same over restarts: the keys of sessions are derived from it.
+  std::string session_secret;
+  CallLimits limits;
+
+  SessionTable sessions = {};
+  TokenTable tokens = {};
+  ApprovalDesk approvals = {};
+  Openings openings = {};
+  Metrics metrics = {};
+  bool is_draining = false;
+
+  // The canonical resource URI of a server (RFC 9728).
+  std::string ResourceUri(std::string_view server) const;
+  std::string MetadataUrl(std::string_view server) const;
+};
+
+}  // namespace sallyport::agent

@@ -1,0 +1,267 @@
+#include "agent/call/handle_call.h"
+
+#include <utility>
+#include <variant>
+
+#include "agent/call/await_approval.h"
+#include "agent/call/check_grant.h"
+#include "agent/call/check_policy.h"
+#include "agent/call/deliver_message.h"
+#include "agent/call/end_session.h"
+#include "agent/call/error_reply.h"
+#include "agent/call/forward.h"
+#include "agent/call/initialize.h"
+#include "agent/call/record_call.h"
+#include "agent/mcp/dialect.h"
+#include "agent/mcp/json_rpc.h"
+#include "agent/mcp/json_scan.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+namespace {
+
+// Registers a request with its MCP session for as long as it is open.
+class Registered {
+ public:
+  Registered(McpConnection& connection, OpenRequest& request)
+      : connection_(connection), request_(request), is_registered_(connection.Begin(request)) {}
+  ~Registered() {
+    if (is_registered_) connection_.Finish(request_);
+  }
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+  bool ok() const { return is_registered_; }
+
+ private:
+  McpConnection& connection_;
+  OpenRequest& request_;
+  bool is_registered_;
+};
+
+Task<void> Accept(Reply& reply) { co_await reply.Answer(OwnAnswer{.status = 202}); }
+
+// A client's message that is forwarded without an answer.
+Task<void> SendOn(Gateway& gateway, const GrantedCall& call, ClientMessage message,
+                  std::string policy) {
+  auto outbound = co_await RecordOutbound(gateway, call.session, call.connection,
+                                          std::move(message), std::move(policy),
+                                          std::string(call.authenticated.incoming.client_address));
+  if (!outbound.ok()) {
+    gateway.metrics.Denied(ReasonOf(outbound.status()));
+    co_return;
+  }
+  // A server that is lost says so where its messages are waited for.
+  if (!call.connection->is_over()) (void)co_await call.connection->upstream()->Send(*outbound);
+}
+
+Task<void> HandleRequest(Gateway& gateway, GrantedCall call, ClientMessage message) {
+  const Held<ServedSession> session = call.session;
+  const Held<McpConnection> connection = call.connection;
+  Reply& reply = *call.authenticated.incoming.reply;
+  const LiveSession::InFlight in_flight(session->live());
+  OpenRequest request{.id = message.id};
+  {
+    const Registered registered(*connection, request);
+    if (!registered.ok()) {
+      absl::Status why =
+          connection->mcp().in_flight() >= 128
+              ? Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many requests are in flight")
+              : Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                       "a request with this id is in flight already");
+      co_await AnswerRefused(gateway,
+                             RefusedCall{std::move(call), std::move(message), std::move(why), {}});
+      co_return;
+    }
+    auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
+    if (auto* refused = std::get_if<RefusedCall>(&judged)) {
+      co_await AnswerRefused(gateway, std::move(*refused));
+      co_return;
+    }
+    auto permitted =
+        co_await AwaitApproval(gateway, std::get<JudgedCall>(std::move(judged)), request);
+    if (auto* refused = std::get_if<RefusedCall>(&permitted)) {
+      co_await AnswerRefused(gateway, std::move(*refused));
+      co_return;
+    }
+    if (std::holds_alternative<AbandonedCall>(permitted)) {
+      co_await reply.End();
+      co_return;
+    }
+    auto recorded = co_await RecordCall(gateway, std::get<PermittedCall>(std::move(permitted)));
+    if (auto* refused = std::get_if<RefusedCall>(&recorded)) {
+      co_await AnswerRefused(gateway, std::move(*refused));
+      co_return;
+    }
+    co_await Forward(gateway, std::get<RecordedCall>(std::move(recorded)), request);
+  }
+  EndIfCompleted(gateway, *session);
+}
+
+// What a notification is refused for is recorded; its sender is told nothing, for it expects no
+// answer.
+Task<void> HandleNotification(Gateway& gateway, GrantedCall call, ClientMessage message) {
+  Reply& reply = *call.authenticated.incoming.reply;
+  auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
+  RefusedCall* refused = std::get_if<RefusedCall>(&judged);
+  JudgedCall* passed = std::get_if<JudgedCall>(&judged);
+  if (refused == nullptr && !passed->approval) {
+    const bool is_cancel = passed->message.method == "notifications/cancelled";
+    // What the server has not got it need not forget.
+    const bool goes_on =
+        !is_cancel || passed->granted.connection->CancelRequest(passed->message.cancelled_id);
+    if (goes_on) {
+      co_await SendOn(gateway, passed->granted, std::move(passed->message),
+                      std::move(passed->policy));
+    }
+    co_await Accept(reply);
+    co_return;
+  }
+  const GrantedCall& granted = refused != nullptr ? refused->granted : passed->granted;
+  const ClientMessage& what = refused != nullptr ? refused->message : passed->message;
+  const types::v1::DenialReason reason =
+      refused != nullptr ? ReasonOf(refused->why) : types::v1::DENIAL_REASON_POLICY_DENIED;
+  gateway.metrics.Denied(reason);
+  types::v1::RecordContent content;
+  content.set_method(what.method);
+  content.set_denial_reason(reason);
+  content.set_mcp_session(granted.connection->record_tag());
+  (void)co_await gateway.recorder.RecordEvent(*granted.session->chain,
+                                              types::v1::RECORD_TYPE_DENIAL, std::move(content));
+  co_await Accept(reply);
+}
+
+// A client's answer to a request of the server that it was given.
+Task<void> HandleAnswer(Gateway& gateway, GrantedCall call, ClientMessage message) {
+  Reply& reply = *call.authenticated.incoming.reply;
+  if (!call.connection->mcp().TakeServerRequest(message.id)) {
+    const absl::Status why = Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                                    "no request of the server waits for this answer");
+    gateway.metrics.Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID);
+    types::v1::RecordContent content;
+    content.set_rpc_id(message.id);
+    content.set_denial_reason(types::v1::DENIAL_REASON_MESSAGE_INVALID);
+    content.set_mcp_session(call.connection->record_tag());
+    content.set_detail(std::string(why.message()));
+    (void)co_await gateway.recorder.RecordEvent(*call.session->chain, types::v1::RECORD_TYPE_DENIAL,
+                                                std::move(content));
+    co_await reply.Answer(UnreadableMessage(why, rpc_code::kInvalidRequest));
+    co_return;
+  }
+  co_await SendOn(gateway, call, std::move(message), {});
+  co_await Accept(reply);
+}
+
+Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, absl::Status why,
+                         OwnAnswer answer) {
+  gateway.metrics.Denied(ReasonOf(why));
+  gateway.recorder.RecordDenial(
+      {.reason = ReasonOf(why),
+       .server = call.incoming.server,
+       .client_address = call.incoming.client_address,
+       .token_id = call.caller->token_id,
+       .detail = std::string_view(why.message().data(), why.message().size())});
+  co_await call.incoming.reply->Answer(std::move(answer));
+}
+
+}  // namespace
+
+Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body) {
+  ScanLimits limits;
+  limits.max_bytes = gateway.upstreams.message_bytes(call.incoming.server);
+  auto message = ScanClientMessage(std::move(body), limits);
+  if (!message.ok()) {
+    OwnAnswer answer = UnreadableMessage(message.status(), JsonRpcCodeOf(message.status()));
+    co_await RefuseMessage(gateway, call, message.status(), std::move(answer));
+    co_return;
+  }
+  if (const auto modern = ModernVersion(*message, call.incoming.protocol_version)) {
+    OwnAnswer answer{.status = 400, .body = UnsupportedVersion(*message, *modern).bytes};
+    absl::Status why =
+        Denied(types::v1::DENIAL_REASON_VERSION_UNSUPPORTED, "a client of another era");
+    co_await RefuseMessage(gateway, call, std::move(why), std::move(answer));
+    co_return;
+  }
+  if (message->method == "initialize" && message->shape == Shape::kRequest &&
+      !call.incoming.mcp_session_id) {
+    co_await Initialize(gateway, std::move(call), *std::move(message));
+    co_return;
+  }
+  Reply& reply = *call.incoming.reply;
+  auto granted = CheckGrant(gateway, std::move(call));
+  if (auto* refusal = std::get_if<OwnAnswer>(&granted)) {
+    co_await reply.Answer(std::move(*refusal));
+    co_return;
+  }
+  GrantedCall& live = std::get<GrantedCall>(granted);
+  if (message->method == "initialize") {
+    absl::Status why =
+        Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID, "this MCP session is initialized already");
+    co_await AnswerRefused(gateway,
+                           RefusedCall{std::move(live), *std::move(message), std::move(why), {}});
+    co_return;
+  }
+  switch (message->shape) {
+    case Shape::kRequest:
+      co_await HandleRequest(gateway, std::move(live), *std::move(message));
+      break;
+    case Shape::kNotification:
+      co_await HandleNotification(gateway, std::move(live), *std::move(message));
+      break;
+    case Shape::kResponse:
+      co_await HandleAnswer(gateway, std::move(live), *std::move(message));
+      break;
+  }
+}
+
+Task<void> HandleGet(Gateway& gateway, AuthenticatedCall call) {
+  Reply& reply = *call.incoming.reply;
+  auto checked = CheckGrant(gateway, std::move(call));
+  if (auto* refusal = std::get_if<OwnAnswer>(&checked)) {
+    co_await reply.Answer(std::move(*refusal));
+    co_return;
+  }
+  const GrantedCall granted = std::get<GrantedCall>(std::move(checked));
+  McpConnection& connection = *granted.connection;
+  LiveSession& live = granted.session->live();
+  if (connection.has_stream()) {
+    co_await reply.Answer(OwnAnswer{
+        .status = 409,
+        .body =
+            R"({"reason":"limit_exceeded","message":"this MCP session has its stream already"})"});
+    co_return;
+  }
+  connection.set_has_stream(true);
+  connection.ResetStream();
+  live.StreamOpened();
+  co_await reply.Begin({});
+  reply.TellWhenGone(&connection.wake());
+  while (!reply.is_gone() && !connection.is_stream_closing()) {
+    if (auto message = connection.TakeQueued()) {
+      co_await DeliverMessage(gateway, granted, reply, *std::move(message));
+      continue;
+    }
+    connection.wake().Reset();
+    co_await connection.wake().Wait();
+  }
+  reply.TellWhenGone(nullptr);
+  connection.set_has_stream(false);
+  live.StreamClosed();
+  co_await reply.End();
+}
+
+Task<void> HandleDelete(Gateway& gateway, AuthenticatedCall call) {
+  Reply& reply = *call.incoming.reply;
+  auto checked = CheckGrant(gateway, std::move(call));
+  if (auto* refusal = std::get_if<OwnAnswer>(&checked)) {
+    co_await reply.Answer(std::move(*refusal));
+    co_return;
+  }
+  const GrantedCall granted = std::get<GrantedCall>(std::move(checked));
+  ServedSession& session = *granted.session;
+  session.was_deleted = true;
+  EndConnection(gateway, session, *granted.connection, "its client deleted it");
+  EndIfCompleted(gateway, session);
+  co_await reply.Answer(OwnAnswer{.status = 204});
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,295 @@
+#include "agent/call/initialize.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/call/authenticate.h"
+#include "agent/call/check_policy.h"
+#include "agent/call/deliver_message.h"
+#include "agent/call/end_session.h"
+#include "agent/call/open_session.h"
+#include "agent/call/record_call.h"
+#include "agent/mcp/capabilities.h"
+#include "agent/mcp/json_index.h"
+#include "agent/mcp/json_rpc.h"
+#include "common/denial.h"
+#include "common/log.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::DenialReason;
+
+// Before there is a session, or in it but before there is an MCP session: said in our own words,
+// recorded where there is a chain for it.
+Task<void> Refuse(Gateway& gateway, const AuthenticatedCall& call, const ClientMessage& message,
+                  ServedSession* session, const OpenRefusal& refusal) {
+  const DenialReason reason = ReasonOf(refusal.why);
+  gateway.metrics.Denied(reason);
+  const std::string detail(refusal.why.message());
+  if (session == nullptr) {
+    gateway.recorder.RecordDenial({.reason = reason,
+                                   .server = call.incoming.server,
+                                   .method = message.method,
+                                   .client_address = call.incoming.client_address,
+                                   .token_id = call.caller->token_id,
+                                   .detail = detail});
+  } else {
+    types::v1::RecordContent content;
+    content.set_method(message.method);
+    content.set_rpc_id(message.id);
+    content.set_denial_reason(reason);
+    content.set_detail(detail);
+    (void)co_await gateway.recorder.RecordEvent(*session->chain, types::v1::RECORD_TYPE_DENIAL,
+                                                std::move(content));
+  }
+  Reply& reply = *call.incoming.reply;
+  switch (reason) {
+    case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
+      co_await reply.Answer(UnknownServer(call.incoming.server));
+      break;
+    case types::v1::DENIAL_REASON_SCOPE_MISSING:
+    case types::v1::DENIAL_REASON_TOKEN_INVALID:
+    case types::v1::DENIAL_REASON_TOKEN_EXPIRED:
+    case types::v1::DENIAL_REASON_ISSUER_UNAVAILABLE:
+      co_await reply.Answer(HttpRefusal(
+          refusal.why,
+          Challenge{gateway.MetadataUrl(call.incoming.server), refusal.required_scopes}));
+      break;
+    default:
+      co_await reply.Answer(RefuseInitialize(message, refusal.why, refusal.details));
+  }
+}
+
+// Of what the client declares, what policy lets it be asked for.
+ClientCapabilities Declared(const ClientMessage& message, const UsableCapabilities& usable) {
+  JsonIndex index;
+  const std::string_view capabilities =
+      std::string_view(message.bytes)
+          .substr(message.capabilities.begin, message.capabilities.size());
+  const bool is_read = index.Parse(capabilities, JsonLimits{}) == JsonError::kNone;
+  const auto declares = [&](std::string_view name) {
+    return is_read && index.Member(&index.root(), name) != nullptr;
+  };
+  return ClientCapabilities{.sampling = usable.sampling && declares("sampling"),
+                            .elicitation = usable.elicitation && declares("elicitation"),
+                            .roots = usable.roots && declares("roots")};
+}
+
+// What the server says beside its answers, until it or the MCP session is gone.
+Task<void> PumpUnrelated(Gateway& gateway, Held<ServedSession> session,
+                         Held<McpConnection> connection) {
+  for (;;) {
+    auto message = co_await connection->upstream()->NextUnrelated();
+    if (!message.ok()) break;
+    if (!co_await JudgeServerMessage(gateway, session, connection, *message)) continue;
+    const auto given_up = connection->Queue(*std::move(message));
+    if (given_up && given_up->shape == Shape::kRequest) {
+      co_await AnswerServer(
+          gateway, session, connection,
+          ErrorAnswer(given_up->id, rpc_code::kRefused, "the client cannot be asked now"));
+    }
+  }
+  if (connection->is_over()) co_return;
+  LogWarning("upstream_lost", {{"session", session->id()}, {"server", session->facts().server}});
+  EndConnection(gateway, *session, *connection, "its server was lost");
+}
+
+// Opens the upstream, forwards the initialize and waits for its response, whether or not anybody
+// still waits for it here.
+Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSession> session,
+                                                StartingConnection& starting, ClientMessage request,
+                                                std::string client_address) {
+  McpConnection& connection = *starting.connection;
+  auto upstream = co_await gateway.upstreams.Open(session->facts().server, session->credentials);
+  if (!upstream.ok()) {
+    LogError("upstream_failed",
+             {{"server", session->facts().server}, {"error", upstream.status()}});
+    co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                     "upstream_lost: the server could not be started");
+  }
+  connection.set_upstream(*std::move(upstream));
+  if (session->live().is_ended()) {
+    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+  }
+  auto outbound = co_await RecordOutbound(gateway, session, Held<McpConnection>(connection),
+                                          std::move(request), {}, std::move(client_address));
+  if (!outbound.ok()) co_return outbound.status();
+  starting.request_n = outbound->record_n();
+  auto exchange = co_await connection.upstream()->Forward(*outbound);
+  absl::Status lost = exchange.status();
+  while (lost.ok()) {
+    auto message = co_await (*exchange)->Next();
+    if (!message.ok()) {
+      lost = message.status();
+      break;
+    }
+    if (message->shape == Shape::kResponse) co_return message;
+    // Nothing but pings and logging may come before the response.
+    if (co_await JudgeServerMessage(gateway, session, Held<McpConnection>(connection), *message)) {
+      connection.Queue(*std::move(message));
+    }
+  }
+  types::v1::RecordContent content;
+  content.set_method("initialize");
+  content.set_outcome("unknown");
+  content.set_request_n(starting.request_n);
+  (void)co_await gateway.recorder.RecordEvent(*session->chain, types::v1::RECORD_TYPE_OUTCOME,
+                                              std::move(content));
+  LogError("upstream_failed", {{"server", session->facts().server}, {"error", lost}});
+  const bool is_garbage = lost.code() == absl::StatusCode::kInvalidArgument;
+  co_return Denied(
+      is_garbage ? types::v1::DENIAL_REASON_UPSTREAM_INVALID
+                 : types::v1::DENIAL_REASON_UPSTREAM_LOST,
+      is_garbage ? "upstream_invalid: the server's answer to initialize was not one clean message"
+                 : "upstream_lost: the server was lost before it answered initialize");
+}
+
+Task<void> Start(Gateway& gateway, Held<ServedSession> session,
+                 std::shared_ptr<StartingConnection> starting, ClientMessage request,
+                 std::string client_address) {
+  starting->response = co_await AskServer(gateway, session, *starting, std::move(request),
+                                          std::move(client_address));
+  Upstream* upstream = starting->connection->upstream();
+  if (upstream != nullptr && (!starting->response.ok() || session->live().is_ended()))
+    co_await upstream->Close();
+  starting->done.Set();
+}
+
+// The initialize that is under way for the identical request, or a new one.
+absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(Gateway& gateway,
+                                                           Held<ServedSession> session,
+                                                           const SessionRules& rules,
+                                                           const AuthenticatedCall& call,
+                                                           const ClientMessage& message) {
+  for (const auto& starting : session->starting) {
+    if (!starting->is_attended && starting->request == message.bytes) return starting;
+  }
+  if (gateway.sessions.connections_of(call.caller->key) >=
+      gateway.limits.mcp_sessions_of_principal) {
+    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many MCP sessions are open");
+  }
+  const UsableCapabilities& usable = rules.policy->capabilities();
+  auto narrowed = NarrowInitialize(message, ClientTerms{.sampling = usable.sampling,
+                                                        .elicitation = usable.elicitation,
+                                                        .roots = usable.roots});
+  if (!narrowed.ok()) return narrowed.status();
+  auto starting = std::make_shared<StartingConnection>(gateway.loop);
+  starting->request = message.bytes;
+  starting->started_at = gateway.clock.SinceBoot();
+  starting->connection =
+      std::make_unique<McpConnection>(gateway.loop, NewMcpSessionId(), Declared(message, usable));
+  session->starting.push_back(starting);
+  gateway.loop.Spawn(Start(gateway, session, starting, *std::move(narrowed),
+                           std::string(call.incoming.client_address)));
+  return starting;
+}
+
+Task<void> CloseUpstream(std::shared_ptr<StartingConnection> starting) {
+  if (Upstream* upstream = starting->connection->upstream()) co_await upstream->Close();
+}
+
+// The server has answered: the MCP session begins, or the server's error is passed on.
+Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
+                          Held<ServedSession> session, const SessionRules& rules,
+                          StartingConnection& starting) {
+  const UsableCapabilities& usable = rules.policy->capabilities();
+  std::string negotiated;
+  auto narrowed = NarrowInitializeResult(*std::move(starting.response),
+                                         ServerTerms{.tools = usable.tools,
+                                                     .resources = usable.resources,
+                                                     .prompts = usable.prompts,
+                                                     .completions = usable.completions,
+                                                     .logging = usable.logging},
+                                         negotiated);
+  if (!narrowed.ok()) co_return narrowed.status();
+  const bool is_error = narrowed->is_error;
+  auto masked = gateway.masker.Mask(*std::move(narrowed), session->mask);
+  if (!masked.ok()) co_return masked.status();
+  MessageFacts facts;
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(*session, *starting.connection, &rules, {}, {}, call.incoming.client_address);
+  facts.request_n = starting.request_n;
+  facts.method = "initialize";
+  auto recorded =
+      co_await gateway.recorder.RecordMessage(*session->chain, facts, *std::move(masked));
+  if (!recorded.ok()) co_return recorded.status();
+  if (session->live().is_ended()) {
+    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+  }
+  ++gateway.metrics.messages_delivered;
+  std::string id;
+  if (!is_error) {
+    McpConnection& connection = *starting.connection;
+    id = connection.mcp().id();
+    connection.mcp().set_protocol_version(std::move(negotiated));
+    gateway.sessions.AddConnection(*session, std::move(starting.connection));
+    gateway.loop.Spawn(PumpUnrelated(gateway, session, Held<McpConnection>(connection)));
+  }
+  co_await call.incoming.reply->Answer(*recorded, id);
+  co_return absl::OkStatus();
+}
+
+}  // namespace
+
+Task<void> Initialize(Gateway& gateway, AuthenticatedCall call, ClientMessage message) {
+  const absl::Duration arrived = gateway.clock.SinceBoot();
+  const std::string server(call.incoming.server);
+  if (!gateway.upstreams.Has(server) || !call.snapshot->Fronts(server)) {
+    co_await Refuse(
+        gateway, call, message, nullptr,
+        OpenRefusal{.why = Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server here")});
+    co_return;
+  }
+  auto opened = co_await OpenSession(gateway, call, std::string(BearerToken(call.incoming)));
+  if (const auto* refusal = std::get_if<OpenRefusal>(&opened)) {
+    co_await Refuse(gateway, call, message, nullptr, *refusal);
+    co_return;
+  }
+  const Held<ServedSession> session = std::get<Held<ServedSession>>(opened);
+  const LiveSession::InFlight in_flight(session->live());
+  session->live().Touch();
+  session->token_expires_at = session->caller == nullptr
+                                  ? call.caller->expires_at
+                                  : std::max(session->token_expires_at, call.caller->expires_at);
+  session->caller = call.caller;
+  OpenRefusal refusal;
+  refusal.details.session_id = session->id();
+  auto rules = RulesFor(gateway, *session, call.caller, call.snapshot);
+  if (!rules.ok()) {
+    refusal.why = rules.status();
+    co_await Refuse(gateway, call, message, &*session, refusal);
+    co_return;
+  }
+  auto attached = Attach(gateway, session, **rules, call, message);
+  if (!attached.ok()) {
+    refusal.why = attached.status();
+    co_await Refuse(gateway, call, message, &*session, refusal);
+    co_return;
+  }
+  const std::shared_ptr<StartingConnection> starting = *std::move(attached);
+  starting->is_attended = true;
+  const absl::Duration left = gateway.limits.start_hold - (gateway.clock.SinceBoot() - arrived);
+  const bool is_done = co_await starting->done.Wait(std::max(left, absl::ZeroDuration()));
+  starting->is_attended = false;
+  if (!is_done) {
+    refusal.why =
+        Denied(types::v1::DENIAL_REASON_SERVER_STARTING,
+               absl::StrCat("the server ", server, " is starting; connect again in a moment"));
+    co_await Refuse(gateway, call, message, &*session, refusal);
+    co_return;
+  }
+  std::erase(session->starting, starting);
+  absl::Status finished = starting->response.status();
+  if (finished.ok()) finished = co_await Finish(gateway, call, session, **rules, *starting);
+  // What did not become an MCP session is closed again.
+  if (starting->connection != nullptr) gateway.loop.Spawn(CloseUpstream(starting));
+  if (!finished.ok()) {
+    refusal.why = std::move(finished);
+    co_await Refuse(gateway, call, message, &*session, refusal);
+  }
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,98 @@
+#include "agent/call/record_call.h"
+
+#include <utility>
+
+#include "agent/mask/json_masker.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+namespace {
+
+// What a refusal needs of a message whose bytes have gone.
+ClientMessage Label(const ClientMessage& message) {
+  ClientMessage label;
+  label.shape = message.shape;
+  label.id = message.id;
+  label.method = message.method;
+  label.target = message.target;
+  return label;
+}
+
+absl::StatusOr<MaskedRequest> MaskForRecord(Gateway& gateway, const ServedSession& session,
+                                            const SessionRules* rules,
+                                            const ClientMessage& message) {
+  if (rules != nullptr && !rules->records_content) return MaskedRequest{};
+  return gateway.masker.MaskRequest(message, session.mask);
+}
+
+}  // namespace
+
+RecordFacts FactsOf(const ServedSession& session, const McpConnection& connection,
+                    const SessionRules* rules, std::string_view policy,
+                    std::string_view approval_id, std::string_view client_address) {
+  RecordFacts facts;
+  if (rules != nullptr) {
+    facts.policy_epoch = rules->snapshot->epoch();
+    facts.policy_version = rules->snapshot->version();
+    facts.content = rules->records_content;
+  }
+  facts.policy = policy;
+  facts.approval_id = approval_id;
+  facts.mcp_session = connection.record_tag();
+  if (session.caller != nullptr) facts.token_id = session.caller->token_id;
+  facts.client_address = client_address;
+  return facts;
+}
+
+Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
+  JudgedCall& judged = call.judged;
+  ServedSession& session = *judged.granted.session;
+  ClientMessage label = Label(judged.message);
+  const auto refuse = [&](absl::Status why) {
+    RefusalDetails details;
+    details.approval_id = call.approval_id;
+    return RefusedCall{std::move(judged.granted), std::move(label), std::move(why),
+                       std::move(details)};
+  };
+  if (session.live().is_ended()) {
+    co_return refuse(Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session.live().end().detail));
+  }
+  auto masked = MaskForRecord(gateway, session, judged.rules.get(), judged.message);
+  if (!masked.ok()) {
+    co_return refuse(Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
+                            "the request cannot be recorded, for it cannot be masked"));
+  }
+  if (judged.is_counted && !session.live().CountCall()) {
+    co_return refuse(
+        Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "the session has used up its max_calls"));
+  }
+  RequestFacts facts;
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(session, *judged.granted.connection, judged.rules.get(), judged.policy,
+              call.approval_id, judged.granted.authenticated.incoming.client_address);
+  auto outbound = co_await gateway.recorder.RecordRequest(
+      *session.chain, facts, masked->bytes, masked->findings, std::move(judged.message));
+  if (!outbound.ok()) {
+    if (judged.is_counted) session.live().UncountCall();
+    co_return refuse(outbound.status());
+  }
+  co_return RecordedCall{std::move(judged.granted),   std::move(judged.rules),
+                         *std::move(outbound),        std::move(judged.policy),
+                         std::move(call.approval_id), judged.is_counted};
+}
+
+Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<ServedSession> session,
+                                                     Held<McpConnection> connection,
+                                                     ClientMessage message, std::string policy,
+                                                     std::string client_address) {
+  const std::shared_ptr<const SessionRules> rules = session->rules;
+  auto masked = MaskForRecord(gateway, *session, rules.get(), message);
+  if (!masked.ok()) co_return masked.status();
+  RequestFacts facts;
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(*session, *connection, rules.get(), policy, {}, client_address);
+  co_return co_await gateway.recorder.RecordRequest(*session->chain, facts, masked->bytes,
+                                                    masked->findings, std::move(message));
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,78 @@
+#include "agent/call/served_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/session/session_key.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+namespace {
+
+constexpr std::size_t kMaxQueued = 256;
+constexpr std::size_t kMaxQueuedBytes = std::size_t{4} << 20;
+
+}  // namespace
+
+McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities)
+    : mcp_(std::move(id), capabilities),
+      record_tag_(ToHex(Sha256(mcp_.id())).substr(0, 8)),
+      wake_(loop) {}
+
+bool McpConnection::Begin(OpenRequest& request) {
+  if (!mcp_.BeginRequest(request.id)) return false;
+  open_requests_.push_back(&request);
+  return true;
+}
+
+void McpConnection::Finish(OpenRequest& request) {
+  mcp_.FinishRequest(request.id);
+  std::erase(open_requests_, &request);
+}
+
+bool McpConnection::CancelRequest(std::string_view id) {
+  const auto place = std::find_if(open_requests_.begin(), open_requests_.end(),
+                                  [&](const OpenRequest* request) { return request->id == id; });
+  if (place == open_requests_.end()) return false;
+  OpenRequest& request = **place;
+  request.is_cancelled = true;
+  if (request.waiting != nullptr) request.waiting->Set();
+  if (request.exchange == nullptr) return false;
+  request.exchange->Cancel();
+  return true;
+}
+
+std::optional<UpstreamMessage> McpConnection::Queue(UpstreamMessage message) {
+  queued_bytes_ += message.bytes.size();
+  queued_.push_back(std::move(message));
+  wake_.Set();
+  if (queued_.size() > kMaxQueued || (queued_bytes_ > kMaxQueuedBytes && queued_.size() > 1)) {
+    return TakeQueued();
+  }
+  return std::nullopt;
+}
+
+std::optional<UpstreamMessage> McpConnection::TakeQueued() {
+  if (queued_.empty()) return std::nullopt;
+  UpstreamMessage message = std::move(queued_.front());
+  queued_.pop_front();
+  queued_bytes_ -= message.bytes.size();
+  return message;
+}
+
+void McpConnection::EndStream() {
+  is_over_ = true;
+  wake_.Set();
+}
+
+void McpConnection::CloseStream() {
+  is_stream_closing_ = true;
+  wake_.Set();
+}
+
+ServedSession::ServedSession(Loop& loop, const Clock& clock, SessionFacts facts, std::string key)
+    : key_(std::move(key)),
+      principal_key_(PrincipalKey(facts.principal)),
+      live_(loop, clock, std::move(facts)) {}
+
+}  // namespace sallyport::agent

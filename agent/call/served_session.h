@@ -1,0 +1,152 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/call/caller.h"
+#include "agent/call/session_rules.h"
+#include "agent/loop/signal.h"
+#include "agent/mask/json_masker.h"
+#include "agent/mcp/message.h"
+#include "agent/record/recording_chain.h"
+#include "agent/session/held.h"
+#include "agent/session/live_session.h"
+#include "agent/session/mcp_session.h"
+#include "agent/upstream/credentials.h"
+#include "agent/upstream/upstream.h"
+
+namespace sallyport::agent {
+
+// A client's request between its arrival and its answer. Lives in the coroutine that serves it.
+struct OpenRequest {
+  // The literal.
+  std::string id;
+  // While the server has it.
+  Exchange* exchange = nullptr;
+  // While it waits for a person: set to make it look again.
+  Signal* waiting = nullptr;
+  // The client took it back; it gets no response.
+  bool is_cancelled = false;
+};
+
+// One legacy MCP session of a client with its own connection to the server: the bookkeeping, what
+// is in flight, and the messages that wait for the client's GET stream.
+class McpConnection final : public Holdable {
+ public:
+  McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities);
+
+  McpSession& mcp() { return mcp_; }
+  // What records call it: the first 8 hex digits of SHA-256 of its id, for the id itself opens the
+  // session.
+  const std::string& record_tag() const { return record_tag_; }
+
+  Upstream* upstream() const { return upstream_.get(); }
+  void set_upstream(std::unique_ptr<Upstream> upstream) { upstream_ = std::move(upstream); }
+
+  // False: the id is in flight, or too many are.
+  bool Begin(OpenRequest& request);
+  void Finish(OpenRequest& request);
+  // The client takes the request of that id back: wakes who serves it. True: the server has it and
+  // should hear of it.
+  bool CancelRequest(std::string_view id);
+
+  // A message for the GET stream. The oldest is given up when more than 256 messages or 4 MiB wait;
+  // it is returned then.
+  std::optional<UpstreamMessage> Queue(UpstreamMessage message);
+  std::optional<UpstreamMessage> TakeQueued();
+
+  // At most one GET stream. `wake` is set when there is something to do for it.
+  bool has_stream() const { return has_stream_; }
+  void set_has_stream(bool has_stream) { has_stream_ = has_stream; }
+  Signal& wake() { return wake_; }
+
+  // No more requests, no more stream: it was deleted, its session ended or its server is lost.
+  // Wakes the stream.
+  void EndStream();
+  bool is_over() const { return is_over_; }
+  // The stream ends, the MCP session goes on: its token has run out.
+  void CloseStream();
+  bool is_stream_closing() const { return is_over_ || is_stream_closing_; }
+  void ResetStream() { is_stream_closing_ = false; }
+
+ private:
+  McpSession mcp_;
+  std::string record_tag_;
+  std::unique_ptr<Upstream> upstream_;
+  std::vector<OpenRequest*> open_requests_;
+  std::deque<UpstreamMessage> queued_;
+  std::size_t queued_bytes_ = 0;
+  Signal wake_;
+  bool has_stream_ = false;
+  bool is_over_ = false;
+  bool is_stream_closing_ = false;
+};
+
+// An initialize that the server has not answered yet. It goes on when the client is told to come
+// again, and the identical initialize attaches to it.
+struct StartingConnection {
+  explicit StartingConnection(Loop& loop) : done(loop) {}
+  // The initialize as the client sent it.
+  std::string request;
+  std::unique_ptr<McpConnection> connection;
+  std::uint64_t request_n = 0;
+  absl::Duration started_at;
+  // Somebody answers with it.
+  bool is_attended = false;
+  Signal done;
+  // When done: the server's response, or why there is none.
+  absl::StatusOr<UpstreamMessage> response = absl::UnknownError("not answered");
+};
+
+// One active session, with all that hangs on it: its recording, its masks, its credentials, its MCP
+// sessions. Owned by the SessionTable.
+class ServedSession final : public Holdable {
+ public:
+  ServedSession(Loop& loop, const Clock& clock, SessionFacts facts, std::string key);
+
+  LiveSession& live() { return live_; }
+  const SessionFacts& facts() const { return live_.facts(); }
+  const std::string& id() const { return live_.facts().id; }
+  // SessionKey of its principal and server.
+  const std::string& key() const { return key_; }
+  const std::string& principal_key() const { return principal_key_; }
+
+  std::unique_ptr<RecordingChain> chain;
+  std::shared_ptr<const Credentials> credentials;
+  SessionMask mask;
+  // Of the HMAC over a call's arguments; the same after a restart of the agent.
+  std::string digest_key;
+
+  // The rules for its principal, as the latest token names it, under the snapshot in force.
+  std::shared_ptr<const SessionRules> rules;
+
+  // The caller whose token came last, and until when the freshest of its tokens holds. Null after a
+  // restart of the agent.
+  std::shared_ptr<const Caller> caller;
+  absl::Time token_expires_at = absl::InfiniteFuture();
+
+  // By MCP session id. An ended one is moved to `ended_connections` until nobody holds it.
+  std::map<std::string, std::unique_ptr<McpConnection>, std::less<>> connections;
+  std::vector<std::unique_ptr<McpConnection>> ended_connections;
+  std::vector<std::shared_ptr<StartingConnection>> starting;
+  // Calls of it that hold a connection open until a person decides.
+  int held_for_approval = 0;
+  // Calls that count against max_calls and have not been answered.
+  int counted_in_flight = 0;
+  // Its client has deleted an MCP session: when no other is left, it is completed.
+  bool was_deleted = false;
+  // Its END record is durable and its end has been told: it may be deleted.
+  bool is_closed = false;
+
+ private:
+  std::string key_;
+  std::string principal_key_;
+  LiveSession live_;
+};
+
+}  // namespace sallyport::agent

@@ -1,0 +1,38 @@
+#include "agent/call/session_rules.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+
+absl::StatusOr<std::shared_ptr<const SessionRules>> RuleMaker::Make(
+    std::shared_ptr<const AgentSnapshot> snapshot, std::shared_ptr<const Caller> caller,
+    const std::string& server) {
+  if (plans_of_ != snapshot) {
+    plans_.clear();
+    plans_of_ = snapshot;
+  }
+  auto rules = std::make_shared<SessionRules>();
+  rules->policy = SessionPolicy::Bind(snapshot->policies(), caller->principal, server);
+  rules->records_content = rules->policy->recording_content() != types::v1::RECORDING_CONTENT_NONE;
+  std::shared_ptr<const MaskPlan>& plan = plans_[absl::StrJoin(rules->policy->mask_names(), ",")];
+  if (plan == nullptr) {
+    auto compiled =
+        MaskPlan::Compile(engine_, rules->policy->mask_names(), snapshot->mask_profiles());
+    if (!compiled.ok()) {
+      return Denied(
+          types::v1::DENIAL_REASON_MASKER_BLOCKED,
+          std::string("the masks cannot be made: ") + std::string(compiled.status().message()));
+    }
+    plan = *std::move(compiled);
+  }
+  rules->mask_plan = plan;
+  rules->snapshot = std::move(snapshot);
+  rules->caller = std::move(caller);
+  return rules;
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,111 @@
+#include "agent/call/session_updates.h"
+
+#include <utility>
+
+#include "agent/call/end_session.h"
+#include "agent/call/open_session.h"
+#include "common/denial.h"
+#include "common/json_printer.h"
+#include "common/log.h"
+
+namespace sallyport::agent {
+namespace {
+
+Task<void> OpenInBackground(Gateway& gateway, Held<ServedSession> session) {
+  // Whoever uses the session sees to its OPEN record again, and to the refusal.
+  if (absl::Status opened = co_await EnsureOpened(gateway, session); !opened.ok()) {
+    LogError("record_failed", {{"session", session->id()}, {"error", opened}});
+  }
+}
+
+Task<void> CloseLeftChain(Gateway& gateway, std::unique_ptr<RecordingChain> chain) {
+  types::v1::RecordContent content;
+  content.set_end_reason(EnumWord(types::v1::END_REASON_DISCONNECTED));
+  content.set_detail("the agent was restarted, and the session had ended meanwhile");
+  absl::Status recorded =
+      co_await gateway.recorder.RecordEvent(*chain, types::v1::RECORD_TYPE_END, std::move(content));
+  if (!recorded.ok())
+    LogError("record_failed", {{"session", chain->session_id()}, {"error", recorded}});
+}
+
+void TellOpenings(Gateway& gateway, const types::v1::Session& session,
+                  const absl::Status& refusal) {
+  for (auto& [key, opening] : gateway.openings.by_key) {
+    if (opening->pending.id() != session.id()) continue;
+    opening->refusal = refusal;
+    opening->changed.Set();
+  }
+}
+
+absl::Status Refusal(const types::v1::Session& session) {
+  using types::v1::DENIAL_REASON_SESSION_DENIED;
+  using types::v1::DENIAL_REASON_SESSION_ENDED;
+  if (session.state() == types::v1::SESSION_STATE_ENDED) {
+    return Denied(DENIAL_REASON_SESSION_ENDED, session.detail());
+  }
+  const bool has_reason = session.denial_reason() != types::v1::DENIAL_REASON_UNSPECIFIED;
+  return Denied(has_reason ? session.denial_reason() : DENIAL_REASON_SESSION_DENIED,
+                session.detail().empty() ? "the session was denied" : session.detail());
+}
+
+}  // namespace
+
+void TakeSessionUpdate(Gateway& gateway, const v1::SessionUpdate& update) {
+  const types::v1::Session& session = update.session();
+  switch (session.state()) {
+    case types::v1::SESSION_STATE_ACTIVE: {
+      if (!update.has_grant()) return;
+      const bool is_new = gateway.sessions.FindById(session.id()) == nullptr;
+      auto begun = BeginSession(gateway, update.grant(), session.calls());
+      if (!begun.ok()) {
+        LogWarning("session_refused", {{"session", session.id()}, {"error", begun.status()}});
+      } else if (is_new) {
+        gateway.loop.Spawn(OpenInBackground(gateway, Held<ServedSession>(**begun)));
+      }
+      TellOpenings(gateway, session, begun.status());
+      return;
+    }
+    case types::v1::SESSION_STATE_ENDED:
+      if (ServedSession* served = gateway.sessions.FindById(session.id())) {
+        EndSession(gateway, *served, {session.end_reason(), session.detail()});
+      }
+      TellOpenings(gateway, session, Refusal(session));
+      return;
+    case types::v1::SESSION_STATE_DENIED:
+      TellOpenings(gateway, session, Refusal(session));
+      return;
+    default:
+      return;
+  }
+}
+
+void TakeResync(Gateway& gateway, const absl::flat_hash_set<std::string>& active) {
+  for (ServedSession* session : gateway.sessions.all()) {
+    if (active.contains(session->id())) continue;
+    EndSession(
+        gateway, *session,
+        {types::v1::END_REASON_REVOKED, "the control plane no longer knows the session as active"});
+  }
+  for (auto place = gateway.openings.open_chains.begin();
+       place != gateway.openings.open_chains.end();) {
+    if (active.contains(place->first)) {
+      ++place;
+      continue;
+    }
+    gateway.loop.Spawn(CloseLeftChain(gateway, std::move(place->second)));
+    place = gateway.openings.open_chains.erase(place);
+  }
+}
+
+void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot) {
+  for (ServedSession* session : gateway.sessions.all()) {
+    if (session->live().is_ended()) continue;
+    const std::string_view lock = snapshot.policies()->LockOn(
+        session->facts().principal, session->facts().server, gateway.agent, gateway.clock.Now());
+    if (lock.empty()) continue;
+    EndSession(gateway, *session,
+               {types::v1::END_REASON_REVOKED, "the lock " + std::string(lock) + " shuts it"});
+  }
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+#include "agent/call/gateway.h"
+#include "agent/control/agent_snapshot.h"
+#include "sallyport/agent/v1/snapshot_service.pb.h"
+
+// What the control plane pushes, put into effect.
+namespace sallyport::agent {
+
+// A session of this agent as it is now: one that has become active may be served, whoever waits for
+// one that was decided is told, one that has ended is cut.
+void TakeSessionUpdate(Gateway& gateway, const v1::SessionUpdate& update);
+
+// All that is live has been told: what we serve and the control plane does not know is cut, and
+// recordings that the last run left open and nobody confirmed are closed.
+void TakeResync(Gateway& gateway, const absl::flat_hash_set<std::string>& active);
+
+// A newer snapshot is in force: sessions that a lock shuts are cut.
+void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot);
+
+}  // namespace sallyport::agent

@@ -1,0 +1,45 @@
+#include "agent/call/sweep.h"
+
+#include <utility>
+
+#include "agent/call/end_session.h"
+
+namespace sallyport::agent {
+namespace {
+
+Task<void> CloseStarted(std::shared_ptr<StartingConnection> starting) {
+  if (Upstream* upstream = starting->connection->upstream()) co_await upstream->Close();
+}
+
+void DropStarted(Gateway& gateway, ServedSession& session) {
+  const absl::Duration now = gateway.clock.SinceBoot();
+  std::erase_if(session.starting, [&](const auto& starting) {
+    const bool is_stale =
+        !starting->is_attended && now - starting->started_at >= gateway.limits.start_kept;
+    if (is_stale) gateway.loop.Spawn(CloseStarted(starting));
+    return is_stale;
+  });
+}
+
+}  // namespace
+
+void Sweep(Gateway& gateway) {
+  const absl::Time now = gateway.clock.Now();
+  gateway.approvals.Sweep(now, gateway.sessions);
+  for (ServedSession* session : gateway.sessions.all()) {
+    if (session->live().is_ended()) continue;
+    if (auto end = session->live().Due()) {
+      EndSession(gateway, *session, *std::move(end));
+      continue;
+    }
+    DropStarted(gateway, *session);
+    if (now >= session->token_expires_at) {
+      for (auto& [id, connection] : session->connections) {
+        if (connection->has_stream()) connection->CloseStream();
+      }
+    }
+  }
+  gateway.sessions.Reap();
+}
+
+}  // namespace sallyport::agent

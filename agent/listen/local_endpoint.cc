@@ -1,0 +1,94 @@
+#include "agent/listen/local_endpoint.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/denial.h"
+#include "common/json_string.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+namespace {
+
+void AppendMetric(std::string& out, std::string_view name, std::string_view type,
+                  std::string_view help, std::uint64_t value) {
+  absl::StrAppend(&out, "# HELP ", ToAbsl(name), " ", ToAbsl(help), "\n# TYPE ", ToAbsl(name), " ",
+                  ToAbsl(type), "\n", ToAbsl(name), " ", value, "\n");
+}
+
+}  // namespace
+
+Task<void> LocalEndpoint::Serve(HttpConnection& connection) {
+  const HttpRequest& request = connection.request();
+  OwnAnswer answer;
+  if (request.method != HttpMethod::kGet) {
+    answer.status = 405;
+    answer.headers.emplace_back("Allow", "GET");
+  } else if (request.target == "/healthz") {
+    answer.body = R"({"status":"ok"})";
+  } else if (request.target == "/readyz") {
+    const std::string why = NotReadyBecause();
+    answer.status = why.empty() ? 200 : 503;
+    answer.body = why.empty() ? R"({"status":"ready"})"
+                              : R"({"status":"not ready","message":)" + JsonString(why) + "}";
+  } else if (request.target == "/metrics") {
+    answer.body = MetricsText();
+    answer.headers.emplace_back("Content-Type", "text/plain; version=0.0.4");
+  } else {
+    answer.status = 404;
+  }
+  co_await connection.Answer(std::move(answer));
+}
+
+std::string LocalEndpoint::NotReadyBecause() const {
+  if (gateway_.is_draining) return "the agent is shutting down";
+  if (gateway_.snapshots.current() == nullptr)
+    return "no policies have arrived from the control plane";
+  const absl::Status recorder = gateway_.recorder.status();
+  if (!recorder.ok()) return absl::StrCat("the recorder refuses: ", recorder.message());
+  return {};
+}
+
+std::string LocalEndpoint::MetricsText() const {
+  const Metrics& metrics = gateway_.metrics;
+  std::string out;
+  AppendMetric(out, "sallyport_agent_calls_forwarded_total", "counter",
+               "Requests forwarded to servers.", metrics.calls_forwarded);
+  AppendMetric(out, "sallyport_agent_messages_delivered_total", "counter",
+               "Messages of servers given to clients.", metrics.messages_delivered);
+  AppendMetric(out, "sallyport_agent_sessions_opened_total", "counter", "Sessions begun.",
+               metrics.sessions_opened);
+  AppendMetric(out, "sallyport_agent_sessions_ended_total", "counter", "Sessions ended.",
+               metrics.sessions_ended);
+  AppendMetric(out, "sallyport_agent_sessions", "gauge", "Live sessions.",
+               gateway_.sessions.live());
+  AppendMetric(out, "sallyport_agent_mcp_sessions", "gauge", "Open MCP sessions.",
+               gateway_.sessions.connections());
+  AppendMetric(out, "sallyport_agent_connections", "gauge", "Open client connections.",
+               clients_.connections());
+  AppendMetric(out, "sallyport_agent_calls_held", "gauge", "Calls held until a person decides.",
+               static_cast<std::uint64_t>(gateway_.approvals.waiting()));
+  AppendMetric(out, "sallyport_agent_spool_bytes", "gauge", "Recorded and not acknowledged yet.",
+               gateway_.recorder.backlog_bytes());
+  AppendMetric(out, "sallyport_agent_spool_capacity_bytes", "gauge", "Room for that.",
+               gateway_.recorder.capacity_bytes());
+  AppendMetric(out, "sallyport_agent_records_shipped_total", "counter",
+               "Records the control plane has acknowledged.", shipped_());
+  AppendMetric(out, "sallyport_agent_dropped_lines_total", "counter",
+               "Lines of servers that were no messages.", gateway_.upstreams.dropped_lines());
+  AppendMetric(out, "sallyport_agent_control_plane_connected", "gauge",
+               "1 while the control plane's stream is up.",
+               gateway_.snapshots.is_connected() ? 1 : 0);
+  absl::StrAppend(&out,
+                  "# HELP sallyport_agent_denials_total Refusals by reason.\n"
+                  "# TYPE sallyport_agent_denials_total counter\n");
+  for (std::size_t reason = 1; reason < metrics.denials.size(); ++reason) {
+    if (metrics.denials[reason] == 0) continue;
+    absl::StrAppend(&out, "sallyport_agent_denials_total{reason=\"",
+                    ToAbsl(ReasonName(static_cast<types::v1::DenialReason>(reason))), "\"} ",
+                    metrics.denials[reason], "\n");
+  }
+  return out;
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,217 @@
+#include "agent/listen/mcp_endpoint.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "agent/call/authenticate.h"
+#include "agent/call/error_reply.h"
+#include "agent/call/handle_call.h"
+#include "agent/listen/metadata.h"
+#include "common/denial.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+namespace {
+
+constexpr std::string_view kMetadataPrefix = "/.well-known/oauth-protected-resource/";
+constexpr std::string_view kMcpSuffix = "/mcp";
+constexpr std::size_t kMaxServerName = 63;
+
+// [a-z0-9][a-z0-9._-]{0,62}
+bool IsServerName(std::string_view name) {
+  const auto is_alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= kMaxServerName && is_alnum(name.front()) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+// `{server}/mcp`; nothing is decoded and nothing is normalised.
+std::optional<std::string_view> ServerOf(std::string_view path) {
+  if (!path.ends_with(kMcpSuffix)) return std::nullopt;
+  path.remove_suffix(kMcpSuffix.size());
+  if (!IsServerName(path)) return std::nullopt;
+  return path;
+}
+
+OwnAnswer Refusal(int status, types::v1::DenialReason reason, std::string_view message) {
+  OwnAnswer answer = HttpRefusal(Denied(reason, message), Challenge{});
+  answer.status = status;
+  return answer;
+}
+
+OwnAnswer NotFound() {
+  return Refusal(404, types::v1::DENIAL_REASON_SERVER_UNKNOWN,
+                 "there is nothing at this path; servers are at /{server}/mcp");
+}
+
+OwnAnswer MethodNotAllowed(std::string_view allowed) {
+  OwnAnswer answer = Refusal(405, types::v1::DENIAL_REASON_METHOD_UNKNOWN,
+                             "this path does not take that HTTP method");
+  answer.headers.emplace_back("Allow", allowed);
+  return answer;
+}
+
+std::string_view AuthorityOf(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  return url.substr(0, url.find('/'));
+}
+
+// What stands for it when it is the scheme's own port.
+std::string_view WithoutDefaultPort(std::string_view url, std::string_view authority) {
+  const std::string_view port = url.starts_with("https:") ? ":443" : ":80";
+  if (authority.ends_with(port)) authority.remove_suffix(port.size());
+  return authority;
+}
+
+bool IsLoopback(std::string_view address) {
+  return address.starts_with("127.") || address.starts_with("[::1]");
+}
+
+}  // namespace
+
+McpEndpoint::McpEndpoint(Gateway& gateway, Names names)
+    : gateway_(gateway), allowed_origins_(std::move(names.allowed_origins)) {
+  const std::string_view authority = AuthorityOf(names.public_url);
+  const std::string_view bare = WithoutDefaultPort(names.public_url, authority);
+  hosts_.emplace_back(authority);
+  hosts_.emplace_back(bare);
+  if (bare == authority && bare.find(':') == std::string_view::npos) {
+    hosts_.push_back(
+        absl::StrCat(ToAbsl(bare), names.public_url.starts_with("https:") ? ":443" : ":80"));
+  }
+  hosts_.push_back(names.listen_address);
+  // No page of another site can be served under this name, so it opens nothing to DNS rebinding.
+  if (IsLoopback(names.listen_address)) {
+    hosts_.push_back(
+        absl::StrCat("localhost", names.listen_address.substr(names.listen_address.rfind(':'))));
+  }
+}
+
+bool McpEndpoint::IsOurHost(std::string_view host) const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [&](const std::string& ours) {
+    return absl::EqualsIgnoreCase(ours, ToAbsl(host));
+  });
+}
+
+bool McpEndpoint::IsOriginAllowed(std::string_view origin) const {
+  return std::find(allowed_origins_.begin(), allowed_origins_.end(), origin) !=
+         allowed_origins_.end();
+}
+
+Task<void> McpEndpoint::Serve(HttpConnection& connection) {
+  const HttpRequest& request = connection.request();
+  const auto refuse = [&](types::v1::DenialReason reason, std::string_view detail) {
+    gateway_.metrics.Denied(reason);
+    gateway_.recorder.RecordDenial(
+        {.reason = reason, .client_address = connection.client_address(), .detail = detail});
+  };
+  if (!IsOurHost(request.host)) {
+    refuse(types::v1::DENIAL_REASON_HOST_REFUSED, "Host is not ours");
+    co_await connection.Answer(
+        Refusal(421, types::v1::DENIAL_REASON_HOST_REFUSED,
+                "the Host header names neither the public URL nor this listener"));
+    co_return;
+  }
+  const auto origin = request.fields.Find("origin");
+  if (origin && !IsOriginAllowed(*origin)) {
+    refuse(types::v1::DENIAL_REASON_ORIGIN_REFUSED, "Origin is not allowed");
+    co_await connection.Answer(Refusal(403, types::v1::DENIAL_REASON_ORIGIN_REFUSED,
+                                       "the Origin is not among allowed_origins"));
+    co_return;
+  }
+  std::string_view path = request.target;
+  const std::size_t query = path.find('?');
+  const bool has_query = query != std::string_view::npos;
+  path = path.substr(0, query);
+  if (path.starts_with(kMetadataPrefix) && !has_query) {
+    if (const auto server = ServerOf(path.substr(kMetadataPrefix.size()))) {
+      co_await ServeMetadata(connection, *server);
+      co_return;
+    }
+  }
+  if (const auto server = ServerOf(path.substr(1))) {
+    co_await ServeMcp(connection, *server, has_query);
+    co_return;
+  }
+  co_await connection.Answer(NotFound());
+}
+
+Task<void> McpEndpoint::ServeMetadata(HttpConnection& connection, std::string_view server) {
+  if (connection.request().method != HttpMethod::kGet) {
+    co_await connection.Answer(MethodNotAllowed("GET"));
+    co_return;
+  }
+  const auto snapshot = gateway_.snapshots.current();
+  if (snapshot == nullptr) {
+    co_await connection.Answer(
+        HttpRefusal(Denied(types::v1::DENIAL_REASON_NO_SNAPSHOT,
+                           "this agent has not heard from its control plane yet"),
+                    Challenge{}));
+    co_return;
+  }
+  OwnAnswer answer;
+  answer.body = ProtectedResourceMetadata(gateway_.ResourceUri(server),
+                                          snapshot->issuers()->AuthorizationServers());
+  co_await connection.Answer(std::move(answer));
+}
+
+Task<void> McpEndpoint::ServeMcp(HttpConnection& connection, std::string_view server,
+                                 bool has_query) {
+  const HttpRequest& request = connection.request();
+  if (request.method != HttpMethod::kPost && request.method != HttpMethod::kGet &&
+      request.method != HttpMethod::kDelete) {
+    co_await connection.Answer(MethodNotAllowed("GET, POST, DELETE"));
+    co_return;
+  }
+  IncomingCall incoming;
+  incoming.server = server;
+  incoming.authorization = request.fields.Find("authorization");
+  incoming.mcp_session_id = request.fields.Find("mcp-session-id");
+  incoming.protocol_version = request.fields.Find("mcp-protocol-version");
+  incoming.client_address = connection.client_address();
+  incoming.reply = &connection;
+  auto authenticated = co_await Authenticate(gateway_, incoming);
+  if (const auto* why = std::get_if<absl::Status>(&authenticated)) {
+    co_await connection.Answer(HttpRefusal(*why, Challenge{gateway_.MetadataUrl(server), {}}));
+    co_return;
+  }
+  if (has_query) {
+    co_await connection.Answer(NotFound());
+    co_return;
+  }
+  AuthenticatedCall& call = std::get<AuthenticatedCall>(authenticated);
+  if (request.method == HttpMethod::kGet) {
+    if (!Accepts(request.fields, "text/event-stream")) {
+      co_await connection.Answer(Refusal(406, types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                                         "a GET is answered by text/event-stream alone"));
+      co_return;
+    }
+    co_await HandleGet(gateway_, std::move(call));
+    co_return;
+  }
+  if (request.method == HttpMethod::kDelete) {
+    co_await HandleDelete(gateway_, std::move(call));
+    co_return;
+  }
+  if (!IsMediaType(request.fields.Find("content-type").value_or(""), "application/json") ||
+      request.fields.Find("content-encoding")) {
+    co_await connection.Answer(Refusal(415, types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                                       "the body must be application/json in UTF-8, not encoded"));
+    co_return;
+  }
+  if (!Accepts(request.fields, "application/json") ||
+      !Accepts(request.fields, "text/event-stream")) {
+    co_await connection.Answer(Refusal(406, types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                                       "Accept must admit application/json and text/event-stream"));
+    co_return;
+  }
+  if (!co_await connection.ReadBody(gateway_.upstreams.message_bytes(server))) co_return;
+  co_await HandlePost(gateway_, std::move(call), connection.TakeBody());
+}
+
+}  // namespace sallyport::agent

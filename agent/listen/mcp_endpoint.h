@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/call/gateway.h"
+#include "agent/listen/http_connection.h"
+#include "agent/listen/http_service.h"
+
+namespace sallyport::agent {
+
+// What clients talk to: `/{server}/mcp` and its protected resource metadata (RFC 9728). Host and
+// Origin come first, before anything of the request is believed; then the path, exactly; then the
+// token; and only then is a body read.
+class McpEndpoint final : public HttpService {
+ public:
+  struct Names {
+    // `http://127.0.0.1:8443`; its authority is one of those that Host may name.
+    std::string public_url;
+    // Where the listener is bound: another.
+    std::string listen_address;
+    // Origin headers that are let in; a request without one comes from no browser.
+    std::vector<std::string> allowed_origins;
+  };
+
+  // `gateway` outlives the endpoint.
+  McpEndpoint(Gateway& gateway, Names names);
+
+  Task<void> Serve(HttpConnection& connection) override;
+
+ private:
+  bool IsOurHost(std::string_view host) const;
+  bool IsOriginAllowed(std::string_view origin) const;
+  Task<void> ServeMetadata(HttpConnection& connection, std::string_view server);
+  Task<void> ServeMcp(HttpConnection& connection, std::string_view server, bool has_query);
+
+  Gateway& gateway_;
+  std::vector<std::string> hosts_;
+  std::vector<std::string> allowed_origins_;
+};
+
+}  // namespace sallyport::agent
