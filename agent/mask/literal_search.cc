@@ -77,6 +77,7 @@ absl::Status LiteralSearch::Find(std::string_view text, SearchScratch& scratch,
   if (hs_alloc_scratch(database_, &scratch.scratch_) != HS_SUCCESS) {
     return absl::InternalError("no memory to search with");
   }
+  if (text.empty()) return absl::OkStatus();  // a null pointer is an error to hs_scan
   HitContext context{&sizes_, on_hit};
   if (hs_scan(database_, text.data(), static_cast<unsigned>(text.size()), 0, scratch.scratch_,
               &OnHit, &context) != HS_SUCCESS) {

@@ -127,6 +127,11 @@ std::optional<Match> ReadEmail(std::string_view text, std::size_t at) {
   }
   const std::string_view top = domain.substr(dot + 1);
   if (top.size() < 2 || !std::all_of(top.begin(), top.end(), IsLetter)) return std::nullopt;
+  // getty@tty1.service is a unit of systemd.
+  constexpr std::string_view kUnits[] = {"service", "socket",    "timer", "target",
+                                         "mount",   "automount", "swap",  "slice",
+                                         "scope",   "device",    "path"};
+  if (std::find(std::begin(kUnits), std::end(kUnits), top) != std::end(kUnits)) return std::nullopt;
   // user:password@host and git@host:path are no addresses.
   const std::string_view local = text.substr(begin, at - begin);
   if (local == "git") return std::nullopt;

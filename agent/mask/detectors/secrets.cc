@@ -34,13 +34,27 @@ std::optional<Match> WithTail(std::string_view text, std::size_t at, std::size_t
   return Match{at, end};
 }
 
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// ghp_xxxxxxxx: what documentation writes for a token.
+bool IsOneCharacter(std::string_view text) {
+  return text.find_first_not_of(text.substr(0, 1)) == std::string_view::npos;
+}
+
 // ---- AWS
+
+// The keys of AWS's own documentation end so; one issued that does is as likely as a guess.
+constexpr std::string_view kDocumentation = "EXAMPLE";
+constexpr std::string_view kDocumentationSecret = "EXAMPLEKEY";
 
 std::optional<Match> ReadAccessKeyId(std::string_view text, std::size_t at, std::size_t&) {
   constexpr std::size_t kPrefix = 4;
   constexpr std::size_t kTail = 16;
   const auto is_base32 = [](char c) { return IsUpper(c) || (c >= '2' && c <= '7'); };
   if (RunEnd(text, at + kPrefix, is_base32) < at + kPrefix + kTail) return std::nullopt;
+  if (EndsWith(text.substr(at, kPrefix + kTail), kDocumentation)) return std::nullopt;
   return Match{at, at + kPrefix + kTail};
 }
 
@@ -48,6 +62,7 @@ std::optional<Match> ReadAccessKeyId(std::string_view text, std::size_t at, std:
 bool IsSecretKey(std::string_view text) {
   constexpr std::size_t kSize = 40;
   if (text.size() != kSize || !std::all_of(text.begin(), text.end(), IsBase64)) return false;
+  if (EndsWith(text, kDocumentationSecret)) return false;
   return std::any_of(text.begin(), text.end(), IsUpper) &&
          std::any_of(text.begin(), text.end(), IsLower);
 }
@@ -86,7 +101,11 @@ std::optional<Match> ReadBedrockKey(std::string_view text, std::size_t at, std::
 // ---- GitHub
 
 std::optional<Match> ReadGithubToken(std::string_view text, std::size_t at, std::size_t&) {
-  return WithTail(text, at, 4, 36, IsAlnum);
+  constexpr std::size_t kPrefix = 4;
+  const auto match = WithTail(text, at, kPrefix, 36, IsAlnum);
+  if (!match.has_value()) return std::nullopt;
+  const std::string_view tail = text.substr(at + kPrefix, match->end - at - kPrefix);
+  return IsOneCharacter(tail) ? std::nullopt : match;
 }
 
 std::optional<Match> ReadGithubFineGrained(std::string_view text, std::size_t at, std::size_t&) {

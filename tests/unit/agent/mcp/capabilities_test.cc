@@ -1,0 +1,85 @@
+#include "agent/mcp/capabilities.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "agent/mcp/json_scan.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+namespace {
+
+std::string Narrowed(const std::string& capabilities, const std::string& version,
+                     const ClientTerms& terms) {
+  auto message = ScanClientMessage(
+      R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":")" + version +
+      R"(","capabilities":)" + capabilities + R"(,"clientInfo":{}}})");
+  REQUIRE(message.ok());
+  auto narrowed = NarrowInitialize(*std::move(message), terms);
+  REQUIRE(narrowed.ok());
+  return narrowed->protocol_version + " " +
+         narrowed->bytes.substr(narrowed->capabilities.begin, narrowed->capabilities.size());
+}
+
+std::string NarrowedResult(const std::string& capabilities, const ServerTerms& terms) {
+  auto message = ScanUpstreamMessage(R"({"jsonrpc":"2.0","id":1,"result":{"capabilities":)" +
+                                     capabilities + R"(,"protocolVersion":"2025-06-18"}})");
+  REQUIRE(message.ok());
+  std::string version;
+  auto narrowed = NarrowInitializeResult(*std::move(message), terms, version);
+  REQUIRE(narrowed.ok());
+  CHECK(version == "2025-06-18");
+  const std::size_t begin = narrowed->bytes.find("capabilities\":") + 14;
+  return narrowed->bytes.substr(begin, narrowed->bytes.find(",\"protocolVersion") - begin);
+}
+
+TEST_CASE("a server is told only of what policy lets it ask of the client", "[agent][mcp]") {
+  const std::string all =
+      R"({"sampling":{},"elicitation":{"url":{}},"roots":{"listChanged":true},"tasks":{},"x":1})";
+  CHECK(Narrowed(all, "2025-11-25", {}) == R"(2025-11-25 {"x":1})");
+  CHECK(Narrowed(all, "2025-11-25", {.sampling = true}) == R"(2025-11-25 {"sampling":{},"x":1})");
+  CHECK(
+      Narrowed(all, "2025-11-25", {.sampling = true, .elicitation = true, .roots = true}) ==
+      R"(2025-11-25 {"sampling":{},"elicitation":{"url":{}},"roots":{"listChanged":true},"x":1})");
+  CHECK(Narrowed("{}", "2025-03-26", {}) == "2025-03-26 {}");
+}
+
+TEST_CASE("a server is asked for a version that is served", "[agent][mcp]") {
+  CHECK(Narrowed("{}", "2024-11-05", {}) == "2025-11-25 {}");
+  CHECK(Narrowed(R"({"roots":{}})", "2030-01-01", {}) == "2025-11-25 {}");
+}
+
+TEST_CASE("a client is told only of what it may use", "[agent][mcp]") {
+  const std::string all =
+      R"({"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"prompts":{},"completions":{},"logging":{},"tasks":{"list":{}},"experimental":{"y":{}}})";
+  CHECK(NarrowedResult(all, {}) == R"({"experimental":{"y":{}}})");
+  CHECK(
+      NarrowedResult(all, {.tools = true,
+                           .resources = true,
+                           .prompts = true,
+                           .completions = true,
+                           .logging = true}) ==
+      R"({"tools":{"listChanged":true},"resources":{"listChanged":true},"prompts":{},"completions":{},"logging":{},"experimental":{"y":{}}})");
+  CHECK(NarrowedResult(all, {.resources = true}) ==
+        R"({"resources":{"listChanged":true},"experimental":{"y":{}}})");
+  CHECK(NarrowedResult(R"({"resources":{"subscribe":true}})", {.resources = true}) ==
+        R"({"resources":{}})");
+  CHECK(NarrowedResult(R"({"tools":{}})", {.tools = true}) == R"({"tools":{}})");
+}
+
+TEST_CASE("a server that answers in a version we do not serve is refused", "[agent][mcp]") {
+  std::string version;
+  auto message = ScanUpstreamMessage(
+      R"({"jsonrpc":"2.0","id":1,"result":{"capabilities":{},"protocolVersion":"2024-11-05"}})");
+  REQUIRE(message.ok());
+  CHECK(ReasonOf(NarrowInitializeResult(*std::move(message), {}, version).status()) ==
+        types::v1::DenialReason::DENIAL_REASON_VERSION_UNSUPPORTED);
+  message =
+      ScanUpstreamMessage(R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25"}})");
+  REQUIRE(message.ok());
+  CHECK(ReasonOf(NarrowInitializeResult(*std::move(message), {}, version).status()) ==
+        types::v1::DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+}
+
+}  // namespace
+}  // namespace sallyport::agent
