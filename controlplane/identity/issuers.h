@@ -33,9 +33,10 @@ class Issuers {
   Issuers(const Issuers&) = delete;
   Issuers& operator=(const Issuers&) = delete;
 
-  // Called, on a thread of this object's, after an issuer's keys have changed, and once an hour
-  // while they have not: agents are told how old their keys are, and must not outlive stale_max.
-  // Before Start. It must not call Stop.
+  // Called after an issuer's keys have changed, and once an hour while they have not: agents are
+  // told how old their keys are, and must not outlive stale_max. On the thread that fetched, which
+  // may be one that is in Identify or Refresh: neither may be called inside a write transaction.
+  // Before Start. The observer must not call this object's Stop.
   void OnKeysChanged(std::function<void()> observer);
 
   // Begins to fetch in the background; returns at once.
@@ -62,6 +63,7 @@ class Issuers {
 
  private:
   Issuers() = default;
+  JwksCache* CacheOf(std::string_view issuer_id) const;
 
   std::shared_ptr<const TrustedIssuers> trusted_;
   std::vector<std::unique_ptr<JwksCache>> caches_;
