@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "common/clock.h"
@@ -23,6 +25,8 @@ class ReplayRecording {
                    absl::FunctionRef<bool(const admin::v1::ReplaySessionResponse&)> sink);
 
  private:
+  absl::Status Note(const Caller& caller, const std::string& id, bool is_allowed);
+
   Database& control_;
   Database& recordings_;
   const Clock& clock_;

@@ -1,0 +1,107 @@
+#include "controlplane/recordings/ingest_records.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/chain/chain.h"
+#include "common/denial.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "controlplane/recordings/recording.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/sessions.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using types::v1::Record;
+
+constexpr std::size_t kSaltBytes = 16;
+
+absl::Status Bad(const Record& record, const std::string& what) {
+  return absl::InvalidArgumentError("record " + std::to_string(record.n()) + " of " +
+                                    record.session_id() + ": " + what);
+}
+
+// What can be judged of a record by itself; hashing its payload is the costly part, and stays out
+// of the transaction.
+absl::Status CheckAlone(const Record& record) {
+  if (record.type() == types::v1::RECORD_TYPE_UNSPECIFIED ||
+      !types::v1::RecordType_IsValid(record.type())) {
+    return Bad(record, "has no known type");
+  }
+  if (record.salt().size() != kSaltBytes) return Bad(record, "its salt is not 16 bytes");
+  const chain::Digest digest = chain::PayloadDigest(record.salt(), record.payload());
+  if (record.payload_digest() != chain::View(digest)) {
+    return Bad(record, "its digest is not that of its payload");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFollows(const records::Head& head, const Record& record) {
+  const auto previous =
+      head.n == 0 ? chain::FirstHash(record.session_id()) : chain::DigestFrom(head.hash);
+  const auto digest = chain::DigestFrom(record.payload_digest());
+  if (!previous.has_value() || !digest.has_value()) return Bad(record, "its chain is broken");
+  const chain::Digest hash = chain::LinkHash(record.session_id(), *previous,
+                                             {.n = record.n(),
+                                              .type = static_cast<std::uint32_t>(record.type()),
+                                              .time_unix_nanos = record.time_unix_nanos(),
+                                              .payload_length = record.payload().size(),
+                                              .payload_digest = *digest});
+  if (record.hash() == chain::View(hash)) return absl::OkStatus();
+  return Bad(record, "its hash does not follow from the record before");
+}
+
+}  // namespace
+
+absl::Status IngestRecords::Run(const Caller& caller,
+                                const agent::v1::StreamRecordsRequest& block) {
+  if (caller.agent() == nullptr) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "records come from agents");
+  }
+  const std::string& agent = caller.agent()->name;
+  std::set<std::string_view> owned;
+  std::vector<const Record*> batch;
+  batch.reserve(static_cast<std::size_t>(block.records_size()));
+  for (const Record& record : block.records()) {
+    if (owned.insert(record.session_id()).second) {
+      RETURN_IF_ERROR(CheckOwner(agent, record.session_id()));
+    }
+    RETURN_IF_ERROR(CheckAlone(record));
+    batch.push_back(&record);
+  }
+  const absl::Status appended = appender_.Append(agent, batch, clock_.Now(), CheckFollows);
+  if (absl::IsDataLoss(appended)) Alarm(caller, block, appended);
+  return appended;
+}
+
+absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::string& session_id) {
+  if (session_id == DenialChainOf(agent)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(const auto session, sessions::Find(*t, session_id));
+  if (session.has_value() && session->proto().agent() == agent) return absl::OkStatus();
+  return absl::PermissionDeniedError("no recording of this agent's");
+}
+
+// Somebody has two histories of one session. The stored one stands; people must look at it.
+void IngestRecords::Alarm(const Caller& caller, const agent::v1::StreamRecordsRequest& block,
+                          const absl::Status& status) {
+  LogError("recording_conflict",
+           {{"agent", caller.agent()->name}, {"block", block.block()}, {"error", status}});
+  const auto note = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const auto t, control_.Write());
+    RETURN_IF_ERROR(audit_log::Append(
+        *t,
+        audit_log::LineOf(caller, clock_.Now(), "recording.conflict",
+                          "agent/" + caller.agent()->name, std::string(ToStd(status.message())))));
+    return t->Commit();
+  };
+  if (absl::Status noted = note(); !noted.ok()) {
+    LogError("audit_line_lost", {{"action", "recording.conflict"}, {"error", noted}});
+  }
+}
+
+}  // namespace sallyport::controlplane

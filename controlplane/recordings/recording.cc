@@ -1,0 +1,54 @@
+#include "controlplane/recordings/recording.h"
+
+#include <utility>
+#include <vector>
+
+#include "common/status_macros.h"
+#include "controlplane/store/records.h"
+#include "controlplane/store/sessions.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr std::string_view kDenialPrefix = "agent:";
+constexpr int kPageRecords = 256;
+constexpr std::size_t kPageBytes = 4 << 20;
+
+}  // namespace
+
+std::string DenialChainOf(std::string_view agent) {
+  return std::string(kDenialPrefix) + std::string(agent);
+}
+
+absl::StatusOr<RecordingSubject> FindRecording(Database& control, Database& recordings,
+                                               std::string_view id) {
+  if (id.substr(0, kDenialPrefix.size()) == kDenialPrefix) {
+    ASSIGN_OR_RETURN(const auto t, recordings.Read());
+    ASSIGN_OR_RETURN(const auto agent, records::AgentOf(*t, id));
+    if (agent.has_value()) return RecordingSubject{};
+  } else {
+    ASSIGN_OR_RETURN(const auto t, control.Read());
+    ASSIGN_OR_RETURN(const auto session, sessions::Find(*t, id));
+    if (session.has_value()) return RecordingSubject{session->proto(), true};
+  }
+  return absl::NotFoundError("there is no session " + std::string(id));
+}
+
+absl::Status ForEachRecord(Database& recordings, std::string_view id,
+                           absl::FunctionRef<bool(types::v1::Record&)> take) {
+  uint64_t after = 0;
+  while (true) {
+    std::vector<types::v1::Record> page;
+    {
+      ASSIGN_OR_RETURN(const auto t, recordings.Read());
+      ASSIGN_OR_RETURN(page, records::List(*t, id, after, kPageRecords, kPageBytes));
+    }
+    if (page.empty()) return absl::OkStatus();
+    after = page.back().n();
+    for (types::v1::Record& record : page) {
+      if (!take(record)) return absl::OkStatus();
+    }
+  }
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controlplane/store/database.h"
+#include "sallyport/types/v1/record.pb.h"
+#include "sallyport/types/v1/session.pb.h"
+
+namespace sallyport::controlplane {
+
+// `agent:NAME`: the chain of an agent's refusals before there was a session.
+std::string DenialChainOf(std::string_view agent);
+
+// What a recording is of.
+struct RecordingSubject {
+  // Unset for an agent's denial chain.
+  types::v1::Session session;
+  bool is_session = false;
+};
+
+// The session, or an agent's denial chain that has begun. kNotFound.
+absl::StatusOr<RecordingSubject> FindRecording(Database& control, Database& recordings,
+                                               std::string_view id);
+
+// Gives each record to `take`, in order, until it returns false. Holds no transaction while `take`
+// runs, so that a slow reader holds up no checkpoint.
+absl::Status ForEachRecord(Database& recordings, std::string_view id,
+                           absl::FunctionRef<bool(types::v1::Record&)> take);
+
+}  // namespace sallyport::controlplane

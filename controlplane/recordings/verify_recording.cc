@@ -1,0 +1,98 @@
+#include "controlplane/recordings/verify_recording.h"
+
+#include <optional>
+#include <string>
+
+#include "common/chain/chain.h"
+#include "common/denial.h"
+#include "common/status_macros.h"
+#include "controlplane/recordings/recording.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using types::v1::Record;
+
+bool MayVerify(const Caller& caller) {
+  const PersonCaller* person = caller.person();
+  return caller.is_admin() || (person != nullptr && person->may_manage && person->is_auditor);
+}
+
+chain::StoredLink LinkOf(const Record& record) {
+  return {.session_id = record.session_id(),
+          .n = record.n(),
+          .type = static_cast<std::uint32_t>(record.type()),
+          .time_unix_nanos = record.time_unix_nanos(),
+          .salt = record.salt(),
+          .payload = record.payload(),
+          .payload_digest = record.payload_digest(),
+          .hash = record.hash()};
+}
+
+// The chain's own rules, and that nothing follows an END.
+class RecordingCheck {
+ public:
+  explicit RecordingCheck(std::string_view session_id) : chain_(session_id) {}
+
+  void Take(const Record& record) {
+    ++records_;
+    if (fault_.has_value()) return;
+    if (has_end_) {
+      fault_ = chain::Fault{record.n(), "record after the END"};
+    } else {
+      fault_ = chain_.Check(LinkOf(record));
+    }
+    has_end_ = record.type() == types::v1::RECORD_TYPE_END;
+  }
+
+  // A session that is over and was ever active has its END record.
+  void RequireEnd() {
+    if (fault_.has_value() || has_end_) return;
+    fault_ = chain::Fault{chain_.head().n() + 1, "the END record is missing"};
+  }
+
+  uint64_t records() const { return records_; }
+  const std::optional<chain::Fault>& fault() const { return fault_; }
+
+ private:
+  chain::ChainVerifier chain_;
+  std::optional<chain::Fault> fault_;
+  uint64_t records_ = 0;
+  bool has_end_ = false;
+};
+
+bool MustHaveEnd(const RecordingSubject& subject) {
+  return subject.is_session && subject.session.state() == types::v1::SESSION_STATE_ENDED &&
+         subject.session.has_opened_at();
+}
+
+}  // namespace
+
+absl::StatusOr<admin::v1::VerifySessionResponse> VerifyRecording::Run(
+    const Caller& caller, const admin::v1::VerifySessionRequest& request) {
+  if (!MayVerify(caller)) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
+                  "recordings are verified by admins and auditors");
+  }
+  // Before the records: an END that arrives in between is then there, and not missed.
+  ASSIGN_OR_RETURN(const RecordingSubject subject,
+                   FindRecording(control_, recordings_, request.id()));
+  RecordingCheck check(request.id());
+  RETURN_IF_ERROR(ForEachRecord(recordings_, request.id(), [&](Record& record) {
+    check.Take(record);
+    return true;
+  }));
+  if (MustHaveEnd(subject)) check.RequireEnd();
+
+  admin::v1::VerifySessionResponse response;
+  response.set_session_id(request.id());
+  response.set_records(check.records());
+  response.set_valid(!check.fault().has_value());
+  if (check.fault().has_value()) {
+    response.set_first_bad_record(check.fault()->n);
+    response.set_reason(check.fault()->reason);
+  }
+  return response;
+}
+
+}  // namespace sallyport::controlplane
