@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace sallyport::controlplane {
 
@@ -16,6 +17,7 @@ struct PolicyTestResult {
 
 // Decides the cases of a PolicyTest file against the policies it names, without a server and
 // without a control plane. The error names file and line when one of the files is no good.
-absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path);
+// `now` is when locks are judged.
+absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path, absl::Time now);
 
 }  // namespace sallyport::controlplane

@@ -1,0 +1,167 @@
+#include "controlplane/policies/test_policy.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/config_file.h"
+#include "common/denial.h"
+#include "common/file.h"
+#include "common/policy/approvers.h"
+#include "common/policy/compiled_policies.h"
+#include "common/policy/documents.h"
+#include "common/policy/session_policy.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+// What came, in the words of `expect`.
+struct Answer {
+  std::string decision;
+  types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
+  std::vector<std::string> approvers = {};
+  std::string policy = {};
+};
+
+types::v1::Principal PrincipalOf(const types::v1::PolicyTestPrincipal& test) {
+  types::v1::Principal principal;
+  principal.set_realm(test.realm());
+  principal.set_kind(test.kind());
+  principal.set_subject(test.subject().empty() ? test.client_id() : test.subject());
+  principal.set_client_id(test.client_id());
+  *principal.mutable_scopes() = test.scopes();
+  for (const std::string& group : test.groups()) {
+    principal.add_groups(RealmOf(group) == test.realm() ? group
+                                                        : absl::StrCat(test.realm(), ":", group));
+  }
+  return principal;
+}
+
+PolicyCall CallOf(const types::v1::PolicyTestCall& test) {
+  PolicyCall call{.method = test.method(), .arguments = test.arguments_json()};
+  std::string_view implied;
+  if (!test.tool().empty()) {
+    call.target = test.tool();
+    implied = "tools/call";
+  } else if (!test.resource().empty()) {
+    call.target = test.resource();
+    call.ref_is_resource = true;
+    implied = "resources/read";
+  } else if (!test.prompt().empty()) {
+    call.target = test.prompt();
+    implied = "prompts/get";
+  }
+  if (call.method.empty()) call.method = implied;
+  return call;
+}
+
+Answer AnswerOf(const CallDecision& decision) {
+  switch (decision.verdict) {
+    case Verdict::kAllow:
+      return {.decision = "allow", .policy = std::string(decision.policy)};
+    case Verdict::kRequireApproval:
+      return {.decision = "require_approval",
+              .approvers = decision.approvers,
+              .policy = std::string(decision.policy)};
+    case Verdict::kDeny:
+    case Verdict::kHidden:
+      break;
+  }
+  return {.decision = "deny", .reason = decision.reason, .policy = std::string(decision.policy)};
+}
+
+Answer Decide(const std::shared_ptr<const CompiledPolicies>& policies,
+              const types::v1::PolicyTestCase& test, absl::Time now) {
+  const types::v1::Principal principal = PrincipalOf(test.principal());
+  const types::v1::PolicyTestCall& call = test.call();
+  const OpenDecision open = policies->EvaluateOpen(principal, call.server(), "", now);
+  if (!open.is_allowed()) return {.decision = "deny", .reason = open.reason};
+  const auto session = SessionPolicy::Bind(policies, principal, call.server());
+  if (!call.server_request().empty()) {
+    return AnswerOf(session->EvaluateServerRequest(call.server_request()));
+  }
+  const PolicyCall policy_call = CallOf(call);
+  if (!policy_call.method.empty()) return AnswerOf(session->EvaluateCall(policy_call));
+  if (!open.approval) return {.decision = "allow"};
+  return {.decision = "require_approval",
+          .approvers = {open.approval->approvers().begin(), open.approval->approvers().end()}};
+}
+
+std::string Describe(const Answer& answer) {
+  std::string text = answer.decision;
+  if (answer.reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
+    absl::StrAppend(&text, " (", ToAbsl(ReasonName(answer.reason)), ")");
+  }
+  if (!answer.approvers.empty()) {
+    absl::StrAppend(&text, " by ", absl::StrJoin(answer.approvers, ", "));
+  }
+  if (!answer.policy.empty()) absl::StrAppend(&text, ", decided by ", answer.policy);
+  return text;
+}
+
+bool Meets(const Answer& answer, const types::v1::PolicyTestExpectation& expected) {
+  if (answer.decision != expected.decision()) return false;
+  if (!expected.reason().empty() && ReasonName(answer.reason) != expected.reason()) return false;
+  return expected.approvers().empty() ||
+         std::set<std::string>(expected.approvers().begin(), expected.approvers().end()) ==
+             std::set<std::string>(answer.approvers.begin(), answer.approvers.end());
+}
+
+std::string DescribeExpected(const types::v1::PolicyTestExpectation& expected) {
+  return Describe({.decision = expected.decision(),
+                   .reason = ReasonFromName(expected.reason()),
+                   .approvers = {expected.approvers().begin(), expected.approvers().end()}});
+}
+
+absl::StatusOr<std::shared_ptr<const CompiledPolicies>> LoadPolicies(
+    const types::v1::PolicyTestDocument& test, const std::filesystem::path& directory) {
+  std::vector<types::v1::Document> documents;
+  std::set<std::string> profiles;
+  std::set<std::pair<int, std::string>> seen;
+  for (const std::string& name : test.policies()) {
+    const std::string path = (directory / name).string();
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxYamlBytes));
+    ASSIGN_OR_RETURN(std::vector<types::v1::Document> parsed, ParseDocuments(text, path));
+    for (types::v1::Document& document : parsed) {
+      if (!seen.emplace(document.kind(), document.name()).second) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(path, ": ", ToAbsl(DocumentKindName(document.kind())), " ",
+                         document.name(), ": is in another file too"));
+      }
+      if (document.has_mask_profile()) profiles.insert(document.name());
+      documents.push_back(std::move(document));
+    }
+  }
+  RETURN_IF_ERROR(CheckMaskNames(documents, profiles));
+  return CompiledPolicies::Compile(documents);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path, absl::Time now) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxYamlBytes));
+  ASSIGN_OR_RETURN(const types::v1::PolicyTestDocument test, ParsePolicyTest(text, path));
+  ASSIGN_OR_RETURN(const auto policies,
+                   LoadPolicies(test, std::filesystem::path(path).parent_path()));
+  std::vector<PolicyTestResult> results;
+  for (const types::v1::PolicyTestCase& test_case : test.cases()) {
+    const Answer answer = Decide(policies, test_case, now);
+    PolicyTestResult& result = results.emplace_back();
+    result.name = test_case.name();
+    result.has_passed = Meets(answer, test_case.expect());
+    if (!result.has_passed) {
+      result.explanation = absl::StrCat("expected ", DescribeExpected(test_case.expect()), ", got ",
+                                        Describe(answer));
+    }
+  }
+  return results;
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,323 @@
+#include "common/policy/session_policy.h"
+#include "tests/unit/common/policy/support.h"
+
+namespace sallyport {
+namespace {
+
+using namespace types::v1;
+
+CallDecision Tool(const SessionPolicy& policy, std::string_view name,
+                  std::string_view arguments = {}) {
+  return policy.EvaluateCall({.method = "tools/call", .target = name, .arguments = arguments});
+}
+
+CallDecision Read(const SessionPolicy& policy, std::string_view uri) {
+  return policy.EvaluateCall({.method = "resources/read", .target = uri});
+}
+
+CallDecision Method(const SessionPolicy& policy, std::string_view method) {
+  return policy.EvaluateCall({.method = method});
+}
+
+constexpr const char* kExample = R"(  session: {approval: {approvers: [okta:leads]}}
+  rules:
+    - allow: {tools: ["get-*", echo], resources: ["file:///public/**"], prompts: ["*"], methods: ["logging/*", "completion/*"]}
+    - allow: {tools: [deploy], when: [{path: /env, in: [staging, dev]}]}
+    - allow: {server_requests: [elicitation]}
+    - require_approval: {tools: ["delete-*"], approvers: [okta:approvers], expires_after: 5m}
+    - require_approval: {tools: ["move-*"]}
+    - deny: {tools: ["drop-*", get-secret]})";
+
+TEST_CASE("what no rule names is hidden", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(kExample));
+  const CallDecision tool = Tool(*policy, "unknown");
+  CHECK(tool.verdict == Verdict::kHidden);
+  CHECK(tool.reason == DENIAL_REASON_POLICY_DENIED);
+  const CallDecision method = Method(*policy, "vendor/thing");
+  CHECK(method.verdict == Verdict::kHidden);
+  CHECK(method.reason == DENIAL_REASON_METHOD_UNKNOWN);
+  CHECK(Read(*policy, "file:///private/x").verdict == Verdict::kHidden);
+}
+
+TEST_CASE("what is allowed names the policy that allows it", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(kExample));
+  const CallDecision echo = Tool(*policy, "echo", R"({"a":1})");
+  CHECK(echo.verdict == Verdict::kAllow);
+  CHECK(echo.policy == "p");
+  CHECK(Read(*policy, "file:///public/a/b").verdict == Verdict::kAllow);
+  CHECK(policy->EvaluateCall({.method = "prompts/get", .target = "any"}).verdict ==
+        Verdict::kAllow);
+  CHECK(Method(*policy, "logging/setLevel").verdict == Verdict::kAllow);
+}
+
+TEST_CASE("deny beats allow and says so", "[policy][call]") {
+  const CallDecision decision = Tool(*Bound(BotPolicy(kExample)), "get-secret");
+  CHECK(decision.verdict == Verdict::kDeny);
+  CHECK(decision.reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK(decision.policy == "p");
+}
+
+TEST_CASE("a condition that fails is a refusal with its own reason", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(kExample));
+  CHECK(Tool(*policy, "deploy", R"({"env":"dev"})").verdict == Verdict::kAllow);
+  const char* arguments = GENERATE(R"({"env":"production"})", R"({})", "", R"({"env":["dev"]})",
+                                   R"({"env":"dev","env":"production"})", R"(["dev"])");
+  INFO(arguments);
+  const CallDecision decision = Tool(*policy, "deploy", arguments);
+  CHECK(decision.verdict == Verdict::kDeny);
+  CHECK(decision.reason == DENIAL_REASON_CONDITION_FAILED);
+}
+
+TEST_CASE("a rule for approval has its own approvers or the session's", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(kExample));
+  const CallDecision own = Tool(*policy, "delete-page");
+  CHECK(own.verdict == Verdict::kRequireApproval);
+  CHECK(own.approvers == std::vector<std::string>{"okta:approvers"});
+  CHECK(own.expires_after == absl::Minutes(5));
+  const CallDecision inherited = Tool(*policy, "move-page");
+  CHECK(inherited.approvers == std::vector<std::string>{"okta:leads"});
+  CHECK(inherited.expires_after == absl::Minutes(10));
+}
+
+TEST_CASE("approval beats allow, and deny beats approval", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {tools: ["*"]}
+    - require_approval: {tools: [a, b], approvers: [okta:x]}
+    - deny: {tools: [b]})"));
+  CHECK(Tool(*policy, "a").verdict == Verdict::kRequireApproval);
+  CHECK(Tool(*policy, "b").verdict == Verdict::kDeny);
+  CHECK(Tool(*policy, "c").verdict == Verdict::kAllow);
+}
+
+TEST_CASE("over several policies rights add up and refusals hold", "[policy][call]") {
+  const auto policy =
+      Bound(BotPolicy("  rules: [{allow: {tools: [a, b, c]}}]", "one") + "---\n" +
+            BotPolicy("  rules: [{allow: {tools: [d]}}, {deny: {tools: [b]}}, {require_approval: "
+                      "{tools: [c], approvers: [okta:x]}}]",
+                      "two"));
+  CHECK(Tool(*policy, "a").policy == "one");
+  CHECK(Tool(*policy, "d").policy == "two");
+  CHECK(Tool(*policy, "b").verdict == Verdict::kDeny);
+  CHECK(Tool(*policy, "c").verdict == Verdict::kRequireApproval);
+}
+
+TEST_CASE("several demands for approval leave who is in all of them", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - require_approval: {tools: ["*"], approvers: [okta:x, okta:y], expires_after: 9m}
+    - require_approval: {tools: ["a*"], approvers: [okta:y], expires_after: 4m}
+    - require_approval: {tools: [ab], approvers: [okta:z]})"));
+  const CallDecision a = Tool(*policy, "a");
+  CHECK(a.approvers == std::vector<std::string>{"okta:y"});
+  CHECK(a.expires_after == absl::Minutes(4));
+  const CallDecision ab = Tool(*policy, "ab");
+  CHECK(ab.verdict == Verdict::kDeny);
+  CHECK_FALSE(ab.detail.empty());
+}
+
+TEST_CASE("arguments that can be read in two ways are refused even where a plain rule allows",
+          "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {tools: [t]}
+    - deny: {tools: [t], when: [{path: /env, equals: production}]})"));
+  CHECK(Tool(*policy, "t", R"({"env":"dev"})").verdict == Verdict::kAllow);
+  CHECK(Tool(*policy, "t", R"({"env":"production"})").reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK(Tool(*policy, "t", R"({"env":"dev","env":"production"})").reason ==
+        DENIAL_REASON_CONDITION_FAILED);
+}
+
+TEST_CASE("the methods that every session may use need no rule", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(""));
+  const char* method =
+      GENERATE("initialize", "notifications/initialized", "notifications/cancelled",
+               "notifications/progress", "ping", "server/discover", "tools/list", "resources/list",
+               "resources/templates/list", "prompts/list");
+  INFO(method);
+  CHECK(Method(*policy, method).verdict == Verdict::kAllow);
+}
+
+TEST_CASE("no other method passes without a rule", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(""));
+  const char* method = GENERATE("tools/call", "prompts/get", "completion/complete",
+                                "logging/setLevel", "resources/subscribe", "tasks/list", "Ping",
+                                "ping ", "", "notifications/roots/list_changed", "tools/List");
+  INFO(method);
+  CHECK(policy->EvaluateCall({.method = method, .target = "x:y"}).verdict == Verdict::kHidden);
+}
+
+TEST_CASE("an allowance of all methods allows no tool, resource or prompt", "[policy][call]") {
+  const auto policy = Bound(BotPolicy("  rules: [{allow: {methods: [\"*\"]}}]"));
+  CHECK(Method(*policy, "vendor/thing").verdict == Verdict::kAllow);
+  CHECK(Tool(*policy, "t").verdict == Verdict::kHidden);
+  CHECK(Read(*policy, "a:b").verdict == Verdict::kHidden);
+  CHECK(policy->EvaluateCall({.method = "prompts/get", .target = "p"}).verdict == Verdict::kHidden);
+}
+
+TEST_CASE("a denial of a method reaches what is judged by name too", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {tools: ["*"], resources: ["*"]}
+    - deny: {methods: ["tools/*"]})"));
+  CHECK(Tool(*policy, "t").verdict == Verdict::kDeny);
+  CHECK(Read(*policy, "a:b").verdict == Verdict::kAllow);
+  CHECK(Method(*policy, "tools/list").verdict == Verdict::kAllow);
+}
+
+TEST_CASE("completion needs its method and its ref", "[policy][call]") {
+  const auto complete = [](const SessionPolicy& policy, std::string_view ref, bool is_resource) {
+    return policy
+        .EvaluateCall(
+            {.method = "completion/complete", .target = ref, .ref_is_resource = is_resource})
+        .verdict;
+  };
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {methods: ["completion/*"], prompts: [a, b], resources: ["file:///public/**"]}
+    - deny: {prompts: [b]}
+    - require_approval: {prompts: [c], approvers: [okta:x]})"));
+  CHECK(complete(*policy, "a", false) == Verdict::kAllow);
+  CHECK(complete(*policy, "b", false) == Verdict::kDeny);
+  CHECK(complete(*policy, "c", false) == Verdict::kDeny);
+  CHECK(complete(*policy, "d", false) == Verdict::kHidden);
+  CHECK(complete(*policy, "file:///public/{name}", true) == Verdict::kAllow);
+  CHECK(complete(*policy, "file:///private/{name}", true) == Verdict::kHidden);
+  const auto without_method = Bound(BotPolicy("  rules: [{allow: {prompts: [a]}}]"));
+  CHECK(complete(*without_method, "a", false) == Verdict::kHidden);
+}
+
+TEST_CASE("a subscription needs its method and its uri", "[policy][call]") {
+  const auto policy = Bound(
+      BotPolicy("  rules: [{allow: {methods: [resources/subscribe], resources: [\"a:*\"]}}]"));
+  CHECK(policy->EvaluateCall({.method = "resources/subscribe", .target = "a:b"}).verdict ==
+        Verdict::kAllow);
+  CHECK(policy->EvaluateCall({.method = "resources/subscribe", .target = "b:b"}).verdict ==
+        Verdict::kHidden);
+  CHECK(policy->EvaluateCall({.method = "resources/unsubscribe", .target = "a:b"}).verdict ==
+        Verdict::kHidden);
+}
+
+TEST_CASE("dot segments are refused whatever is allowed", "[policy][call]") {
+  const auto policy = Bound(BotPolicy("  rules: [{allow: {resources: [\"*\"]}}]"));
+  CHECK(Read(*policy, "file:///a/b").verdict == Verdict::kAllow);
+  const CallDecision decision = Read(*policy, "file:///a/%2e%2e/b");
+  CHECK(decision.verdict == Verdict::kDeny);
+  CHECK(decision.reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK_FALSE(policy->ShowsResource("file:///a/../b"));
+}
+
+TEST_CASE("no spelling of a uri slips past a denial", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {resources: ["*"]}
+    - deny: {resources: ["file:///secret/**"]})"));
+  const char* uri = GENERATE("file:///secret/x", "FILE:///secret/x", "file:///%73ecret/x",
+                             "file:///secret%2fx", "file:////secret/x", "file:///secret//x",
+                             "file:///%2573ecret/x", "file:///secret\\x");
+  INFO(uri);
+  CHECK(Read(*policy, uri).verdict == Verdict::kDeny);
+}
+
+TEST_CASE("no spelling of a uri slips into an allowance", "[policy][call]") {
+  const auto policy = Bound(BotPolicy("  rules: [{allow: {resources: [\"file:///public/*\"]}}]"));
+  const char* uri = GENERATE("file:///public/a%2fb", "file:///public/a%5cb",
+                             "file:///public/a%252fb", "file:///publi%63x/a", "file:///publicx/a");
+  INFO(uri);
+  CHECK(Read(*policy, uri).verdict != Verdict::kAllow);
+}
+
+TEST_CASE("lists show what could be used with the right arguments and approvals",
+          "[policy][list]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {tools: [a, b], when: [{path: /x, equals: 1}]}
+    - allow: {tools: [c, e], prompts: [p], resources: ["file:///public/**"]}
+    - require_approval: {tools: [d], approvers: [okta:x]}
+    - deny: {tools: [e]}
+    - deny: {tools: [c], when: [{path: /x, equals: 1}]})"));
+  CHECK(policy->ShowsTool("a"));
+  CHECK(policy->ShowsTool("c"));
+  CHECK(policy->ShowsTool("d"));
+  CHECK_FALSE(policy->ShowsTool("e"));
+  CHECK_FALSE(policy->ShowsTool("f"));
+  CHECK(policy->ShowsPrompt("p"));
+  CHECK_FALSE(policy->ShowsPrompt("q"));
+  CHECK(policy->ShowsResource("file:///public/x"));
+  CHECK_FALSE(policy->ShowsResource("file:///x"));
+  CHECK(policy->ShowsResourceTemplate("file:///public/{path}"));
+  CHECK(policy->ShowsResourceTemplate("file:///{path}"));
+  CHECK(policy->ShowsResourceTemplate("{+uri}"));
+  CHECK_FALSE(policy->ShowsResourceTemplate("file:///private/{path}"));
+  CHECK_FALSE(policy->ShowsResourceTemplate("http://{host}/"));
+}
+
+TEST_CASE("what a server may ask of the client is denied unless named", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {server_requests: [elicitation, roots]}
+    - deny: {server_requests: [roots]})"));
+  CHECK(policy->EvaluateServerRequest("elicitation").verdict == Verdict::kAllow);
+  CHECK(policy->EvaluateServerRequest("roots").verdict == Verdict::kDeny);
+  CHECK(policy->EvaluateServerRequest("sampling").verdict == Verdict::kHidden);
+  CHECK(policy->EvaluateServerRequest("").verdict == Verdict::kHidden);
+}
+
+TEST_CASE("a client may tell of changed roots where the server may ask for them",
+          "[policy][call]") {
+  constexpr std::string_view kMethod = "notifications/roots/list_changed";
+  CHECK(Method(*Bound(BotPolicy("  rules: [{allow: {server_requests: [roots]}}]")), kMethod)
+            .verdict == Verdict::kAllow);
+  CHECK(Method(*Bound(BotPolicy("  rules: [{allow: {server_requests: [sampling]}}]")), kMethod)
+            .verdict == Verdict::kHidden);
+}
+
+TEST_CASE("capabilities are those of which something can be used", "[policy][call]") {
+  const auto of = [](const std::string& rules) {
+    return Bound(BotPolicy("  rules: [" + rules + "]"))->capabilities();
+  };
+  CHECK(of("") == UsableCapabilities{});
+  CHECK(of("{allow: {tools: [t]}}") == UsableCapabilities{.tools = true});
+  CHECK(of("{require_approval: {tools: [t], approvers: [okta:x]}}") ==
+        UsableCapabilities{.tools = true});
+  CHECK(of("{allow: {tools: [t]}}, {deny: {tools: [\"*\"]}}") == UsableCapabilities{});
+  CHECK(of("{allow: {tools: [t]}}, {deny: {methods: [\"tools/*\"]}}") == UsableCapabilities{});
+  CHECK(of("{allow: {tools: [t]}}, {deny: {tools: [\"t*\"]}}") ==
+        UsableCapabilities{.tools = true});
+  CHECK(of("{allow: {resources: [\"*\"], methods: [\"completion/*\", \"logging/*\"]}}") ==
+        UsableCapabilities{.resources = true, .completions = true, .logging = true});
+  CHECK(of("{allow: {methods: [\"completion/*\"]}}") == UsableCapabilities{});
+  CHECK(of("{allow: {server_requests: [sampling, elicitation, roots]}}") ==
+        UsableCapabilities{.sampling = true, .elicitation = true, .roots = true});
+}
+
+TEST_CASE("whom no policy names has nothing, not even a ping", "[policy][call]") {
+  const auto policy = SessionPolicy::Bind(Compiled(BotPolicy(kExample)), Person("x"), "wiki");
+  CHECK(policy->is_empty());
+  const CallDecision ping = Method(*policy, "ping");
+  CHECK(ping.verdict == Verdict::kHidden);
+  CHECK(ping.reason == DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(Tool(*policy, "echo").verdict == Verdict::kHidden);
+  CHECK_FALSE(policy->ShowsTool("echo"));
+  CHECK(policy->mask_names() == std::vector<std::string>{"secrets"});
+  CHECK(policy->recording_content() == RECORDING_CONTENT_MASKED);
+}
+
+TEST_CASE("masks add up, and a silent policy masks secrets", "[policy][call]") {
+  CHECK(Bound(BotPolicy(""))->mask_names() == std::vector<std::string>{"secrets"});
+  CHECK(Bound(BotPolicy("  mask: [pii, aws]", "a") + "---\n" + BotPolicy("  mask: [pii]", "b"))
+            ->mask_names() == std::vector<std::string>{"aws", "pii"});
+  CHECK(Bound(BotPolicy("  mask: [pii]", "a") + "---\n" + BotPolicy("", "b"))->mask_names() ==
+        std::vector<std::string>{"pii", "secrets"});
+}
+
+TEST_CASE("content is left out of a recording only if every policy says so", "[policy][call]") {
+  const std::string none = BotPolicy("  recording: {content: none}", "a");
+  CHECK(Bound(none)->recording_content() == RECORDING_CONTENT_NONE);
+  CHECK(Bound(none + "---\n" + BotPolicy("", "b"))->recording_content() ==
+        RECORDING_CONTENT_MASKED);
+}
+
+TEST_CASE("a session's policy outlives the set it came from", "[policy][call]") {
+  std::shared_ptr<const SessionPolicy> policy;
+  {
+    auto compiled = Compiled(BotPolicy(kExample));
+    policy = SessionPolicy::Bind(compiled, Bot(), "wiki");
+  }
+  CHECK(Tool(*policy, "echo").policy == "p");
+}
+
+}  // namespace
+}  // namespace sallyport

@@ -1,0 +1,70 @@
+#include "common/policy/condition.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/common/policy/support.h"
+
+namespace sallyport {
+namespace {
+
+using Outcome = CompiledCondition::Outcome;
+
+// `test` as a policy writes it, such as `equals: 1000`.
+Outcome Test(const std::string& test, const std::string& value) {
+  const auto documents =
+      Parsed(BotPolicy("  rules: [{allow: {tools: [t], when: [{path: /v, " + test + "}]}}]"));
+  auto condition = CompiledCondition::Compile(documents[0].policy().rules(0).allow().when(0));
+  REQUIRE(condition.ok());
+  return condition->Test(value.empty() ? "{}" : "{\"v\":" + value + "}");
+}
+
+TEST_CASE("a condition compares values with their types, and numbers exactly", "[policy]") {
+  struct Row {
+    const char* test;
+    const char* value;
+    Outcome outcome;
+  };
+  const Row row = GENERATE(
+      Row{"equals: 1000", "1000", Outcome::kHolds}, Row{"equals: 1000", "1e3", Outcome::kHolds},
+      Row{"equals: 1000", "1000.0", Outcome::kHolds},
+      Row{"equals: 1000", "\"1000\"", Outcome::kFails},
+      Row{"equals: \"1000\"", "1000", Outcome::kFails},
+      Row{"equals: \"1000\"", "\"1000\"", Outcome::kHolds},
+      Row{"equals: 9007199254740993", "9007199254740992", Outcome::kFails},
+      Row{"equals: 0", "-0", Outcome::kHolds}, Row{"equals: true", "true", Outcome::kHolds},
+      Row{"equals: true", "\"true\"", Outcome::kFails},
+      Row{"equals: true", "false", Outcome::kFails}, Row{"equals: null", "null", Outcome::kHolds},
+      Row{"equals: null", "0", Outcome::kFails}, Row{"equals: no", "\"no\"", Outcome::kHolds},
+      Row{"equals: no", "false", Outcome::kFails},
+      Row{"in: [staging, dev]", "\"dev\"", Outcome::kHolds},
+      Row{"in: [staging, dev]", "\"production\"", Outcome::kFails},
+      Row{"in: [staging, dev]", "[\"dev\"]", Outcome::kFails},
+      Row{"in: [staging, dev]", "{\"dev\":1}", Outcome::kFails},
+      Row{"in: [staging, dev]", "\"\\u0064ev\"", Outcome::kHolds},
+      Row{"matches: \"[a-z]+\"", "\"abc\"", Outcome::kHolds},
+      Row{"matches: \"[a-z]+\"", "\"abc1\"", Outcome::kFails},
+      Row{"matches: \"^ok$\"", "\"ok\\nbad\"", Outcome::kFails},
+      Row{"matches: \"1+\"", "11", Outcome::kFails}, Row{"exists: true", "null", Outcome::kHolds},
+      Row{"exists: true", "", Outcome::kFails}, Row{"exists: false", "", Outcome::kHolds},
+      Row{"exists: false", "1", Outcome::kFails}, Row{"equals: 1", "", Outcome::kFails},
+      Row{"equals: null", "", Outcome::kFails}, Row{"matches: \".*\"", "", Outcome::kFails},
+      Row{"equals: 1", "1e99999999999999999999", Outcome::kAmbiguous},
+      Row{"equals: 1", "01", Outcome::kAmbiguous}, Row{"equals: 1", "truE", Outcome::kAmbiguous},
+      Row{"in: [a]", "\"\\ud800\"", Outcome::kAmbiguous},
+      Row{"equals: 1", "1,\"v\":1", Outcome::kAmbiguous},
+      Row{"exists: false", "1,\"\\u0076\":1", Outcome::kAmbiguous});
+  INFO(row.test << " against " << row.value);
+  CHECK(Test(row.test, row.value) == row.outcome);
+}
+
+TEST_CASE("arguments that are missing hold nothing", "[policy]") {
+  types::v1::Condition condition;
+  condition.set_path("/v");
+  condition.set_exists(true);
+  CHECK(CompiledCondition::Compile(condition)->Test("") == Outcome::kFails);
+  condition.set_exists(false);
+  CHECK(CompiledCondition::Compile(condition)->Test("") == Outcome::kHolds);
+}
+
+}  // namespace
+}  // namespace sallyport

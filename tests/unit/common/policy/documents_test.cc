@@ -1,0 +1,220 @@
+#include "common/policy/documents.h"
+
+#include "common/policy/detectors.h"
+#include "tests/unit/common/policy/support.h"
+
+namespace sallyport {
+namespace {
+
+using Catch::Matchers::Contains;
+
+std::string ErrorOf(std::string_view yaml) {
+  const auto documents = ParseDocuments(yaml, "f.yaml");
+  if (documents.ok()) return "";
+  CHECK(documents.status().code() == absl::StatusCode::kInvalidArgument);
+  return std::string(documents.status().message());
+}
+
+TEST_CASE("documents keep their kind, name and source", "[policy][documents]") {
+  const auto documents = Parsed(
+      "# a comment\n" + BotPolicy("  rules: [{allow: {tools: [t]}}]") +
+      "---\nkind: MaskProfile\nname: house\nspec: {detectors: [secrets, card], operators: {card: "
+      "{keep_last: 4}, default: replace}, patterns: [{name: ticket, re2: \"TCK-[0-9]{8}\"}], "
+      "fields: [{keys: [ssn]}, {pointer: /rows/*/salary, operator: drop}]}\n"
+      "---\nkind: Lock\nname: end-ses_abc\nspec: {}\n");
+  REQUIRE(documents.size() == 3);
+  CHECK(documents[0].kind() == types::v1::DOCUMENT_KIND_POLICY);
+  CHECK(documents[0].name() == "p");
+  CHECK_THAT(documents[0].source(), Contains("kind: Policy") && !Contains("MaskProfile"));
+  CHECK(documents[1].mask_profile().operators().at("card").keep_last() == 4);
+  CHECK(documents[2].has_lock());
+}
+
+TEST_CASE("the sample documents of the architecture are understood", "[policy][documents]") {
+  CHECK(ErrorOf(R"(kind: Policy
+name: deploy-bots
+spec:
+  principals:
+    - {realm: okta, client_ids: [0oa1deploy], scopes: [mcp.use], owners: [okta:deploy-team]}
+    - {realm: okta, groups: [deployers]}
+  servers: [everything, "wiki-*"]
+  session: {open: connect, bind: address, on_control_plane_loss: continuity, max_duration: 15m, idle_timeout: 2m,
+            disconnect_grace: 30s, max_calls: 200,
+            approval: {approvers: [okta:approvers], count: 1, expires_after: 10m}}
+  rules:
+    - allow: {tools: ["get-*", echo], resources: ["file:///public/**"], prompts: ["*"], methods: ["logging/*", "completion/*"]}
+    - allow: {tools: [deploy], when: [{path: /env, in: [staging, dev]}]}
+    - allow: {server_requests: [elicitation]}
+    - require_approval: {tools: ["delete-*"], approvers: [okta:approvers], expires_after: 5m}
+    - deny: {tools: ["drop-*"]}
+  mask: [secrets, pii]
+  recording: {content: masked}
+)") == "");
+}
+
+TEST_CASE("an unknown key is named with file, line and place", "[policy][documents]") {
+  CHECK_THAT(ErrorOf("kind: Policy\nname: p\nspec:\n  principals: [{realm: r}]\n  servrs: [a]\n"),
+             Contains("f.yaml:5:") && Contains("\"servrs\""));
+  CHECK_THAT(
+      ErrorOf("kind: Lock\nname: l\nspec: {}\n---\nkind: Lock\nname: m\nspec:\n  serve: x\n"),
+      Contains("f.yaml:8:") && Contains("\"serve\""));
+}
+
+TEST_CASE("what this version does not do is refused in so many words", "[policy][documents]") {
+  const std::string more = GENERATE(
+      as<std::string>(), "  rules: [{allow: {tools: [t], once: {by: [/id]}}}]",
+      "  rules: [{allow: {tools: [t], limit: {count: /items}}}]",
+      "  rules: [{allow: {tools: [t], on_unknown: ask}}]", "  session: {lease: 5m}",
+      "  session: {on_control_plane_loss: strict}", "  observe_until: 2026-12-31T00:00:00Z",
+      "  session: {approval: {approvers: [okta:x], count: 2}}",
+      "  rules: [{require_approval: {tools: [t], approvers: [okta:x], count: 2}}]",
+      "  rules: [{require_approval: {server_requests: [roots], approvers: [okta:x]}}]");
+  INFO(more);
+  CHECK_THAT(ErrorOf(BotPolicy(more)),
+             Contains("f.yaml:") && Contains("not supported by this version"));
+}
+
+TEST_CASE("documents of a kind we do not apply are refused", "[policy][documents]") {
+  CHECK_THAT(ErrorOf("kind: Server\nname: wiki\nspec: {pin: hold}\n"),
+             Contains("f.yaml:1:") && Contains("not supported by this version"));
+  CHECK_THAT(ErrorOf("kind: PolicyTest\npolicies: []\n"), Contains("policy test"));
+  CHECK_THAT(ErrorOf("kind: Polcy\nname: x\nspec: {}\n"), Contains("Polcy"));
+  CHECK_THAT(ErrorOf("kind: mask-profile\nname: x\nspec: {}\n"), Contains("mask-profile"));
+}
+
+TEST_CASE("a policy that does not mean one thing is refused", "[policy][documents]") {
+  struct Row {
+    std::string yaml;
+    std::string says;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"kind: Policy\nname: p\nspec: {servers: [a]}\n", "principals"},
+      {"kind: Policy\nname: p\nspec: {principals: [{realm: r}]}\n", "servers"},
+      {"kind: Policy\nname: p\nspec: {principals: [{subjects: [r]}], servers: [a]}\n", "realm"},
+      {"kind: Policy\nname: p\nspec: {principals: [{realm: r, groups: [\"r:g\"]}], servers: [a]}\n",
+       "without the realm"},
+      {"kind: Policy\nname: p\nspec: {principals: [{realm: r, owners: [g]}], servers: [a]}\n",
+       "owners"},
+      {"kind: Policy\nname: P\nspec: {principals: [{realm: r}], servers: [a]}\n", "name"},
+      {BotPolicy("  rules: [{}]"), "exactly one"},
+      {BotPolicy("  rules: [{allow: {tools: [a]}, deny: {tools: [b]}}]"), "exactly one"},
+      {BotPolicy("  rules: [{allow: {}}]"), "rules[0].allow"},
+      {BotPolicy("  rules: [{allow: {tools: [\"\"]}}]"), "empty pattern"},
+      {BotPolicy("  rules: [{allow: {tools: [a], prompts: [b], when: [{path: /x, equals: 1}]}}]"),
+       "beside tools"},
+      {BotPolicy("  rules: [{allow: {resources: [\"a:*\"], when: [{path: /x, equals: 1}]}}]"),
+       "beside tools"},
+      {BotPolicy("  rules: [{allow: {tools: [a], when: [{equals: 1}]}}]"), "when[0]"},
+      {BotPolicy("  rules: [{allow: {tools: [a], when: [{path: x, equals: 1}]}}]"), "pointer"},
+      {BotPolicy("  rules: [{allow: {tools: [a], when: [{path: /x}]}}]"), "exactly one"},
+      {BotPolicy("  rules: [{allow: {tools: [a], when: [{path: /x, equals: 1, in: [1]}]}}]"),
+       "exactly one"},
+      {BotPolicy("  rules: [{allow: {tools: [a], when: [{path: /x, matches: \"(\"}]}}]"), "RE2"},
+      {BotPolicy("  rules: [{allow: {tools: [a], when: [{path: /x, matches: '(?!a)'}]}}]"), "RE2"},
+      {BotPolicy("  rules: [{require_approval: {tools: [a]}}]"), "approvers is missing"},
+      {BotPolicy("  rules: [{require_approval: {tools: [a], approvers: [bob]}}]"), "realm:group"},
+      {BotPolicy("  rules: [{allow: {tools: [a], approvers: [okta:x]}}]"), "require_approval only"},
+      {BotPolicy("  rules: [{allow: {methods: [tools/call]}}]"), "naming tools"},
+      {BotPolicy("  rules: [{allow: {methods: [\"tools/*\"]}}]"), "naming tools"},
+      {BotPolicy("  rules: [{allow: {methods: [resources/read]}}]"), "naming resources"},
+      {BotPolicy("  rules: [{deny: {methods: [tools/list]}}]"), "takes no rule"},
+      {BotPolicy("  rules: [{allow: {server_requests: [ping]}}]"), "server_requests"},
+      {BotPolicy("  rules: [{allow: {resources: [\"file:///a/../b\"]}}]"), "dot segment"},
+      {BotPolicy("  session: {max_duration: 25h}"), "session.max_duration"},
+      {BotPolicy("  session: {max_duration: 0s}"), "session.max_duration"},
+      {BotPolicy("  session: {idle_timeout: 500ms}"), "session.idle_timeout"},
+      {BotPolicy("  session: {disconnect_grace: 2h}"), "session.disconnect_grace"},
+      {BotPolicy("  session: {approval: {count: 1}}"), "approvers"},
+      {BotPolicy("  session: {approval: {approvers: [okta:x], expires_after: 48h}}"),
+       "expires_after"},
+      {BotPolicy("") + "---\n" + BotPolicy(""), "second document"},
+  }));
+  INFO(row.yaml);
+  const std::string error = ErrorOf(row.yaml);
+  CHECK_THAT(error, Contains("f.yaml:") && Contains(row.says));
+}
+
+TEST_CASE("a mask profile that does not mean one thing is refused", "[policy][documents]") {
+  struct Row {
+    std::string spec;
+    std::string says;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"{}", "looks for nothing"},
+      {"{detectors: [nothing]}", "nothing"},
+      {"{detectors: [aws], operators: {slak: drop}}", "slak"},
+      {"{detectors: [aws], operators: {aws: erase}}", "erase"},
+      {"{detectors: [aws], operators: {aws: {keep_last: 99}}}", "keep_last"},
+      {"{fields: [{}]}", "exactly one"},
+      {"{fields: [{keys: [a], pointer: /a}]}", "exactly one"},
+      {"{fields: [{pointer: a}]}", "pointer"},
+      {"{patterns: [{name: x, re2: \"(\"}]}", "RE2"},
+      {"{patterns: [{name: x, re2: \"a*\"}]}", "empty string"},
+      {"{patterns: [{name: x}]}", "re2 is missing"},
+      {"{patterns: [{re2: a}]}", "name"},
+      {"{patterns: [{name: aws, re2: a}]}", "taken"},
+      {"{patterns: [{name: x, re2: a}, {name: x, re2: b}]}", "second"},
+  }));
+  INFO(row.spec);
+  CHECK_THAT(ErrorOf("kind: MaskProfile\nname: m\nspec: " + row.spec + "\n"), Contains(row.says));
+}
+
+TEST_CASE("a profile may not take a detector's name", "[policy][documents]") {
+  for (const DetectorName& detector : kDetectors) {
+    CHECK(ErrorOf("kind: MaskProfile\nname: " + std::string(detector.name) +
+                  "\nspec: {detectors: [aws]}\n") != "");
+  }
+}
+
+TEST_CASE("a lock takes names and not patterns", "[policy][documents]") {
+  CHECK_THAT(ErrorOf("kind: Lock\nname: l\nspec: {server: \"*\"}\n"), Contains("not patterns"));
+  CHECK_THAT(ErrorOf("kind: Lock\nname: l\nspec: {principal: {subject: x}}\n"), Contains("realm"));
+}
+
+TEST_CASE("a mask name must be a detector, a group or a profile there is", "[policy][documents]") {
+  const auto documents = Parsed(BotPolicy("  mask: [secrets, card, house]"));
+  CHECK(CheckMaskNames(documents, {"house"}).ok());
+  const absl::Status status = CheckMaskNames(documents, {});
+  CHECK_THAT(std::string(status.message()), Contains("Policy p") && Contains("house"));
+}
+
+TEST_CASE("a test of policies is read with the arguments' own types", "[policy][documents]") {
+  const auto test = ParsePolicyTest(R"(kind: PolicyTest
+policies: [p.yaml]
+cases:
+  - name: a deploy to production is refused
+    principal: {realm: okta, kind: service, client_id: bot, scopes: [mcp.use]}
+    call: {server: everything, method: tools/call, tool: deploy, arguments: {env: production, n: 1e3, deep: {list: [1, "1", yes]}}}
+    expect: {decision: deny, reason: condition_failed}
+)",
+                                    "t.yaml");
+  INFO(test.status());
+  REQUIRE(test.ok());
+  CHECK(test->cases(0).call().arguments_json() ==
+        R"({"env":"production","n":1e3,"deep":{"list":[1,"1","yes"]}})");
+}
+
+TEST_CASE("a test that tests nothing is refused", "[policy][documents]") {
+  const auto error = [](const std::string& test_case) {
+    const auto test =
+        ParsePolicyTest("kind: PolicyTest\npolicies: [p.yaml]\ncases: [" + test_case + "]\n", "t");
+    return test.ok() ? std::string() : std::string(test.status().message());
+  };
+  const std::string head = "{name: n, principal: {realm: r, kind: user, subject: s}, ";
+  CHECK(error(head + "call: {server: s}, expect: {decision: allow}}") == "");
+  CHECK_THAT(error(""), Contains("cases"));
+  CHECK_THAT(error(head + "call: {server: s}, expect: {decision: maybe}}"), Contains("decision"));
+  CHECK_THAT(error(head + "call: {server: s}, expect: {decision: deny, reason: because}}"),
+             Contains("because"));
+  CHECK_THAT(error(head + "call: {server: s}, expect: {decision: allow, reason: locked}}"),
+             Contains("reason"));
+  CHECK_THAT(error(head + "call: {}, expect: {decision: allow}}"), Contains("server"));
+  CHECK_THAT(error(head + "call: {server: s, tool: a, prompt: b}, expect: {decision: allow}}"),
+             Contains("one of"));
+  CHECK_THAT(error(head + "call: {server: s, tool: a, arguments: [1]}, expect: {decision: allow}}"),
+             Contains("mapping"));
+  CHECK_THAT(error(head + "cal: {server: s}}"), Contains("\"cal\""));
+}
+
+}  // namespace
+}  // namespace sallyport

@@ -1,0 +1,168 @@
+#include "common/policy/compiled_policies.h"
+#include "tests/unit/common/policy/support.h"
+
+namespace sallyport {
+namespace {
+
+using namespace types::v1;
+
+OpenDecision Open(std::string_view yaml, const Principal& principal = Bot(),
+                  std::string_view server = "wiki", std::string_view agent = "a1") {
+  return Compiled(yaml)->EvaluateOpen(principal, server, agent, kNow);
+}
+
+std::string Policy(const std::string& principals, const std::string& servers = "[wiki]") {
+  return "kind: Policy\nname: p\nspec: {principals: " + principals + ", servers: " + servers +
+         "}\n";
+}
+
+TEST_CASE("without a policy that names the principal the server is unknown", "[policy][open]") {
+  CHECK(CompiledPolicies::Compile({}).value()->EvaluateOpen(Bot(), "wiki", "", kNow).reason ==
+        DENIAL_REASON_SERVER_UNKNOWN);
+  const char* principals =
+      GENERATE("[{realm: other}]", "[{realm: okta, subjects: [x]}]",
+               "[{realm: okta, client_ids: [BOT]}]", "[{realm: okta, groups: [g]}]",
+               "[{realm: okta, kind: user}]", "[{realm: okta, subjects: [bot], client_ids: [x]}]");
+  INFO(principals);
+  CHECK(Open(Policy(principals)).reason == DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE("a policy names by any entry, of which all that is given must hold", "[policy][open]") {
+  const char* principals =
+      GENERATE("[{realm: okta}]", "[{realm: okta, subjects: [x, bot]}]",
+               "[{realm: okta, kind: service, client_ids: [bot]}]",
+               "[{realm: other}, {realm: okta, subjects: [bot], client_ids: [bot]}]");
+  INFO(principals);
+  const OpenDecision decision = Open(Policy(principals));
+  CHECK(decision.is_allowed());
+  CHECK(decision.policies == std::vector<std::string>{"p"});
+}
+
+TEST_CASE("a group counts only as one of the entry's realm", "[policy][open]") {
+  const std::string yaml = Policy("[{realm: okta, groups: [deployers]}]");
+  CHECK(Open(yaml, Person("a", {"okta:deployers"})).is_allowed());
+  CHECK_FALSE(Open(yaml, Person("a", {"other:deployers"})).is_allowed());
+  CHECK_FALSE(Open(yaml, Person("a", {"deployers"})).is_allowed());
+}
+
+TEST_CASE("servers are names or globs", "[policy][open]") {
+  CHECK(Open(Policy("[{realm: okta}]", "[\"wi*\"]")).is_allowed());
+  CHECK_FALSE(Open(Policy("[{realm: okta}]", "[\"wi*\"]"), Bot(), "kiwi").is_allowed());
+}
+
+TEST_CASE("who lacks scopes is told which, of the entry that is nearest", "[policy][open]") {
+  const std::string yaml =
+      Policy("[{realm: okta, scopes: [a, b, c]}, {realm: okta, scopes: [a, d]}]");
+  const OpenDecision decision = Open(yaml, Bot({"a"}));
+  CHECK(decision.reason == DENIAL_REASON_SCOPE_MISSING);
+  CHECK(decision.required_scopes == std::vector<std::string>{"a", "d"});
+  CHECK(Open(yaml, Bot({"d", "a"})).is_allowed());
+  CHECK(Open(yaml, Person("x")).reason == DENIAL_REASON_SCOPE_MISSING);
+  // Nobody is told of scopes for a server that no policy would give.
+  CHECK(Open(yaml, Bot(), "other").reason == DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE("a silent policy has the defaults", "[policy][open]") {
+  const OpenDecision decision = Open(Policy("[{realm: okta}]"));
+  CHECK(decision.open == OPEN_MODE_CONNECT);
+  CHECK(decision.terms.max_duration().seconds() == 3600);
+  CHECK(decision.terms.idle_timeout().seconds() == 600);
+  CHECK(decision.terms.disconnect_grace().seconds() == 30);
+  CHECK(decision.terms.max_calls() == 0);
+  CHECK(decision.terms.bind() == BIND_MODE_PRINCIPAL);
+  CHECK_FALSE(decision.approval);
+}
+
+TEST_CASE("over several policies the tightest terms hold", "[policy][open]") {
+  const OpenDecision decision = Open(
+      BotPolicy("  session: {max_duration: 15m, idle_timeout: 5m, max_calls: 9}", "a") + "---\n" +
+      BotPolicy("  session: {open: request, max_duration: 2h, idle_timeout: 2m, max_calls: 200, "
+                "disconnect_grace: 5s}",
+                "b") +
+      "---\n" + BotPolicy("  session: {bind: address}", "c"));
+  CHECK(decision.policies == std::vector<std::string>{"a", "b", "c"});
+  CHECK(decision.open == OPEN_MODE_REQUEST);
+  CHECK(decision.terms.max_duration().seconds() == 900);
+  CHECK(decision.terms.idle_timeout().seconds() == 120);
+  CHECK(decision.terms.disconnect_grace().seconds() == 5);
+  CHECK(decision.terms.max_calls() == 9);
+  CHECK(decision.terms.bind() == BIND_MODE_ADDRESS);
+}
+
+TEST_CASE("an approval binds to the address unless its policy says otherwise", "[policy][open]") {
+  const OpenDecision silent =
+      Open(BotPolicy("  session: {approval: {approvers: [okta:x], expires_after: 3m}}"));
+  REQUIRE(silent.approval);
+  CHECK(silent.approval->count() == 1);
+  CHECK(silent.approval->expires_after().seconds() == 180);
+  CHECK(silent.terms.bind() == BIND_MODE_ADDRESS);
+  CHECK(Open(BotPolicy("  session: {bind: principal, approval: {approvers: [okta:x]}}"))
+            .terms.bind() == BIND_MODE_PRINCIPAL);
+  CHECK(Open(BotPolicy("  session: {approval: {approvers: [okta:x]}}", "a") + "---\n" +
+             BotPolicy("  session: {bind: principal}", "b"))
+            .terms.bind() == BIND_MODE_ADDRESS);
+}
+
+TEST_CASE("the strictest approval holds: approvers of all policies, the shortest time",
+          "[policy][open]") {
+  const std::string first =
+      BotPolicy("  session: {approval: {approvers: [okta:x, okta:y], expires_after: 8m}}", "a");
+  const OpenDecision both = Open(
+      first + "---\n" +
+      BotPolicy("  session: {approval: {approvers: [okta:y, okta:z], expires_after: 5m}}", "b") +
+      "---\n" + BotPolicy("  session: {max_calls: 1}", "c"));
+  REQUIRE(both.approval);
+  CHECK(both.approval->approvers_size() == 1);
+  CHECK(both.approval->approvers(0) == "okta:y");
+  CHECK(both.approval->expires_after().seconds() == 300);
+  const OpenDecision none =
+      Open(first + "---\n" + BotPolicy("  session: {approval: {approvers: [okta:z]}}", "b"));
+  CHECK(none.reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK_FALSE(none.detail.empty());
+}
+
+TEST_CASE("a lock shuts what it names, and an empty one everything", "[policy][lock]") {
+  struct Row {
+    const char* spec;
+    bool is_shut;
+  };
+  const Row row = GENERATE(
+      Row{"{}", true}, Row{"{server: wiki}", true}, Row{"{server: other}", false},
+      Row{"{agent: a1}", true}, Row{"{agent: a2}", false}, Row{"{principal: {realm: okta}}", true},
+      Row{"{principal: {realm: other}}", false},
+      Row{"{principal: {realm: okta, subject: bot}, server: wiki}", true},
+      Row{"{principal: {realm: okta, subject: bot}, server: other}", false},
+      Row{"{principal: {realm: okta, subject: b}}", false},
+      Row{"{principal: {realm: okta, client_id: bot}}", true},
+      Row{"{principal: {realm: okta, kind: user}}", false},
+      Row{"{expires: 2027-01-15T08:00:01Z}", true}, Row{"{expires: 2027-01-15T08:00:00Z}", false});
+  INFO(row.spec);
+  const OpenDecision decision =
+      Open(Policy("[{realm: okta}]") + "---\nkind: Lock\nname: l\nspec: " + row.spec + "\n");
+  CHECK(decision.reason == (row.is_shut ? DENIAL_REASON_LOCKED : DENIAL_REASON_UNSPECIFIED));
+  CHECK(decision.lock == (row.is_shut ? "l" : ""));
+}
+
+TEST_CASE("who is not named learns nothing of a lock", "[policy][lock]") {
+  CHECK(Open("kind: Lock\nname: l\nspec: {}\n").reason == DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE("owners are those of every entry that could match, scopes aside", "[policy][open]") {
+  const auto compiled = Compiled(Policy(
+      "[{realm: okta, client_ids: [bot], scopes: [s], owners: [okta:team]}, {realm: okta, "
+      "subjects: [bot], owners: [okta:dora]}, {realm: okta, subjects: [x], owners: [okta:no]}]"));
+  CHECK(compiled->OwnersOf(Bot()) == std::vector<std::string>{"okta:dora", "okta:team"});
+}
+
+TEST_CASE("a document that cannot be understood is not guessed at", "[policy]") {
+  Document document;
+  document.set_kind(DOCUMENT_KIND_POLICY);
+  document.set_name("p");
+  CHECK_FALSE(CompiledPolicies::Compile({&document, 1}).ok());
+  auto valid = Parsed(BotPolicy("  rules: [{allow: {tools: [t]}}]"))[0];
+  valid.mutable_policy()->mutable_rules(0)->mutable_deny()->add_tools("x");
+  CHECK_FALSE(CompiledPolicies::Compile({&valid, 1}).ok());
+}
+
+}  // namespace
+}  // namespace sallyport
