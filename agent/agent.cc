@@ -1,0 +1,373 @@
+#include "agent/agent.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/basic_signal_set.hpp>
+#include <csignal>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "agent/call/end_session.h"
+#include "agent/call/gateway.h"
+#include "agent/call/session_updates.h"
+#include "agent/call/sweep.h"
+#include "agent/control/approval_client.h"
+#include "agent/control/certificate_renewal.h"
+#include "agent/control/enrollment.h"
+#include "agent/control/session_client.h"
+#include "agent/control/snapshot_watch.h"
+#include "agent/link/channel.h"
+#include "agent/listen/http_listener.h"
+#include "agent/listen/local_endpoint.h"
+#include "agent/listen/mcp_endpoint.h"
+#include "agent/loop/loop.h"
+#include "agent/mask/json_masker.h"
+#include "agent/mask/mask_engine.h"
+#include "agent/record/recorder.h"
+#include "agent/record/uploader.h"
+#include "agent/upstream/upstreams.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/random.h"
+#include "common/status_macros.h"
+
+namespace sallyport::agent {
+namespace {
+
+using config::v1::AgentConfig;
+
+constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{64} << 20;
+constexpr absl::Duration kFirstSnapshot = absl::Seconds(10);
+constexpr absl::Duration kSweepPeriod = absl::Milliseconds(250);
+// In all well under the ten seconds that supervisors wait before they kill.
+constexpr absl::Duration kFinishCalls = absl::Seconds(2);
+constexpr absl::Duration kEndSessions = absl::Seconds(3);
+constexpr absl::Duration kDrainConnections = absl::Seconds(1);
+constexpr absl::Duration kTellEnds = absl::Seconds(1);
+constexpr absl::Duration kShipRecords = absl::Seconds(1);
+
+void FillDefaults(AgentConfig& config) {
+  if (config.data_dir().empty()) config.set_data_dir("/var/lib/sallyport-agent");
+  if (config.listen().empty()) config.set_listen("127.0.0.1:8443");
+  if (config.local_listen().empty()) config.set_local_listen("127.0.0.1:8480");
+}
+
+absl::StatusOr<Durability> ReadDurability(const AgentConfig& config) {
+  const std::string& word = config.recording().durability();
+  if (word.empty() || word == "power") return Durability::kPower;
+  if (word == "process") return Durability::kProcess;
+  return absl::InvalidArgumentError(
+      absl::StrCat("recording.durability: \"", word, "\" is neither power nor process"));
+}
+
+absl::StatusOr<std::vector<Network>> ReadProxies(const AgentConfig& config) {
+  std::vector<Network> networks;
+  for (const std::string& text : config.trusted_proxies()) {
+    auto network = Network::Parse(text);
+    if (!network.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("trusted_proxies: ", network.status().message()));
+    }
+    networks.push_back(*network);
+  }
+  return networks;
+}
+
+absl::Status CheckPublicUrl(const std::string& url) {
+  if (url.empty()) return absl::OkStatus();
+  const bool has_scheme = url.starts_with("https://") || url.starts_with("http://");
+  if (has_scheme && url.find_first_of("?# \"") == std::string::npos && !url.ends_with("/") &&
+      url.find('/', url.find("://") + 3) == std::string::npos) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "public_url: \"", url,
+      "\" must be a scheme and a host such as https://mcp.example.com, without a path"));
+}
+
+// One agent for one data directory: two would write one spool.
+class DirectoryLock {
+ public:
+  static absl::StatusOr<DirectoryLock> Take(const std::string& dir) {
+    const std::string path = absl::StrCat(dir, "/lock");
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return absl::FailedPreconditionError(absl::StrCat(path, " cannot be opened"));
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd);
+      return absl::FailedPreconditionError(absl::StrCat("another agent runs on ", dir));
+    }
+    return DirectoryLock(fd);
+  }
+  DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  DirectoryLock& operator=(DirectoryLock&&) = delete;
+  ~DirectoryLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+// What the keys of sessions are derived from; it must outlive restarts, or an approval that was
+// given could not be used any more.
+absl::StatusOr<std::string> LoadSessionSecret(const std::string& data_dir) {
+  const std::string path = absl::StrCat(data_dir, "/session.key");
+  auto secret = ReadSecretFile(path);
+  if (secret.ok() && secret->size() == 32) return secret;
+  if (!absl::IsNotFound(secret.status())) {
+    return secret.ok() ? absl::FailedPreconditionError(absl::StrCat(path, " is damaged; remove it"))
+                       : secret;
+  }
+  std::string fresh = RandomBytes(32);
+  RETURN_IF_ERROR(WriteFileAtomically(path, fresh));
+  return fresh;
+}
+
+std::uint64_t LargestMessage(const Upstreams& upstreams) {
+  std::uint64_t largest = std::uint64_t{1} << 20;
+  for (const std::string& name : upstreams.names()) {
+    largest = std::max(largest, upstreams.message_bytes(name));
+  }
+  return largest;
+}
+
+}  // namespace
+
+absl::Status CheckConfig(const AgentConfig& given) {
+  AgentConfig config = given;
+  FillDefaults(config);
+  RETURN_IF_ERROR(ReadDurability(config).status());
+  RETURN_IF_ERROR(ReadProxies(config).status());
+  RETURN_IF_ERROR(CheckPublicUrl(config.public_url()));
+  if (config.has_tls() && (config.tls().cert_file().empty() || config.tls().key_file().empty())) {
+    return absl::InvalidArgumentError("tls: cert_file and key_file are both required");
+  }
+  if (config.has_tls()) {
+    RETURN_IF_ERROR(ServerTls(config.tls().cert_file(), config.tls().key_file()).status());
+  }
+  if (config.limits().message_bytes() > kMaxMessageBytes) {
+    return absl::InvalidArgumentError("limits.message_bytes: at most 64MiB");
+  }
+  if (config.servers().empty())
+    return absl::InvalidArgumentError("servers: at least one is required");
+  return Upstreams::Check(config);
+}
+
+struct Agent::Parts {
+  explicit Parts(AgentConfig given) : config(std::move(given)) {}
+
+  absl::Status Wire();
+  absl::Status WireControl();
+  absl::Status WireRecorder();
+  absl::StatusOr<std::unique_ptr<HttpListener>> Bind(const std::string& address,
+                                                     bool is_for_clients);
+  void Observe();
+  Task<void> Serve();
+  Task<void> AwaitSignal();
+  Task<void> Drain();
+
+  AgentConfig config;
+  SystemClock clock;
+  Loop loop;
+  std::optional<DirectoryLock> lock;
+  std::unique_ptr<Upstreams> upstreams;
+  Enrollment enrollment;
+  std::unique_ptr<ControlPlaneChannel> channel;
+  std::unique_ptr<CertificateRenewal> renewal;
+  std::unique_ptr<SnapshotWatch> snapshots;
+  std::unique_ptr<SessionClient> session_client;
+  std::unique_ptr<ApprovalClient> approval_client;
+  std::unique_ptr<Recorder> recorder;
+  std::unique_ptr<Uploader> uploader;
+  std::shared_ptr<const MaskEngine> mask_engine;
+  std::unique_ptr<Masker> masker;
+  std::unique_ptr<HttpListener> clients;
+  std::unique_ptr<HttpListener> local;
+  std::unique_ptr<Gateway> gateway;
+  std::unique_ptr<McpEndpoint> mcp_endpoint;
+  std::unique_ptr<LocalEndpoint> local_endpoint;
+};
+
+absl::Status Agent::Parts::WireControl() {
+  ASSIGN_OR_RETURN(
+      enrollment, LoadOrEnroll(config.data_dir(), config.control_plane().join_token_file(), clock));
+  channel = std::make_unique<ControlPlaneChannel>(loop, enrollment.address, enrollment.identity);
+  renewal = std::make_unique<CertificateRenewal>(*channel, clock, config.data_dir(), enrollment);
+  snapshots = std::make_unique<SnapshotWatch>(*channel, clock, config.data_dir(), enrollment.name,
+                                              enrollment.identity.ca);
+  if (absl::Status kept = snapshots->LoadKept(); !kept.ok()) {
+    LogWarning("kept_snapshot_unusable", {{"error", kept}});
+  }
+  session_client = std::make_unique<SessionClient>(*channel);
+  approval_client = std::make_unique<ApprovalClient>(*channel);
+  return absl::OkStatus();
+}
+
+absl::Status Agent::Parts::WireRecorder() {
+  RecorderOptions options;
+  options.dir = absl::StrCat(config.data_dir(), "/spool");
+  options.agent_name = enrollment.name;
+  ASSIGN_OR_RETURN(options.durability, ReadDurability(config));
+  if (config.recording().spool_max_bytes() > 0)
+    options.spool_max_bytes = config.recording().spool_max_bytes();
+  options.message_bytes = LargestMessage(*upstreams);
+  ASSIGN_OR_RETURN(recorder, Recorder::Create(loop, clock, std::move(options)));
+  uploader = std::make_unique<Uploader>(recorder->spools(), [this] { return channel->channel(); });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<HttpListener>> Agent::Parts::Bind(const std::string& address,
+                                                                 bool is_for_clients) {
+  ListenerOptions options;
+  options.address = address;
+  if (is_for_clients) {
+    if (config.has_tls()) {
+      ASSIGN_OR_RETURN(options.tls, ServerTls(config.tls().cert_file(), config.tls().key_file()));
+    }
+    ASSIGN_OR_RETURN(options.trusted_proxies, ReadProxies(config));
+    options.limits.body = LargestMessage(*upstreams);
+  } else {
+    options.limits.body = 0;
+    options.max_connections = 64;
+  }
+  return HttpListener::Create(loop, clock, std::move(options));
+}
+
+absl::Status Agent::Parts::Wire() {
+  FillDefaults(config);
+  RETURN_IF_ERROR(CheckConfig(config));
+  RETURN_IF_ERROR(EnsurePrivateDirectory(config.data_dir()));
+  ASSIGN_OR_RETURN(DirectoryLock taken, DirectoryLock::Take(config.data_dir()));
+  lock.emplace(std::move(taken));
+  ASSIGN_OR_RETURN(upstreams, Upstreams::Create(loop, config));
+  RETURN_IF_ERROR(WireControl());
+  RETURN_IF_ERROR(WireRecorder());
+  ASSIGN_OR_RETURN(mask_engine, MaskEngine::Create());
+  ASSIGN_OR_RETURN(masker, Masker::Create(mask_engine));
+  ASSIGN_OR_RETURN(clients, Bind(config.listen(), true));
+  ASSIGN_OR_RETURN(local, Bind(config.local_listen(), false));
+
+  std::string public_url = config.public_url();
+  if (public_url.empty())
+    public_url = absl::StrCat(config.has_tls() ? "https://" : "http://", clients->address());
+  ASSIGN_OR_RETURN(std::string session_secret, LoadSessionSecret(config.data_dir()));
+  CallLimits limits;
+  if (config.limits().approval_hold_seconds() > 0) {
+    limits.approval_hold = absl::Seconds(config.limits().approval_hold_seconds());
+  }
+  gateway.reset(new Gateway{.loop = loop,
+                            .clock = clock,
+                            .snapshots = *snapshots,
+                            .session_client = *session_client,
+                            .approval_client = *approval_client,
+                            .recorder = *recorder,
+                            .masker = *masker,
+                            .upstreams = *upstreams,
+                            .rule_maker = RuleMaker(mask_engine),
+                            .agent = enrollment.name,
+                            .public_url = public_url,
+                            .session_secret = std::move(session_secret),
+                            .limits = limits});
+  for (auto& chain : recorder->TakeOpenChains()) {
+    std::string id = chain->session_id();
+    gateway->openings.open_chains[std::move(id)] = std::move(chain);
+  }
+  mcp_endpoint = std::make_unique<McpEndpoint>(
+      *gateway, McpEndpoint::Names{.public_url = public_url,
+                                   .listen_address = clients->address(),
+                                   .allowed_origins = {config.allowed_origins().begin(),
+                                                       config.allowed_origins().end()}});
+  local_endpoint = std::make_unique<LocalEndpoint>(*gateway, *clients,
+                                                   [this] { return uploader->acked_records(); });
+  Observe();
+  return absl::OkStatus();
+}
+
+void Agent::Parts::Observe() {
+  ControlObserver observer;
+  observer.on_snapshot = [this](const std::shared_ptr<const AgentSnapshot>& snapshot) {
+    TakeSnapshot(*gateway, *snapshot);
+  };
+  observer.on_session = [this](const v1::SessionUpdate& update) {
+    TakeSessionUpdate(*gateway, update);
+  };
+  observer.on_approval = [this](const types::v1::Approval& approval) {
+    gateway->approvals.Learn(approval, gateway->sessions);
+  };
+  observer.on_resynced = [this](const absl::flat_hash_set<std::string>& active) {
+    TakeResync(*gateway, active);
+  };
+  snapshots->Observe(std::move(observer));
+}
+
+Task<void> Agent::Parts::Serve() {
+  // Without policies every call would be refused; a control plane that is away must not keep the
+  // agent from saying so.
+  co_await snapshots->WaitForSnapshot(kFirstSnapshot);
+  clients->Start(*mcp_endpoint);
+  local->Start(*local_endpoint);
+  LogInfo("ready",
+          {LogField::Object("listen", {{"mcp", clients->address()}, {"local", local->address()}})});
+}
+
+Task<void> Agent::Parts::AwaitSignal() {
+  net::basic_signal_set<Executor> signals(loop.executor(), SIGTERM, SIGINT);
+  auto [error, number] = co_await signals.async_wait(kAsTuple);
+  LogInfo("stopping", {{"signal", number}});
+  co_await Drain();
+  loop.Stop();
+}
+
+Task<void> Agent::Parts::Drain() {
+  gateway->is_draining = true;
+  const absl::Duration until = clock.SinceBoot() + kFinishCalls;
+  const auto in_flight = [this] {
+    const auto sessions = gateway->sessions.all();
+    return std::any_of(sessions.begin(), sessions.end(),
+                       [](ServedSession* session) { return session->live().in_flight() > 0; });
+  };
+  while (in_flight() && clock.SinceBoot() < until) co_await Sleep(loop, absl::Milliseconds(20));
+  co_await EndAllSessions(*gateway, {types::v1::END_REASON_DISCONNECTED, "the agent was stopped"},
+                          kEndSessions);
+  co_await clients->Drain(kDrainConnections);
+  co_await local->Drain(absl::ZeroDuration());
+  co_await session_client->Drain(kTellEnds);
+  co_await renewal->Drain();
+  co_await snapshots->Drain();
+}
+
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(AgentConfig config) {
+  auto parts = std::make_unique<Parts>(std::move(config));
+  RETURN_IF_ERROR(parts->Wire());
+  return std::unique_ptr<Agent>(new Agent(std::move(parts)));
+}
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Agent::~Agent() = default;
+
+void Agent::Run() {
+  Parts& parts = *parts_;
+  parts.renewal->Start();
+  parts.snapshots->Start();
+  parts.session_client->Start();
+  parts.loop.Every(kSweepPeriod, [&parts] { Sweep(*parts.gateway); });
+  parts.loop.Spawn(parts.AwaitSignal());
+  parts.loop.Spawn(parts.Serve());
+  parts.loop.Run();
+  if (absl::Status flushed = parts.recorder->Flush(); !flushed.ok()) {
+    LogError("record_failed", {{"error", flushed}});
+  }
+  parts.uploader->Stop(kShipRecords);
+  parts.channel->Shutdown();
+  LogInfo("stopped");
+}
+
+}  // namespace sallyport::agent

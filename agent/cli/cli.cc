@@ -1,0 +1,81 @@
+#include "agent/cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "agent/agent.h"
+#include "common/config_file.h"
+#include "common/harden.h"
+#include "common/log.h"
+#include "sallyport/config/v1/agent_config.pb.h"
+
+namespace sallyport::agent {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int Complain(const absl::Status& status) {
+  std::fprintf(stderr, "sallyport-agent: %s\n", std::string(status.message()).c_str());
+  return kFailed;
+}
+
+int CheckFile(const std::string& path) {
+  config::v1::AgentConfig config;
+  if (absl::Status read = LoadConfigFile(path, &config); !read.ok()) return Complain(read);
+  if (absl::Status checked = CheckConfig(config); !checked.ok()) {
+    return Complain(absl::Status(checked.code(), path + ": " + std::string(checked.message())));
+  }
+  std::printf("%s: fine\n", path.c_str());
+  return kDone;
+}
+
+int Serve(const std::string& path) {
+  config::v1::AgentConfig config;
+  if (absl::Status read = LoadConfigFile(path, &config); !read.ok()) return Complain(read);
+  auto agent = Agent::Create(std::move(config));
+  if (!agent.ok()) {
+    LogError("start_failed", {{"error", agent.status()}});
+    return kFailed;
+  }
+  (*agent)->Run();
+  // All that must last is on disk. What coroutines still hold on each other is not worth unwinding.
+  std::fflush(nullptr);
+  std::_Exit(kDone);
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  if (absl::Status hardened = HardenProcess(); !hardened.ok()) return Complain(hardened);
+  CLI::App app(
+      "The data plane of Sallyport: fronts MCP servers and lets through what a live session "
+      "allows.",
+      "sallyport-agent");
+  app.require_subcommand(1);
+  std::string path;
+  CLI::App* serve = app.add_subcommand("serve", "Serve until SIGTERM");
+  serve->add_option("--config", path, "agent.yaml")->required();
+  CLI::App* config = app.add_subcommand("config", "Work with a configuration file");
+  config->require_subcommand(1);
+  CLI::App* check =
+      config->add_subcommand("check", "Say whether a configuration is fine, and if not, where");
+  check->add_option("file", path, "agent.yaml")->required();
+  CLI::App* version = app.add_subcommand("version", "Print the version");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (version->parsed()) {
+    std::printf("sallyport-agent %s\n", SALLYPORT_VERSION);
+    return kDone;
+  }
+  if (check->parsed()) return CheckFile(path);
+  return Serve(path);
+}
+
+}  // namespace sallyport::agent
