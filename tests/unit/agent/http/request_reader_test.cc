@@ -1,0 +1,319 @@
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "agent/http/strict_framing.h"
+
+namespace sallyport::agent {
+namespace {
+
+struct Outcome {
+  int status = 0;  // of the error
+  bool is_done = false;
+  HttpRequest request;
+  std::string rest;
+};
+
+// Feeds in pieces of `step` bytes.
+void Read(std::string_view bytes, std::size_t step, Outcome& outcome,
+          const HttpLimits& limits = {}) {
+  RequestReader reader(outcome.request, limits);
+  std::string_view piece;
+  std::size_t given = 0;
+  for (;;) {
+    if (piece.empty()) {
+      if (given == bytes.size()) break;
+      piece = bytes.substr(given, step);
+      given += piece.size();
+    }
+    const std::size_t used = reader.Feed(piece);
+    piece.remove_prefix(used);
+    if (reader.error() || reader.is_done()) break;
+    if (used == 0 && !piece.empty() && !reader.is_head_done()) FAIL("the reader is stuck");
+  }
+  outcome.status = reader.error().status;
+  outcome.is_done = reader.is_done();
+  outcome.rest = std::string(piece) + std::string(bytes.substr(given));
+}
+
+std::string Head(const std::string& fields, const std::string& line = "POST /a/mcp HTTP/1.1") {
+  return line + "\r\nHost: h\r\n" + fields + "\r\n";
+}
+
+int StatusOf(const std::string& bytes, const HttpLimits& limits = {}) {
+  Outcome whole;
+  Read(bytes, bytes.size(), whole, limits);
+  Outcome single;
+  Read(bytes, 1, single, limits);
+  CHECK(whole.status == single.status);
+  if (whole.status == 0) CHECK(whole.is_done);
+  return whole.status;
+}
+
+TEST_CASE("a request is read, however it is cut", "[agent][http]") {
+  const std::string bytes =
+      "POST /every/mcp HTTP/1.1\r\nHost: mcp.example.com:8443\r\nAuthorization:Bearer "
+      "x\r\nContent-Length: 5\r\n"
+      "X-Empty:\r\nConnection: keep-alive\r\n\r\nhelloGET";
+  for (const std::size_t step : {std::size_t{1}, std::size_t{2}, std::size_t{7}, bytes.size()}) {
+    Outcome outcome;
+    Read(bytes, step, outcome);
+    REQUIRE(outcome.is_done);
+    CHECK(outcome.request.method == HttpMethod::kPost);
+    CHECK(outcome.request.target == "/every/mcp");
+    CHECK(outcome.request.host == "mcp.example.com:8443");
+    CHECK(outcome.request.fields.Find("authorization") == "Bearer x");
+    CHECK(outcome.request.fields.Find("x-empty") == "");
+    CHECK_FALSE(outcome.request.fields.Find("cookie").has_value());
+    CHECK(outcome.request.keep_alive);
+    CHECK(outcome.request.body == "hello");
+    CHECK(outcome.rest == "GET");
+  }
+}
+
+TEST_CASE("a chunked request is read and its trailers are dropped", "[agent][http]") {
+  const std::string bytes = Head("Transfer-Encoding: Chunked\r\n") +
+                            "5;a=b;c=\"q\\\"\"\r\nhello\r\n1\r\n!"
+                            "\r\nA\r\n0123456789\r\n0\r\nAuthorization: evil\r\nHost: evil\r\n\r\n";
+  for (const std::size_t step : {std::size_t{1}, std::size_t{3}, bytes.size()}) {
+    Outcome outcome;
+    Read(bytes, step, outcome);
+    REQUIRE(outcome.is_done);
+    CHECK(outcome.request.body == "hello!0123456789");
+    CHECK_FALSE(outcome.request.fields.Find("authorization").has_value());
+    CHECK(outcome.rest.empty());
+  }
+}
+
+TEST_CASE("a reader reads one request after the other", "[agent][http]") {
+  HttpRequest request;
+  RequestReader reader(request, {});
+  std::string bytes = Head("Content-Length: 2\r\n") + "ab" + Head("", "GET /b/mcp HTTP/1.1");
+  std::string_view left = bytes;
+  CHECK(reader.is_idle());
+  left.remove_prefix(reader.Feed(left));
+  CHECK(reader.is_head_done());
+  CHECK_FALSE(reader.is_done());
+  left.remove_prefix(reader.Feed(left));
+  REQUIRE(reader.is_done());
+  CHECK(reader.Feed(left) == 0);
+  reader.Next();
+  CHECK(reader.is_idle());
+  left.remove_prefix(reader.Feed(left));
+  REQUIRE(reader.is_done());
+  CHECK(request.method == HttpMethod::kGet);
+  CHECK(request.body.empty());
+  CHECK_FALSE(request.has_body);
+}
+
+TEST_CASE("two framings, or an unknown one, are refused", "[agent][http]") {
+  for (const char* fields :
+       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Transfer-Encoding: gzip\r\nContent-Length: 5\r\n", "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: identity\r\n", "Transfer-Encoding:\r\n",
+        "Transfer-Encoding: chunked;q=1\r\n",
+        "Transfer-Encoding: \x0b"
+        "chunked\r\n"}) {
+    INFO(fields);
+    CHECK(StatusOf(Head(fields) + "hello") == 400);
+  }
+}
+
+TEST_CASE("a content length is one plain number", "[agent][http]") {
+  for (const char* value : {"+5", "-5", "0x5", "5, 5", "5 5", "5.", "", "05",
+                            "18446744073709551616", "99999999999999999999"}) {
+    INFO(value);
+    CHECK(StatusOf(Head(std::string("Content-Length: ") + value + "\r\n") + "hello") == 400);
+  }
+  CHECK(StatusOf(Head("Content-Length: 5\r\nContent-Length: 5\r\n") + "hello") == 400);
+  CHECK(StatusOf(Head("Content-Length: 5\r\nContent-Length: 6\r\n") + "hello") == 400);
+  CHECK(StatusOf(Head("Content-Length:  5 \r\n") + "hello") == 0);
+}
+
+TEST_CASE("only HTTP/1.1 is spoken", "[agent][http]") {
+  CHECK(StatusOf(Head("Transfer-Encoding: chunked\r\n", "POST / HTTP/1.0") + "0\r\n\r\n") == 505);
+  for (const char* version : {"HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "HTTP/0.9"}) {
+    CHECK(StatusOf(Head("", std::string("GET / ") + version)) == 505);
+  }
+  for (const char* line :
+       {"GET /", "GET / HTTP/1.1 ", "GET  / HTTP/1.1", "GET / http/1.1", "GET / HTTP/11",
+        "GET / FTP/1.1", " GET / HTTP/1.1", "GET\t/ HTTP/1.1", "", "GET / HTTP/1.1x"}) {
+    INFO(line);
+    CHECK(StatusOf(Head("", line)) == 400);
+  }
+  CHECK(StatusOf(Head("", "PRI * HTTP/2.0")) == 505);
+}
+
+TEST_CASE("methods are known and in upper case", "[agent][http]") {
+  for (const char* method : {"post", "Post", "FOO", "CONNECT", "TRACE"}) {
+    CHECK(StatusOf(Head("", std::string(method) + " / HTTP/1.1")) == 501);
+  }
+  CHECK(StatusOf(Head("", "P(ST / HTTP/1.1")) == 400);
+  for (const char* method : {"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH"}) {
+    CHECK(StatusOf(Head("", std::string(method) + " / HTTP/1.1")) == 0);
+  }
+}
+
+TEST_CASE("a request target is a path", "[agent][http]") {
+  for (const char* target : {"http://evil/mcp", "*", "mcp", "//\x80", "/a\x7f", "/a\tb"}) {
+    INFO(target);
+    CHECK(StatusOf(Head("", std::string("GET ") + target + " HTTP/1.1")) == 400);
+  }
+  Outcome outcome;
+  const std::string odd = Head("", "GET //mcp/%6d;x?y#z HTTP/1.1");
+  Read(odd, odd.size(), outcome);
+  CHECK(outcome.request.target == "//mcp/%6d;x?y#z");
+}
+
+TEST_CASE("there is one proper host", "[agent][http]") {
+  CHECK(StatusOf("GET / HTTP/1.1\r\n\r\n") == 400);
+  CHECK(StatusOf("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n") == 400);
+  for (const char* host : {"", "a@b", "user:pass@b", "a b", "a/b", "[fe80::1%25eth0]", "[::1", "[]",
+                           "a:", "a:x", "a:123456", "[::1]x", "a,b"}) {
+    INFO(host);
+    CHECK(StatusOf(std::string("GET / HTTP/1.1\r\nHost: ") + host + "\r\n\r\n") == 400);
+  }
+  for (const char* host :
+       {"a", "a:80", "127.0.0.1:8443", "[::1]", "[::1]:8443", "Mcp.Example.com"}) {
+    CHECK(StatusOf(std::string("GET / HTTP/1.1\r\nHost: ") + host + "\r\n\r\n") == 0);
+  }
+}
+
+TEST_CASE("lines and names are strict", "[agent][http]") {
+  const std::string nul("X: a\0b\r\n", 8);
+  for (const std::string& fields :
+       {std::string("X: a\n"), std::string("X: a\r\r\n"), nul, std::string("X: a\r\n b\r\n"),
+        std::string("X: a\r\n\tb\r\n"), std::string("X : a\r\n"), std::string("\x80X: a\r\n"),
+        std::string(": a\r\n"), std::string("X a\r\n"), std::string("X\ry: a\r\n"),
+        std::string("X: a\rb\r\n"), std::string("X: \x01\r\n"), std::string("X: \x7f\r\n"),
+        std::string("X[: a\r\n")}) {
+    INFO(fields);
+    CHECK(StatusOf(Head(fields)) == 400);
+  }
+  CHECK(StatusOf("\r\n" + Head("")) == 400);
+  CHECK(StatusOf("\n" + Head("")) == 400);
+  CHECK(StatusOf("GET / HTTP/1.1\nHost: h\n\n") == 400);
+}
+
+TEST_CASE("fields that may stand once stand once", "[agent][http]") {
+  for (const char* name :
+       {"Authorization", "MCP-Session-Id", "Mcp-Protocol-Version", "Origin", "Content-Type",
+        "Last-Event-ID", "Mcp-Method", "Mcp-Name", "Expect", "Connection"}) {
+    const std::string one = std::string(name) + ": 100-continue\r\n";
+    const std::string twin = std::string(name) + ": x\r\n";
+    INFO(name);
+    CHECK(StatusOf(Head(one + twin)) == 400);
+  }
+  CHECK(StatusOf(Head("Accept: a/b\r\nAccept: c/d\r\n")) == 0);
+}
+
+TEST_CASE("a head has its limits", "[agent][http]") {
+  CHECK(StatusOf(Head("", "GET /" + std::string(8192 - 14, 'a') + " HTTP/1.1")) == 0);
+  CHECK(StatusOf(Head("", "GET /" + std::string(8193 - 14, 'a') + " HTTP/1.1")) == 431);
+  CHECK(StatusOf("GET /" + std::string(100'000, 'a')) == 431);
+  CHECK(StatusOf(Head("X: " + std::string(8192 - 3, 'a') + "\r\n")) == 0);
+  CHECK(StatusOf(Head("X: " + std::string(8193 - 3, 'a') + "\r\n")) == 431);
+  CHECK(StatusOf(Head("Authorization: " + std::string(17 * 1024 - 15, 'a') + "\r\n")) == 0);
+  CHECK(StatusOf(Head("Authorization: " + std::string(17 * 1024 - 14, 'a') + "\r\n")) == 431);
+  CHECK(StatusOf(Head("X: " + std::string(65536, 'a') + "\r\n")) == 431);
+  std::string many;
+  for (int i = 0; i < 99; ++i) many += "X" + std::to_string(i) + ": a\r\n";
+  CHECK(StatusOf(Head(many)) == 0);
+  CHECK(StatusOf(Head(many + "Y: a\r\n")) == 431);
+  std::string large;
+  for (int i = 0; i < 4; ++i)
+    large += "X" + std::to_string(i) + ": " + std::string(8180, 'a') + "\r\n";
+  CHECK(StatusOf(Head(large)) == 0);
+  CHECK(StatusOf(Head(large + "Y: " + std::string(100, 'a') + "\r\n")) == 431);
+}
+
+TEST_CASE("chunks are strict and bounded", "[agent][http]") {
+  const auto chunked = [](const std::string& body, const HttpLimits& limits = {}) {
+    return StatusOf(Head("Transfer-Encoding: chunked\r\n") + body, limits);
+  };
+  for (const char* body : {"0x5\r\nhello\r\n0\r\n\r\n",
+                           " 5\r\nhello\r\n0\r\n\r\n",
+                           "5 \r\nhello\r\n0\r\n\r\n",
+                           "+5\r\nhello\r\n0\r\n\r\n",
+                           "-1\r\n",
+                           "\r\n",
+                           "5\nhello\r\n0\r\n\r\n",
+                           "5\r\nhello0\r\n\r\n",
+                           "5\r\nhello\n0\r\n\r\n",
+                           "5\r\nhello\r0\r\n\r\n",
+                           "4\r\nhello\r\n0\r\n\r\n",
+                           "00000\r\n\r\n",
+                           "05\r\nhello\r\n0\r\n\r\n",
+                           "fffffffff\r\n",
+                           "10000000000000005\r\nhello",
+                           "5;a\nb\r\nhello\r\n0\r\n\r\n",
+                           "5;a=\"b\r\nhello\r\n0\r\n\r\n",
+                           "5;a=(\r\nhello\r\n0\r\n\r\n",
+                           "5;\x01\r\nhello\r\n0\r\n\r\n",
+                           "0\r\nx\r\n\r\n",
+                           "0\r\n folded\r\n\r\n",
+                           "0\r\nX: a\n\r\n",
+                           "0\r\nX: \x01\r\n\r\n",
+                           "0\r\n: a\r\n\r\n",
+                           "g\r\n"}) {
+    INFO(body);
+    CHECK(chunked(body) == 400);
+  }
+  CHECK(chunked("1;" + std::string(250, 'e') + "\r\nx\r\n0\r\n\r\n") == 0);
+  CHECK(chunked("1;" + std::string(300, 'e') + "\r\nx\r\n0\r\n\r\n") == 400);
+  std::string drip;
+  for (int i = 0; i < 100; ++i) drip += "1;eee\r\nx\r\n";
+  CHECK(chunked(drip + "0\r\n\r\n") == 400);
+  std::string tiny;
+  for (int i = 0; i < 200'000; ++i) tiny += "1\r\nx\r\n";
+  Outcome outcome;
+  const std::string flood = Head("Transfer-Encoding: chunked\r\n") + tiny;
+  Read(flood, 4096, outcome);
+  CHECK(outcome.status == 413);
+  std::string trailers;
+  for (int i = 0; i < 100; ++i) trailers += "X: a\r\n";
+  CHECK(chunked("0\r\n" + trailers + "\r\n") == 431);
+  CHECK(chunked("0\r\nX: " + std::string(9000, 'a') + "\r\n\r\n") == 431);
+  CHECK(chunked("0\r\n" + std::string(40'000, 'a')) == 431);
+}
+
+TEST_CASE("a body is bounded, announced or not", "[agent][http]") {
+  const HttpLimits limits{.body = 10};
+  CHECK(StatusOf(Head("Content-Length: 10\r\n") + "0123456789", limits) == 0);
+  CHECK(StatusOf(Head("Content-Length: 11\r\n"), limits) == 413);
+  CHECK(StatusOf(Head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n5\r\nhello\r\n0\r\n\r\n",
+                 limits) == 0);
+  CHECK(StatusOf(Head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n6\r\nh", limits) == 413);
+  HttpRequest request;
+  RequestReader reader(request, {});
+  const std::string head = Head("Content-Length: 11\r\n");
+  CHECK(reader.Feed(head) == head.size());
+  CHECK_FALSE(reader.error());
+  reader.LimitBody(10);
+  CHECK(reader.error().status == 413);
+}
+
+TEST_CASE("expectations and encodings are judged before the body", "[agent][http]") {
+  CHECK(StatusOf(Head("Expect: 200-ok\r\n")) == 417);
+  Outcome outcome;
+  const std::string bytes = Head("Expect: 100-Continue\r\nContent-Length: 1\r\n") + "x";
+  Read(bytes, bytes.size(), outcome);
+  CHECK(outcome.request.expects_continue);
+  CHECK(StatusOf(Head("Content-Encoding: gzip\r\nContent-Length: 1\r\n") + "x") == 415);
+  CHECK(StatusOf(Head("Content-Encoding: identity\r\nContent-Length: 1\r\n") + "x") == 0);
+}
+
+TEST_CASE("an upgrade is not taken up, and close is heard", "[agent][http]") {
+  CHECK(StatusOf(Head("Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n")) == 0);
+  Outcome outcome;
+  const std::string bytes = Head("Connection: Authorization, CLOSE\r\n");
+  Read(bytes, bytes.size(), outcome);
+  CHECK(outcome.is_done);
+  CHECK_FALSE(outcome.request.keep_alive);
+}
+
+}  // namespace
+}  // namespace sallyport::agent
