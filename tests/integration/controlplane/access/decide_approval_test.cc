@@ -1,0 +1,155 @@
+#include "controlplane/access/decide_approval.h"
+
+#include <atomic>
+#include <thread>
+
+#include "tests/integration/controlplane/access/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+struct Asking : Fixture {
+  Asking() { ApplyPolicy(kTerms); }
+  static constexpr char kTerms[] =
+      "max_duration: 15m, approval: {approvers: [\"okta:approvers\", \"okta:carol\"], "
+      "expires_after: 10m}";
+
+  types::v1::DenialReason RefusalOf(const std::string& id, const Caller& by) {
+    return ReasonOf(Approve(id, by).status());
+  }
+};
+
+TEST_CASE_METHOD(Asking, "an approval opens its session for the time the policy gives, from now",
+                 "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  clock.Advance(absl::Minutes(9));
+  const auto approval = Approve(pending.session().approval_id(), SignedIn("alice"));
+  REQUIRE(approval.ok());
+  CHECK(approval->state() == types::v1::APPROVAL_STATE_CONSUMED);
+  CHECK(approval->decisions(0).by().subject() == "alice");
+  const auto opened = ByAgent(BotToken());
+  CHECK(opened.session().id() == pending.session().id());
+  CHECK(FromProto(opened.session().expires_at()) == clock.Now() + absl::Minutes(15));
+  CHECK(Verified(opened.grant(), "a1").client_address == "10.0.0.1");
+  Restart();
+  CHECK(SessionOf(opened.session().id()).IsActiveAt(clock.Now()));
+}
+
+TEST_CASE_METHOD(Asking, "a person may be named himself", "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  CHECK(Approve(pending.session().approval_id(), SignedIn("carol", "[]")).ok());
+}
+
+TEST_CASE_METHOD(Asking, "a denial says why, denies the session and stays",
+                 "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  REQUIRE(Deny(pending.session().approval_id(), SignedIn("alice")).ok());
+  const Session session = SessionOf(pending.session().id());
+  CHECK(session.state() == types::v1::SESSION_STATE_DENIED);
+  CHECK(session.proto().denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  CHECK(session.proto().detail() == "not today");
+  CHECK(RefusalOf(pending.session().approval_id(), SignedIn("bob")) ==
+        types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_DENIED);
+}
+
+TEST_CASE_METHOD(Asking, "a denial without a reason is refused", "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  admin::v1::DenyApprovalRequest request;
+  request.set_id(pending.session().approval_id());
+  CHECK(decide->Run(SignedIn("alice"), request).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(ApprovalOf(request.id()).state() == types::v1::APPROVAL_STATE_PENDING);
+}
+
+TEST_CASE_METHOD(Asking, "nobody approves himself, under whichever issuer entry of his realm",
+                 "[controlplane][access]") {
+  const auto pending = ByAgent(UserToken("alice"));
+  const std::string id = pending.session().approval_id();
+  REQUIRE(ApprovalOf(id).proto().principal().kind() == types::v1::PRINCIPAL_KIND_USER);
+  CHECK(RefusalOf(id, SignedIn("alice")) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(LastAction() == "approval.approve");
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(Approve(id, SignedIn("bob")).ok());
+}
+
+TEST_CASE_METHOD(Asking, "a subject that asked as a service does not approve as a person",
+                 "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken("alice"));
+  CHECK(RefusalOf(pending.session().approval_id(), SignedIn("alice")) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+}
+
+TEST_CASE_METHOD(Asking, "who is not named, no person, or nobody in particular does not decide",
+                 "[controlplane][access]") {
+  const std::string id = ByAgent(BotToken()).session().approval_id();
+  CHECK(RefusalOf(id, SignedIn("mallory", R"(["others"])")) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(RefusalOf(id, admin) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(RefusalOf(id, Agent("a1")) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  const std::string service = okta.Mint(
+      Claims("api://sallyport-admin", "bot-2", R"(,"cid":"client-1","groups":["approvers"])"));
+  CHECK(RefusalOf(id, Person(service)) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  const std::string not_for_managing = okta.Mint(
+      Claims("api://sallyport", "bob", R"(,"cid":"c","uid":"bob","groups":["approvers"])"));
+  CHECK(RefusalOf(id, Person(not_for_managing)) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(Approve("apr_none", SignedIn("alice")).status().code() == absl::StatusCode::kNotFound);
+}
+
+TEST_CASE_METHOD(Asking, "an owner of a service does not approve what it asks for",
+                 "[controlplane][access]") {
+  ApplyPolicy(kTerms, "[{allow: {tools: [\"*\"]}}]", "realm: okta, owners: [\"okta:deploy-team\"]");
+  const std::string id = ByAgent(BotToken()).session().approval_id();
+  CHECK(RefusalOf(id, SignedIn("alice", R"(["approvers","deploy-team"])")) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(Approve(id, SignedIn("alice", R"(["approvers"])")).ok());
+}
+
+TEST_CASE_METHOD(Asking, "a decision comes too late once the time is up, swept or not",
+                 "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  clock.Advance(absl::Minutes(10));
+  CHECK(RefusalOf(pending.session().approval_id(), SignedIn("alice")) ==
+        types::v1::DENIAL_REASON_APPROVAL_EXPIRED);
+  REQUIRE(expire->Run().ok());
+  const absl::Status late = Approve(pending.session().approval_id(), SignedIn("alice")).status();
+  CHECK(late.code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(ReasonOf(late) == types::v1::DENIAL_REASON_APPROVAL_EXPIRED);
+}
+
+TEST_CASE_METHOD(Asking, "of many who decide at once, one decides", "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  std::vector<Caller> people;
+  for (int i = 0; i < 8; ++i) people.push_back(SignedIn("person-" + std::to_string(i)));
+  std::atomic<int> decided = 0;
+  std::atomic<int> refused = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      const std::string& id = pending.session().approval_id();
+      const absl::Status status =
+          i % 2 == 0 ? Approve(id, people[i]).status() : Deny(id, people[i]).status();
+      if (status.ok()) ++decided;
+      if (status.code() == absl::StatusCode::kFailedPrecondition) ++refused;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(decided == 1);
+  CHECK(refused == 7);
+  CHECK(ApprovalOf(pending.session().approval_id()).proto().decisions_size() == 1);
+}
+
+TEST_CASE_METHOD(Asking, "an approval that its session's end took back opens nothing",
+                 "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  REQUIRE(EndByAgent(pending.session().id(), types::v1::END_REASON_DISCONNECTED, 0).ok());
+  CHECK(RefusalOf(pending.session().approval_id(), SignedIn("alice")) ==
+        types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_ENDED);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

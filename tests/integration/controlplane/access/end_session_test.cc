@@ -1,0 +1,146 @@
+#include "controlplane/access/end_session.h"
+
+#include "tests/integration/controlplane/access/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+struct Ending : Fixture {
+  Ending() {
+    ApplyPolicy("max_duration: 15m");
+    id = ByAgent(BotToken()).session().id();
+  }
+  admin::v1::EndSessionRequest Operators() {
+    admin::v1::EndSessionRequest request;
+    request.set_id(id);
+    request.set_reason("leaked key: \"x\"");
+    return request;
+  }
+  access::v1::EndSessionRequest Callers() {
+    access::v1::EndSessionRequest request;
+    request.set_session_id(id);
+    return request;
+  }
+  std::string id;
+};
+
+TEST_CASE_METHOD(Ending, "an agent ends its session and reports its calls, once",
+                 "[controlplane][access]") {
+  const auto ended = EndByAgent(id, types::v1::END_REASON_DISCONNECTED, 5);
+  REQUIRE(ended.ok());
+  CHECK(ended->state() == types::v1::SESSION_STATE_ENDED);
+  CHECK(ended->end_reason() == types::v1::END_REASON_DISCONNECTED);
+  CHECK(ended->calls() == 5);
+  const auto again = EndByAgent(id, types::v1::END_REASON_COMPLETED, 9);
+  CHECK(again->end_reason() == types::v1::END_REASON_DISCONNECTED);
+  CHECK(again->calls() == 5);
+}
+
+TEST_CASE_METHOD(Ending,
+                 "a session ended from here stays as it ended, and still takes its agent's count",
+                 "[controlplane][access]") {
+  REQUIRE(end->Run(admin, Operators()).ok());
+  const auto reported = EndByAgent(id, types::v1::END_REASON_COMPLETED, 5);
+  CHECK(reported->end_reason() == types::v1::END_REASON_REVOKED);
+  CHECK(reported->calls() == 5);
+  CHECK(LastAction() == "session.report");
+}
+
+TEST_CASE_METHOD(Ending, "an agent says why it ends a session", "[controlplane][access]") {
+  CHECK(EndByAgent(id, types::v1::END_REASON_UNSPECIFIED, 0).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(SessionOf(id).IsActiveAt(clock.Now()));
+}
+
+TEST_CASE_METHOD(Ending, "another agent's or another caller's session does not exist",
+                 "[controlplane][access]") {
+  CHECK(EndByAgent(id, types::v1::END_REASON_COMPLETED, 0, "a2").status().code() ==
+        absl::StatusCode::kNotFound);
+  CHECK(end->Run(Person(BotToken("other")), Callers()).status().code() ==
+        absl::StatusCode::kNotFound);
+  CHECK(end->Run(Person(BotToken("bot", "client-2")), Callers()).status().code() ==
+        absl::StatusCode::kNotFound);
+  CHECK(end->Run(SignedIn("alice"), Callers()).status().code() == absl::StatusCode::kNotFound);
+  CHECK(SessionOf(id).IsActiveAt(clock.Now()));
+}
+
+TEST_CASE_METHOD(Ending, "a caller ends its own session", "[controlplane][access]") {
+  const auto ended = end->Run(Person(BotToken()), Callers());
+  REQUIRE(ended.ok());
+  CHECK(ended->session().end_reason() == types::v1::END_REASON_COMPLETED);
+}
+
+TEST_CASE_METHOD(
+    Ending,
+    "an operator's end revokes the session and keeps the door shut until the lock is deleted",
+    "[controlplane][access]") {
+  const auto ended = end->Run(admin, Operators());
+  REQUIRE(ended.ok());
+  CHECK(ended->session().end_reason() == types::v1::END_REASON_REVOKED);
+  REQUIRE(ended->lock() == "end-" + id);
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(ByAgent(BotToken("bot", "client-2")).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(ByAgent(BotToken(), "files").session().state() == types::v1::SESSION_STATE_ACTIVE);
+  const auto again = end->Run(admin, Operators());
+  CHECK(again->session().end_reason() == types::v1::END_REASON_REVOKED);
+  CHECK((*documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, ended->lock()))->version() == 1);
+}
+
+TEST_CASE_METHOD(Ending, "the lock's source says what its spec says", "[controlplane][access]") {
+  admin::v1::EndSessionRequest request = Operators();
+  request.mutable_lock_duration()->set_seconds(3600);
+  REQUIRE(end->Run(admin, request).ok());
+  const auto lock = documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, "end-" + id);
+  const auto parsed = ParseDocuments((*lock)->source(), "lock.yaml");
+  INFO(parsed.status());
+  REQUIRE(parsed.ok());
+  REQUIRE(parsed->size() == 1);
+  CHECK(parsed->front().lock().SerializeAsString() == (*lock)->lock().SerializeAsString());
+}
+
+TEST_CASE_METHOD(Ending, "a lock for an hour opens again after it", "[controlplane][access]") {
+  admin::v1::EndSessionRequest request = Operators();
+  request.mutable_lock_duration()->set_seconds(3600);
+  REQUIRE(end->Run(admin, request).ok());
+  clock.Advance(absl::Minutes(59));
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
+  clock.Advance(absl::Minutes(2));
+  CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
+}
+
+TEST_CASE_METHOD(Ending, "an operator may leave the door open", "[controlplane][access]") {
+  admin::v1::EndSessionRequest request = Operators();
+  request.set_no_lock(true);
+  CHECK(end->Run(admin, request)->lock().empty());
+  CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
+}
+
+TEST_CASE_METHOD(Ending, "only admins end other people's sessions", "[controlplane][access]") {
+  CHECK(ReasonOf(end->Run(SignedIn("alice"), Operators()).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  CHECK(ReasonOf(end->Run(Agent("a1"), Operators()).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  PersonCaller reader = *SignedIn("alice").person();
+  reader.is_auditor = true;
+  CHECK(ReasonOf(end->Run(Caller(reader, ""), Operators()).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  reader.is_admin = true;
+  CHECK(end->Run(Caller(reader, ""), Operators()).ok());
+}
+
+TEST_CASE_METHOD(Ending, "a session that does not exist is not found", "[controlplane][access]") {
+  id = "ses_none";
+  CHECK(end->Run(admin, Operators()).status().code() == absl::StatusCode::kNotFound);
+}
+
+TEST_CASE_METHOD(Ending, "a pending session's end takes its approval back",
+                 "[controlplane][access]") {
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}");
+  const auto pending = ByAgent(BotToken("other"));
+  id = pending.session().id();
+  REQUIRE(end->Run(admin, Operators()).ok());
+  CHECK(ApprovalOf(pending.session().approval_id()).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

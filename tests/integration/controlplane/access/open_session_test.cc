@@ -1,0 +1,321 @@
+#include "controlplane/access/open_session.h"
+
+#include "tests/integration/controlplane/access/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+TEST_CASE_METHOD(Fixture,
+                 "an allowed principal gets an active session and a grant for exactly this agent",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, max_calls: 200");
+  const auto response = ByAgent(BotToken());
+  CHECK(response.denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+  REQUIRE(response.session().state() == types::v1::SESSION_STATE_ACTIVE);
+  CHECK(response.session().agent() == "a1");
+  CHECK(FromProto(response.session().expires_at()) == clock.Now() + absl::Minutes(15));
+  CHECK(FromProto(response.grant().remaining()) == absl::Minutes(15));
+  const GrantClaims claims = Verified(response.grant(), "a1");
+  CHECK(claims.session_id == response.session().id());
+  CHECK(claims.server == "wiki");
+  CHECK(claims.principal.subject() == "bot");
+  CHECK(claims.issuer_id == "okta");
+  CHECK(claims.call_budget == 200);
+  CHECK(claims.client_address.empty());
+  CHECK(claims.expires_at == FromProto(response.session().expires_at()));
+  CHECK(LastAction() == "session.open");
+}
+
+TEST_CASE_METHOD(Fixture, "a principal that no policy names learns nothing about the server",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m", "[{allow: {tools: [\"*\"]}}]",
+              "realm: okta, subjects: [another]");
+  const auto named = ByAgent(BotToken());
+  CHECK(named.denial_reason() == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK_FALSE(named.has_session());
+  CHECK_FALSE(named.has_grant());
+  CHECK(sessions::AllLive(*Read())->empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a token that lacks scopes is told which", "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m", "[{allow: {tools: [\"*\"]}}]",
+              "realm: okta, scopes: [mcp.use, mcp.admin]");
+  const auto response = ByAgent(BotToken());
+  CHECK(response.denial_reason() == types::v1::DENIAL_REASON_SCOPE_MISSING);
+  CHECK(response.required_scopes_size() == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "a token that does not verify opens nothing", "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  CHECK(ByAgent("").denial_reason() == types::v1::DENIAL_REASON_TOKEN_MISSING);
+  CHECK(ByAgent("a.b.c").denial_reason() == types::v1::DENIAL_REASON_TOKEN_INVALID);
+  CHECK(ByAgent(TestIssuer().Mint(Claims("api://sallyport", "bot", ""))).denial_reason() ==
+        types::v1::DENIAL_REASON_TOKEN_INVALID);
+  const std::string token = BotToken();
+  clock.Advance(absl::Hours(2));
+  CHECK(ByAgent(token).denial_reason() == types::v1::DENIAL_REASON_TOKEN_EXPIRED);
+  CHECK(sessions::AllLive(*Read())->empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a person's sign-in token is not for servers", "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  CHECK(ByAgent(okta.Mint(Claims("people", "alice", ""))).denial_reason() ==
+        types::v1::DENIAL_REASON_TOKEN_INVALID);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a token for the server's own resource URI counts only where its agent names it",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  const std::string token = BotToken("bot", "client-1", "https://mcp.test/wiki/mcp");
+  CHECK(ByAgent(token).denial_reason() == types::v1::DENIAL_REASON_TOKEN_INVALID);
+  access::v1::OpenSessionRequest request = Request("wiki");
+  request.set_token(token);
+  request.set_client_address("10.0.0.1");
+  request.set_resource("https://mcp.test/wiki/mcp");
+  CHECK(open->Run(Agent("a1"), request)->session().state() == types::v1::SESSION_STATE_ACTIVE);
+}
+
+TEST_CASE_METHOD(Fixture, "an agent opens sessions only for servers it fronts",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  access::v1::OpenSessionRequest request = Request("files");
+  request.set_token(BotToken());
+  request.set_client_address("10.0.0.1");
+  CHECK(ReasonOf(open->Run(Agent("a2"), request).status()) ==
+        types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(ReasonOf(open->Run(Agent("stranger"), request).status()) ==
+        types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(open->Run(Agent("a1"), request).ok());
+}
+
+TEST_CASE_METHOD(Fixture, "a request that is malformed or above the caller's station is refused",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  const auto code = [&](const Caller& caller, auto change) {
+    access::v1::OpenSessionRequest request = Request("wiki");
+    change(request);
+    return open->Run(caller, request).status().code();
+  };
+  const Caller person = Person(BotToken());
+  CHECK(code(person, [](auto& r) { r.set_request_id("short"); }) ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(code(person, [](auto& r) { r.set_request_id("not / an / id / at / all"); }) ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(code(person, [](auto& r) { r.clear_server(); }) == absl::StatusCode::kInvalidArgument);
+  CHECK(code(person, [](auto& r) { r.set_reason(std::string(1001, 'x')); }) ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(code(person, [](auto& r) { r.set_token("x"); }) == absl::StatusCode::kInvalidArgument);
+  CHECK(code(person, [](auto& r) { r.set_client_address("10.0.0.2"); }) ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(code(person, [](auto& r) { r.mutable_duration()->set_seconds(0); }) ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(code(Agent("a1"), [](auto& r) { r.set_client_address("localhost"); }) ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(code(admin, [](auto&) {}) == absl::StatusCode::kPermissionDenied);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "the same request gives the same session, also after a restart and after its end",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  access::v1::OpenSessionRequest request = Request("wiki");
+  request.set_token(BotToken());
+  request.set_client_address("10.0.0.1");
+  const std::string id = open->Run(Agent("a1"), request)->session().id();
+  Restart();
+  CHECK(open->Run(Agent("a1"), request)->session().id() == id);
+  REQUIRE(EndByAgent(id, types::v1::END_REASON_COMPLETED, 0).ok());
+  const auto again = open->Run(Agent("a1"), request);
+  CHECK(again->session().id() == id);
+  CHECK(again->denial_reason() == types::v1::DENIAL_REASON_SESSION_ENDED);
+  CHECK_FALSE(again->has_grant());
+  request.set_server("files");
+  CHECK(open->Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Fixture, "a connection attaches to the session there is, and only to its own",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, bind: address");
+  const std::string id = ByAgent(BotToken()).session().id();
+  CHECK(ByAgent(BotToken()).session().id() == id);
+  CHECK(ByAgent(BotToken(), "wiki", "a1", "::ffff:10.0.0.1").session().id() == id);
+  CHECK(ByAgent(BotToken(), "wiki", "a1", "10.0.0.2").session().id() != id);
+  CHECK(ByAgent(BotToken(), "wiki", "a2").session().id() != id);
+  CHECK(ByAgent(BotToken("bot", "client-2")).session().id() != id);
+  CHECK(ByAgent(BotToken("other")).session().id() != id);
+  CHECK(ByAgent(BotToken(), "files").session().id() != id);
+}
+
+TEST_CASE_METHOD(Fixture, "a session that is bound to the principal serves it from any address",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, bind: principal");
+  const std::string id = ByAgent(BotToken()).session().id();
+  CHECK(ByAgent(BotToken(), "wiki", "a1", "10.0.0.2").session().id() == id);
+}
+
+TEST_CASE_METHOD(Fixture, "with open: request an agent opens nothing by itself",
+                 "[controlplane][access]") {
+  ApplyPolicy("open: request, max_duration: 15m");
+  const auto response = ByAgent(BotToken());
+  CHECK(response.denial_reason() == types::v1::DENIAL_REASON_SESSION_REQUIRED);
+  CHECK_THAT(response.message(), Catch::Contains("sallyport request wiki"));
+  CHECK(sessions::AllLive(*Read())->empty());
+}
+
+TEST_CASE_METHOD(Fixture, "what a caller asked for belongs to the agent of its first connection",
+                 "[controlplane][access]") {
+  ApplyPolicy("open: request, max_duration: 15m, bind: address");
+  const auto asked = ByCaller(BotToken());
+  REQUIRE(asked.session().state() == types::v1::SESSION_STATE_ACTIVE);
+  CHECK(asked.session().agent().empty());
+  CHECK_FALSE(asked.has_grant());
+  CHECK(ByAgent(BotToken(), "wiki", "a1", "10.0.0.2").denial_reason() ==
+        types::v1::DENIAL_REASON_SESSION_REQUIRED);
+  const auto connected = ByAgent(BotToken());
+  CHECK(connected.session().id() == asked.session().id());
+  CHECK(Verified(connected.grant(), "a1").agent == "a1");
+  CHECK(ByAgent(BotToken(), "wiki", "a2").denial_reason() ==
+        types::v1::DENIAL_REASON_SESSION_REQUIRED);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a duration longer than the policy's is clamped and said, a shorter one holds",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  access::v1::OpenSessionRequest request = Request("wiki");
+  request.mutable_duration()->set_seconds(3600);
+  const auto longer = open->Run(Person(BotToken()), request);
+  CHECK(longer->clamped());
+  CHECK(FromProto(longer->session().expires_at()) == clock.Now() + absl::Minutes(15));
+  request = Request("wiki");
+  request.mutable_duration()->set_seconds(60);
+  const auto shorter = open->Run(Person(BotToken("other")), request);
+  CHECK_FALSE(shorter->clamped());
+  CHECK(FromProto(shorter->session().expires_at()) == clock.Now() + absl::Minutes(1));
+}
+
+TEST_CASE_METHOD(Fixture, "nobody asks for a session with a server that no agent fronts",
+                 "[controlplane][access]") {
+  Apply(
+      "kind: Policy\nname: all\nspec:\n  principals: [{realm: okta}]\n  servers: [\"*\"]\n  rules: "
+      "[{allow: {tools: [\"*\"]}}]\n");
+  const auto status = open->Run(Person(BotToken()), Request("nowhere")).status();
+  CHECK(ReasonOf(status) == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a session that needs approval is pending, its approvers are told, and the next "
+                 "attempt attaches",
+                 "[controlplane][access]") {
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"], expires_after: 10m}");
+  const auto response = ByAgent(BotToken());
+  REQUIRE(response.session().state() == types::v1::SESSION_STATE_PENDING);
+  CHECK_FALSE(response.has_grant());
+  CHECK(response.approvers(0) == "okta:approvers");
+  CHECK(response.session().client_address() == "10.0.0.1");
+  const Approval approval = ApprovalOf(response.session().approval_id());
+  CHECK(approval.expires_at() == clock.Now() + absl::Minutes(10));
+  const auto notices_due = outbox::Due(*Read(), clock.Now(), 10);
+  REQUIRE(notices_due->size() == 1);
+  CHECK(notices_due->front().notifier == "everyone");
+  CHECK_THAT(notices_due->front().body,
+             Catch::Contains("\"type\":\"approval.pending\"") && Catch::Contains(approval.id()));
+  CHECK(ByAgent(BotToken()).session().id() == response.session().id());
+  CHECK(outbox::Due(*Read(), clock.Now(), 10)->size() == 1);
+}
+
+TEST_CASE_METHOD(
+    Fixture, "a no stands against a client that connects again, until the question's time is over",
+    "[controlplane][access]") {
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"], expires_after: 10m}");
+  const auto pending = ByAgent(BotToken());
+  REQUIRE(Deny(pending.session().approval_id(), SignedIn("alice")).ok());
+  const auto again = ByAgent(BotToken());
+  CHECK(again.denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  CHECK_FALSE(again.has_session());
+  SECTION("a request with a reason asks anew") {
+    CHECK(ByCaller(BotToken()).session().state() == types::v1::SESSION_STATE_PENDING);
+  }
+  SECTION("after the time a connection asks anew") {
+    clock.Advance(absl::Minutes(10));
+    CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_PENDING);
+  }
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a lock refuses what it names, and what is locked again after it went opens",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  const std::string id = ByAgent(BotToken()).session().id();
+  Apply(
+      "kind: Lock\nname: incident\nspec: {principal: {realm: okta, subject: bot}, server: wiki, "
+      "reason: leaked}\n");
+  CHECK(SessionOf(id).proto().end_reason() == types::v1::END_REASON_REVOKED);
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(ByAgent(BotToken(), "files").session().state() == types::v1::SESSION_STATE_ACTIVE);
+  CHECK(ByAgent(BotToken("other")).session().state() == types::v1::SESSION_STATE_ACTIVE);
+  {
+    auto t = Write();
+    REQUIRE(*documents::DeleteDocument(*t, types::v1::DOCUMENT_KIND_LOCK, "incident", admin,
+                                       clock.Now()));
+    REQUIRE(t->Commit().ok());
+  }
+  CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a policy that is taken away shuts the door to a live session's next connection",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  REQUIRE(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
+  {
+    auto t = Write();
+    REQUIRE(*documents::DeleteDocument(*t, types::v1::DOCUMENT_KIND_POLICY, "bots", admin,
+                                       clock.Now()));
+    REQUIRE(t->Commit().ok());
+  }
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE_METHOD(Fixture, "a principal cannot pile up sessions from ever new addresses",
+                 "[controlplane][access]") {
+  ApplyPolicy("bind: address");
+  for (int i = 0; i < 16; ++i) {
+    CHECK(ByAgent(BotToken(), "wiki", "a1", "10.0.1." + std::to_string(i)).has_session());
+  }
+  CHECK(ByAgent(BotToken(), "wiki", "a1", "10.0.2.1").denial_reason() ==
+        types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+}
+
+TEST_CASE_METHOD(Fixture, "a renewal takes a token of the same principal and moves nothing",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  const auto opened = ByAgent(BotToken());
+  clock.Advance(absl::Minutes(5));
+  access::v1::RenewSessionRequest request;
+  request.set_session_id(opened.session().id());
+  request.set_token(BotToken());
+  const auto renewed = renew->Run(Agent("a1"), request);
+  REQUIRE(renewed.ok());
+  CHECK(renewed->session().expires_at().seconds() == opened.session().expires_at().seconds());
+  CHECK(renew->Run(Agent("a2"), request).status().code() == absl::StatusCode::kNotFound);
+  CHECK(ReasonOf(renew->Run(Person(BotToken()), request).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  request.set_token(BotToken("other"));
+  CHECK(ReasonOf(renew->Run(Agent("a1"), request).status()) ==
+        types::v1::DENIAL_REASON_CLIENT_MISMATCH);
+  request.set_token(BotToken("bot", "client-2"));
+  CHECK(ReasonOf(renew->Run(Agent("a1"), request).status()) ==
+        types::v1::DENIAL_REASON_CLIENT_MISMATCH);
+  request.set_token("x.y.z");
+  CHECK(ReasonOf(renew->Run(Agent("a1"), request).status()) ==
+        types::v1::DENIAL_REASON_TOKEN_INVALID);
+  clock.Advance(absl::Minutes(10));
+  request.set_token(BotToken());
+  CHECK(ReasonOf(renew->Run(Agent("a1"), request).status()) ==
+        types::v1::DENIAL_REASON_SESSION_ENDED);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

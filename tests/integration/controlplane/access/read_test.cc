@@ -1,0 +1,122 @@
+#include "tests/integration/controlplane/access/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+const admin::v1::ListSessionsRequest kAllSessions;
+
+struct Reading : Fixture {
+  Reading() {
+    ApplyPolicy("bind: address, approval: {approvers: [\"okta:approvers\", \"okta:carol\"]}");
+  }
+
+  Caller With(bool is_admin, bool is_approver, bool is_auditor) {
+    PersonCaller person = *SignedIn("dave", "[]").person();
+    person.is_admin = is_admin;
+    person.is_approver = is_approver;
+    person.is_auditor = is_auditor;
+    return Caller(person, "");
+  }
+};
+
+TEST_CASE_METHOD(Reading, "sessions are listed page by page, newest first, for admins and auditors",
+                 "[controlplane][access]") {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) {
+    ids.insert(ids.begin(), ByAgent(BotToken("bot-" + std::to_string(i))).session().id());
+    clock.Advance(absl::Seconds(1));
+  }
+  admin::v1::ListSessionsRequest request;
+  request.set_page_size(2);
+  std::vector<std::string> seen;
+  do {
+    const auto page = read_sessions->Run(With(false, false, true), request);
+    REQUIRE(page.ok());
+    CHECK(page->items_size() <= 2);
+    for (const auto& session : page->items()) seen.push_back(session.id());
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  CHECK(seen == ids);
+  CHECK(read_sessions->Run(admin, kAllSessions)->items_size() == 5);
+  CHECK(ReasonOf(read_sessions->Run(With(false, true, false), kAllSessions).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  CHECK(ReasonOf(read_sessions->Run(Person(BotToken()), kAllSessions).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+}
+
+TEST_CASE_METHOD(Reading, "a page token or size that cannot be is refused",
+                 "[controlplane][access]") {
+  admin::v1::ListSessionsRequest request;
+  request.set_page_token("nonsense");
+  CHECK(read_sessions->Run(admin, request).status().code() == absl::StatusCode::kInvalidArgument);
+  request.clear_page_token();
+  request.set_page_size(-1);
+  CHECK(read_sessions->Run(admin, request).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Reading, "callers and agents watch their own sessions", "[controlplane][access]") {
+  const std::string id = ByAgent(BotToken()).session().id();
+  CHECK(read_sessions->Own(Person(BotToken()), id).ok());
+  CHECK(read_sessions->Own(Agent("a1"), id).ok());
+  CHECK(read_sessions->Own(Person(BotToken("other")), id).status().code() ==
+        absl::StatusCode::kNotFound);
+  CHECK(read_sessions->Own(Agent("a2"), id).status().code() == absl::StatusCode::kNotFound);
+}
+
+TEST_CASE_METHOD(Reading, "a person without a role sees the approvals that name him, and no others",
+                 "[controlplane][access]") {
+  for (int i = 0; i < 3; ++i) ByAgent(BotToken("bot-" + std::to_string(i)));
+  ApplyPolicy("approval: {approvers: [\"okta:others\"]}");
+  for (int i = 3; i < 6; ++i) ByAgent(BotToken("bot-" + std::to_string(i)));
+  const auto count = [&](const Caller& caller) {
+    return read_approvals->Run(caller, admin::v1::ListApprovalsRequest())->items_size();
+  };
+  CHECK(count(SignedIn("alice", R"(["approvers"])")) == 3);
+  CHECK(count(SignedIn("carol", "[]")) == 3);
+  CHECK(count(SignedIn("eve", "[]")) == 0);
+  CHECK(count(With(false, true, false)) == 6);
+  CHECK(count(With(false, false, true)) == 6);
+  CHECK(count(admin) == 6);
+  CHECK(count(Agent("a1")) == 0);
+  admin::v1::ListApprovalsRequest request;
+  request.set_page_size(2);
+  auto page = read_approvals->Run(SignedIn("alice"), request);
+  CHECK(page->items_size() == 2);
+  request.set_page_token(page->next_page_token());
+  page = read_approvals->Run(SignedIn("alice"), request);
+  CHECK(page->items_size() == 1);
+  CHECK(page->next_page_token().empty());
+}
+
+TEST_CASE_METHOD(
+    Reading, "an approval that one may not see does not exist; a decided one is listed on demand",
+    "[controlplane][access]") {
+  admin::v1::GetApprovalRequest request;
+  request.set_id(ByAgent(BotToken()).session().approval_id());
+  CHECK(read_approvals->Run(SignedIn("alice"), request).ok());
+  CHECK(read_approvals->Run(SignedIn("eve", "[]"), request).status().code() ==
+        absl::StatusCode::kNotFound);
+  REQUIRE(Approve(request.id(), SignedIn("alice")).ok());
+  CHECK(read_approvals->Run(admin, admin::v1::ListApprovalsRequest())->items_size() == 0);
+  admin::v1::ListApprovalsRequest all;
+  all.set_all_states(true);
+  CHECK(read_approvals->Run(admin, all)->items_size() == 1);
+}
+
+TEST_CASE_METHOD(Reading, "agents are listed with whether they are connected",
+                 "[controlplane][access]") {
+  ReadAgents read_agents(*control, [](std::string_view name) { return name == "a2"; });
+  const auto agents = read_agents.Run(With(false, false, true), {});
+  REQUIRE(agents->items_size() == 2);
+  CHECK(agents->items(0).name() == "a1");
+  CHECK_FALSE(agents->items(0).connected());
+  CHECK(agents->items(1).connected());
+  CHECK(ReasonOf(read_agents.Run(With(false, true, false), {}).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  admin::v1::ListAgentsRequest request;
+  request.set_page_size(1);
+  CHECK(read_agents.Run(admin, request)->next_page_token() == "a1");
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
