@@ -51,15 +51,13 @@ bool Watch(int epoll, int fd) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<FrontDoor>> FrontDoor::Open(const std::string& listen,
-                                                           Servers servers, Limits limits,
-                                                           Metrics& metrics) {
-  ASSIGN_OR_RETURN(TcpListener listener, ListenTcp(listen));
+absl::StatusOr<std::unique_ptr<FrontDoor>> FrontDoor::Open(TcpListener listener, Servers servers,
+                                                           Limits limits, Metrics& metrics) {
   Descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
   Descriptor stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!epoll.is_open() || !stop.is_open() || !Watch(epoll.get(), stop.get()) ||
       !Watch(epoll.get(), listener.socket.get())) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("epoll for ", listen));
+    return absl::ErrnoToStatus(errno, absl::StrCat("epoll for ", listener.address));
   }
   return std::unique_ptr<FrontDoor>(new FrontDoor(
       std::move(listener), std::move(epoll), std::move(stop), std::move(servers), limits, metrics));

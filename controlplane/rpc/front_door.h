@@ -42,7 +42,7 @@ class FrontDoor {
   };
 
   // `metrics` outlives it.
-  static absl::StatusOr<std::unique_ptr<FrontDoor>> Open(const std::string& listen, Servers servers,
+  static absl::StatusOr<std::unique_ptr<FrontDoor>> Open(TcpListener listener, Servers servers,
                                                          Limits limits, Metrics& metrics);
   ~FrontDoor();
   FrontDoor(const FrontDoor&) = delete;

@@ -1,0 +1,166 @@
+#include "controlplane/controlplane.h"
+
+#include <utility>
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "controlplane/access/expire_sessions.h"
+#include "controlplane/rpc/roles.h"
+#include "controlplane/rpc/socket.h"
+#include "controlplane/store/meta.h"
+#include "migrations/migrations.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr absl::Duration kDrainGrace = absl::Seconds(5);
+
+absl::StatusOr<KeyFingerprints> RememberedKeys(Database& control) {
+  ASSIGN_OR_RETURN(const auto t, control.Read());
+  KeyFingerprints remembered;
+  ASSIGN_OR_RETURN(remembered.ca, meta::KeyFingerprint(*t, "ca"));
+  ASSIGN_OR_RETURN(remembered.grant, meta::KeyFingerprint(*t, "grant"));
+  ASSIGN_OR_RETURN(remembered.snapshot, meta::KeyFingerprint(*t, "snapshot"));
+  return remembered;
+}
+
+absl::Status RememberKeys(Database& control, const KeyFingerprints& keys) {
+  ASSIGN_OR_RETURN(const auto t, control.Write());
+  for (const auto& [name, fingerprint] :
+       {std::pair{"ca", &keys.ca}, {"grant", &keys.grant}, {"snapshot", &keys.snapshot}}) {
+    if (*fingerprint) RETURN_IF_ERROR(meta::SetKeyFingerprint(*t, name, **fingerprint));
+  }
+  return t->Commit();
+}
+
+absl::StatusOr<std::string> DeploymentId(Database& control) {
+  ASSIGN_OR_RETURN(const auto t, control.Read());
+  return meta::DeploymentId(*t);
+}
+
+absl::Status BumpSnapshot(Database& control) {
+  ASSIGN_OR_RETURN(const auto t, control.Write());
+  RETURN_IF_ERROR(meta::BumpSnapshot(*t));
+  return t->Commit();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Start(Settings settings,
+                                                                  const Clock& clock) {
+  std::unique_ptr<ControlPlane> plane(new ControlPlane(std::move(settings), clock));
+  RETURN_IF_ERROR(plane->OpenStores());
+  RETURN_IF_ERROR(plane->OpenKeys());
+  RETURN_IF_ERROR(plane->OpenIdentity());
+  RETURN_IF_ERROR(plane->OpenDoors());
+  plane->StartBackground();
+  return plane;
+}
+
+ControlPlane::ControlPlane(Settings settings, const Clock& clock)
+    : settings_(std::move(settings)), clock_(clock) {}
+
+ControlPlane::~ControlPlane() { Drain(); }
+
+absl::Status ControlPlane::OpenStores() {
+  const std::string& dir = settings_.config.data_dir();
+  RETURN_IF_ERROR(EnsurePrivateDirectory(dir));
+  // The databases are locked by the process that has them: this is what refuses a second one.
+  ASSIGN_OR_RETURN(control_, Database::Open(dir + "/control.db", migrations::Control()));
+  ASSIGN_OR_RETURN(recordings_, Database::Open(dir + "/recordings.db", migrations::Recordings()));
+  return absl::OkStatus();
+}
+
+absl::Status ControlPlane::OpenKeys() {
+  ASSIGN_OR_RETURN(const KeyFingerprints remembered, RememberedKeys(*control_));
+  ASSIGN_OR_RETURN(keys_, DeploymentKeys::Open(settings_.config.data_dir(), clock_, remembered));
+  return RememberKeys(*control_, keys_->fingerprints());
+}
+
+absl::Status ControlPlane::OpenIdentity() {
+  const auto& config = settings_.config;
+  ASSIGN_OR_RETURN(
+      issuers_,
+      Issuers::Create({config.issuers().begin(), config.issuers().end()},
+                      {config.admin_audiences().begin(), config.admin_audiences().end()}, clock_));
+  issuers_->OnKeysChanged([this] {
+    if (const absl::Status status = BumpSnapshot(*control_); !status.ok()) {
+      LogError("snapshot_not_raised", {{"error", status}});
+    }
+  });
+  ASSIGN_OR_RETURN(Roles roles, Roles::Create(config.roles(), issuers_->trusted()));
+  identify_ = std::make_unique<IdentifyCaller>(*issuers_, *control_, std::move(roles));
+  return absl::OkStatus();
+}
+
+absl::Status ControlPlane::OpenDoors() {
+  const auto& config = settings_.config;
+  ASSIGN_OR_RETURN(TcpListener listener, ListenTcp(config.listen()));
+  addresses_.api = listener.address;
+  addresses_.admin = "unix://" + config.admin_socket();
+
+  ASSIGN_OR_RETURN(std::string deployment_id, DeploymentId(*control_));
+  foundations_ =
+      std::make_unique<Foundations>(Foundations{.control = *control_,
+                                                .recordings = *recordings_,
+                                                .clock = clock_,
+                                                .issuers = *issuers_,
+                                                .keys = *keys_,
+                                                .deployment_id = std::move(deployment_id)});
+  use_cases_ = std::make_unique<UseCases>(
+      *foundations_, config,
+      config.public_address().empty() ? listener.address : config.public_address());
+  metrics_.Gauge("sallyport_agents_connected", [use_cases = use_cases_.get()] {
+    return static_cast<double>(use_cases->connected_agents.size());
+  });
+  ASSIGN_OR_RETURN(certificates_,
+                   ServerCertificates::Create(config, listener.address, keys_->ca(), clock_));
+
+  Doors::Files files{.people = certificates_->files(),
+                     .agents = certificates_->files(),
+                     .ca_file = config.data_dir() + "/ca.pem",
+                     .admin_socket = config.admin_socket()};
+  if (config.has_tls()) {
+    files.people = {.key_file = config.tls().key_file(), .chain_file = config.tls().cert_file()};
+  }
+  RpcServer::RegisterCommonServices();
+  ASSIGN_OR_RETURN(doors_, Doors::Open({.on = *foundations_,
+                                        .use_cases = *use_cases_,
+                                        .identify = *identify_,
+                                        .metrics = metrics_},
+                                       files, std::move(listener)));
+  ASSIGN_OR_RETURN(local_listener_,
+                   LocalListener::Open(
+                       config.local_listen(), [this] { return Readiness(); }, metrics_));
+  addresses_.local = local_listener_->address();
+  return absl::OkStatus();
+}
+
+void ControlPlane::StartBackground() {
+  issuers_->Start();
+  deliver_notices_ =
+      std::make_unique<DeliverNotices>(*control_, clock_, std::move(settings_.webhooks));
+  housekeeping_ = std::make_unique<Housekeeping>(std::vector<Housekeeping::Chore>{
+      {"expire_sessions",
+       [expire = std::make_shared<ExpireSessions>(*control_, clock_)] { return expire->Run(); }},
+      {"renew_server_certificate", [this] { return certificates_->RenewIfDue(); }},
+  });
+}
+
+absl::Status ControlPlane::Readiness() {
+  if (draining_) return absl::UnavailableError("stopping");
+  return control_->Read().status();
+}
+
+void ControlPlane::Drain() {
+  if (draining_.exchange(true)) return;
+  if (control_ != nullptr) control_->changes().Close();
+  if (doors_ != nullptr) doors_->Drain(kDrainGrace);
+  deliver_notices_.reset();
+  housekeeping_.reset();
+  if (issuers_ != nullptr) issuers_->Stop();
+  local_listener_.reset();
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,48 @@
+#include "controlplane/rpc/use_cases.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+KnownRealms RealmsOf(const config::v1::ControlPlaneConfig& config, const TrustedIssuers& issuers) {
+  KnownRealms realms;
+  for (const config::v1::Issuer& issuer : config.issuers()) {
+    const std::string& realm = issuer.realm().empty() ? issuer.id() : issuer.realm();
+    realms.all.insert(realm);
+    if (issuers.RealmHasPeople(realm)) realms.with_people.insert(realm);
+  }
+  return realms;
+}
+
+}  // namespace
+
+UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& config,
+                   const std::string& public_address)
+    : grants(on.keys.grant_signer(), on.deployment_id, on.clock),
+      notices(config),
+      open_session({.control = on.control,
+                    .clock = on.clock,
+                    .issuers = on.issuers,
+                    .policies = policies,
+                    .grants = grants,
+                    .notices = notices}),
+      renew_session(on.control, on.clock, on.issuers),
+      end_session(on.control, on.clock),
+      read_sessions(on.control),
+      decide_approval(on.control, on.clock),
+      read_approvals(on.control),
+      call_approvals(
+          {.control = on.control, .clock = on.clock, .policies = policies, .notices = notices}),
+      enroll_agent(on.control, on.clock, on.keys.ca()),
+      create_join_token(on.control, on.clock, on.keys.ca(), public_address),
+      read_agents(on.control, [this](std::string_view name) { return connected_agents.Has(name); }),
+      agent_updates(on.control, grants),
+      apply_policy(on.control, on.clock, RealmsOf(config, on.issuers.trusted())),
+      delete_document(on.control, on.clock),
+      read_documents(on.control),
+      build_snapshot(on.control, on.clock, on.keys.snapshot_signer()),
+      appender(on.recordings),
+      ingest_records(on.control, appender, on.clock),
+      replay_recording(on.control, on.recordings, on.clock),
+      verify_recording(on.control, on.recordings) {}
+
+}  // namespace sallyport::controlplane
