@@ -1,0 +1,165 @@
+#include "tests/integration/controlplane/policies/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using namespace types::v1;
+using Catch::Matchers::Contains;
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+TEST_CASE("apply creates, changes and leaves alone, and says which", "[policies]") {
+  Fixture f;
+  auto first = f.Apply(APolicy("p"));
+  REQUIRE(first.ok());
+  CHECK(first->documents(0).change() == admin::v1::CHANGE_KIND_CREATED);
+  CHECK(first->documents(0).version() == 1);
+
+  const uint64_t version = f.SnapshotVersion();
+  CHECK(f.Apply(APolicy("p"))->documents(0).change() == admin::v1::CHANGE_KIND_UNCHANGED);
+  CHECK(f.SnapshotVersion() == version);
+
+  const auto changed = f.Apply(APolicy("p", "  mask: [pii]"));
+  CHECK(changed->documents(0).change() == admin::v1::CHANGE_KIND_CHANGED);
+  CHECK(changed->documents(0).version() == 2);
+  CHECK(f.SnapshotVersion() > version);
+
+  const auto stored = f.Get(DOCUMENT_KIND_POLICY, "p");
+  REQUIRE(stored.ok());
+  CHECK(stored->policy().mask(0) == "pii");
+  CHECK(stored->updated_by() == "local:uid=0");
+  CHECK_THAT(stored->source(), Contains("mask: [pii]"));
+}
+
+TEST_CASE("one bad document keeps all of a request out", "[policies]") {
+  Fixture f;
+  admin::v1::ApplyDocumentsRequest request;
+  for (const auto& [name, text] : {std::pair<std::string, std::string>{"a.yaml", APolicy("good")},
+                                   {"b.yaml", "kind: Lock\nname: l\nspec:\n  sever: x\n"}}) {
+    auto& file = *request.add_files();
+    file.set_name(name);
+    file.set_text(text);
+  }
+  const auto response = f.apply.Run(f.admin, request);
+  CHECK(response.status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK_THAT(Text(response.status()), Contains("b.yaml:4:") && Contains("\"sever\""));
+  CHECK(f.Get(DOCUMENT_KIND_POLICY, "good").status().code() == absl::StatusCode::kNotFound);
+}
+
+TEST_CASE("a document in two files of one request is refused", "[policies]") {
+  Fixture f;
+  admin::v1::ApplyDocumentsRequest request;
+  for (const char* name : {"a.yaml", "b.yaml"}) {
+    auto& file = *request.add_files();
+    file.set_name(name);
+    file.set_text(APolicy("p"));
+  }
+  CHECK_THAT(Text(f.apply.Run(f.admin, request).status()),
+             Contains("a.yaml") && Contains("b.yaml"));
+}
+
+TEST_CASE("a request without a document is refused", "[policies]") {
+  Fixture f;
+  CHECK(f.apply.Run(f.admin, {}).status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(f.Apply("# nothing\n").status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE("a dry run answers as if and writes nothing", "[policies]") {
+  Fixture f;
+  REQUIRE(f.Apply(APolicy("p")).ok());
+  const uint64_t version = f.SnapshotVersion();
+  const auto response = f.Apply(APolicy("p", "  mask: [pii]") + "---\n" + APolicy("q"), true);
+  REQUIRE(response.ok());
+  CHECK(response->documents(0).change() == admin::v1::CHANGE_KIND_CHANGED);
+  CHECK(response->documents(0).version() == 2);
+  CHECK(response->documents(1).change() == admin::v1::CHANGE_KIND_CREATED);
+  CHECK(f.SnapshotVersion() == version);
+  CHECK(f.Get(DOCUMENT_KIND_POLICY, "p")->version() == 1);
+  CHECK_FALSE(f.Get(DOCUMENT_KIND_POLICY, "q").ok());
+  CHECK_FALSE(f.Apply(APolicy("p", "  mask: [typo]"), true).ok());
+}
+
+TEST_CASE("approvers must be of a realm whose people can sign in", "[policies]") {
+  Fixture f;
+  const std::string more =
+      GENERATE(as<std::string>(), "  session: {approval: {approvers: [\"ci:leads\"]}}",
+               "  rules: [{require_approval: {tools: [t], approvers: [\"okta:x\", \"ci:leads\"]}}]",
+               "  session: {approval: {approvers: [\"okat:leads\"]}}");
+  INFO(more);
+  const auto response = f.Apply(APolicy("p", more));
+  CHECK(response.status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK_THAT(Text(response.status()),
+             Contains("f.yaml") && Contains("Policy p") && Contains(":leads") && Contains("okta"));
+  CHECK(f.Apply(APolicy("p", "  session: {approval: {approvers: [\"okta:leads\"]}}")).ok());
+}
+
+TEST_CASE("a realm that no issuer entry has is refused, in policies and in locks", "[policies]") {
+  Fixture f;
+  CHECK_THAT(Text(f.Apply(APolicy("p", "", "okat")).status()), Contains("okat"));
+  CHECK_THAT(Text(f.Apply("kind: Lock\nname: l\nspec: {principal: {realm: okat}}\n").status()),
+             Contains("okat"));
+  CHECK(f.Apply(APolicy("p", "", "ci")).ok());
+}
+
+TEST_CASE("a mask name must be known once everything has been applied", "[policies]") {
+  Fixture f;
+  CHECK_THAT(Text(f.Apply(APolicy("p", "  mask: [house]")).status()), Contains("house"));
+  CHECK_FALSE(f.Get(DOCUMENT_KIND_POLICY, "p").ok());
+  CHECK(f.Apply(APolicy("p", "  mask: [house]") +
+                "---\nkind: MaskProfile\nname: house\nspec: {detectors: [aws]}\n")
+            .ok());
+  CHECK(f.Apply(APolicy("q", "  mask: [house]")).ok());
+}
+
+TEST_CASE("a mask profile that a policy names cannot be deleted", "[policies]") {
+  Fixture f;
+  REQUIRE(f.Apply(APolicy("p", "  mask: [house]") +
+                  "---\nkind: MaskProfile\nname: house\nspec: {detectors: [aws]}\n")
+              .ok());
+  const absl::Status status = f.Delete(DOCUMENT_KIND_MASK_PROFILE, "house");
+  CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
+  CHECK_THAT(Text(status), Contains("policy p"));
+  CHECK(f.Delete(DOCUMENT_KIND_POLICY, "p").ok());
+  CHECK(f.Delete(DOCUMENT_KIND_MASK_PROFILE, "house").ok());
+  CHECK(f.Delete(DOCUMENT_KIND_MASK_PROFILE, "house").code() == absl::StatusCode::kNotFound);
+  CHECK(f.Delete(DOCUMENT_KIND_UNSPECIFIED, "house").code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE("only admins apply and delete", "[policies]") {
+  Fixture f;
+  admin::v1::ApplyDocumentsRequest request;
+  request.add_files()->set_name("f");
+  request.mutable_files(0)->set_text(APolicy("p"));
+  CHECK(ReasonOf(f.apply.Run(f.nobody, request).status()) == DENIAL_REASON_ROLE_MISSING);
+  REQUIRE(f.apply.Run(f.admin, request).ok());
+  admin::v1::DeleteDocumentRequest removal;
+  removal.set_kind(DOCUMENT_KIND_POLICY);
+  removal.set_name("p");
+  CHECK(ReasonOf(f.remove.Run(f.nobody, removal).status()) == DENIAL_REASON_ROLE_MISSING);
+  CHECK(f.Get(DOCUMENT_KIND_POLICY, "p").ok());
+}
+
+TEST_CASE("documents are listed by name, a page at a time", "[policies]") {
+  Fixture f;
+  for (const char* name : {"c", "a", "b"}) REQUIRE(f.Apply(APolicy(name)).ok());
+  admin::v1::ListDocumentsRequest request;
+  request.set_kind(DOCUMENT_KIND_POLICY);
+  request.set_page_size(2);
+  const auto first = f.read.Run(request);
+  REQUIRE(first.ok());
+  REQUIRE(first->items_size() == 2);
+  CHECK(first->items(0).name() == "a");
+  CHECK(first->next_page_token() == "b");
+  request.set_page_token(first->next_page_token());
+  const auto second = f.read.Run(request);
+  REQUIRE(second->items_size() == 1);
+  CHECK(second->items(0).name() == "c");
+  CHECK(second->next_page_token().empty());
+  request.set_page_size(-1);
+  CHECK_FALSE(f.read.Run(request).ok());
+  CHECK(f.read.Run(admin::v1::ListDocumentsRequest()).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

@@ -1,0 +1,151 @@
+#include "controlplane/policies/build_snapshot.h"
+
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "common/policy/compiled_policies.h"
+#include "controlplane/keys/deployment_keys.h"
+#include "controlplane/store/agents.h"
+#include "tests/integration/controlplane/policies/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+// As anyone may check it who has the certificate, by OpenSSL alone.
+bool IsSignedBy(const std::string& certificate_pem, const std::string& bytes,
+                const std::string& p1363) {
+  BIO* bio = BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size()));
+  X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  REQUIRE(certificate != nullptr);
+  REQUIRE(p1363.size() == 64);
+  const auto* raw = reinterpret_cast<const unsigned char*>(p1363.data());
+  ECDSA_SIG* signature = ECDSA_SIG_new();
+  ECDSA_SIG_set0(signature, BN_bin2bn(raw, 32, nullptr), BN_bin2bn(raw + 32, 32, nullptr));
+  unsigned char* der = nullptr;
+  const int der_size = i2d_ECDSA_SIG(signature, &der);
+  const std::string signed_bytes = "sallyport-snapshot-v1" + bytes;
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_DigestVerifyInit(context, nullptr, EVP_sha256(), nullptr, X509_get0_pubkey(certificate));
+  const bool is_good = EVP_DigestVerify(context, der, static_cast<std::size_t>(der_size),
+                                        reinterpret_cast<const unsigned char*>(signed_bytes.data()),
+                                        signed_bytes.size()) == 1;
+  EVP_MD_CTX_free(context);
+  OPENSSL_free(der);
+  ECDSA_SIG_free(signature);
+  X509_free(certificate);
+  return is_good;
+}
+
+struct SnapshotFixture : Fixture {
+  std::unique_ptr<DeploymentKeys> keys = *DeploymentKeys::Open(dir.path(), clock, {});
+  BuildSnapshot build{*control, clock, keys->snapshot_signer()};
+
+  SnapshotFixture() {
+    auto t = *control->Write();
+    REQUIRE(agents::Put(*t, {.name = "a1",
+                             .servers = {"files", "wiki"},
+                             .enrolled_at = clock.Now(),
+                             .certificate_expires_at = clock.Now()})
+                .ok());
+    REQUIRE(t->Commit().ok());
+  }
+
+  agent::v1::Snapshot Build() {
+    const auto built = build.Run("a1", {.issuers = {}, .grant_keys = "{\"keys\":[]}"});
+    REQUIRE(built.ok());
+    CHECK(IsSignedBy(built->certificate(), built->snapshot(), built->signature()));
+    agent::v1::Snapshot snapshot;
+    REQUIRE(snapshot.ParseFromString(built->snapshot()));
+    return snapshot;
+  }
+};
+
+template <class Documents>
+std::vector<std::string> NamesOf(const Documents& documents) {
+  std::vector<std::string> names;
+  for (const auto& document : documents) names.push_back(document.name());
+  return names;
+}
+
+TEST_CASE("a snapshot holds only what names the agent's servers", "[policies][snapshot]") {
+  SnapshotFixture f;
+  REQUIRE(f.Apply(APolicy("for-wiki", "  mask: [house]") + "---\n" +
+                  APolicy("for-git", "  mask: [other]", "okta", "[git]") + "---\n" +
+                  APolicy("for-globs", "", "okta", "[\"fi*\"]") + R"(---
+kind: MaskProfile
+name: house
+spec: {detectors: [aws]}
+---
+kind: MaskProfile
+name: other
+spec: {detectors: [aws]}
+---
+kind: Lock
+name: all
+spec: {}
+---
+kind: Lock
+name: git
+spec: {server: git}
+---
+kind: Lock
+name: of-another-agent
+spec: {agent: a2}
+---
+kind: Lock
+name: wiki
+spec: {server: wiki, agent: a1}
+)")
+              .ok());
+  const agent::v1::Snapshot snapshot = f.Build();
+  CHECK(NamesOf(snapshot.policies()) == std::vector<std::string>{"for-globs", "for-wiki"});
+  CHECK(NamesOf(snapshot.mask_profiles()) == std::vector<std::string>{"house"});
+  CHECK(NamesOf(snapshot.locks()) == std::vector<std::string>{"all", "wiki"});
+  CHECK(snapshot.agent() == "a1");
+  CHECK(snapshot.servers_size() == 2);
+  CHECK(snapshot.grant_keys() == "{\"keys\":[]}");
+  CHECK_FALSE(snapshot.deployment_id().empty());
+  // Neither the YAML nor who wrote it.
+  for (const auto& document : snapshot.policies()) {
+    CHECK(document.source().empty());
+    CHECK(document.updated_by().empty());
+  }
+}
+
+TEST_CASE("what a snapshot holds can be decided with", "[policies][snapshot]") {
+  SnapshotFixture f;
+  REQUIRE(f.Apply(APolicy("p", "  rules: [{allow: {tools: [t]}}]")).ok());
+  const agent::v1::Snapshot snapshot = f.Build();
+  const std::vector<types::v1::Document> documents(snapshot.policies().begin(),
+                                                   snapshot.policies().end());
+  const auto compiled = CompiledPolicies::Compile(documents);
+  REQUIRE(compiled.ok());
+  types::v1::Principal principal;
+  principal.set_realm("okta");
+  CHECK((*compiled)->EvaluateOpen(principal, "wiki", "a1", f.clock.Now()).is_allowed());
+}
+
+TEST_CASE("a snapshot's version rises with each change, and only then", "[policies][snapshot]") {
+  SnapshotFixture f;
+  REQUIRE(f.Apply(APolicy("p")).ok());
+  const agent::v1::Snapshot first = f.Build();
+  REQUIRE(f.Apply(APolicy("p")).ok());
+  CHECK(f.Build().version() == first.version());
+  REQUIRE(f.Delete(types::v1::DOCUMENT_KIND_POLICY, "p").ok());
+  const agent::v1::Snapshot later = f.Build();
+  CHECK(later.version() > first.version());
+  CHECK(later.epoch() == first.epoch());
+  CHECK(later.policies().empty());
+}
+
+TEST_CASE("there is no snapshot for an agent that has not enrolled", "[policies][snapshot]") {
+  SnapshotFixture f;
+  CHECK(f.build.Run("a2", {}).status().code() == absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

@@ -1,0 +1,142 @@
+#include "controlplane/policies/test_policy.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/file.h"
+#include "tests/fakes/temp_dir.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using Catch::Matchers::Contains;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+constexpr const char* kPolicies = R"(kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta, client_ids: [bot], scopes: [mcp.use]}, {realm: okta, groups: [deployers]}]
+  servers: [everything]
+  session: {approval: {approvers: [okta:leads]}}
+  rules:
+    - allow: {tools: [echo], resources: ["file:///public/**"], prompts: [p], server_requests: [roots]}
+    - allow: {tools: [deploy], when: [{path: /env, in: [staging]}, {path: /n/0, equals: 1000}]}
+    - require_approval: {tools: [remove], approvers: [okta:a, okta:b]}
+    - deny: {tools: [drop]}
+---
+kind: Lock
+name: l
+spec: {principal: {realm: okta, subject: locked}}
+)";
+
+constexpr const char* kBot = "{realm: okta, kind: service, client_id: bot, scopes: [mcp.use]}";
+
+struct Files {
+  TempDir dir;
+
+  absl::StatusOr<std::vector<PolicyTestResult>> Run(const std::string& cases) {
+    REQUIRE(WriteFileAtomically(dir / "policies.yaml", kPolicies).ok());
+    REQUIRE(WriteFileAtomically(dir / "test.yaml",
+                                "kind: PolicyTest\npolicies: [policies.yaml]\ncases:\n" + cases)
+                .ok());
+    return TestPolicy(dir / "test.yaml", kNow);
+  }
+};
+
+std::string Case(const std::string& principal, const std::string& call, const std::string& expect) {
+  return "  - {name: n, principal: " + principal + ", call: " + call + ", expect: " + expect +
+         "}\n";
+}
+
+TEST_CASE("policy test decides each case without a server", "[policies]") {
+  struct Row {
+    std::string principal;
+    std::string call;
+    std::string expect;
+  };
+  const auto row = GENERATE(values<Row>({
+      {kBot, "{server: everything, tool: echo}", "{decision: allow}"},
+      {kBot, "{server: everything, method: tools/call, tool: drop}",
+       "{decision: deny, reason: policy_denied}"},
+      {kBot, "{server: everything, tool: unknown}", "{decision: deny, reason: policy_denied}"},
+      {kBot, "{server: everything, tool: deploy, arguments: {env: staging, n: [1e3]}}",
+       "{decision: allow}"},
+      {kBot, "{server: everything, tool: deploy, arguments: {env: production, n: [1000]}}",
+       "{decision: deny, reason: condition_failed}"},
+      {kBot, "{server: everything, tool: deploy, arguments: {env: staging, n: [\"1000\"]}}",
+       "{decision: deny, reason: condition_failed}"},
+      {kBot,
+       "{server: everything, tool: deploy, arguments_json: '{\"env\":\"staging\",\"n\":[1000.0]}'}",
+       "{decision: allow}"},
+      {kBot, "{server: everything, tool: remove}",
+       "{decision: require_approval, approvers: [okta:b, okta:a]}"},
+      {kBot, "{server: everything}", "{decision: require_approval, approvers: [okta:leads]}"},
+      {kBot, "{server: everything, resource: file:///public/a/b}", "{decision: allow}"},
+      {kBot, "{server: everything, resource: file:///public/../b}", "{decision: deny}"},
+      {kBot, "{server: everything, prompt: p}", "{decision: allow}"},
+      {kBot, "{server: everything, method: vendor/x}", "{decision: deny, reason: method_unknown}"},
+      {kBot, "{server: everything, server_request: roots}", "{decision: allow}"},
+      {kBot, "{server: everything, server_request: sampling}", "{decision: deny}"},
+      {kBot, "{server: other, tool: echo}", "{decision: deny, reason: server_unknown}"},
+      {"{realm: okta, kind: service, client_id: bot}", "{server: everything, tool: echo}",
+       "{decision: deny, reason: scope_missing}"},
+      {"{realm: okta, kind: user, subject: eve, groups: [deployers]}",
+       "{server: everything, tool: echo}", "{decision: allow}"},
+      {"{realm: okta, kind: user, subject: eve, groups: [\"okta:deployers\"]}",
+       "{server: everything, tool: echo}", "{decision: allow}"},
+      {"{realm: okta, kind: user, subject: locked, groups: [deployers]}",
+       "{server: everything, tool: echo}", "{decision: deny, reason: locked}"},
+  }));
+  INFO(row.principal << " " << row.call << " " << row.expect);
+  Files files;
+  const auto results = files.Run(Case(row.principal, row.call, row.expect));
+  INFO(results.status());
+  REQUIRE(results.ok());
+  INFO((*results)[0].explanation);
+  CHECK((*results)[0].has_passed);
+}
+
+TEST_CASE("a case that fails says what was expected and what came", "[policies]") {
+  struct Row {
+    std::string call;
+    std::string expect;
+    std::string says;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"{server: everything, tool: drop}", "{decision: allow}",
+       "expected allow, got deny (policy_denied), decided by bots"},
+      {"{server: everything, tool: drop}", "{decision: deny, reason: locked}",
+       "expected deny (locked), got deny (policy_denied)"},
+      {"{server: everything, tool: remove}", "{decision: require_approval, approvers: [okta:a]}",
+       "by okta:a, okta:b"},
+      {"{server: everything, tool: echo}", "{decision: deny}", "got allow"},
+  }));
+  INFO(row.call << " " << row.expect);
+  Files files;
+  const auto results =
+      files.Run(Case(kBot, "{server: everything, tool: echo}", "{decision: allow}") +
+                Case(kBot, row.call, row.expect));
+  REQUIRE(results.ok());
+  REQUIRE(results->size() == 2);
+  CHECK((*results)[0].has_passed);
+  CHECK_FALSE((*results)[1].has_passed);
+  CHECK_THAT((*results)[1].explanation, Contains(row.says));
+}
+
+TEST_CASE("a file that is no good stops the test, naming file and line", "[policies]") {
+  Files files;
+  CHECK_THAT(std::string(files.Run("  - {nam: n}\n").status().message()),
+             Contains("test.yaml:4:") && Contains("\"nam\""));
+  REQUIRE(
+      WriteFileAtomically(files.dir / "bad.yaml", "kind: Policy\nname: p\nspec: {x: 1}\n").ok());
+  REQUIRE(
+      WriteFileAtomically(files.dir / "t.yaml", "kind: PolicyTest\npolicies: [bad.yaml]\ncases:\n" +
+                                                    Case(kBot, "{server: s}", "{decision: deny}"))
+          .ok());
+  CHECK_THAT(std::string(TestPolicy(files.dir / "t.yaml", kNow).status().message()),
+             Contains("bad.yaml:3:") && Contains("\"x\""));
+  CHECK(TestPolicy(files.dir / "absent.yaml", kNow).status().code() == absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
