@@ -33,7 +33,14 @@ absl::Status Lost(std::string_view what) {
   return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, what);
 }
 absl::Status Invalid(std::string_view what) {
-  return Denied(types::v1::DENIAL_REASON_UPSTREAM_INVALID, what);
+  return WithReason(absl::InvalidArgumentError(ToAbsl(what)),
+                    types::v1::DENIAL_REASON_UPSTREAM_INVALID);
+}
+
+MessageOr Scan(std::string bytes, const ScanLimits& limits) {
+  MessageOr message = ScanUpstreamMessage(std::move(bytes), limits);
+  if (!message.ok()) return Invalid(ToStd(message.status().message()));
+  return message;
 }
 
 // What a connection says, as an upstream's error.
@@ -268,7 +275,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
         auto complete = events.Next(bytes, event);
         if (!complete.ok()) co_return true;
         if (!*complete) break;
-        MessageOr message = ScanUpstreamMessage(std::move(event.data), self->options_.limits);
+        MessageOr message = Scan(std::move(event.data), self->options_.limits);
         if (!message.ok() || message->shape == Shape::kResponse) {
           LogWarning("server_message_dropped", {{"server", self->options_.server}});
           continue;
@@ -346,9 +353,8 @@ class HttpUpstream::Answer final : public Exchange {
     }
     if (is_stream_) co_return co_await ReadEvent();
     if (absl::Status read = co_await connection_->ReadBody(); !read.ok()) co_return Told(read);
-    CO_ASSIGN_OR_RETURN(
-        UpstreamMessage message,
-        ScanUpstreamMessage(std::move(connection_->response().body), core_->options().limits));
+    CO_ASSIGN_OR_RETURN(UpstreamMessage message,
+                        Scan(std::move(connection_->response().body), core_->options().limits));
     if (!IsAnswer(message)) co_return Invalid("the server answered another request");
     co_return message;
   }
@@ -360,7 +366,7 @@ class HttpUpstream::Answer final : public Exchange {
       if (!complete.ok()) co_return Invalid(ToStd(complete.status().message()));
       if (*complete) {
         CO_ASSIGN_OR_RETURN(UpstreamMessage message,
-                            ScanUpstreamMessage(std::move(event.data), core_->options().limits));
+                            Scan(std::move(event.data), core_->options().limits));
         if (message.shape == Shape::kResponse && !IsAnswer(message))
           co_return Invalid("the server answered another request");
         co_return message;

@@ -16,6 +16,7 @@
 #include "agent/upstream/rpc_id.h"
 #include "common/denial.h"
 #include "common/log.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -39,7 +40,8 @@ absl::Status Lost(std::string_view what) {
   return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, what);
 }
 absl::Status Invalid(std::string_view what) {
-  return Denied(types::v1::DENIAL_REASON_UPSTREAM_INVALID, what);
+  return WithReason(absl::InvalidArgumentError(ToAbsl(what)),
+                    types::v1::DENIAL_REASON_UPSTREAM_INVALID);
 }
 
 bool IsBlank(std::string_view line) {
@@ -210,8 +212,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
         if (event == LineSplitter::Event::kNeedMore) break;
         std::shared_ptr<Pending> pushed;
         if (event == LineSplitter::Event::kTooLong) {
-          self->Refuse(Denied(types::v1::DENIAL_REASON_UPSTREAM_INVALID,
-                              "the server sent a line longer than the message limit"));
+          self->Refuse(Invalid("the server sent a line longer than the message limit"));
         } else {
           std::size_t size = line.size();
           pushed = self->OnLine(std::move(line));
@@ -277,8 +278,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     MessageOr message = ScanUpstreamMessage(std::move(line), options_.limits);
     if (!message.ok()) {
       if (claims) {
-        Refuse(Invalid(std::string_view(message.status().message().data(),
-                                        message.status().message().size())));
+        Refuse(Invalid(ToStd(message.status().message())));
       } else {
         Drop("no_message");
       }

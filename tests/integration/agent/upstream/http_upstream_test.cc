@@ -1,0 +1,338 @@
+#include "agent/upstream/http_upstream.h"
+
+#include <openssl/ssl.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "agent/loop/signal.h"
+#include "common/denial.h"
+#include "tests/fakes/outbound_maker.h"
+#include "tests/fakes/raw_http_server.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::DenialReason;
+using Reply = RawHttpServer::Reply;
+
+std::string Request(int id, std::string method = "do/it", std::string params = "{}") {
+  return "{\"jsonrpc\":\"2.0\",\"id\":" + std::to_string(id) + ",\"method\":\"" + method +
+         "\",\"params\":" + params + "}";
+}
+std::string Initialize() {
+  return Request(1, "initialize",
+                 "{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{}}");
+}
+std::string Result(int id, std::string result = "{}") {
+  return "{\"jsonrpc\":\"2.0\",\"id\":" + std::to_string(id) + ",\"result\":" + result + "}";
+}
+const std::string kSseHead =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+struct Rig {
+  explicit Rig(RawHttpServer::Script script) : maker(loop), sweep(loop), server(std::move(script)) {
+    Open();
+  }
+  void Open() {
+    HttpUpstreamOptions options{
+        .server = "raw", .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
+    options.headers = {{"Authorization", "Bearer held-credential"}};
+    options.limits.max_bytes = 65536;
+    options.listen_backoff = absl::Milliseconds(10);
+    options.exchange_timeout = exchange_timeout;
+    upstream = std::make_unique<HttpUpstream>(loop, sweep, std::move(options));
+  }
+  Task<absl::StatusOr<UpstreamMessage>> Call(std::string json) {
+    OutboundMessage message = co_await maker.Make(std::move(json));
+    auto exchange = co_await upstream->Forward(message);
+    if (!exchange.ok()) co_return exchange.status();
+    for (;;) {
+      auto next = co_await (*exchange)->Next();
+      if (!next.ok() || next->shape == Shape::kResponse) co_return next;
+    }
+  }
+  Task<absl::Status> Send(std::string json) {
+    OutboundMessage message = co_await maker.Make(std::move(json));
+    co_return co_await upstream->Send(message);
+  }
+  void Run(Task<void> (*test)(Rig*)) { RunUntilDone(loop, test(this)); }
+
+  absl::Duration exchange_timeout = absl::Hours(1);
+  Loop loop;
+  OutboundMaker maker;
+  DeadlineSweep sweep;
+  RawHttpServer server;
+  std::unique_ptr<HttpUpstream> upstream;
+};
+
+bool Has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// --- the good path
+
+Task<void> AnswersAndReuses(Rig* rig) {
+  for (int id = 1; id <= 3; ++id) {
+    auto answer = co_await rig->Call(Request(id));
+    REQUIRE(answer.ok());
+    CHECK(answer->bytes == Result(id));
+  }
+  CHECK(rig->server.connections() == 1);
+  std::string sent = rig->server.requests().front();
+  CHECK(Has(sent, "POST /mcp HTTP/1.1\r\n"));
+  CHECK(Has(sent, "Host: 127.0.0.1:" + rig->server.port() + "\r\n"));
+  CHECK(Has(sent, "Authorization: Bearer held-credential\r\n"));
+  CHECK(Has(sent, "Accept: application/json, text/event-stream\r\n"));
+  CHECK(Has(sent, "\r\n\r\n" + Request(1)));
+}
+TEST_CASE("answers come back over one connection that is used again", "[agent][http_upstream]") {
+  int id = 0;
+  Rig rig([&](const std::string&) { return Reply{JsonReply(Result(++id))}; });
+  rig.Run(AnswersAndReuses);
+}
+
+Task<void> KeepsTheSession(Rig* rig) {
+  auto answer = co_await rig->Call(Initialize());
+  REQUIRE(answer.ok());
+  CHECK_FALSE(Has(rig->server.requests()[0], "Mcp-Session-Id"));
+  CHECK((co_await rig->Call(Request(2))).ok());
+  std::string second = rig->server.requests()[1];
+  CHECK(Has(second, "Mcp-Session-Id: inner-session\r\n"));
+  CHECK(Has(second, "MCP-Protocol-Version: 2025-06-18\r\n"));
+  co_await rig->upstream->Close();
+  std::string last = rig->server.requests()[2];
+  CHECK(Has(last, "DELETE /mcp HTTP/1.1\r\n"));
+  CHECK(Has(last, "Mcp-Session-Id: inner-session\r\n"));
+  CHECK(ReasonOf((co_await rig->Call(Request(3))).status()) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  CHECK(rig->server.requests().size() == 3);
+}
+TEST_CASE("the server's session is kept inside and deleted at the end", "[agent][http_upstream]") {
+  Rig rig([](const std::string& request) {
+    if (Has(request, "initialize")) {
+      return Reply{JsonReply(Result(1, "{\"protocolVersion\":\"2025-06-18\"}"),
+                             "Mcp-Session-Id: inner-session\r\n")};
+    }
+    return Reply{JsonReply(Result(2))};
+  });
+  rig.Run(KeepsTheSession);
+}
+
+Task<void> ReadsAStream(Rig* rig) {
+  OutboundMessage message = co_await rig->maker.Make(Request(1));
+  auto exchange = co_await rig->upstream->Forward(message);
+  REQUIRE(exchange.ok());
+  CHECK((co_await (*exchange)->Next())->method == "notifications/progress");
+  CHECK((co_await (*exchange)->Next())->bytes == Result(1));
+  exchange->reset();
+  // The stream's end came with its last event, so the connection is used again.
+  CHECK((co_await rig->Call(Request(1))).ok());
+  CHECK(rig->server.connections() == 1);
+}
+TEST_CASE("an event stream gives its messages one by one and ends with the answer",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string&) {
+    return Reply{kSseHead +
+                 HttpChunk(": hello\n\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/pro") +
+                 HttpChunk("gress\",\"params\":{\"progressToken\":1,\"progress\":1}}\n\ndata: " +
+                           Result(1) + "\n\n") +
+                 "0\r\n\r\n"};
+  });
+  rig.Run(ReadsAStream);
+}
+
+Task<void> Listens(Rig* rig) {
+  CHECK((co_await rig->Call(Initialize())).ok());
+  CHECK(
+      (co_await rig->Send("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}")).ok());
+  auto message = co_await rig->upstream->NextUnrelated();
+  REQUIRE(message.ok());
+  CHECK(message->method == "notifications/tools/list_changed");
+  // The stream ended, and was opened again.
+  CHECK((co_await rig->upstream->NextUnrelated()).ok());
+  co_await rig->upstream->Close();
+  CHECK(ReasonOf((co_await rig->upstream->NextUnrelated()).status()) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+}
+TEST_CASE(
+    "the server's own stream is listened to once the session is initialized, and again when it "
+    "breaks",
+    "[agent][http_upstream]") {
+  Rig rig([](const std::string& request) {
+    if (request.starts_with("GET ")) {
+      return Reply{
+          kSseHead +
+              HttpChunk(
+                  "data: "
+                  "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n\n"),
+          true};
+    }
+    if (Has(request, "initialized"))
+      return Reply{"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"};
+    return Reply{
+        JsonReply(Result(1, "{\"protocolVersion\":\"2025-06-18\"}"), "Mcp-Session-Id: s\r\n")};
+  });
+  rig.Run(Listens);
+}
+
+// --- forward once
+
+Task<void> ReplacesADeadConnection(Rig* rig) {
+  CHECK((co_await rig->Call(Request(1))).ok());
+  rig->server.DropConnections();
+  CHECK((co_await rig->Call(Request(1))).ok());
+  CHECK(rig->server.connections() == 2);
+  CHECK(rig->server.requests().size() == 2);
+}
+TEST_CASE("a pooled connection that is dead before the first byte is replaced",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string&) { return Reply{JsonReply(Result(1))}; });
+  rig.Run(ReplacesADeadConnection);
+}
+
+Task<void> NeverSendsTwice(Rig* rig) {
+  auto answer = co_await rig->Call(Request(1));
+  CHECK(answer.status().code() == absl::StatusCode::kUnavailable);
+  CHECK(ReasonOf(answer.status()) == DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  CHECK(rig->server.requests().size() == 1);
+}
+TEST_CASE("a server that closes without an answer gives upstream_lost and sees the request once",
+          "[agent][http_upstream]") {
+  std::string said = GENERATE(
+      std::string(""), std::string("HTTP/1.1 200 OK\r\nContent-Ty"),
+      std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+                  "500\r\n\r\n{\"jsonrpc\""),
+      kSseHead + HttpChunk("data: {\"jsonrpc\":\"2.0\""), std::string(kSseHead + "0\r\n\r\n"));
+  Rig rig([=](const std::string&) { return Reply{said, true}; });
+  rig.Run(NeverSendsTwice);
+}
+
+TEST_CASE("a server that is not there gives upstream_lost, and no byte has gone out",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string&) { return Reply{}; });
+  {
+    RawHttpServer gone([](const std::string&) { return Reply{}; });
+    HttpUpstreamOptions options{.server = "gone",
+                                .url = *ParseServerUrl("http://127.0.0.1:" + gone.port() + "/mcp")};
+    rig.upstream = std::make_unique<HttpUpstream>(rig.loop, rig.sweep, std::move(options));
+  }
+  rig.Run([](Rig* r) -> Task<void> {
+    OutboundMessage message = co_await r->maker.Make(Request(1));
+    auto exchange = co_await r->upstream->Forward(message);
+    CHECK(ReasonOf(exchange.status()) == DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  });
+}
+
+// --- what is refused
+
+Task<void> RefusesAsInvalid(Rig* rig) {
+  auto answer = co_await rig->Call(Request(1));
+  CHECK(answer.status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(ReasonOf(answer.status()) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  CHECK_FALSE(Has(std::string(answer.status().message()), "held-credential"));
+  CHECK(rig->server.requests().size() == 1);
+}
+TEST_CASE("an answer that is not one clean message gives upstream_invalid and shows no byte",
+          "[agent][http_upstream]") {
+  std::string said = GENERATE(
+      JsonReply(Result(2)), JsonReply("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"result\":{}}"),
+      JsonReply("{"), JsonReply("[" + Result(1) + "]"), JsonReply(Request(1)),
+      HttpReply(200, "text/html", "<p>held-credential</p>"),
+      HttpReply(200, "application/json", Result(1), "Content-Encoding: gzip\r\n"),
+      HttpReply(401, "application/json", "{\"echo\":\"held-credential\"}"),
+      HttpReply(403, "text/plain", "held-credential"),
+      HttpReply(302, "text/plain", "", "Location: http://169.254.169.254/\r\n"),
+      HttpReply(204, "text/plain", ""),
+      std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+                  "5\r\nContent-Length: 6\r\n\r\nhello"),
+      std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip, "
+                  "chunked\r\n\r\n0\r\n\r\n"),
+      std::string(
+          "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
+      std::string("NOT HTTP AT ALL\r\n\r\n"),
+      "HTTP/1.1 200 OK\r\nX: " + std::string(40000, 'x') + "\r\n\r\n",
+      kSseHead + HttpChunk("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"id\":1}\n\n"),
+      kSseHead + HttpChunk("data: " + Result(9) + "\n\n"));
+  INFO(said.substr(0, 100));
+  Rig rig([=](const std::string&) { return Reply{said, true}; });
+  rig.Run(RefusesAsInvalid);
+}
+
+Task<void> RefusesTooLarge(Rig* rig) {
+  auto answer = co_await rig->Call(Request(1));
+  CHECK(answer.status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(rig->server.requests().size() == 1);
+}
+TEST_CASE("an answer longer than the message limit is refused, whole or in an event",
+          "[agent][http_upstream]") {
+  std::string big(70000, 'x');
+  std::string said =
+      GENERATE_COPY(JsonReply(Result(1, "{\"a\":\"" + big + "\"}")),
+                    kSseHead + HttpChunk("data: " + Result(1, "{\"a\":\"" + big + "\"}") + "\n\n"));
+  Rig rig([=](const std::string&) { return Reply{said, true}; });
+  rig.Run(RefusesTooLarge);
+}
+
+Task<void> LosesTheSession(Rig* rig) {
+  CHECK((co_await rig->Call(Initialize())).ok());
+  CHECK(ReasonOf((co_await rig->Call(Request(2))).status()) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  CHECK(ReasonOf((co_await rig->Call(Request(3))).status()) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  CHECK(rig->server.requests().size() == 2);
+}
+TEST_CASE("a server that has forgotten the session ends it, and sees nothing more",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string& request) {
+    if (Has(request, "initialize"))
+      return Reply{JsonReply(Result(1, "{}"), "Mcp-Session-Id: s\r\n")};
+    return Reply{HttpReply(404, "application/json", "{}")};
+  });
+  rig.Run(LosesTheSession);
+}
+
+// --- waiting
+
+Task<void> TakeNext(Exchange* exchange, absl::Status* got, Signal* done) {
+  *got = (co_await exchange->Next()).status();
+  done->Set();
+}
+Task<void> WakesWaiters(Rig* rig) {
+  OutboundMessage message = co_await rig->maker.Make(Request(1));
+  for (auto expected : {absl::StatusCode::kCancelled, absl::StatusCode::kUnavailable}) {
+    auto exchange = co_await rig->upstream->Forward(message);
+    REQUIRE(exchange.ok());
+    absl::Status got;
+    Signal done(rig->loop);
+    rig->loop.Spawn(TakeNext(exchange->get(), &got, &done));
+    co_await Sleep(rig->loop, absl::ZeroDuration());
+    if (expected == absl::StatusCode::kCancelled) {
+      (*exchange)->Cancel();
+    } else {
+      co_await rig->upstream->Close();
+    }
+    co_await done.Wait();
+    CHECK(got.code() == expected);
+  }
+}
+TEST_CASE("who waits for an HTTP answer is woken by Cancel and by Close",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string&) { return Reply{"", false, true}; });
+  rig.Run(WakesWaiters);
+}
+
+Task<void> TimesOut(Rig* rig) {
+  auto answer = co_await rig->Call(Request(1));
+  CHECK(answer.status().code() == absl::StatusCode::kDeadlineExceeded);
+}
+TEST_CASE("a server that never answers is given up after the exchange's time",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string&) { return Reply{"", false, true}; });
+  rig.exchange_timeout = absl::Milliseconds(1);
+  rig.Open();
+  rig.Run(TimesOut);
+}
+
+}  // namespace
+}  // namespace sallyport::agent
