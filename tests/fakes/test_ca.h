@@ -27,7 +27,7 @@ class TestCa {
   TestCa() : key_(GenerateKey()) {
     certificate_ =
         Make(*key_, nullptr, *key_, "test ca",
-             {.lifetime = absl::Hours(24 * 365), .not_before = absl::Now() - absl::Hours(1)},
+             {.lifetime = absl::Hours(24 * 365), .not_before = absl::Now() - absl::Hours(48)},
              /*is_ca=*/true);
   }
 

@@ -1,0 +1,278 @@
+#include <grpcpp/server_context.h>
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "agent/control/approval_client.h"
+#include "agent/control/session_client.h"
+#include "common/denial.h"
+#include "common/grpc_status.h"
+#include "sallyport/access/v1/access_service.grpc.pb.h"
+#include "sallyport/agent/v1/call_approval_service.grpc.pb.h"
+#include "tests/fakes/fake_door.h"
+
+namespace sallyport::agent {
+namespace {
+
+// What arrived, and the errors to answer with first.
+template <class Request>
+class Inbox {
+ public:
+  grpc::Status Take(const Request& request) {
+    absl::MutexLock lock(&mutex_);
+    requests_.push_back(request);
+    if (errors_.empty()) return grpc::Status::OK;
+    const grpc::Status error = errors_.front();
+    errors_.erase(errors_.begin());
+    return error;
+  }
+  void Fail(const grpc::Status& status) {
+    absl::MutexLock lock(&mutex_);
+    errors_.push_back(status);
+  }
+  std::vector<Request> requests() {
+    absl::MutexLock lock(&mutex_);
+    return requests_;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<Request> requests_;
+  std::vector<grpc::Status> errors_;
+};
+
+class Access final : public access::v1::AccessService::Service {
+ public:
+  Inbox<access::v1::OpenSessionRequest> opened;
+  Inbox<access::v1::EndSessionRequest> ended;
+
+ private:
+  grpc::Status OpenSession(grpc::ServerContext*, const access::v1::OpenSessionRequest* request,
+                           access::v1::OpenSessionResponse* response) override {
+    response->mutable_session()->set_id("ses_1");
+    return opened.Take(*request);
+  }
+  grpc::Status RenewSession(grpc::ServerContext*, const access::v1::RenewSessionRequest* request,
+                            access::v1::RenewSessionResponse* response) override {
+    if (request->token() != "newer") {
+      return ToGrpcStatus(
+          Denied(types::v1::DENIAL_REASON_CLIENT_MISMATCH, "another principal's token"));
+    }
+    response->mutable_session()->set_id(request->session_id());
+    return grpc::Status::OK;
+  }
+  grpc::Status EndSession(grpc::ServerContext*, const access::v1::EndSessionRequest* request,
+                          access::v1::EndSessionResponse*) override {
+    return ended.Take(*request);
+  }
+};
+
+class Approvals final : public v1::CallApprovalService::Service {
+ public:
+  Inbox<v1::ConsumeCallApprovalRequest> consumed;
+  Inbox<v1::WithdrawCallApprovalRequest> withdrawn;
+  types::v1::DenialReason refusal = types::v1::DENIAL_REASON_UNSPECIFIED;
+
+ private:
+  grpc::Status RequestCallApproval(grpc::ServerContext*,
+                                   const v1::RequestCallApprovalRequest* request,
+                                   v1::RequestCallApprovalResponse* response) override {
+    if (refusal != types::v1::DENIAL_REASON_UNSPECIFIED) {
+      response->set_denial_reason(refusal);
+    } else {
+      response->mutable_approval()->set_id("apr_1");
+      response->mutable_approval()->set_session_id(request->session_id());
+    }
+    return grpc::Status::OK;
+  }
+  grpc::Status ConsumeCallApproval(grpc::ServerContext*,
+                                   const v1::ConsumeCallApprovalRequest* request,
+                                   v1::ConsumeCallApprovalResponse* response) override {
+    response->set_denial_reason(refusal);
+    return consumed.Take(*request);
+  }
+  grpc::Status WithdrawCallApproval(grpc::ServerContext*,
+                                    const v1::WithdrawCallApprovalRequest* request,
+                                    v1::WithdrawCallApprovalResponse*) override {
+    return withdrawn.Take(*request);
+  }
+};
+
+struct Fixture {
+  Fixture() {
+    const PrivateKey key = GenerateKey();
+    channel = std::make_unique<ControlPlaneChannel>(
+        loop, door->address(),
+        LinkIdentity{.private_key = KeyToPem(*key),
+                     .certificate_chain = ca.Issue(*key, {.uri = "spiffe://sallyport/agent/a"}),
+                     .ca = ca.pem()});
+    loop.Every(absl::Milliseconds(1), [this] {
+      if (until && until()) loop.Stop();
+    });
+  }
+
+  template <class Result>
+  static Task<void> Keep(Task<Result> task, std::optional<Result>* result) {
+    *result = co_await std::move(task);
+  }
+  template <class Result>
+  Result Run(Task<Result> task) {
+    std::optional<Result> result;
+    loop.Spawn(Keep(std::move(task), &result));
+    RunUntil([&] { return result.has_value(); });
+    return *std::move(result);
+  }
+  void RunUntil(std::function<bool()> condition) {
+    until = std::move(condition);
+    loop.Run();
+    loop.context().restart();
+    until = nullptr;
+  }
+  Task<bool> DrainSessions(SessionClient* client, absl::Duration timeout) {
+    co_await client->Drain(timeout);
+    co_return true;
+  }
+
+  TestCa ca;
+  Access access;
+  Approvals approvals;
+  std::unique_ptr<FakeDoor> door = std::make_unique<FakeDoor>(
+      ca, std::vector<grpc::Service*>{&access, &approvals}, FakeDoor::Options{});
+  Loop loop;
+  std::unique_ptr<ControlPlaneChannel> channel;
+  std::function<bool()> until;
+};
+
+access::v1::EndSessionRequest EndOf(const std::string& id) {
+  access::v1::EndSessionRequest request;
+  request.set_session_id(id);
+  request.set_end_reason(types::v1::END_REASON_COMPLETED);
+  return request;
+}
+
+const grpc::Status kAway(grpc::StatusCode::UNAVAILABLE, "restarting");
+
+TEST_CASE_METHOD(Fixture, "opening is retried under one request id", "[agent][control]") {
+  SessionClient client(*channel);
+  access.opened.Fail(kAway);
+  access::v1::OpenSessionRequest request;
+  request.set_server("wiki");
+  const auto response = Run(client.Open(request));
+  REQUIRE(response.ok());
+  CHECK(response->session().id() == "ses_1");
+  const auto requests = access.opened.requests();
+  REQUIRE(requests.size() == 2);
+  CHECK(requests[0].request_id().size() == 26);
+  CHECK(requests[0].request_id() == requests[1].request_id());
+}
+
+TEST_CASE_METHOD(Fixture, "a control plane that is away is named as such", "[agent][control]") {
+  door->Stop();
+  SessionClient client(*channel);
+  const auto opened = Run(client.Open({}, absl::Milliseconds(200)));
+  CHECK(ReasonOf(opened.status()) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
+  ApprovalClient approval_client(*channel);
+  const auto asked = Run(approval_client.Request({}, absl::Milliseconds(200)));
+  CHECK(ReasonOf(asked.status()) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
+  const auto consumed = Run(approval_client.Consume({}, absl::Milliseconds(200)));
+  CHECK(ReasonOf(consumed) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
+}
+
+TEST_CASE_METHOD(Fixture, "a refusal keeps its own reason", "[agent][control]") {
+  SessionClient client(*channel);
+  CHECK(Run(client.Renew("ses_1", "newer"))->id() == "ses_1");
+  CHECK(ReasonOf(Run(client.Renew("ses_1", "stolen")).status()) ==
+        types::v1::DENIAL_REASON_CLIENT_MISMATCH);
+  access.opened.Fail(ToGrpcStatus(Denied(types::v1::DENIAL_REASON_LOCKED, "locked")));
+  CHECK(ReasonOf(Run(client.Open({})).status()) == types::v1::DENIAL_REASON_LOCKED);
+}
+
+TEST_CASE_METHOD(Fixture, "ends are told in order, again until they are taken",
+                 "[agent][control]") {
+  SessionClient client(*channel);
+  access.ended.Fail(kAway);
+  access.ended.Fail(grpc::Status(grpc::StatusCode::INTERNAL, "disk"));
+  client.End(EndOf("ses_1"));
+  client.End(EndOf("ses_2"));
+  CHECK(client.pending_ends() == 2);
+  client.Start();
+  RunUntil([&] { return client.pending_ends() == 0; });
+  client.End(EndOf("ses_3"));
+  CHECK(Run(DrainSessions(&client, absl::Seconds(30))));
+  std::vector<std::string> told;
+  for (const auto& request : access.ended.requests()) told.push_back(request.session_id());
+  CHECK(told == std::vector<std::string>{"ses_1", "ses_1", "ses_1", "ses_2", "ses_3"});
+}
+
+TEST_CASE_METHOD(Fixture, "an end that is refused for good is not told again", "[agent][control]") {
+  SessionClient client(*channel);
+  access.ended.Fail(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such session"));
+  client.End(EndOf("ses_1"));
+  client.End(EndOf("ses_2"));
+  client.Start();
+  CHECK(Run(DrainSessions(&client, absl::Seconds(30))));
+  CHECK(client.pending_ends() == 0);
+  CHECK(access.ended.requests().size() == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "an end waits for a control plane that comes back", "[agent][control]") {
+  const int port = door->port();
+  door->Stop();
+  SessionClient client(*channel);
+  client.End(EndOf("ses_1"));
+  client.Start();
+  RunUntil([&] { return true; });
+  CHECK(client.pending_ends() == 1);
+  door = std::make_unique<FakeDoor>(ca, std::vector<grpc::Service*>{&access, &approvals},
+                                    FakeDoor::Options{.port = port});
+  CHECK(Run(DrainSessions(&client, absl::Seconds(30))));
+  CHECK(client.pending_ends() == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "draining gives up in time when nobody listens", "[agent][control]") {
+  door->Stop();
+  SessionClient client(*channel);
+  client.End(EndOf("ses_1"));
+  client.Start();
+  CHECK(Run(DrainSessions(&client, absl::Milliseconds(50))));
+  CHECK(client.pending_ends() == 1);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "approvals are asked for, consumed again under the same id, and withdrawn",
+                 "[agent][control]") {
+  ApprovalClient client(*channel);
+  v1::RequestCallApprovalRequest request;
+  request.set_session_id("ses_1");
+  CHECK(Run(client.Request(request))->id() == "apr_1");
+
+  approvals.consumed.Fail(kAway);
+  v1::ConsumeCallApprovalRequest consume;
+  consume.set_call_id("call-1");
+  CHECK(Run(client.Consume(consume)).ok());
+  REQUIRE(approvals.consumed.requests().size() == 2);
+  CHECK(approvals.consumed.requests()[1].call_id() == "call-1");
+
+  approvals.withdrawn.Fail(kAway);
+  client.Withdraw("apr_1", "ses_1");
+  RunUntil([&] { return approvals.withdrawn.requests().size() == 2; });
+  CHECK(approvals.withdrawn.requests()[1].approval_id() == "apr_1");
+  // The answer is on its way: the channel ends it.
+  channel.reset();
+}
+
+TEST_CASE_METHOD(Fixture, "an approval that does not pass the call says why", "[agent][control]") {
+  ApprovalClient client(*channel);
+  approvals.refusal = types::v1::DENIAL_REASON_APPROVAL_CONSUMED;
+  CHECK(ReasonOf(Run(client.Consume({}))) == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+  approvals.refusal = types::v1::DENIAL_REASON_LIMIT_EXCEEDED;
+  CHECK(ReasonOf(Run(client.Request({})).status()) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+}
+
+}  // namespace
+}  // namespace sallyport::agent

@@ -1,0 +1,312 @@
+#include "agent/control/snapshot_watch.h"
+
+#include <grpcpp/server_context.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "common/file.h"
+#include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_door.h"
+#include "tests/fakes/snapshot_signer.h"
+#include "tests/fakes/snapshots.h"
+#include "tests/fakes/temp_dir.h"
+
+namespace sallyport::agent {
+namespace {
+
+// Sends each new stream what it was told to, then what comes, until it is cut or hangs up.
+class Service final : public v1::SnapshotService::Service {
+ public:
+  void Greet(std::vector<v1::AgentUpdate> updates) {
+    absl::MutexLock lock(&mutex_);
+    greeting_ = std::move(updates);
+  }
+  void Send(v1::AgentUpdate update) {
+    absl::MutexLock lock(&mutex_);
+    queue_.push_back(std::move(update));
+  }
+  // Ends the stream that runs.
+  void HangUp() {
+    absl::MutexLock lock(&mutex_);
+    hang_up_ = true;
+  }
+  std::vector<v1::WatchSnapshotRequest> requests() {
+    absl::MutexLock lock(&mutex_);
+    return requests_;
+  }
+  int refreshes() {
+    absl::MutexLock lock(&mutex_);
+    return refreshes_;
+  }
+  std::function<bool()> on_refresh = [] { return false; };
+
+ private:
+  grpc::Status WatchSnapshot(grpc::ServerContext* context, const v1::WatchSnapshotRequest* request,
+                             grpc::ServerWriter<v1::AgentUpdate>* writer) override {
+    absl::MutexLock lock(&mutex_);
+    requests_.push_back(*request);
+    queue_ = greeting_;
+    while (!context->IsCancelled()) {
+      for (const v1::AgentUpdate& update : std::exchange(queue_, {})) writer->Write(update);
+      if (std::exchange(hang_up_, false))
+        return grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting");
+      mutex_.AwaitWithTimeout(
+          absl::Condition(
+              +[](Service* self) { return !self->queue_.empty() || self->hang_up_; }, this),
+          absl::Milliseconds(5));
+    }
+    return grpc::Status::CANCELLED;
+  }
+  grpc::Status RefreshKeys(grpc::ServerContext*, const v1::RefreshKeysRequest*,
+                           v1::RefreshKeysResponse* response) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      ++refreshes_;
+    }
+    response->set_found(on_refresh());
+    return grpc::Status::OK;
+  }
+
+  absl::Mutex mutex_;
+  std::vector<v1::AgentUpdate> greeting_;
+  std::vector<v1::AgentUpdate> queue_;
+  bool hang_up_ = false;
+  std::vector<v1::WatchSnapshotRequest> requests_;
+  int refreshes_ = 0;
+};
+
+v1::AgentUpdate Resync() {
+  v1::AgentUpdate update;
+  update.mutable_resynced();
+  return update;
+}
+
+v1::AgentUpdate SessionIs(const std::string& id, types::v1::SessionState state) {
+  v1::AgentUpdate update;
+  update.mutable_session()->mutable_session()->set_id(id);
+  update.mutable_session()->mutable_session()->set_state(state);
+  return update;
+}
+
+Task<void> DrainThenStop(SnapshotWatch* watch, Loop* loop) {
+  co_await watch->Drain();
+  loop->Stop();
+}
+
+struct Fixture {
+  Fixture() {
+    const PrivateKey key = GenerateKey();
+    identity = {.private_key = KeyToPem(*key),
+                .certificate_chain = ca.Issue(*key, {.uri = "spiffe://sallyport/agent/a"}),
+                .ca = ca.pem()};
+    channel = std::make_unique<ControlPlaneChannel>(loop, door.address(), identity);
+    watch = MakeWatch();
+    loop.Every(absl::Milliseconds(1), [this] {
+      if (until && until()) loop.Stop();
+    });
+  }
+  ~Fixture() {
+    until = nullptr;
+    loop.Spawn(DrainThenStop(watch.get(), &loop));
+    loop.Run();
+  }
+
+  std::unique_ptr<SnapshotWatch> MakeWatch() {
+    return std::make_unique<SnapshotWatch>(*channel, clock, dir.path(), "a", ca.pem());
+  }
+
+  v1::AgentUpdate Signed(const v1::Snapshot& snapshot) const {
+    v1::AgentUpdate update;
+    *update.mutable_snapshot() = signer.Sign(snapshot);
+    return update;
+  }
+  void RunUntil(std::function<bool()> condition) {
+    until = std::move(condition);
+    loop.Run();
+    loop.context().restart();
+  }
+
+  TempDir dir;
+  TestCa ca;
+  FakeSnapshotSigner signer{ca};
+  Service service;
+  FakeDoor door{ca, {&service}, {}};
+  FakeClock clock{absl::Now()};
+  LinkIdentity identity;
+  Loop loop;
+  std::unique_ptr<ControlPlaneChannel> channel;
+  std::unique_ptr<SnapshotWatch> watch;
+  std::function<bool()> until;
+};
+
+TEST_CASE_METHOD(Fixture, "a watch tells what it is told, in order, and knows when it is complete",
+                 "[agent][control]") {
+  std::vector<std::string> told;
+  watch->Observe(
+      {.on_snapshot =
+           [&](const auto& s) { told.push_back("snapshot " + std::to_string(s->version())); },
+       .on_session = [&](const auto& u) { told.push_back("session " + u.session().id()); },
+       .on_approval = [&](const auto& a) { told.push_back("approval " + a.id()); },
+       .on_resynced =
+           [&](const auto& active) {
+             told.push_back("resynced " + std::to_string(active.size()));
+           }});
+  v1::AgentUpdate approval;
+  approval.mutable_approval()->set_id("apr_1");
+  service.Greet({Signed(SomeSnapshot(1, 5)), SessionIs("ses_1", types::v1::SESSION_STATE_ACTIVE),
+                 SessionIs("ses_2", types::v1::SESSION_STATE_PENDING), approval, Resync()});
+  CHECK(watch->current() == nullptr);
+  CHECK_FALSE(watch->is_connected());
+  CHECK(watch->SilentFor() == absl::InfiniteDuration());
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  CHECK(told == std::vector<std::string>{"snapshot 5", "session ses_1", "session ses_2",
+                                         "approval apr_1", "resynced 1"});
+  CHECK(watch->current()->version() == 5);
+  clock.Advance(absl::Seconds(7));
+  CHECK(watch->SilentFor() == absl::Seconds(7));
+  service.Send(SessionIs("ses_1", types::v1::SESSION_STATE_ENDED));
+  RunUntil([&] { return told.back() == "session ses_1"; });
+  CHECK(watch->SilentFor() == absl::ZeroDuration());
+}
+
+TEST_CASE_METHOD(Fixture, "a stream that breaks is begun again from what is known",
+                 "[agent][control]") {
+  int resyncs = 0;
+  watch->Observe({.on_resynced = [&](const auto&) { ++resyncs; }});
+  service.Greet({Signed(SomeSnapshot(2, 5)), Resync()});
+  watch->Start();
+  RunUntil([&] { return resyncs == 1; });
+  service.HangUp();
+  RunUntil([&] { return !watch->is_connected(); });
+  CHECK(watch->current()->version() == 5);
+  RunUntil([&] { return resyncs == 2; });
+  REQUIRE(service.requests().size() == 2);
+  CHECK(service.requests()[0].version() == 0);
+  CHECK(service.requests()[1].epoch() == 2);
+  CHECK(service.requests()[1].version() == 5);
+}
+
+TEST_CASE_METHOD(Fixture, "only what is newer, signed, ours and whole is put in force",
+                 "[agent][control]") {
+  std::vector<std::uint64_t> in_force;
+  watch->Observe({.on_snapshot = [&](const auto& s) { in_force.push_back(s->version()); }});
+  v1::Snapshot elsewhere = SomeSnapshot(2, 9);
+  elsewhere.set_agent("b");
+  v1::Snapshot broken = SomeSnapshot(2, 9);
+  broken.set_grant_keys("{}");
+  v1::AgentUpdate forged;
+  *forged.mutable_snapshot() =
+      FakeSnapshotSigner(ca, "spiffe://sallyport/agent/a").Sign(SomeSnapshot(2, 9));
+  service.Greet({Signed(SomeSnapshot(2, 5)), Signed(SomeSnapshot(2, 4)),
+                 Signed(SomeSnapshot(1, 99)), Signed(SomeSnapshot(2, 5)), Signed(elsewhere),
+                 Signed(broken), forged, Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  CHECK(in_force == std::vector<std::uint64_t>{5});
+  service.Send(Signed(SomeSnapshot(3, 1)));
+  RunUntil([&] { return in_force.size() == 2; });
+  CHECK(watch->current()->epoch() == 3);
+}
+
+TEST_CASE_METHOD(Fixture, "the last snapshot outlives the agent, and is judged again",
+                 "[agent][control]") {
+  service.Greet({Signed(SomeSnapshot(4, 2)), Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+
+  const auto after_restart = MakeWatch();
+  REQUIRE(after_restart->LoadKept().ok());
+  CHECK(after_restart->current()->epoch() == 4);
+
+  const std::string file = dir.path() + "/snapshot.pb";
+  v1::SignedSnapshot kept;
+  REQUIRE(kept.ParseFromString(*ReadSecretFile(file)));
+  kept.set_snapshot(SomeSnapshot(4, 3).SerializeAsString());
+  REQUIRE(WriteFileAtomically(file, kept.SerializeAsString()).ok());
+  const auto tampered = MakeWatch();
+  CHECK(tampered->LoadKept().code() == absl::StatusCode::kUnauthenticated);
+  CHECK(tampered->current() == nullptr);
+  REQUIRE(WriteFileAtomically(file, "garbage").ok());
+  CHECK_FALSE(MakeWatch()->LoadKept().ok());
+  REQUIRE(::unlink(file.c_str()) == 0);
+  CHECK(MakeWatch()->LoadKept().ok());
+}
+
+TEST_CASE_METHOD(Fixture, "after a restart a snapshot still cannot go back", "[agent][control]") {
+  REQUIRE(WriteFileAtomically(dir.path() + "/snapshot.pb",
+                              signer.Sign(SomeSnapshot(4, 2)).SerializeAsString())
+              .ok());
+  REQUIRE(watch->LoadKept().ok());
+  service.Greet({Signed(SomeSnapshot(4, 1)), Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  CHECK(watch->current()->version() == 2);
+}
+
+Task<void> AskKeys(SnapshotWatch* watch, std::string key_id, std::vector<bool>* answers) {
+  answers->push_back(co_await watch->RefreshKeys("okta", std::move(key_id)));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "who asks for a new key gets it with the snapshot that has it, in one request",
+                 "[agent][control]") {
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  service.on_refresh = [&] {
+    service.Send(Signed(SomeSnapshot(1, 2, {"k1", "k2"})));
+    return true;
+  };
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  std::vector<bool> answers;
+  for (const char* key : {"k2", "k2", "k1", "k2"}) loop.Spawn(AskKeys(watch.get(), key, &answers));
+  RunUntil([&] { return answers.size() == 4; });
+  CHECK(answers == std::vector<bool>{true, true, true, true});
+  CHECK(service.refreshes() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "strangers' keys are asked about once in a while only",
+                 "[agent][control]") {
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  std::vector<bool> answers;
+  loop.Spawn(AskKeys(watch.get(), "x1", &answers));
+  RunUntil([&] { return answers.size() == 1; });
+  loop.Spawn(AskKeys(watch.get(), "x2", &answers));
+  RunUntil([&] { return answers.size() == 2; });
+  CHECK(service.refreshes() == 1);
+  clock.Advance(absl::Seconds(6));
+  loop.Spawn(AskKeys(watch.get(), "x3", &answers));
+  RunUntil([&] { return answers.size() == 3; });
+  CHECK(answers == std::vector<bool>{false, false, false});
+  CHECK(service.refreshes() == 2);
+}
+
+Task<void> AwaitSnapshot(SnapshotWatch* watch, absl::Duration timeout, int* answer) {
+  *answer = co_await watch->WaitForSnapshot(timeout) ? 1 : 0;
+}
+
+TEST_CASE_METHOD(Fixture, "who waits for the first snapshot is told, or times out",
+                 "[agent][control]") {
+  int first = -1;
+  loop.Spawn(AwaitSnapshot(watch.get(), absl::Milliseconds(5), &first));
+  RunUntil([&] { return first >= 0; });
+  CHECK(first == 0);
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  int second = -1;
+  loop.Spawn(AwaitSnapshot(watch.get(), absl::Seconds(30), &second));
+  watch->Start();
+  RunUntil([&] { return second >= 0; });
+  CHECK(second == 1);
+}
+
+}  // namespace
+}  // namespace sallyport::agent
