@@ -1,0 +1,28 @@
+#include "controlplane/rpc/connected_agents.h"
+
+#include <catch2/catch.hpp>
+#include <optional>
+
+namespace sallyport::controlplane {
+namespace {
+
+TEST_CASE("a second stream of the same agent supersedes the first", "[rpc][connected_agents]") {
+  ConnectedAgents agents;
+  std::optional<ConnectedAgents::Stream> first(std::in_place, agents, "a");
+  CHECK(agents.Has("a"));
+  CHECK_FALSE(first->is_superseded());
+  const ConnectedAgents::Stream other(agents, "b");
+  std::optional<ConnectedAgents::Stream> second(std::in_place, agents, "a");
+  CHECK(first->is_superseded());
+  CHECK_FALSE(second->is_superseded());
+  CHECK_FALSE(other.is_superseded());
+  // The end of the first leaves the second connected.
+  first.reset();
+  CHECK(agents.Has("a"));
+  second.reset();
+  CHECK_FALSE(agents.Has("a"));
+  CHECK(agents.size() == 1);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
