@@ -80,7 +80,7 @@ int List(const ClientOptions& options, bool all_states) {
 }
 
 int Watch(const ClientOptions& options) {
-  absl::StatusOr<Connection> connection = Connection::Open(options);
+  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
   auto context = connection->Context(absl::InfiniteDuration());
   auto stream = connection->Stub<ApprovalService>();

@@ -18,7 +18,7 @@ template <class Service, class Request, class Response, class Show>
 int Ask(const ClientOptions& options,
         grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
         const Request& request, Show show) {
-  absl::StatusOr<Connection> connection = Connection::Open(options);
+  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
   auto stub = connection->Stub<Service>();
   auto context = connection->Context();
@@ -33,7 +33,7 @@ template <class Service, class Request, class Response>
 int AskAll(const ClientOptions& options,
            grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
            Request request, std::function<int(const std::vector<Response>&)> show) {
-  absl::StatusOr<Connection> connection = Connection::Open(options);
+  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
   auto stub = connection->Stub<Service>();
   std::vector<Response> pages;

@@ -34,7 +34,7 @@ std::string TargetAddress(const ClientOptions& options) {
   return FirstOf(options.address, "SALLYPORT_ADDR", kDefaultAddress);
 }
 
-absl::StatusOr<Connection> Connection::Open(const ClientOptions& options) {
+absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) {
   std::string address = TargetAddress(options);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -42,7 +42,7 @@ absl::StatusOr<Connection> Connection::Open(const ClientOptions& options) {
     absl::string_view path = absl::StripPrefix(address, "unix://");
     auto channel = grpc::CreateCustomChannel(absl::StrCat("unix:", path),
                                              grpc::InsecureChannelCredentials(), arguments);
-    return Connection(std::move(address), "", std::move(channel));
+    return ApiConnection(std::move(address), "", std::move(channel));
   }
   if (address.find(':') == std::string::npos || absl::StrContains(address, "//")) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -53,10 +53,10 @@ absl::StatusOr<Connection> Connection::Open(const ClientOptions& options) {
   grpc::SslCredentialsOptions tls;
   ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(ca_file));
   auto channel = grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
-  return Connection(std::move(address), std::move(token), std::move(channel));
+  return ApiConnection(std::move(address), std::move(token), std::move(channel));
 }
 
-std::unique_ptr<grpc::ClientContext> Connection::Context(absl::Duration timeout) const {
+std::unique_ptr<grpc::ClientContext> ApiConnection::Context(absl::Duration timeout) const {
   auto context = std::make_unique<grpc::ClientContext>();
   if (timeout != absl::InfiniteDuration()) {
     context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));

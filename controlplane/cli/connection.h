@@ -19,11 +19,11 @@ std::string TargetAddress(const ClientOptions& options);
 // A channel to the control plane with the caller's own credentials: none on the admin socket, whose
 // peer the kernel names; elsewhere TLS and the bearer token of SALLYPORT_TOKEN or of `sallyport
 // login`.
-class Connection {
+class ApiConnection {
  public:
   // Reads what it needs; nothing has been sent when it returns. kInvalidArgument for an address
   // that is none, kUnauthenticated when there is no token.
-  static absl::StatusOr<Connection> Open(const ClientOptions& options);
+  static absl::StatusOr<ApiConnection> Open(const ClientOptions& options);
 
   template <class Service>
   std::unique_ptr<typename Service::Stub> Stub() const {
@@ -36,7 +36,7 @@ class Connection {
   const std::string& address() const { return address_; }
 
  private:
-  Connection(std::string address, std::string token, std::shared_ptr<grpc::Channel> channel)
+  ApiConnection(std::string address, std::string token, std::shared_ptr<grpc::Channel> channel)
       : address_(std::move(address)), token_(std::move(token)), channel_(std::move(channel)) {}
 
   std::string address_;

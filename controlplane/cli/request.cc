@@ -43,7 +43,8 @@ void ShowSession(const Session& session, std::string_view format) {
 }
 
 // Until the session is active (0), or was denied or ended (1).
-int WaitFor(const Connection& connection, const std::string& session_id, std::string_view format) {
+int WaitFor(const ApiConnection& connection, const std::string& session_id,
+            std::string_view format) {
   access::v1::WatchSessionRequest request;
   request.set_session_id(session_id);
   auto context = connection.Context(absl::InfiniteDuration());
@@ -77,7 +78,7 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
     }
     request.mutable_duration()->set_seconds(absl::ToInt64Seconds(*duration));
   }
-  absl::StatusOr<Connection> connection = Connection::Open(options);
+  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
   auto context = connection->Context();
   OpenSessionResponse response;

@@ -125,7 +125,7 @@ int End(const ClientOptions& options, const Flags& flags) {
 // As a table, or as one JSON object (which is YAML too), printed as it comes: a recording may be
 // larger than memory.
 int Replay(const ClientOptions& options, const std::string& id) {
-  absl::StatusOr<Connection> connection = Connection::Open(options);
+  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
   admin::v1::ReplaySessionRequest request;
   request.set_id(id);
