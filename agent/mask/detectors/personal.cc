@@ -135,11 +135,15 @@ std::optional<Match> ReadEmail(std::string_view text, std::size_t at) {
   // user:password@host and git@host:path are no addresses.
   const std::string_view local = text.substr(begin, at - begin);
   if (local == "git") return std::nullopt;
-  if (begin > 0 && (text[begin - 1] == ':' || text[begin - 1] == '/')) {
-    std::size_t word = begin;
-    while (word > 0 && at - word<kMaxDomain&& static_cast<unsigned char>(text[word - 1])> 0x20)
-      --word;
-    if (text.substr(word, begin - word).find("://") != std::string_view::npos) return std::nullopt;
+  std::size_t word = begin;
+  while (word > 0 && at - word<kMaxDomain&& static_cast<unsigned char>(text[word - 1])> 0x20) {
+    --word;
+  }
+  const std::string_view before = text.substr(word, begin - word);
+  const std::size_t scheme = before.rfind("://");
+  if (scheme != std::string_view::npos &&
+      before.find_first_of("/?#", scheme + 3) == std::string_view::npos) {
+    return std::nullopt;
   }
   return Match{begin, end};
 }
