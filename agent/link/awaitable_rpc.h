@@ -37,15 +37,25 @@ using ServerStreamMethod = void (Service::StubInterface::async_interface::*)(
 
 namespace internal {
 
-// Everything that gRPC points to while a call runs.
+// Everything that gRPC points to while a call runs. Never destroyed on gRPC's thread: see
+// ControlPlaneChannel::Ended.
 template <class Service, class Request, class Response>
-struct UnaryCall final : RunningCall {
+struct UnaryCall final : RunningCall,
+                         std::enable_shared_from_this<UnaryCall<Service, Request, Response>> {
   UnaryCall(ControlPlaneChannel& to, Request message)
       : channel(to),
         stub(Service::NewStub(to.channel())),
         request(std::move(message)),
         done(to.loop()) {}
   void Cancel() override { context.TryCancel(); }
+
+  // On gRPC's thread.
+  void Finish(grpc::Status with) {
+    status = std::move(with);
+    channel.loop().Post([self = this->shared_from_this()] { self->done.Set(); });
+    // Last: after it the channel, and then the loop, may go away.
+    channel.Ended(this);
+  }
 
   ControlPlaneChannel& channel;
   std::unique_ptr<typename Service::Stub> stub;
@@ -69,13 +79,9 @@ Task<absl::StatusOr<Response>> CallOnce(ControlPlaneChannel& channel,
   call->context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(timeout));
   call->context.set_wait_for_ready(true);
   channel.Began(call);
-  (call->stub->async()->*method)(&call->context, &call->request, &call->response,
-                                 [call](grpc::Status status) {
-                                   call->status = std::move(status);
-                                   call->channel.loop().Post([call] { call->done.Set(); });
-                                   // Last: after it the channel, and then the loop, may go away.
-                                   call->channel.Ended(call.get());
-                                 });
+  (call->stub->async()->*method)(
+      &call->context, &call->request, &call->response,
+      [call = call.get()](grpc::Status status) { call->Finish(std::move(status)); });
   co_await call->done.Wait();
   if (!call->status.ok()) co_return FromGrpcStatus(call->status);
   co_return std::move(call->response);
@@ -196,8 +202,7 @@ class ServerStream {
     }
 
     void OnDone(const grpc::Status& final_status) override {
-      auto keep = this->shared_from_this();
-      channel.loop().Post([keep, final_status] {
+      channel.loop().Post([keep = this->shared_from_this(), final_status] {
         keep->status = final_status;
         keep->messages.Close();
       });

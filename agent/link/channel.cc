@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/ids.h"
+
 namespace sallyport::agent {
 namespace {
 
@@ -33,10 +35,11 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address, const std
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
-  // Proxies of the environment are for HTTP clients; and a channel of its own makes Rotate mean a
-  // new connection.
+  // Proxies of the environment are for HTTP clients.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // gRPC shares connections between channels of equal arguments: this one shares none, so that
+  // Rotate means a new connection.
+  arguments.SetString("sallyport.channel", NewRequestId());
   return grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
 }
 
@@ -68,18 +71,18 @@ void ControlPlaneChannel::Shutdown() {
   }
   // Without the lock: a call that ends takes it.
   for (const auto& call : running) call->Cancel();
-  running.clear();
+  std::vector<std::shared_ptr<RunningCall>> ended;
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(
-      +[](std::map<const RunningCall*, std::shared_ptr<RunningCall>>* calls) {
-        return calls->empty();
-      },
-      &running_));
+      +[](decltype(running_)* calls) { return calls->empty(); }, &running_));
+  ended.swap(ended_);
 }
 
 void ControlPlaneChannel::Began(std::shared_ptr<RunningCall> call) {
+  std::vector<std::shared_ptr<RunningCall>> ended;
   {
     absl::MutexLock lock(&mutex_);
+    ended.swap(ended_);
     running_.emplace(call.get(), call);
     if (!is_shut_) return;
   }
@@ -87,11 +90,10 @@ void ControlPlaneChannel::Began(std::shared_ptr<RunningCall> call) {
 }
 
 void ControlPlaneChannel::Ended(const RunningCall* call) {
-  std::shared_ptr<RunningCall> last;
   absl::MutexLock lock(&mutex_);
-  auto found = running_.find(call);
+  const auto found = running_.find(call);
   if (found == running_.end()) return;
-  last = std::move(found->second);
+  ended_.push_back(std::move(found->second));
   running_.erase(found);
 }
 

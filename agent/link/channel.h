@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -59,8 +60,11 @@ class ControlPlaneChannel {
   void Shutdown();
 
   // For awaitable_rpc.h: keeps `call` alive until it has ended, and cancels it when the channel is
-  // shut (by now, or later).
+  // shut (by now, or later). On the loop's thread.
   void Began(std::shared_ptr<RunningCall> call);
+  // From gRPC's thread, as its last step. The call is not destroyed there: with it could go the
+  // last reference to a gRPC channel, and a channel that is destroyed on gRPC's own callback thread
+  // waits for itself.
   void Ended(const RunningCall* call);
 
  private:
@@ -69,6 +73,8 @@ class ControlPlaneChannel {
   mutable absl::Mutex mutex_;
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
   std::map<const RunningCall*, std::shared_ptr<RunningCall>> running_ ABSL_GUARDED_BY(mutex_);
+  // Until the next call begins, or Shutdown.
+  std::vector<std::shared_ptr<RunningCall>> ended_ ABSL_GUARDED_BY(mutex_);
   bool is_shut_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
