@@ -155,26 +155,31 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
   const Opening& opening = std::get<Opening>(identified);
 
   ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
-  RETURN_IF_ERROR(CheckFronted(*t, opening));
+  ASSIGN_OR_RETURN(const bool is_fronted, IsFronted(*t, opening));
+  if (!is_fronted && !opening.agent.empty()) {
+    return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN,
+                  "agent " + opening.agent + " does not front server " + request.server());
+  }
   ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
-  const OpenDecision decision = in_force.policies->EvaluateOpen(opening.principal, request.server(),
-                                                                opening.agent, opening.now);
+  OpenDecision decision = in_force.policies->EvaluateOpen(opening.principal, request.server(),
+                                                          opening.agent, opening.now);
+  // A server that does not exist and one that is not for this caller look the same.
+  if (!is_fronted)
+    decision = {.reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN, .detail = "no agent fronts it"};
   if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
   ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
   if (before.has_value()) return Attach(*t, opening, *std::move(before));
   return Start(*t, opening, decision, in_force.version);
 }
 
-absl::Status OpenSession::CheckFronted(Transaction& t, const Opening& opening) {
+absl::StatusOr<bool> OpenSession::IsFronted(Transaction& t, const Opening& opening) {
   const std::string& server = opening.request.server();
-  const absl::Status unknown =
-      Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "there is no server " + server + " here");
   if (opening.agent.empty()) {
     ASSIGN_OR_RETURN(const std::vector<std::string> agents, agents::Fronting(t, server));
-    return agents.empty() ? unknown : absl::OkStatus();
+    return !agents.empty();
   }
   ASSIGN_OR_RETURN(const std::optional<Agent> agent, agents::Find(t, opening.agent));
-  return agent.has_value() && agent->Fronts(server) ? absl::OkStatus() : unknown;
+  return agent.has_value() && agent->Fronts(server);
 }
 
 absl::StatusOr<OpenSessionResponse> OpenSession::RefuseByPolicy(WriteTransaction& t,

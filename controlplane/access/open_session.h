@@ -46,7 +46,8 @@ class OpenSession {
   // The response is a refusal.
   absl::StatusOr<std::variant<Opening, Response>> Identify(
       const Caller& caller, const access::v1::OpenSessionRequest& request);
-  absl::Status CheckFronted(Transaction& t, const Opening& opening);
+  // By the agent that asks; on the people's door, by any.
+  absl::StatusOr<bool> IsFronted(Transaction& t, const Opening& opening);
   absl::StatusOr<Response> RefuseByPolicy(WriteTransaction& t, const Opening& opening,
                                           const OpenDecision& decision);
   // The session this request has made before, or one that it may attach to.

@@ -195,13 +195,21 @@ TEST_CASE_METHOD(Fixture,
   CHECK(FromProto(shorter->session().expires_at()) == clock.Now() + absl::Minutes(1));
 }
 
-TEST_CASE_METHOD(Fixture, "nobody asks for a session with a server that no agent fronts",
+TEST_CASE_METHOD(Fixture,
+                 "a server that does not exist and one that is not for the caller look the same",
                  "[controlplane][access]") {
   Apply(
-      "kind: Policy\nname: all\nspec:\n  principals: [{realm: okta}]\n  servers: [\"*\"]\n  rules: "
-      "[{allow: {tools: [\"*\"]}}]\n");
-  const auto status = open->Run(Person(BotToken()), Request("nowhere")).status();
-  CHECK(ReasonOf(status) == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+      "kind: Policy\nname: all\nspec:\n  principals: [{realm: okta}]\n  servers: [\"w*\"]\n  "
+      "rules: [{allow: {tools: [\"*\"]}}]\n");
+  const auto absent = ByCaller(BotToken(), "whatever");
+  const auto not_his = ByCaller(BotToken(), "files");
+  CHECK(absent.denial_reason() == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(not_his.denial_reason() == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(absent.message() == "there is no server whatever that you may use");
+  CHECK(not_his.message() == "there is no server files that you may use");
+  CHECK(LastAction() == "session.open");
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason ==
+        types::v1::DENIAL_REASON_SERVER_UNKNOWN);
 }
 
 TEST_CASE_METHOD(Fixture,
