@@ -118,7 +118,8 @@ std::optional<TokenRefusal> VerifyBy(const IssuerEntry& entry, const jose::Token
 // Two entries may not take the same token, whoever made it.
 absl::Status CheckApart(const Entries& entries, const std::vector<std::string>& admin_audiences) {
   std::set<std::string_view> ids;
-  std::map<std::pair<std::string_view, std::string_view>, std::string_view> taken;
+  using IssuerAndAudience = std::pair<std::string_view, std::string_view>;
+  std::map<IssuerAndAudience, std::string_view> taken;
   std::set<std::string_view> managing_issuers;
   for (const auto& entry : entries) {
     const auto bad = [&](const std::string& what) {
@@ -132,7 +133,8 @@ absl::Status CheckApart(const Entries& entries, const std::vector<std::string>& 
       if (Has(admin_audiences, audience)) {
         return bad("audience \"" + audience + "\" is one of admin_audiences");
       }
-      const auto [at, is_new] = taken.emplace(std::pair(entry->issuer, audience), entry->id);
+      const auto [at, is_new] =
+          taken.emplace(IssuerAndAudience(entry->issuer, audience), entry->id);
       if (!is_new) {
         return bad("audience \"" + audience + "\" of this issuer URL is also that of \"" +
                    std::string(at->second) + '"');
