@@ -1,0 +1,361 @@
+#include "agent/record/recorder.h"
+
+#include <sys/resource.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "agent/loop/signal.h"
+#include "agent/mask/json_masker.h"
+#include "agent/mcp/json_scan.h"
+#include "agent/record/spool.h"
+#include "common/chain/chain.h"
+#include "common/denial.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/outbound_maker.h"
+
+namespace sallyport::agent {
+namespace {
+
+using namespace types::v1;
+
+struct Rig {
+  explicit Rig(Durability durability = Durability::kProcess) {
+    options = {.dir = dir / "spool",
+               .agent_name = "edge",
+               .durability = durability,
+               .spool_max_bytes = 1 << 20,
+               .message_bytes = 1 << 16,
+               .segment_bytes = 1 << 17};
+    Start();
+  }
+  void Start() {
+    chain.reset();
+    recorder.reset();
+    loop = std::make_unique<Loop>();
+    auto made = Recorder::Create(*loop, clock, options);
+    if (!made.ok()) FAIL(made.status().message());
+    recorder = *std::move(made);
+  }
+  void Run(Task<void> task) { RunUntilDone(*loop, std::move(task)); }
+
+  // All records of one spool, as they would be shipped.
+  std::vector<Record> Shipped(int spool = 0) {
+    SpoolReader reader(*recorder->spools()[spool]);
+    std::vector<Record> out;
+    for (;;) {
+      auto next = reader.Next();
+      REQUIRE(next.ok());
+      if (next->empty()) return out;
+      REQUIRE(out.emplace_back().ParseFromArray(next->data(), static_cast<int>(next->size())));
+    }
+  }
+  void Acknowledge() {
+    for (Spool* spool : recorder->spools()) {
+      SpoolReader reader(*spool);
+      while (!reader.Next()->empty()) {
+      }
+      spool->Acknowledge(reader.position(), reader.TakeBytes());
+    }
+  }
+
+  TempDir dir;
+  FakeClock clock;
+  RecorderOptions options;
+  std::unique_ptr<Loop> loop;
+  std::unique_ptr<Recorder> recorder;
+  std::unique_ptr<RecordingChain> chain;
+};
+
+ClientMessage Client(std::string json) {
+  auto message = ScanClientMessage(std::move(json));
+  REQUIRE(message.ok());
+  return *std::move(message);
+}
+const std::string kCall =
+    R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"deploy","arguments":{}}})";
+
+RecordContent ContentOf(const Record& record) {
+  RecordContent content;
+  REQUIRE(content.ParseFromString(record.payload()));
+  return content;
+}
+
+std::string Verify(const std::vector<Record>& records, const std::string& session) {
+  chain::ChainVerifier verifier(session);
+  for (const Record& r : records) {
+    if (r.session_id() != session) continue;
+    const auto& fault =
+        verifier.Check({r.session_id(), r.n(), static_cast<std::uint32_t>(r.type()),
+                        r.time_unix_nanos(), r.salt(), r.payload(), r.payload_digest(), r.hash()});
+    if (fault) return fault->reason;
+  }
+  return "";
+}
+
+Task<void> OneCall(Rig* rig, std::string session, bool answers) {
+  rig->chain = rig->recorder->StartChain(session);
+  RecordContent open;
+  open.set_server("wiki");
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_OPEN, open)).ok());
+  std::vector<Finding> findings = {{"email", "/params/arguments/to", 1}};
+  auto out = co_await rig->recorder->RecordRequest(
+      *rig->chain, {{.policy = "bots", .approval_id = "apr_1"}}, "masked", findings, Client(kCall));
+  REQUIRE(out.ok());
+  CHECK(out->bytes() == kCall);
+  CHECK(out->record_n() == 2);
+  CHECK(rig->chain->unanswered() == std::vector<std::uint64_t>{2});
+  if (!answers) co_return;
+  MessageFacts facts;
+  facts.request_n = out->record_n();
+  facts.method = "tools/call";
+  auto answer = co_await rig->recorder->RecordMessage(
+      *rig->chain, facts, Masker::Refusal("7", DENIAL_REASON_MASKER_BLOCKED));
+  REQUIRE(answer.ok());
+  CHECK(answer->bytes().find("masker_blocked") != std::string_view::npos);
+  CHECK(rig->chain->unanswered().empty());
+  RecordContent end;
+  end.set_end_reason("completed");
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_END, end)).ok());
+  CHECK(rig->chain->is_closed());
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_APPROVAL, {})).code() ==
+        absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_CASE("a session's records are chained and durable before their messages may go on",
+          "[agent][recorder]") {
+  Rig rig(GENERATE(Durability::kProcess, Durability::kPower));
+  rig.Run(OneCall(&rig, "ses_a", true));
+  auto records = rig.Shipped();
+  REQUIRE(records.size() == 4);
+  CHECK(Verify(records, "ses_a") == "");
+  CHECK(records[1].type() == RECORD_TYPE_REQUEST);
+  RecordContent request = ContentOf(records[1]);
+  CHECK(request.method() == "tools/call");
+  CHECK(request.target() == "deploy");
+  CHECK(request.rpc_id() == "7");
+  CHECK(request.body() == "masked");
+  CHECK(request.original_bytes() == kCall.size());
+  CHECK(request.policy() == "bots");
+  CHECK(request.findings(0).detector() == "email");
+  RecordContent result = ContentOf(records[2]);
+  CHECK(records[2].type() == RECORD_TYPE_RESULT);
+  CHECK(result.request_n() == 2);
+  CHECK(result.outcome() == "error");
+  CHECK(ContentOf(records[3]).end_reason() == "completed");
+  // Nothing is left open for the next start.
+  rig.Start();
+  CHECK(rig.recorder->TakeOpenChains().empty());
+}
+
+Task<void> Concurrently(Rig* rig, RecordingChain* chain, int* left) {
+  for (int i = 0; i < 20; ++i) {
+    auto out = co_await rig->recorder->RecordRequest(*chain, {}, "m", {}, Client(kCall));
+    REQUIRE(out.ok());
+  }
+  if (--*left == 0) rig->loop->Stop();
+}
+TEST_CASE("many calls of many sessions share commits and keep their chains apart",
+          "[agent][recorder]") {
+  Rig rig(GENERATE(Durability::kProcess, Durability::kPower));
+  std::vector<std::unique_ptr<RecordingChain>> chains;
+  int left = 8;
+  for (int i = 0; i < 8; ++i) {
+    chains.push_back(rig.recorder->StartChain("ses_" + std::to_string(i)));
+    rig.loop->Spawn(Concurrently(&rig, chains.back().get(), &left));
+  }
+  rig.loop->Run();
+  rig.loop->context().restart();
+  auto records = rig.Shipped();
+  CHECK(records.size() == 160);
+  for (int i = 0; i < 8; ++i) CHECK(Verify(records, "ses_" + std::to_string(i)) == "");
+}
+
+TEST_CASE(
+    "a request without an answer has the outcome unknown after a restart, and its chain goes on",
+    "[agent][recorder]") {
+  Rig rig;
+  rig.Run(OneCall(&rig, "ses_a", false));
+  bool acknowledged = GENERATE(false, true);
+  if (acknowledged) rig.Acknowledge();
+  rig.Start();
+  auto open = rig.recorder->TakeOpenChains();
+  REQUIRE(open.size() == 1);
+  CHECK(open[0]->session_id() == "ses_a");
+  CHECK(open[0]->n() == 3);
+  CHECK(open[0]->unanswered().empty());
+  auto records = rig.Shipped();
+  REQUIRE(records.size() == (acknowledged ? 1 : 3));
+  RecordContent outcome = ContentOf(records.back());
+  CHECK(records.back().type() == RECORD_TYPE_OUTCOME);
+  CHECK(outcome.outcome() == "unknown");
+  CHECK(outcome.request_n() == 2);
+  if (!acknowledged) CHECK(Verify(records, "ses_a") == "");
+
+  // It can be closed, and is closed then.
+  rig.chain = std::move(open[0]);
+  rig.Run([](Rig* r) -> Task<void> {
+    RecordContent end;
+    end.set_end_reason("disconnected");
+    CHECK((co_await r->recorder->RecordEvent(*r->chain, RECORD_TYPE_END, end)).ok());
+  }(&rig));
+  if (!acknowledged) CHECK(Verify(rig.Shipped(), "ses_a") == "");
+  rig.Start();
+  CHECK(rig.recorder->TakeOpenChains().empty());
+  CHECK(rig.recorder->damaged_sessions().empty());
+}
+
+TEST_CASE(
+    "an open chain is remembered although every record of it was acknowledged and overwritten",
+    "[agent][recorder]") {
+  Rig rig;
+  rig.Run(OneCall(&rig, "ses_quiet", false));
+  auto quiet = std::move(rig.chain);
+  auto busy = rig.recorder->StartChain("ses_busy");
+  for (int i = 0; i < 40; ++i) {
+    rig.Run([](Rig* r, RecordingChain* c) -> Task<void> {
+      RecordContent content;
+      content.set_detail(std::string(30000, 'x'));
+      CHECK((co_await r->recorder->RecordEvent(*c, RECORD_TYPE_APPROVAL, content)).ok());
+    }(&rig, busy.get()));
+    rig.Acknowledge();
+  }
+  quiet.reset();
+  busy.reset();
+  rig.Start();
+  auto open = rig.recorder->TakeOpenChains();
+  REQUIRE(open.size() == 2);
+  for (auto& chain : open) CHECK(chain->n() == (chain->session_id() == "ses_quiet" ? 3 : 40));
+}
+
+Task<void> FillUp(Rig* rig, absl::Status* refused) {
+  rig->chain = rig->recorder->StartChain("ses_full");
+  auto out = co_await rig->recorder->RecordRequest(*rig->chain, {}, "m", {}, Client(kCall));
+  REQUIRE(out.ok());
+  std::string big(30000, 'x');
+  for (;;) {
+    auto more = co_await rig->recorder->RecordRequest(*rig->chain, {}, big, {}, Client(kCall));
+    if (!more.ok()) {
+      *refused = more.status();
+      break;
+    }
+  }
+  // The refusal itself can be told, unrecorded; and the session can end properly.
+  CHECK(rig->recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).ok());
+  for (std::uint64_t n : std::vector<std::uint64_t>(rig->chain->unanswered())) {
+    RecordContent outcome;
+    outcome.set_outcome("unknown");
+    outcome.set_request_n(n);
+    outcome.set_detail(std::string(10000, 'd'));
+    CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_OUTCOME, outcome)).ok());
+  }
+  RecordContent end;
+  end.set_end_reason("expired");
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_END, end)).ok());
+}
+TEST_CASE(
+    "a full spool refuses calls with recorder_unavailable and still takes outcomes and the end",
+    "[agent][recorder]") {
+  Rig rig;
+  absl::Status refused;
+  rig.Run(FillUp(&rig, &refused));
+  CHECK(refused.code() == absl::StatusCode::kResourceExhausted);
+  CHECK(ReasonOf(refused) == DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(Verify(rig.Shipped(), "ses_full") == "");
+  rig.Acknowledge();
+  rig.Run(OneCall(&rig, "ses_after", true));
+  CHECK(rig.recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
+}
+
+Task<void> FailOnce(Rig* rig, absl::Status* first, absl::Status* second) {
+  rig->chain = rig->recorder->StartChain("ses_eio");
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit none = before;
+  none.rlim_cur = 4096;
+  setrlimit(RLIMIT_FSIZE, &none);
+  *first =
+      (co_await rig->recorder->RecordRequest(*rig->chain, {}, "m", {}, Client(kCall))).status();
+  setrlimit(RLIMIT_FSIZE, &before);
+  *second =
+      (co_await rig->recorder->RecordRequest(*rig->chain, {}, "m", {}, Client(kCall))).status();
+}
+TEST_CASE("a failed write refuses this call and every later one with recorder_unavailable",
+          "[agent][recorder]") {
+  std::signal(SIGXFSZ, SIG_IGN);
+  Rig rig(GENERATE(Durability::kProcess, Durability::kPower));
+  absl::Status first;
+  absl::Status second;
+  rig.Run(FailOnce(&rig, &first, &second));
+  CHECK(ReasonOf(first) == DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(second.code() == absl::StatusCode::kUnavailable);
+  CHECK(ReasonOf(second) == DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK_FALSE(rig.recorder->status().ok());
+  CHECK(rig.Shipped().empty());
+}
+
+TEST_CASE(
+    "refusals without a session are chained apart and summarised past ten a second of one source",
+    "[agent][recorder]") {
+  Rig rig;
+  for (int i = 0; i < 25; ++i)
+    rig.recorder->RecordDenial(
+        {.reason = DENIAL_REASON_TOKEN_MISSING, .server = "wiki", .client_address = "192.0.2.1"});
+  rig.recorder->RecordDenial(
+      {.reason = DENIAL_REASON_TOKEN_EXPIRED, .client_address = "192.0.2.2"});
+  rig.Run(Sleep(*rig.loop, absl::Milliseconds(1100)));
+  auto records = rig.Shipped(1);
+  REQUIRE(records.size() == 12);
+  CHECK(records[0].session_id().starts_with("agent:edge:"));
+  CHECK(Verify(records, records[0].session_id()) == "");
+  CHECK(ContentOf(records[0]).server() == "wiki");
+  CHECK(ContentOf(records[10]).denial_reason() == DENIAL_REASON_TOKEN_EXPIRED);
+  CHECK(ContentOf(records[11]).detail().starts_with("15 more"));
+  CHECK(rig.Shipped(0).empty());
+  // The chain goes on in the next run, and is nobody's session.
+  rig.Start();
+  CHECK(rig.recorder->TakeOpenChains().empty());
+  rig.recorder->RecordDenial({.reason = DENIAL_REASON_TOKEN_INVALID});
+  CHECK(rig.recorder->Flush().ok());
+  CHECK(rig.Shipped(1).size() == 13);
+  CHECK(Verify(rig.Shipped(1), records[0].session_id()) == "");
+}
+
+TEST_CASE(
+    "a damaged spool starts, ships what is whole and does not continue the chain it cannot vouch "
+    "for",
+    "[agent][recorder]") {
+  Rig rig;
+  rig.Run(OneCall(&rig, "ses_a", false));
+  auto first = std::move(rig.chain);
+  rig.Run(OneCall(&rig, "ses_b", false));
+  first.reset();
+  rig.chain.reset();
+  rig.recorder.reset();
+  for (const auto& entry : std::filesystem::directory_iterator(rig.options.dir + "/sessions")) {
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    auto at = bytes.find("masked");
+    if (at == std::string::npos) continue;
+    file.clear();
+    file.seekp(static_cast<std::streamoff>(at));
+    file << "MASKED";
+  }
+  rig.Start();
+  CHECK(rig.recorder->damaged_sessions() == std::vector<std::string>{"ses_a"});
+  auto open = rig.recorder->TakeOpenChains();
+  REQUIRE(open.size() == 1);
+  CHECK(open[0]->session_id() == "ses_b");
+  auto records = rig.Shipped();
+  CHECK(Verify(records, "ses_a") == "");
+  CHECK(Verify(records, "ses_b") == "");
+  rig.Run(OneCall(&rig, "ses_c", true));
+}
+
+}  // namespace
+}  // namespace sallyport::agent
