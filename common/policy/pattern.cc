@@ -121,6 +121,7 @@ UriPattern::UriPattern(std::string_view pattern) {
   }
   std::string text(pattern);
   LowerScheme(text);
+  prefix_ = text.substr(0, text.find('*'));
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '*') {
       tokens_.push_back(static_cast<unsigned char>(text[i]));
@@ -133,7 +134,9 @@ UriPattern::UriPattern(std::string_view pattern) {
   }
 }
 
-bool UriPattern::Matches(std::string_view uri) const { return Run(uri, /*is_prefix=*/false); }
+bool UriPattern::Matches(std::string_view uri) const {
+  return uri.starts_with(prefix_) && Run(uri, /*is_prefix=*/false);
+}
 
 bool UriPattern::CouldMatchAfter(std::string_view prefix) const {
   return Run(prefix, /*is_prefix=*/true);

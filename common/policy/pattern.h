@@ -43,6 +43,8 @@ class UriPattern {
 
   bool Run(std::string_view text, bool is_prefix) const;
 
+  // What stands before the first star, to turn most URIs away at once.
+  std::string prefix_;
   std::vector<int> tokens_;  // a byte, kStar or kAnyRun
 };
 
