@@ -57,13 +57,9 @@ absl::Duration MaxAge(const std::string& directives) {
     return absl::ZeroDuration();
   }
   constexpr std::string_view kName = "max-age=";
-  std::size_t at = directives.find(kName);
-  while (at != std::string::npos && at > 0 &&
-         directives[at - 1] == '-') {  // s-max-age and the like
-    at = directives.find(kName, at + 1);
-  }
+  const std::size_t at = directives.find(kName);
   if (at == std::string::npos) return absl::ZeroDuration();
-  return absl::Seconds(std::atoi(directives.c_str() + at + kName.size()));
+  return absl::Seconds(std::strtoll(directives.c_str() + at + kName.size(), nullptr, 10));
 }
 
 std::size_t TakeHeader(char* data, std::size_t, std::size_t size, void* user) {

@@ -79,7 +79,7 @@ absl::Status IngestRecords::Run(const Caller& caller,
 }
 
 absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::string& session_id) {
-  if (session_id == DenialChainOf(agent)) return absl::OkStatus();
+  if (IsDenialChainOf(agent, session_id)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(const auto session, sessions::Find(*t, session_id));
   if (session.has_value() && session->proto().agent() == agent) return absl::OkStatus();

@@ -18,10 +18,10 @@ class IngestRecords {
 
   // One block: all of it is durable when this returns OK, and nothing of it otherwise. Blocks until
   // then. Records that are there already are passed over. kPermissionDenied for a chain that is
-  // neither a session of this agent nor its own denial chain (agent:NAME); kInvalidArgument for a
-  // record that is not whole or whose hash is wrong; kFailedPrecondition for a gap or a record
-  // after the END; kDataLoss, with an alarm in the log and a line in the audit log, for a record
-  // that is there with another hash.
+  // neither a session of this agent nor its own denial chain (agent:NAME:SUFFIX); kInvalidArgument
+  // for a record that is not whole or whose hash is wrong; kFailedPrecondition for a gap or a
+  // record after the END; kDataLoss, with an alarm in the log and a line in the audit log, for a
+  // record that is there with another hash.
   absl::Status Run(const Caller& caller, const agent::v1::StreamRecordsRequest& block);
 
  private:

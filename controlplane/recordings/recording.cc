@@ -16,8 +16,12 @@ constexpr std::size_t kPageBytes = 4 << 20;
 
 }  // namespace
 
-std::string DenialChainOf(std::string_view agent) {
-  return std::string(kDenialPrefix) + std::string(agent);
+bool IsDenialChainOf(std::string_view agent, std::string_view id) {
+  if (!id.starts_with(kDenialPrefix)) return false;
+  id.remove_prefix(kDenialPrefix.size());
+  if (!id.starts_with(agent)) return false;
+  id.remove_prefix(agent.size());
+  return id.empty() || id.front() == ':';
 }
 
 absl::StatusOr<RecordingSubject> FindRecording(Database& control, Database& recordings,

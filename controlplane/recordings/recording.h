@@ -12,8 +12,10 @@
 
 namespace sallyport::controlplane {
 
-// `agent:NAME`: the chain of an agent's refusals before there was a session.
-std::string DenialChainOf(std::string_view agent);
+// `agent:NAME:SUFFIX` (or without suffix): a chain of that agent's refusals before there was a
+// session. The suffix is drawn with the agent's spool, so that an agent that lost its disk begins
+// another chain and does not contradict its former self.
+bool IsDenialChainOf(std::string_view agent, std::string_view id);
 
 // What a recording is of.
 struct RecordingSubject {

@@ -1,0 +1,365 @@
+#include <sqlite3.h>
+
+#include <catch2/catch.hpp>
+
+#include "common/chain/chain.h"
+#include "common/denial.h"
+#include "controlplane/recordings/ingest_records.h"
+#include "controlplane/recordings/replay_recording.h"
+#include "controlplane/recordings/verify_recording.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/sessions.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/temp_dir.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using types::v1::DENIAL_REASON_ROLE_MISSING;
+using types::v1::Record;
+using types::v1::RECORD_TYPE_END;
+using types::v1::RECORD_TYPE_OPEN;
+using types::v1::RECORD_TYPE_REQUEST;
+
+Caller Agent(const std::string& name) { return Caller(AgentCaller{name}, "192.0.2.1"); }
+Caller Person(bool is_admin, bool is_auditor, bool may_manage = true) {
+  PersonCaller person;
+  person.principal.set_realm("okta");
+  person.principal.set_kind(types::v1::PRINCIPAL_KIND_USER);
+  person.principal.set_subject("dora");
+  person.may_manage = may_manage;
+  person.is_admin = is_admin;
+  person.is_auditor = is_auditor;
+  return Caller(person, "192.0.2.2");
+}
+const Caller kAuditor = Person(false, true);
+const Caller kAdmin = Person(true, false);
+const Caller kSocket(LocalAdminCaller{}, "");
+
+// Records as an agent chains them.
+class Recording {
+ public:
+  explicit Recording(const std::string& session) : head_(session) {}
+
+  Record Next(types::v1::RecordType type, const std::string& payload = "payload") {
+    Record record;
+    record.set_session_id(head_.session_id());
+    record.set_type(type);
+    record.set_time_unix_nanos(1'800'000'000'000'000'000 + static_cast<int64_t>(head_.n()));
+    record.set_salt(std::string(16, 's'));
+    record.set_payload(payload);
+    const auto appended =
+        head_.Append(static_cast<uint32_t>(type), record.time_unix_nanos(), record.salt(), payload);
+    record.set_n(appended.n);
+    record.set_payload_digest(std::string(chain::View(appended.payload_digest)));
+    record.set_hash(std::string(chain::View(appended.hash)));
+    return record;
+  }
+
+ private:
+  chain::ChainHead head_;
+};
+
+struct Fixture {
+  TempDir dir;
+  FakeClock clock;
+  std::unique_ptr<Database> control = *Database::Open(dir / "control.db", migrations::Control());
+  std::unique_ptr<Database> recordings =
+      *Database::Open(dir / "recordings.db", migrations::Recordings());
+  records::Appender appender{*recordings};
+  IngestRecords ingest{*control, appender, clock};
+  ReplayRecording replay{*control, *recordings, clock};
+  VerifyRecording verify{*control, *recordings};
+
+  Fixture() {
+    AddSession("ses_1", "a1");
+    AddSession("ses_2", "a2");
+  }
+
+  void AddSession(const std::string& id, const std::string& agent) {
+    Session::Request request{.id = id,
+                             .request_id = "request-" + id,
+                             .server = "wiki",
+                             .agent = agent,
+                             .duration = absl::Minutes(15),
+                             .created_at = clock.Now()};
+    request.principal.set_realm("okta");
+    request.principal.set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
+    request.principal.set_subject("0oa1");
+    request.principal.set_client_id("0oa1");
+    const Window window{"win_" + id, clock.Now(), clock.Now() + absl::Minutes(15)};
+    const Session session =
+        Session::Active(request, {.window_id = window.id, .expires_at = window.ends_at});
+    const auto t = control->Write();
+    REQUIRE(t.ok());
+    REQUIRE(sessions::InsertWindow(**t, request.principal, "wiki", window).ok());
+    const absl::Status inserted = sessions::Insert(**t, session);
+    INFO(inserted.ToString());
+    REQUIRE(inserted.ok());
+    REQUIRE((*t)->Commit().ok());
+  }
+  void EndSession(const std::string& id) {
+    const auto t = control->Write();
+    Session session = **sessions::Find(**t, id);
+    REQUIRE(session.End(types::v1::END_REASON_COMPLETED, "", clock.Now()).ok());
+    REQUIRE(sessions::Update(**t, session).ok());
+    REQUIRE((*t)->Commit().ok());
+  }
+
+  absl::Status Send(const Caller& caller, const std::vector<Record>& records) {
+    agent::v1::StreamRecordsRequest block;
+    block.set_block(1);
+    for (const Record& record : records) *block.add_records() = record;
+    return ingest.Run(caller, block);
+  }
+  std::vector<Record> Replayed(const std::string& id) {
+    std::vector<Record> records;
+    admin::v1::ReplaySessionRequest request;
+    request.set_id(id);
+    const absl::Status status =
+        replay.Run(kAuditor, request, [&](const admin::v1::ReplaySessionResponse& response) {
+          records.push_back(response.record());
+          return true;
+        });
+    INFO(status.ToString());
+    CHECK(status.ok());
+    return records;
+  }
+  absl::StatusOr<admin::v1::VerifySessionResponse> Verify(const std::string& id,
+                                                          const Caller& caller = kAuditor) {
+    admin::v1::VerifySessionRequest request;
+    request.set_id(id);
+    return verify.Run(caller, request);
+  }
+  std::vector<audit_log::Line> Audit() {
+    const auto t = control->Read();
+    return *audit_log::List(**t, 0, 1000);
+  }
+  // What somebody with the database file in his hands does.
+  void Tamper(const std::string& sql) {
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open((dir / "recordings.db").c_str(), &db) == SQLITE_OK);
+    const std::string whole =
+        "drop trigger records_never_change; drop trigger records_never_go; " + sql;
+    char* error = nullptr;
+    const int result = sqlite3_exec(db, whole.c_str(), nullptr, nullptr, &error);
+    INFO((error == nullptr ? "" : error));
+    CHECK(result == SQLITE_OK);
+    sqlite3_free(error);
+    sqlite3_close(db);
+  }
+};
+
+TEST_CASE_METHOD(Fixture, "records are taken, replayed in order and verified", "[recordings]") {
+  Recording recording("ses_1");
+  std::vector<Record> sent = {recording.Next(RECORD_TYPE_OPEN)};
+  for (int i = 0; i < 600; ++i)
+    sent.push_back(recording.Next(RECORD_TYPE_REQUEST, "call " + std::to_string(i)));
+  sent.push_back(recording.Next(RECORD_TYPE_END));
+  REQUIRE(Send(Agent("a1"), sent).ok());
+  const std::vector<Record> replayed = Replayed("ses_1");
+  REQUIRE(replayed.size() == sent.size());
+  for (std::size_t i = 0; i < sent.size(); ++i)
+    CHECK(replayed[i].SerializeAsString() == sent[i].SerializeAsString());
+  EndSession("ses_1");
+  const auto verified = Verify("ses_1");
+  REQUIRE(verified.ok());
+  CHECK(verified->valid());
+  CHECK(verified->records() == 602);
+  CHECK(verified->first_bad_record() == 0);
+  CHECK(verified->reason().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "an agent speaks for its own sessions and its own denials alone",
+                 "[recordings]") {
+  CHECK(Send(Agent("a2"), {Recording("ses_1").Next(RECORD_TYPE_OPEN)}).code() ==
+        absl::StatusCode::kPermissionDenied);
+  CHECK(Send(Agent("a1"), {Recording("agent:a2").Next(RECORD_TYPE_OPEN)}).code() ==
+        absl::StatusCode::kPermissionDenied);
+  CHECK(Send(Agent("a1"), {Recording("agent:a12:x").Next(RECORD_TYPE_OPEN)}).code() ==
+        absl::StatusCode::kPermissionDenied);
+  CHECK(Send(Agent("a1"), {Recording("ses_none").Next(RECORD_TYPE_OPEN)}).code() ==
+        absl::StatusCode::kPermissionDenied);
+  CHECK(Send(Agent("a1"), {Recording("").Next(RECORD_TYPE_OPEN)}).code() ==
+        absl::StatusCode::kPermissionDenied);
+  for (const Caller& caller : {kAuditor, kAdmin, kSocket})
+    CHECK(ReasonOf(Send(caller, {Recording("ses_1").Next(RECORD_TYPE_OPEN)})) ==
+          DENIAL_REASON_ROLE_MISSING);
+  // One bad record takes its block with it.
+  CHECK_FALSE(Send(Agent("a1"), {Recording("ses_1").Next(RECORD_TYPE_OPEN),
+                                 Recording("ses_2").Next(RECORD_TYPE_OPEN)})
+                  .ok());
+  CHECK(Replayed("ses_1").empty());
+  CHECK(Send(Agent("a1"), {Recording("agent:a1").Next(types::v1::RECORD_TYPE_DENIAL),
+                           Recording("ses_1").Next(RECORD_TYPE_OPEN)})
+            .ok());
+  CHECK(Replayed("agent:a1").size() == 1);
+  CHECK(Verify("agent:a1")->valid());
+  CHECK(Send(Agent("a1"), {Recording("agent:a1:x7").Next(types::v1::RECORD_TYPE_DENIAL)}).ok());
+  CHECK(Replayed("agent:a1:x7").size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a record that is not whole or does not follow is refused before the commit",
+                 "[recordings]") {
+  const auto refused = [&](auto change) {
+    Recording recording("ses_1");
+    std::vector<Record> records = {recording.Next(RECORD_TYPE_OPEN),
+                                   recording.Next(RECORD_TYPE_REQUEST)};
+    change(records[1]);
+    const absl::Status status = Send(Agent("a1"), records);
+    CHECK(Replayed("ses_1").empty());
+    return status.code();
+  };
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  CHECK(refused([](Record& r) { r.set_payload("other"); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_salt(std::string(16, 'x')); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_salt("short"); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_payload_digest(""); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_hash(std::string(32, 'h')); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_hash(""); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_type(RECORD_TYPE_END); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_type(types::v1::RECORD_TYPE_UNSPECIFIED); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_type(static_cast<types::v1::RecordType>(99)); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_time_unix_nanos(1); }) == kInvalid);
+  CHECK(refused([](Record& r) { r.set_n(3); }) == absl::StatusCode::kFailedPrecondition);
+  CHECK(refused([](Record& r) { r.set_n(0); }) == kInvalid);
+}
+
+TEST_CASE_METHOD(Fixture, "a chain goes on over blocks, and a block again is harmless",
+                 "[recordings]") {
+  Recording recording("ses_1");
+  const Record first = recording.Next(RECORD_TYPE_OPEN);
+  const Record second = recording.Next(RECORD_TYPE_REQUEST);
+  const Record third = recording.Next(RECORD_TYPE_REQUEST);
+  REQUIRE(Send(Agent("a1"), {first}).ok());
+  REQUIRE(Send(Agent("a1"), {first, second}).ok());
+  REQUIRE(Send(Agent("a1"), {second, third}).ok());
+  CHECK(Replayed("ses_1").size() == 3);
+  CHECK(Verify("ses_1")->valid());
+}
+
+TEST_CASE_METHOD(Fixture, "a second history of a session is data loss and an alarm",
+                 "[recordings]") {
+  REQUIRE(Send(Agent("a1"), {Recording("ses_1").Next(RECORD_TYPE_OPEN, "what happened")}).ok());
+  CHECK(Send(Agent("a1"), {Recording("ses_1").Next(RECORD_TYPE_OPEN, "what did not")}).code() ==
+        absl::StatusCode::kDataLoss);
+  const auto replayed = Replayed("ses_1");
+  REQUIRE(replayed.size() == 1);
+  CHECK(replayed[0].payload() == "what happened");
+  const auto lines = Audit();
+  REQUIRE_FALSE(lines.empty());
+  CHECK(lines[0].action == "recording.conflict");
+  CHECK(lines[0].actor == "agent:a1");
+  CHECK(lines[0].object == "agent/a1");
+}
+
+TEST_CASE_METHOD(Fixture, "only auditors replay, and each replay is an audit line first",
+                 "[recordings]") {
+  REQUIRE(Send(Agent("a1"), {Recording("ses_1").Next(RECORD_TYPE_OPEN)}).ok());
+  admin::v1::ReplaySessionRequest request;
+  request.set_id("ses_1");
+  int shown = 0;
+  const auto count = [&](const admin::v1::ReplaySessionResponse&) {
+    // The line is there before the record is.
+    CHECK(Audit().back().action == "session.replay");
+    ++shown;
+    return true;
+  };
+  for (const Caller& caller : {kAdmin, kSocket, Agent("a1"),
+                               Person(false, true, /*may_manage=*/false), Person(false, false)}) {
+    CHECK(ReasonOf(replay.Run(caller, request, count)) == DENIAL_REASON_ROLE_MISSING);
+    CHECK(Audit().back().denial_reason == DENIAL_REASON_ROLE_MISSING);
+  }
+  CHECK(shown == 0);
+  CHECK(Audit().size() == 5);
+  CHECK(replay.Run(kAuditor, request, count).ok());
+  CHECK(shown == 1);
+  REQUIRE(Audit().size() == 6);
+  CHECK(Audit().back().actor == "user:okta:dora");
+  CHECK(Audit().back().object == "ses_1");
+  CHECK(Audit().back().denial_reason == types::v1::DENIAL_REASON_UNSPECIFIED);
+  request.set_id("ses_none");
+  CHECK(absl::IsNotFound(replay.Run(kAuditor, request, count)));
+}
+
+TEST_CASE_METHOD(Fixture, "a replay ends when its reader has gone", "[recordings]") {
+  Recording recording("ses_1");
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN), recording.Next(RECORD_TYPE_REQUEST)})
+              .ok());
+  admin::v1::ReplaySessionRequest request;
+  request.set_id("ses_1");
+  int shown = 0;
+  CHECK(replay
+            .Run(kAuditor, request,
+                 [&](const admin::v1::ReplaySessionResponse&) { return ++shown < 1; })
+            .ok());
+  CHECK(shown == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "verify is for admins, auditors and the admin socket", "[recordings]") {
+  for (const Caller& caller : {kAdmin, kAuditor, kSocket}) CHECK(Verify("ses_1", caller).ok());
+  for (const Caller& caller :
+       {Agent("a1"), Person(false, false), Person(true, true, /*may_manage=*/false)}) {
+    CHECK(ReasonOf(Verify("ses_1", caller).status()) == DENIAL_REASON_ROLE_MISSING);
+  }
+  CHECK(absl::IsNotFound(Verify("ses_none").status()));
+  CHECK(absl::IsNotFound(Verify("agent:nobody").status()));
+}
+
+TEST_CASE_METHOD(Fixture, "an ended session needs its END record, a live one does not",
+                 "[recordings]") {
+  CHECK(Verify("ses_1")->valid());
+  Recording recording("ses_1");
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN), recording.Next(RECORD_TYPE_REQUEST)})
+              .ok());
+  CHECK(Verify("ses_1")->valid());
+  EndSession("ses_1");
+  const auto open = Verify("ses_1");
+  CHECK_FALSE(open->valid());
+  CHECK(open->first_bad_record() == 3);
+  CHECK(open->reason() == "the END record is missing");
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_END)}).ok());
+  CHECK(Verify("ses_1")->valid());
+  CHECK(Send(Agent("a1"), {recording.Next(RECORD_TYPE_REQUEST)}).code() ==
+        absl::StatusCode::kFailedPrecondition);
+  // Active once, and nothing ever came.
+  EndSession("ses_2");
+  CHECK(Verify("ses_2")->first_bad_record() == 1);
+}
+
+TEST_CASE("verify finds what was done to the database behind our back", "[recordings]") {
+  const std::vector<std::pair<std::string, uint64_t>> deeds = {
+      {"update records set payload = x'00' where n = 3", 3},
+      {"update records set time_unix_nanos = 1 where n = 2", 2},
+      {"update records set type = 4 where n = 4", 4},
+      {"update records set hash = x'00' where n = 5", 5},
+      {"delete from records where n = 2", 2},
+      {"delete from records where n = 1", 1},
+      {"delete from records where n = 6", 6},
+      {"delete from records", 1},
+      {"insert into records select session_id, 7, 2, time_unix_nanos, salt, payload, "
+       "payload_digest, hash, received_at from records where n = 2",
+       7},
+  };
+  for (const auto& [sql, n] : deeds) {
+    INFO(sql);
+    Fixture fixture;
+    Recording recording("ses_1");
+    std::vector<Record> records = {recording.Next(RECORD_TYPE_OPEN)};
+    for (int i = 0; i < 4; ++i) records.push_back(recording.Next(RECORD_TYPE_REQUEST));
+    records.push_back(recording.Next(RECORD_TYPE_END));
+    REQUIRE(fixture.Send(Agent("a1"), records).ok());
+    fixture.EndSession("ses_1");
+    REQUIRE(fixture.Verify("ses_1")->valid());
+    fixture.Tamper(sql);
+    const auto verified = fixture.Verify("ses_1");
+    REQUIRE(verified.ok());
+    CHECK_FALSE(verified->valid());
+    CHECK(verified->first_bad_record() == n);
+    CHECK_FALSE(verified->reason().empty());
+  }
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
