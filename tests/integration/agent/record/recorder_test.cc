@@ -21,8 +21,6 @@
 namespace sallyport::agent {
 namespace {
 
-using namespace types::v1;
-
 struct Rig {
   explicit Rig(Durability durability = Durability::kProcess) {
     options = {.dir = dir / "spool",
@@ -44,9 +42,9 @@ struct Rig {
   void Run(Task<void> task) { RunUntilDone(*loop, std::move(task)); }
 
   // All records of one spool, as they would be shipped.
-  std::vector<Record> Shipped(int spool = 0) {
+  std::vector<types::v1::Record> Shipped(int spool = 0) {
     SpoolReader reader(*recorder->spools()[spool]);
-    std::vector<Record> out;
+    std::vector<types::v1::Record> out;
     for (;;) {
       auto next = reader.Next();
       REQUIRE(next.ok());
@@ -79,15 +77,15 @@ ClientMessage Client(std::string json) {
 const std::string kCall =
     R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"deploy","arguments":{}}})";
 
-RecordContent ContentOf(const Record& record) {
-  RecordContent content;
+types::v1::RecordContent ContentOf(const types::v1::Record& record) {
+  types::v1::RecordContent content;
   REQUIRE(content.ParseFromString(record.payload()));
   return content;
 }
 
-std::string Verify(const std::vector<Record>& records, const std::string& session) {
+std::string Verify(const std::vector<types::v1::Record>& records, const std::string& session) {
   chain::ChainVerifier verifier(session);
-  for (const Record& r : records) {
+  for (const types::v1::Record& r : records) {
     if (r.session_id() != session) continue;
     const auto& fault =
         verifier.Check({r.session_id(), r.n(), static_cast<std::uint32_t>(r.type()),
@@ -99,9 +97,9 @@ std::string Verify(const std::vector<Record>& records, const std::string& sessio
 
 Task<void> OneCall(Rig* rig, std::string session, bool answers) {
   rig->chain = rig->recorder->StartChain(session);
-  RecordContent open;
+  types::v1::RecordContent open;
   open.set_server("wiki");
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_OPEN, open)).ok());
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_OPEN, open)).ok());
   std::vector<Finding> findings = {{"email", "/params/arguments/to", 1}};
   auto out = co_await rig->recorder->RecordRequest(
       *rig->chain, {{.policy = "bots", .approval_id = "apr_1"}}, "masked", findings, Client(kCall));
@@ -114,16 +112,16 @@ Task<void> OneCall(Rig* rig, std::string session, bool answers) {
   facts.request_n = out->record_n();
   facts.method = "tools/call";
   auto answer = co_await rig->recorder->RecordMessage(
-      *rig->chain, facts, Masker::Refusal("7", DENIAL_REASON_MASKER_BLOCKED));
+      *rig->chain, facts, Masker::Refusal("7", types::v1::DENIAL_REASON_MASKER_BLOCKED));
   REQUIRE(answer.ok());
   CHECK(answer->bytes().find("masker_blocked") != std::string_view::npos);
   CHECK(rig->chain->unanswered().empty());
-  RecordContent end;
+  types::v1::RecordContent end;
   end.set_end_reason("completed");
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_END, end)).ok());
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_END, end)).ok());
   CHECK(rig->chain->is_closed());
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_APPROVAL, {})).code() ==
-        absl::StatusCode::kFailedPrecondition);
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_APPROVAL, {}))
+            .code() == absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_CASE("a session's records are chained and durable before their messages may go on",
@@ -133,8 +131,8 @@ TEST_CASE("a session's records are chained and durable before their messages may
   auto records = rig.Shipped();
   REQUIRE(records.size() == 4);
   CHECK(Verify(records, "ses_a") == "");
-  CHECK(records[1].type() == RECORD_TYPE_REQUEST);
-  RecordContent request = ContentOf(records[1]);
+  CHECK(records[1].type() == types::v1::RECORD_TYPE_REQUEST);
+  types::v1::RecordContent request = ContentOf(records[1]);
   CHECK(request.method() == "tools/call");
   CHECK(request.target() == "deploy");
   CHECK(request.rpc_id() == "7");
@@ -142,8 +140,8 @@ TEST_CASE("a session's records are chained and durable before their messages may
   CHECK(request.original_bytes() == kCall.size());
   CHECK(request.policy() == "bots");
   CHECK(request.findings(0).detector() == "email");
-  RecordContent result = ContentOf(records[2]);
-  CHECK(records[2].type() == RECORD_TYPE_RESULT);
+  types::v1::RecordContent result = ContentOf(records[2]);
+  CHECK(records[2].type() == types::v1::RECORD_TYPE_RESULT);
   CHECK(result.request_n() == 2);
   CHECK(result.outcome() == "error");
   CHECK(ContentOf(records[3]).end_reason() == "completed");
@@ -190,8 +188,8 @@ TEST_CASE(
   CHECK(open[0]->unanswered().empty());
   auto records = rig.Shipped();
   REQUIRE(records.size() == (acknowledged ? 1 : 3));
-  RecordContent outcome = ContentOf(records.back());
-  CHECK(records.back().type() == RECORD_TYPE_OUTCOME);
+  types::v1::RecordContent outcome = ContentOf(records.back());
+  CHECK(records.back().type() == types::v1::RECORD_TYPE_OUTCOME);
   CHECK(outcome.outcome() == "unknown");
   CHECK(outcome.request_n() == 2);
   if (!acknowledged) CHECK(Verify(records, "ses_a") == "");
@@ -199,9 +197,9 @@ TEST_CASE(
   // It can be closed, and is closed then.
   rig.chain = std::move(open[0]);
   rig.Run([](Rig* r) -> Task<void> {
-    RecordContent end;
+    types::v1::RecordContent end;
     end.set_end_reason("disconnected");
-    CHECK((co_await r->recorder->RecordEvent(*r->chain, RECORD_TYPE_END, end)).ok());
+    CHECK((co_await r->recorder->RecordEvent(*r->chain, types::v1::RECORD_TYPE_END, end)).ok());
   }(&rig));
   if (!acknowledged) CHECK(Verify(rig.Shipped(), "ses_a") == "");
   rig.Start();
@@ -218,9 +216,9 @@ TEST_CASE(
   auto busy = rig.recorder->StartChain("ses_busy");
   for (int i = 0; i < 40; ++i) {
     rig.Run([](Rig* r, RecordingChain* c) -> Task<void> {
-      RecordContent content;
+      types::v1::RecordContent content;
       content.set_detail(std::string(30000, 'x'));
-      CHECK((co_await r->recorder->RecordEvent(*c, RECORD_TYPE_APPROVAL, content)).ok());
+      CHECK((co_await r->recorder->RecordEvent(*c, types::v1::RECORD_TYPE_APPROVAL, content)).ok());
     }(&rig, busy.get()));
     rig.Acknowledge();
   }
@@ -247,15 +245,17 @@ Task<void> FillUp(Rig* rig, absl::Status* refused) {
   // The refusal itself can be told, unrecorded; and the session can end properly.
   CHECK(rig->recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).ok());
   for (std::uint64_t n : std::vector<std::uint64_t>(rig->chain->unanswered())) {
-    RecordContent outcome;
+    types::v1::RecordContent outcome;
     outcome.set_outcome("unknown");
     outcome.set_request_n(n);
     outcome.set_detail(std::string(10000, 'd'));
-    CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_OUTCOME, outcome)).ok());
+    CHECK(
+        (co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_OUTCOME, outcome))
+            .ok());
   }
-  RecordContent end;
+  types::v1::RecordContent end;
   end.set_end_reason("expired");
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, RECORD_TYPE_END, end)).ok());
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_END, end)).ok());
 }
 TEST_CASE(
     "a full spool refuses calls with recorder_unavailable and still takes outcomes and the end",
@@ -264,7 +264,7 @@ TEST_CASE(
   absl::Status refused;
   rig.Run(FillUp(&rig, &refused));
   CHECK(refused.code() == absl::StatusCode::kResourceExhausted);
-  CHECK(ReasonOf(refused) == DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(ReasonOf(refused) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
   CHECK(Verify(rig.Shipped(), "ses_full") == "");
   rig.Acknowledge();
   rig.Run(OneCall(&rig, "ses_after", true));
@@ -292,9 +292,9 @@ TEST_CASE("a failed write refuses this call and every later one with recorder_un
   absl::Status first;
   absl::Status second;
   rig.Run(FailOnce(&rig, &first, &second));
-  CHECK(ReasonOf(first) == DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(ReasonOf(first) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
   CHECK(second.code() == absl::StatusCode::kUnavailable);
-  CHECK(ReasonOf(second) == DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(ReasonOf(second) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
   CHECK_FALSE(rig.recorder->status().ok());
   CHECK(rig.Shipped().empty());
 }
@@ -304,23 +304,24 @@ TEST_CASE(
     "[agent][recorder]") {
   Rig rig;
   for (int i = 0; i < 25; ++i)
-    rig.recorder->RecordDenial(
-        {.reason = DENIAL_REASON_TOKEN_MISSING, .server = "wiki", .client_address = "192.0.2.1"});
+    rig.recorder->RecordDenial({.reason = types::v1::DENIAL_REASON_TOKEN_MISSING,
+                                .server = "wiki",
+                                .client_address = "192.0.2.1"});
   rig.recorder->RecordDenial(
-      {.reason = DENIAL_REASON_TOKEN_EXPIRED, .client_address = "192.0.2.2"});
+      {.reason = types::v1::DENIAL_REASON_TOKEN_EXPIRED, .client_address = "192.0.2.2"});
   rig.Run(Sleep(*rig.loop, absl::Milliseconds(1100)));
   auto records = rig.Shipped(1);
   REQUIRE(records.size() == 12);
   CHECK(records[0].session_id().starts_with("agent:edge:"));
   CHECK(Verify(records, records[0].session_id()) == "");
   CHECK(ContentOf(records[0]).server() == "wiki");
-  CHECK(ContentOf(records[10]).denial_reason() == DENIAL_REASON_TOKEN_EXPIRED);
+  CHECK(ContentOf(records[10]).denial_reason() == types::v1::DENIAL_REASON_TOKEN_EXPIRED);
   CHECK(ContentOf(records[11]).detail().starts_with("15 more"));
   CHECK(rig.Shipped(0).empty());
   // The chain goes on in the next run, and is nobody's session.
   rig.Start();
   CHECK(rig.recorder->TakeOpenChains().empty());
-  rig.recorder->RecordDenial({.reason = DENIAL_REASON_TOKEN_INVALID});
+  rig.recorder->RecordDenial({.reason = types::v1::DENIAL_REASON_TOKEN_INVALID});
   CHECK(rig.recorder->Flush().ok());
   CHECK(rig.Shipped(1).size() == 13);
   CHECK(Verify(rig.Shipped(1), records[0].session_id()) == "");

@@ -11,7 +11,9 @@
 #include "agent/upstream/child_supervisor.h"
 
 int main(int argc, char** argv) {
-  using namespace sallyport::agent;
+  using sallyport::agent::RunAs;
+  using sallyport::agent::SpawnChild;
+  using sallyport::agent::SpawnPlan;
   if (argc < 4) return 2;
   SpawnPlan plan;
   plan.isolate = std::strcmp(argv[1], "isolate") == 0;

@@ -1,0 +1,209 @@
+#pragma once
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/fakes/agent_process.h"
+#include "tests/fakes/fake_control_plane.h"
+#include "tests/fakes/http_client.h"
+#include "tests/fakes/raw_http_server.h"
+
+namespace sallyport {
+
+using Json = nlohmann::json;
+
+inline constexpr char kPolicy[] = R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [echo, "get-*"], resources: ["file:///public/**"], methods: ["logging/*"]}
+    - allow: {tools: [deploy], when: [{path: /env, in: [staging, dev]}]}
+    - allow: {server_requests: [elicitation]}
+    - require_approval: {tools: [delete], approvers: ["okta:approvers"]}
+    - deny: {tools: ["drop-*"]}
+  mask: [secrets, house]
+---
+kind: MaskProfile
+name: house
+spec: {fields: [{keys: [forbidden], operator: block}]}
+)";
+
+// An agent in front of one HTTP server `wiki`, and the control plane it listens to.
+class Door {
+ public:
+  // What the server says to a request in place of its usual answer. Nothing: the usual answer.
+  using Awkward = std::function<std::optional<RawHttpServer::Reply>(const Json& message)>;
+
+  explicit Door(
+      const std::string& more_config = "recording: {durability: process, spool_max_bytes: 128MiB}",
+      const std::string& policy = kPolicy, bool withholds_snapshot = false)
+      : server_([this](const std::string& request) { return Say(request); }) {
+    control.withholds_snapshot = withholds_snapshot;
+    control.Apply(policy, {"wiki"});
+    agent = std::make_unique<AgentProcess>(
+        control.JoinString(),
+        more_config + "\nservers: [{name: wiki, http: {url: \"http://127.0.0.1:" + server_.port() +
+            "/mcp\"}}]\n");
+  }
+
+  void set_awkward(Awkward awkward) {
+    std::lock_guard lock(mutex_);
+    awkward_ = std::move(awkward);
+  }
+
+  // ---- the client's side
+
+  struct Request {
+    std::string method = "POST";
+    std::string target = "/wiki/mcp";
+    std::string token;
+    std::string session_id;
+    std::string body;
+    std::string host;
+    std::string more_fields;
+  };
+  std::string Bytes(const Request& request) const {
+    std::string bytes = request.method + " " + request.target + " HTTP/1.1\r\nHost: " +
+                        (request.host.empty() ? agent->authority() : request.host) +
+                        "\r\nAccept: application/json, text/event-stream\r\n";
+    if (!request.token.empty()) bytes += "Authorization: Bearer " + request.token + "\r\n";
+    if (!request.session_id.empty()) bytes += "Mcp-Session-Id: " + request.session_id + "\r\n";
+    bytes += request.more_fields;
+    if (request.method == "POST") {
+      bytes += "Content-Type: application/json\r\nContent-Length: " +
+               std::to_string(request.body.size()) + "\r\n";
+    }
+    return bytes + "\r\n" + request.body;
+  }
+  HttpClient::Answer Send(const Request& request) const {
+    HttpClient client(agent->port());
+    client.Send(Bytes(request));
+    return client.Read();
+  }
+
+  static std::string Initialize(const std::string& capabilities = "{}",
+                                const std::string& version = "2025-11-25") {
+    return R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":")" +
+           version + R"(","capabilities":)" + capabilities +
+           R"(,"clientInfo":{"name":"t","version":"1"}}})";
+  }
+  static std::string Call(const std::string& tool, const std::string& arguments = "{}",
+                          int id = 1) {
+    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
+           R"(,"method":"tools/call","params":{"name":")" + tool + R"(","arguments":)" + arguments +
+           "}}";
+  }
+
+  // A bot with an MCP session.
+  struct Bot {
+    const Door* door;
+    std::string token;
+    std::string session_id;
+    HttpClient::Answer Post(const std::string& body) const {
+      return door->Send({.token = token, .session_id = session_id, .body = body});
+    }
+    HttpClient::Answer Delete() const {
+      return door->Send({.method = "DELETE", .token = token, .session_id = session_id});
+    }
+  };
+  Bot Connect(const std::string& client = "bot", const std::string& capabilities = "{}") const {
+    Bot bot{this, control.Token(client), {}};
+    const auto answer = Send({.token = bot.token, .body = Initialize(capabilities)});
+    bot.session_id = answer.session_id;
+    if (bot.session_id.empty())
+      std::fprintf(stderr, "initialize: %d %s\n%s", answer.status, answer.body.c_str(),
+                   agent->log().c_str());
+    return bot;
+  }
+
+  // ---- the server's side
+
+  // Requests that the server has seen, by JSON-RPC method; all of them without one.
+  int Seen(const std::string& method = "") const {
+    int seen = 0;
+    for (const std::string& request : server_.requests()) {
+      if (method.empty() || request.find("\"method\":\"" + method + "\"") != std::string::npos)
+        ++seen;
+    }
+    return seen;
+  }
+  bool SawText(const std::string& text) const {
+    for (const std::string& request : server_.requests()) {
+      if (request.find(text) != std::string::npos) return true;
+    }
+    return false;
+  }
+  void DropServerConnections() { server_.DropConnections(); }
+
+  // The last message of an answer, plain or streamed.
+  static Json Message(const HttpClient::Answer& answer) {
+    if (!answer.is_stream()) return Json::parse(answer.body, nullptr, false);
+    const std::size_t at = answer.body.rfind("data: ");
+    if (at == std::string::npos) return {};
+    return Json::parse(answer.body.substr(at + 6, answer.body.find('\n', at) - at - 6), nullptr,
+                       false);
+  }
+
+  mutable FakeControlPlane control;
+  std::unique_ptr<AgentProcess> agent;
+
+ private:
+  RawHttpServer::Reply Say(const std::string& request) {
+    if (request.starts_with("GET ")) return {.bytes = HttpReply(405, "text/plain", "")};
+    if (request.starts_with("DELETE ")) return {.bytes = HttpReply(200, "text/plain", "")};
+    const Json message = Json::parse(request.substr(request.find("\r\n\r\n") + 4), nullptr, false);
+    Awkward awkward;
+    {
+      std::lock_guard lock(mutex_);
+      awkward = awkward_;
+    }
+    if (awkward) {
+      if (auto reply = awkward(message)) return *reply;
+    }
+    if (!message.contains("id") || !message.contains("method")) {
+      return {.bytes = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"};
+    }
+    Json result = Json::object();
+    const std::string method = message["method"];
+    if (method == "initialize") {
+      result = {{"protocolVersion", message["params"]["protocolVersion"]},
+                {"capabilities",
+                 {{"tools", Json::object()},
+                  {"logging", Json::object()},
+                  {"prompts", Json::object()},
+                  {"resources", {{"subscribe", true}}},
+                  {"tasks", Json::object()}}},
+                {"serverInfo", {{"name", "wiki"}, {"version", "1"}}},
+                {"instructions", "be nice"}};
+    } else if (method == "tools/list") {
+      result = {{"tools", Json::array({{{"name", "echo"}},
+                                       {{"name", "secret"}},
+                                       {{"name", "delete"}},
+                                       {{"name", "drop-all"}}})}};
+    } else if (method == "tools/call") {
+      result = {
+          {"content", Json::array({{{"type", "text"},
+                                    {"text", "did " + message["params"]["arguments"].dump()}}})}};
+    }
+    return {.bytes = JsonReply(
+                Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump(),
+                method == "initialize" ? "Mcp-Session-Id: upstream-session\r\n" : "")};
+  }
+
+  mutable std::mutex mutex_;
+  Awkward awkward_;
+  RawHttpServer server_;
+};
+
+}  // namespace sallyport

@@ -1,0 +1,269 @@
+// The protocol as a client sees it through the agent.
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/door.h"
+
+namespace sallyport {
+namespace {
+
+TEST_CASE("initialize gives the server's words without what policy or we do not serve",
+          "[agent][call]") {
+  Door door;
+  const auto answer =
+      door.Send({.token = door.control.Token("bot"),
+                 .body = Door::Initialize(R"({"sampling":{},"elicitation":{},"tasks":{}})")});
+  CHECK(answer.status == 200);
+  CHECK(answer.content_type == "application/json");
+  CHECK(answer.session_id != "upstream-session");
+  const Json result = Json::parse(answer.body)["result"];
+  CHECK(result["protocolVersion"] == "2025-11-25");
+  CHECK(result["instructions"] == "be nice");
+  CHECK(result["capabilities"].contains("tools"));
+  CHECK(result["capabilities"].contains("logging"));
+  CHECK_FALSE(result["capabilities"].contains("tasks"));
+  CHECK_FALSE(result["capabilities"].contains("prompts"));
+  CHECK_FALSE(result["capabilities"]["resources"].contains("subscribe"));
+  CHECK(door.SawText("elicitation"));
+  CHECK_FALSE(door.SawText("sampling"));
+}
+
+TEST_CASE("a version we do not serve is answered with our latest", "[agent][call]") {
+  Door door;
+  const auto [asked, given] =
+      GENERATE(std::pair("2025-03-26", "2025-03-26"), std::pair("2025-06-18", "2025-06-18"),
+               std::pair("1999-01-01", "2025-11-25"));
+  const auto answer =
+      door.Send({.token = door.control.Token("bot"), .body = Door::Initialize("{}", asked)});
+  CHECK(Json::parse(answer.body)["result"]["protocolVersion"] == given);
+}
+
+TEST_CASE("lists show what the caller could use", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  const Json tools = Door::Message(
+      bot.Post(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})"))["result"]["tools"];
+  CHECK(tools == Json::parse(R"([{"name":"echo"},{"name":"delete"}])"));
+}
+
+TEST_CASE("ids come back as they were sent", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  for (const char* id : {"0", "\"five\"", "\"\"", "9007199254740991", "-3"}) {
+    const auto answer = bot.Post(std::string(R"({"jsonrpc":"2.0","id":)") + id +
+                                 R"(,"method":"tools/call","params":{"name":"echo"}})");
+    CHECK(Door::Message(answer)["id"] == Json::parse(id));
+  }
+}
+
+TEST_CASE("a session id is missing: 400; unknown or deleted: 404; twice initialized: an error",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  const Door::Bot other = door.Connect();
+  CHECK(door.Send({.token = bot.token, .body = Door::Call("echo")}).status == 400);
+  CHECK(door.Send({.token = bot.token, .session_id = "no-such-session", .body = Door::Call("echo")})
+            .status == 404);
+  CHECK(Door::Message(bot.Post(Door::Initialize()))["error"]["code"] == -32600);
+  CHECK(bot.Delete().status == 204);
+  const auto late = bot.Post(Door::Call("echo"));
+  CHECK(late.status == 404);
+  CHECK(Json::parse(late.body)["reason"] == "session_ended");
+  CHECK(bot.Delete().status == 404);
+  CHECK(Door::Message(other.Post(Door::Call("echo")))["result"].contains("content"));
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("another principal with the first one's MCP session id gets what an unknown id gets",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect("bot");
+  const std::string thief = door.control.Token("thief");
+  for (const char* method : {"POST", "GET", "DELETE"}) {
+    const auto stolen = door.Send({.method = method,
+                                   .token = thief,
+                                   .session_id = bot.session_id,
+                                   .body = Door::Call("echo")});
+    const auto unknown = door.Send({.method = method,
+                                    .token = thief,
+                                    .session_id = "no-such-session",
+                                    .body = Door::Call("echo")});
+    CHECK(stolen.status == 404);
+    CHECK(stolen.body == unknown.body);
+  }
+  CHECK(door.Seen("tools/call") == 0);
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+}
+
+TEST_CASE("HTTP methods that are none of ours get 405 and what is allowed", "[agent][call]") {
+  Door door;
+  const auto answer = door.Send({.method = "PUT", .token = door.control.Token("bot")});
+  CHECK(answer.status == 405);
+  CHECK(answer.allow == "GET, POST, DELETE");
+}
+
+TEST_CASE("only the exact path is a server's", "[agent][call]") {
+  Door door;
+  const std::string token = door.control.Token("bot");
+  for (const char* path : {"//wiki/mcp", "/wiki/mcp/", "/./wiki/mcp", "/%77iki/mcp", "/wiki/mcp;x",
+                           "/WIKI/mcp", "/wiki/MCP", "/", "/wiki"}) {
+    CHECK(door.Send({.target = path, .token = token, .body = Door::Initialize()}).status == 404);
+  }
+  CHECK(door.Seen() == 0);
+}
+
+TEST_CASE("the metadata is the same for every well-formed name", "[agent][call]") {
+  Door door;
+  const auto known =
+      door.Send({.method = "GET", .target = "/.well-known/oauth-protected-resource/wiki/mcp"});
+  const auto unknown =
+      door.Send({.method = "GET", .target = "/.well-known/oauth-protected-resource/nope/mcp"});
+  CHECK(known.status == 200);
+  const Json metadata = Json::parse(known.body);
+  CHECK(metadata["resource"] == "http://" + door.agent->authority() + "/wiki/mcp");
+  CHECK(metadata["authorization_servers"] == Json::array({FakeControlPlane::kIssuer}));
+  CHECK(metadata["bearer_methods_supported"] == Json::array({"header"}));
+  Json other = Json::parse(unknown.body);
+  other["resource"] = metadata["resource"];
+  CHECK(other == metadata);
+}
+
+TEST_CASE("requests that a client sends ahead are answered in order on one connection",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  HttpClient client(door.agent->port());
+  std::string bytes;
+  for (int id = 1; id <= 5; ++id)
+    bytes += door.Bytes(
+        {.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo", "{}", id)});
+  client.Send(bytes);
+  for (int id = 1; id <= 5; ++id) CHECK(Door::Message(client.Read())["id"] == id);
+}
+
+TEST_CASE("an id that is in flight is refused", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  std::promise<void> go;
+  door.set_awkward(
+      [gone = go.get_future().share()](const Json& message) -> std::optional<RawHttpServer::Reply> {
+        if (message.value("method", "") == "tools/call") gone.wait();
+        return std::nullopt;
+      });
+  HttpClient first(door.agent->port());
+  first.Send(door.Bytes({.token = bot.token,
+                         .session_id = bot.session_id,
+                         .body = Door::Call("echo", R"({"n":1})", 7)}));
+  while (door.Seen("tools/call") == 0) std::this_thread::yield();
+  CHECK(Door::Message(bot.Post(Door::Call("echo", R"({"n":2})", 7)))["error"]["code"] == -32600);
+  go.set_value();
+  CHECK(Door::Message(first.Read())["result"]["content"][0]["text"] == "did {\"n\":1}");
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+// A server that says something before its answer, on an event stream.
+RawHttpServer::Reply Streamed(const std::string& before, const Json& id) {
+  const std::string answer =
+      Json{{"jsonrpc", "2.0"}, {"id", id}, {"result", {{"content", Json::array()}}}}.dump();
+  const std::string events = "data: " + before + "\n\ndata: " + answer + "\n\n";
+  return {.bytes =
+              "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n" +
+              HttpChunk(events) + "0\r\n\r\n"};
+}
+
+TEST_CASE("what comes before the answer makes it a stream", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return Streamed(
+        R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":0,"progress":1}})",
+        message["id"]);
+  });
+  const auto answer = bot.Post(Door::Call("echo"));
+  CHECK(answer.is_stream());
+  CHECK(
+      answer.body.find(
+          R"(data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":0,"progress":1}})") !=
+      std::string::npos);
+  CHECK(Door::Message(answer)["id"] == 1);
+}
+
+TEST_CASE("a server asks the client only what policy and the client allow", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect("bot", R"({"elicitation":{},"sampling":{}})");
+  const auto ask = [&](const std::string& method) {
+    door.set_awkward([method](const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") != "tools/call") return std::nullopt;
+      return Streamed(R"({"jsonrpc":"2.0","id":"s1","method":")" + method + R"(","params":{}})",
+                      message["id"]);
+    });
+    return bot.Post(Door::Call("echo"));
+  };
+  CHECK(ask("sampling/createMessage").body.find("sampling") == std::string::npos);
+  CHECK(door.SawText("-32601"));
+  CHECK(ask("elicitation/create").body.find("elicitation/create") != std::string::npos);
+  CHECK(bot.Post(R"({"jsonrpc":"2.0","id":"s1","result":{"action":"accept"}})").status == 202);
+  CHECK(door.SawText("\"accept\""));
+  CHECK(bot.Post(R"({"jsonrpc":"2.0","id":"s1","result":{"action":"again"}})").status == 400);
+  CHECK(bot.Post(R"({"jsonrpc":"2.0","id":"never","result":{"action":"injected"}})").status == 400);
+  CHECK_FALSE(door.SawText("again"));
+  CHECK_FALSE(door.SawText("injected"));
+}
+
+TEST_CASE("a cancelled call gets no response and its server is told", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  std::promise<void> go;
+  door.set_awkward(
+      [gone = go.get_future().share()](const Json& message) -> std::optional<RawHttpServer::Reply> {
+        if (message.value("method", "") == "tools/call") gone.wait();
+        return std::nullopt;
+      });
+  HttpClient client(door.agent->port());
+  client.Send(door.Bytes(
+      {.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo", "{}", 7)}));
+  while (door.Seen("tools/call") == 0) std::this_thread::yield();
+  CHECK(bot.Post(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})")
+            .status == 202);
+  const auto answer = client.Read();
+  CHECK(answer.is_stream());
+  CHECK(answer.body.find("jsonrpc") == std::string::npos);
+  CHECK(door.Seen("notifications/cancelled") == 1);
+  go.set_value();
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_OUTCOME,
+                                 types::v1::DENIAL_REASON_UNSPECIFIED, "cancelled"));
+}
+
+TEST_CASE("one GET stream for an MCP session, and it ends with it", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  HttpClient stream(door.agent->port());
+  stream.Send(door.Bytes({.method = "GET", .token = bot.token, .session_id = bot.session_id}));
+  CHECK(stream.ReadUntil("").is_stream());
+  CHECK(door.Send({.method = "GET", .token = bot.token, .session_id = bot.session_id}).status ==
+        409);
+  CHECK(bot.Delete().status == 204);
+  CHECK(stream.ReadRest().status == 200);
+}
+
+TEST_CASE("the local listener says how the agent is, and tells no names", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect("bot-with-a-name");
+  bot.Post(Door::Call("echo"));
+  const auto get = [&](const std::string& path) {
+    HttpClient client(door.agent->local_port());
+    client.Send("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    return client.Read();
+  };
+  CHECK(get("/healthz").status == 200);
+  CHECK(get("/readyz").status == 200);
+  const std::string metrics = get("/metrics").body;
+  CHECK(metrics.find("sallyport_agent_calls_forwarded_total 1\n") != std::string::npos);
+  CHECK(metrics.find("sallyport_agent_sessions 1\n") != std::string::npos);
+  CHECK(metrics.find("bot-with-a-name") == std::string::npos);
+  CHECK(metrics.find("wiki") == std::string::npos);
+}
+
+}  // namespace
+}  // namespace sallyport

@@ -1,0 +1,579 @@
+// Each denial reason that is raised before the forward: what the client reads, and that the server
+// saw no byte. Each one after it: that the client saw no byte of what was refused.
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/door.h"
+
+namespace sallyport {
+namespace {
+
+using namespace types::v1;  // NOLINT: the reasons
+
+// A refusal of initialize before there is a session.
+Json RefusedOpen(Door& door, DenialReason reason, const std::string& message) {
+  door.control.set_opener([=](const auto&) { return FakeControlPlane::Denial(reason, message); });
+  const auto answer = door.Send({.token = door.control.Token("bot"), .body = Door::Initialize()});
+  CHECK(answer.session_id.empty());
+  CHECK(door.Seen() == 0);
+  Json said = Json::parse(answer.body, nullptr, false);
+  said["status"] = answer.status;
+  return said;
+}
+
+TEST_CASE("a request without a usable token is told where to get one, and the server sees nothing",
+          "[agent][call]") {
+  Door door;
+  const std::string metadata = "resource_metadata=\"http://" + door.agent->authority() +
+                               "/.well-known/oauth-protected-resource/wiki/mcp\"";
+  const auto refused = [&](const std::string& token) {
+    const auto answer = door.Send({.token = token, .body = Door::Initialize()});
+    CHECK(answer.status == 401);
+    CHECK(answer.challenge.starts_with("Bearer "));
+    CHECK(answer.challenge.find(metadata) != std::string::npos);
+    Json said = Json::parse(answer.body);
+    said["challenge"] = answer.challenge;
+    return said;
+  };
+  CHECK(refused("")["reason"] == "token_missing");
+  CHECK(refused("not-a-token")["reason"] == "token_invalid");
+  const Json expired = refused(door.control.Token("bot", -absl::Hours(1)));
+  CHECK(expired["reason"] == "token_expired");
+  CHECK(std::string(expired["challenge"]).find("error=\"invalid_token\"") != std::string::npos);
+  CHECK(refused(door.control.Token("bot", absl::Minutes(5), {{"aud", "api://other"}}))["reason"] ==
+        "token_invalid");
+  CHECK(refused(TestKey("ES256", "k1").Token({{"iss", "x"}}))["reason"] == "token_invalid");
+  CHECK(door.Seen() == 0);
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_TOKEN_EXPIRED));
+}
+
+TEST_CASE("every HTTP method needs the token, and a token in the query is none", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  for (const char* method : {"POST", "GET", "DELETE"}) {
+    CHECK(door.Send({.method = method, .session_id = bot.session_id, .body = Door::Call("echo")})
+              .status == 401);
+  }
+  CHECK(door.Send({.target = "/wiki/mcp?access_token=" + bot.token, .body = Door::Initialize()})
+            .status == 401);
+  CHECK(
+      door.Send({.target = "/wiki/mcp?x", .token = bot.token, .body = Door::Initialize()}).status ==
+      404);
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("an issuer whose keys nobody has reached yet is issuer_unavailable", "[agent][call]") {
+  Door door;
+  door.control.Edit(
+      [](agent::v1::Snapshot& snapshot) { snapshot.mutable_issuers(0)->clear_jwks(); });
+  HttpClient::Answer answer;
+  // The snapshot is pushed; until it is in force the token still opens.
+  for (int i = 0; i < 200 && answer.status != 503; ++i) {
+    answer = door.Send({.token = door.control.Token("other"), .body = "{}"});
+  }
+  CHECK(answer.status == 503);
+  CHECK(Json::parse(answer.body)["reason"] == "issuer_unavailable");
+  CHECK(door.Seen() == 0);
+}
+
+TEST_CASE("an agent without a snapshot lets nobody through", "[agent][call]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", kPolicy,
+            /*withholds_snapshot=*/true);
+  const auto answer = door.Send({.token = door.control.Token("bot"), .body = Door::Initialize()});
+  CHECK(answer.status == 503);
+  CHECK(Json::parse(answer.body)["reason"] == "no_snapshot");
+  CHECK(door.Seen() == 0);
+}
+
+TEST_CASE("a foreign Host and a foreign Origin are refused before anything else", "[agent][call]") {
+  Door door;
+  const std::string token = door.control.Token("bot");
+  const auto host = door.Send({.token = token, .body = Door::Initialize(), .host = "evil.example"});
+  CHECK(host.status == 421);
+  CHECK(Json::parse(host.body)["reason"] == "host_refused");
+  const auto origin = door.Send({.token = token,
+                                 .body = Door::Initialize(),
+                                 .more_fields = "Origin: https://evil.example\r\n"});
+  CHECK(origin.status == 403);
+  CHECK(Json::parse(origin.body)["reason"] == "origin_refused");
+  CHECK(door.control.opens() == 0);
+  CHECK(door.Seen() == 0);
+}
+
+TEST_CASE("a server without a policy for the caller looks like one that does not exist",
+          "[agent][call]") {
+  Door door;
+  const Json unnamed =
+      RefusedOpen(door, DENIAL_REASON_SERVER_UNKNOWN, "no policy names the principal");
+  CHECK(unnamed["status"] == 404);
+  CHECK(unnamed["reason"] == "server_unknown");
+  const auto missing = door.Send(
+      {.target = "/nope/mcp", .token = door.control.Token("bot"), .body = Door::Initialize()});
+  CHECK(missing.status == 404);
+  std::string same = unnamed["message"];
+  CHECK(Json::parse(missing.body)["message"] == same.replace(same.find("wiki"), 4, "nope"));
+}
+
+TEST_CASE("before a session the refusal is a JSON-RPC error with its own code", "[agent][call]") {
+  Door door;
+  struct Case {
+    DenialReason reason;
+    int code;
+    const char* word;
+  };
+  for (const Case& c : {Case{DENIAL_REASON_SESSION_REQUIRED, 40304, "session_required"},
+                        Case{DENIAL_REASON_SESSION_DENIED, 40305, "session_denied"},
+                        Case{DENIAL_REASON_APPROVAL_DENIED, 40305, "approval_denied"},
+                        Case{DENIAL_REASON_APPROVAL_EXPIRED, 40305, "approval_expired"},
+                        Case{DENIAL_REASON_LOCKED, 40305, "locked"},
+                        Case{DENIAL_REASON_LIMIT_EXCEEDED, 40305, "limit_exceeded"},
+                        Case{DENIAL_REASON_POLICY_DENIED, 40301, "policy_denied"}}) {
+    const Json said = RefusedOpen(door, c.reason, "run sallyport request wiki");
+    CHECK(said["status"] == 200);
+    CHECK(said["error"]["code"] == c.code);
+    CHECK(said["error"]["data"]["reason"] == c.word);
+    CHECK(said["error"]["message"] == "run sallyport request wiki");
+  }
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_LOCKED));
+}
+
+TEST_CASE("a scope that is missing is asked for by a challenge", "[agent][call]") {
+  Door door;
+  door.control.set_opener([](const auto&) {
+    auto denial =
+        FakeControlPlane::Denial(DENIAL_REASON_SCOPE_MISSING, "the token lacks mcp.admin");
+    denial.add_required_scopes("mcp.use");
+    denial.add_required_scopes("mcp.admin");
+    return denial;
+  });
+  const auto answer = door.Send({.token = door.control.Token("bot"), .body = Door::Initialize()});
+  CHECK(answer.status == 403);
+  CHECK(answer.challenge.find("error=\"insufficient_scope\", scope=\"mcp.use mcp.admin\"") !=
+        std::string::npos);
+  CHECK(door.Seen() == 0);
+}
+
+TEST_CASE("a pending session answers initialize with its approval, and the next attempt attaches",
+          "[agent][call]") {
+  Door door;
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.set_approval_id(NewApprovalId());
+  session.set_state(SESSION_STATE_PENDING);
+  door.control.set_opener([&](const auto&) {
+    access::v1::OpenSessionResponse response;
+    *response.mutable_session() = session;
+    response.add_approvers("okta:approvers");
+    return response;
+  });
+  const std::string token = door.control.Token("bot");
+  const auto pending = door.Send({.token = token, .body = Door::Initialize()});
+  CHECK(pending.status == 200);
+  const Json error = Json::parse(pending.body)["error"];
+  CHECK(error["code"] == 40303);
+  CHECK(error["data"]["reason"] == "session_pending");
+  CHECK(error["data"]["approvalId"] == session.approval_id());
+  CHECK(error["data"]["approvers"] == Json::array({"okta:approvers"}));
+  CHECK(door.Seen() == 0);
+
+  HttpClient waiting(door.agent->port());
+  const int opens = door.control.opens();
+  waiting.Send(door.Bytes({.token = token, .body = Door::Initialize()}));
+  while (door.control.opens() == opens) std::this_thread::yield();
+  session.set_state(SESSION_STATE_ACTIVE);
+  door.control.PushSession(session, /*with_grant=*/true);
+  const auto opened = waiting.Read();
+  CHECK_FALSE(opened.session_id.empty());
+  CHECK(Json::parse(opened.body)["result"]["instructions"] == "be nice");
+}
+
+TEST_CASE("a session that is bound to another address is client_mismatch", "[agent][call]") {
+  Door door;
+  door.control.set_opener([&](const auto&) {
+    types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+    session.set_client_address("192.0.2.7");
+    return door.control.Active(session);
+  });
+  const auto answer = door.Send({.token = door.control.Token("bot"), .body = Door::Initialize()});
+  CHECK(Json::parse(answer.body)["error"]["data"]["reason"] == "client_mismatch");
+  CHECK(door.Seen() == 0);
+}
+
+TEST_CASE("a control plane that is away opens no session and says so; live ones go on",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  door.control.Stop();
+  const auto refused =
+      door.Send({.token = door.control.Token("second"), .body = Door::Initialize()});
+  CHECK(Json::parse(refused.body)["error"]["data"]["reason"] == "control_plane_unavailable");
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"]["content"][0]["text"] == "did {}");
+}
+
+TEST_CASE("what policy refuses reads as it should, and the server sees nothing of it",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  SECTION("an explicit deny is a tool result with the reason") {
+    const Json result = Door::Message(bot.Post(Door::Call("drop-all")))["result"];
+    CHECK(result["isError"] == true);
+    CHECK(result["_meta"]["reason"] == "policy_denied");
+    CHECK(result["_meta"]["policy"] == "bots");
+    CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_POLICY_DENIED));
+  }
+  SECTION("a condition that fails says so, without the value") {
+    const auto answer = bot.Post(Door::Call("deploy", R"({"env":"production"})"));
+    CHECK(Door::Message(answer)["result"]["_meta"]["reason"] == "condition_failed");
+    CHECK(answer.body.find("production") == std::string::npos);
+    CHECK(Door::Message(bot.Post(Door::Call("deploy", R"({"env":"dev"})")))["result"].contains(
+        "content"));
+  }
+  SECTION("a hidden tool does not exist") {
+    const Json error = Door::Message(bot.Post(Door::Call("secret")))["error"];
+    CHECK(error["code"] == -32602);
+    CHECK(error["message"] == "Unknown tool: secret");
+    CHECK_FALSE(error.contains("data"));
+    CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_POLICY_DENIED));
+  }
+  SECTION("an unknown method, and one that is not served, are not found") {
+    for (const char* method : {"x/y", "tasks/list", "resources/subscribe"}) {
+      const std::string body = R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(method) +
+                               R"(","params":{"uri":"file:///public/a"}})";
+      CHECK(Door::Message(bot.Post(body))["error"]["code"] == -32601);
+      CHECK(door.Seen(method) == 0);
+    }
+    CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_METHOD_UNKNOWN));
+  }
+  SECTION("a resource outside the patterns does not exist") {
+    const Json error = Door::Message(bot.Post(
+        R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}})"))
+        ["error"];
+    CHECK(error["code"] == -32602);
+    CHECK(door.Seen("resources/read") == 0);
+  }
+  SECTION("a notification that policy does not allow is accepted and dropped") {
+    CHECK(bot.Post(R"({"jsonrpc":"2.0","method":"notifications/x"})").status == 202);
+    CHECK(door.Seen("notifications/x") == 0);
+  }
+  CHECK_FALSE(door.SawText("drop-all"));
+  CHECK_FALSE(door.SawText("production"));
+  CHECK_FALSE(door.SawText("secret"));
+}
+
+TEST_CASE("a call that needs a person waits, and what the person says decides", "[agent][call]") {
+  Door door(
+      "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
+      "20}");
+  const Door::Bot bot = door.Connect();
+  HttpClient client(door.agent->port());
+  client.Send(door.Bytes(
+      {.token = bot.token,
+       .session_id = bot.session_id,
+       .body =
+           R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"delete","arguments":{"id":1},"_meta":{"progressToken":"p"}}})"}));
+  auto approval = door.control.AwaitApproval();
+  REQUIRE(approval);
+  CHECK(approval->tool() == "delete");
+  const auto begun = client.ReadUntil("notifications/progress");
+  CHECK(begun.is_stream());
+  CHECK(begun.body.find(approval->id()) != std::string::npos);
+  CHECK(door.Seen("tools/call") == 0);
+
+  SECTION("approved, it goes on at once and is forwarded once") {
+    approval->set_state(APPROVAL_STATE_APPROVED);
+    door.control.PushApproval(*approval);
+    const Json message = Door::Message(client.ReadRest());
+    CHECK(message["id"] == 7);
+    CHECK(message["result"]["content"][0]["text"] == "did {\"id\":1}");
+    CHECK(door.Seen("tools/call") == 1);
+    return;
+  }
+  SECTION("denied, it says why") {
+    approval->set_state(APPROVAL_STATE_DENIED);
+    approval->add_decisions()->set_reason("not on a Friday");
+    door.control.PushApproval(*approval);
+    const Json result = Door::Message(client.ReadRest())["result"];
+    CHECK(result["isError"] == true);
+    CHECK(result["_meta"]["reason"] == "approval_denied");
+    CHECK(std::string(result["content"][0]["text"]).find("not on a Friday") != std::string::npos);
+    CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_APPROVAL_DENIED));
+  }
+  SECTION("expired, withdrawn or used by another call, it is refused for that") {
+    const auto [state, word] = GENERATE(std::pair(APPROVAL_STATE_EXPIRED, "approval_expired"),
+                                        std::pair(APPROVAL_STATE_WITHDRAWN, "approval_revoked"),
+                                        std::pair(APPROVAL_STATE_CONSUMED, "approval_consumed"));
+    approval->set_state(state);
+    door.control.PushApproval(*approval);
+    CHECK(Door::Message(client.ReadRest())["result"]["_meta"]["reason"] == word);
+  }
+  SECTION("approved but refused when it is used, it is not forwarded") {
+    const auto [reason, word] =
+        GENERATE(std::pair(DENIAL_REASON_APPROVAL_CONSUMED, "approval_consumed"),
+                 std::pair(DENIAL_REASON_ARGUMENTS_CHANGED, "arguments_changed"),
+                 std::pair(DENIAL_REASON_APPROVAL_EXPIRED, "approval_expired"));
+    door.control.set_consumer([reason = reason](const auto&) { return reason; });
+    approval->set_state(APPROVAL_STATE_APPROVED);
+    door.control.PushApproval(*approval);
+    CHECK(Door::Message(client.ReadRest())["result"]["_meta"]["reason"] == word);
+  }
+  SECTION("policy that changed while it waited is asked again") {
+    std::string stricter = kPolicy;
+    const std::string from =
+        "- require_approval: {tools: [delete], approvers: [\"okta:approvers\"]}";
+    stricter.replace(stricter.find(from), from.size(), "- deny: {tools: [delete]}");
+    door.control.Apply(stricter, {"wiki"});
+    approval->set_state(APPROVAL_STATE_APPROVED);
+    door.control.PushApproval(*approval);
+    CHECK(Door::Message(client.ReadRest())["result"]["_meta"]["reason"] == "policy_denied");
+  }
+  SECTION("a session that ends meanwhile ends the wait") {
+    types::v1::Session ended = door.control.ActiveSession("wiki", "bot");
+    ended.set_id(approval->session_id());
+    ended.set_state(SESSION_STATE_ENDED);
+    ended.set_end_reason(END_REASON_REVOKED);
+    ended.set_detail("an operator ended it");
+    door.control.PushSession(ended, false);
+    const Json error = Door::Message(client.ReadRest())["error"];
+    CHECK(error["code"] == 40302);
+    CHECK(error["data"]["reason"] == "session_ended");
+  }
+  SECTION("cancelled, it gets no response and the approval is withdrawn") {
+    CHECK(
+        bot.Post(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})")
+            .status == 202);
+    CHECK(client.ReadRest().body.find("\"id\":7") == std::string::npos);
+    CHECK(door.control.AwaitWithdrawal(approval->id()));
+    CHECK(door.Seen("notifications/cancelled") == 0);
+  }
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("a call that waits too long gets the retry answer, and the identical call goes through",
+          "[agent][call]") {
+  Door door(
+      "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
+      "1}");
+  const Door::Bot bot = door.Connect();
+  std::optional<types::v1::Approval> given;
+  std::string digest;
+  door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
+    agent::v1::RequestCallApprovalResponse response;
+    if (given && request.arguments_digest() == digest) {
+      *response.mutable_approval() = *given;
+    } else {
+      *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
+    }
+    return response;
+  });
+  const Json first = Door::Message(bot.Post(Door::Call("delete", R"({"a":1,"b":"x"})")))["result"];
+  CHECK(first["isError"] == true);
+  CHECK(first["_meta"]["reason"] == "approval_pending");
+  auto approval = door.control.AwaitApproval();
+  REQUIRE(approval);
+  CHECK(first["_meta"]["approvalId"] == approval->id());
+  CHECK(first["_meta"].contains("expiresAt"));
+  CHECK(std::string(first["content"][0]["text"]).find(approval->id()) != std::string::npos);
+  approval->set_state(APPROVAL_STATE_APPROVED);
+  digest = approval->arguments_digest();
+  given = approval;
+  // Another spelling of the same arguments, and another call.
+  CHECK(Door::Message(bot.Post(
+            Door::Call("delete", R"({ "b" : "\u0078", "a":1})")))["result"]["content"][0]["text"] ==
+        "did {\"a\":1,\"b\":\"x\"}");
+  CHECK(Door::Message(bot.Post(Door::Call(
+            "delete", R"({"a":1.0,"b":"x"})")))["result"]["_meta"]["reason"] == "approval_pending");
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("the ninth call held for approval in a session is refused", "[agent][call]") {
+  Door door(
+      "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
+      "20}");
+  const Door::Bot bot = door.Connect();
+  std::vector<std::unique_ptr<HttpClient>> held;
+  for (int i = 0; i < 8; ++i) {
+    held.push_back(std::make_unique<HttpClient>(door.agent->port()));
+    held.back()->Send(door.Bytes({.token = bot.token,
+                                  .session_id = bot.session_id,
+                                  .body = Door::Call("delete", "{}", 100 + i)}));
+    REQUIRE(held.back()->ReadUntil("").is_stream());
+  }
+  CHECK(Door::Message(bot.Post(Door::Call("delete", "{}", 9)))["result"]["_meta"]["reason"] ==
+        "limit_exceeded");
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("max_calls counts operations, and the last one ends the session", "[agent][call]") {
+  Door door;
+  door.control.set_opener([&](const auto&) {
+    types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+    session.mutable_terms()->set_max_calls(1);
+    return door.control.Active(session);
+  });
+  const Door::Bot bot = door.Connect();
+  CHECK(Door::Message(bot.Post(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})"))
+            .contains("result"));
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason() == END_REASON_COMPLETED);
+  CHECK(end->calls() == 1);
+  CHECK(bot.Post(Door::Call("echo", R"({"n":2})")).status == 404);
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("a lock cuts the session at once, and its client is told", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  door.control.Apply(std::string(kPolicy) + "---\nkind: Lock\nname: incident\nspec: {}\n",
+                     {"wiki"});
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason() == END_REASON_REVOKED);
+  const auto late = bot.Post(Door::Call("echo"));
+  CHECK(late.status == 404);
+  CHECK(Json::parse(late.body)["reason"] == "session_ended");
+  CHECK(std::string(Json::parse(late.body)["message"]).find("incident") != std::string::npos);
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("a message that cannot be read is refused whole", "[agent][call]") {
+  Door door(
+      "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {message_bytes: 1MiB}");
+  const Door::Bot bot = door.Connect();
+  for (
+      const std::string& body :
+      {std::string(R"({"jsonrpc":"2.0",)"), std::string("[]"),
+       std::string(R"([{"jsonrpc":"2.0","id":1,"method":"ping"}])"),
+       std::string(
+           R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name":"drop-all"}})"),
+       std::string(
+           R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"drop-all"}})"),
+       std::string(R"({"jsonrpc":"2.0","id":null,"method":"ping"})"), std::string("\xff\xfe{}")}) {
+    const auto answer = bot.Post(body);
+    CHECK(answer.status == 400);
+    CHECK(Json::parse(answer.body)["error"]["data"]["reason"] == "message_invalid");
+  }
+  const auto large = bot.Post(Door::Call("echo", "{\"m\":\"" + std::string(1 << 20, 'x') + "\"}"));
+  CHECK(large.status == 413);
+  CHECK(large.body.find("message_too_large") != std::string::npos);
+  CHECK(door.Seen("tools/call") == 0);
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+}
+
+TEST_CASE("a client of another era is told which versions are served", "[agent][call]") {
+  Door door;
+  const auto answer = door.Send(
+      {.token = door.control.Token("bot"),
+       .body =
+           R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}})"});
+  CHECK(answer.status == 400);
+  CHECK(Json::parse(answer.body)["error"]["code"] == -32022);
+  const Door::Bot bot = door.Connect();
+  const auto other = door.Send({.token = bot.token,
+                                .session_id = bot.session_id,
+                                .body = Door::Call("echo"),
+                                .more_fields = "MCP-Protocol-Version: 1999-01-01\r\n"});
+  CHECK(other.status == 400);
+  CHECK(Json::parse(other.body)["reason"] == "version_unsupported");
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("a recorder that is full refuses the call, and goes on when there is room",
+          "[agent][call]") {
+  Door door(
+      "recording: {durability: process, spool_max_bytes: 64MiB}\nlimits: {message_bytes: 8MiB}");
+  const Door::Bot bot = door.Connect();
+  door.control.Stop();
+  const std::string large = Door::Call("echo", "{\"m\":\"" + std::string(4 << 20, 'x') + "\"}");
+  Json refused;
+  int seen = 0;
+  for (int i = 0; i < 40 && refused.is_null(); ++i) {
+    seen = door.Seen("tools/call");
+    const Json message = Door::Message(bot.Post(large));
+    if (message["result"].value("isError", false)) refused = message["result"];
+  }
+  REQUIRE_FALSE(refused.is_null());
+  CHECK(refused["_meta"]["reason"] == "recorder_unavailable");
+  CHECK(door.Seen("tools/call") == seen);
+  door.control.Start();
+  Json again;
+  for (int i = 0; i < 2000 && !again["result"].contains("content"); ++i)
+    again = Door::Message(bot.Post(Door::Call("echo")));
+  CHECK(again["result"]["content"][0]["text"] == "did {}");
+}
+
+TEST_CASE(
+    "a server that answers initialize too late is server_starting, and the next attempt attaches",
+    "[agent][call]") {
+  Door door;
+  std::promise<void> go;
+  std::shared_future<void> gone = go.get_future().share();
+  door.set_awkward([gone](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") == "initialize") gone.wait();
+    return std::nullopt;
+  });
+  const std::string token = door.control.Token("bot");
+  const auto late = door.Send({.token = token, .body = Door::Initialize()});
+  CHECK(Json::parse(late.body)["error"]["code"] == 40303);
+  CHECK(Json::parse(late.body)["error"]["data"]["reason"] == "server_starting");
+  go.set_value();
+  const auto next = door.Send({.token = token, .body = Door::Initialize()});
+  CHECK_FALSE(next.session_id.empty());
+  CHECK(door.Seen("initialize") == 1);
+}
+
+TEST_CASE("a server that is lost in a call: forwarded once, outcome unknown, upstream_lost",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return RawHttpServer::Reply{
+        .bytes =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+            "500\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"LEAK\":",
+        .closes = true};
+  });
+  const auto answer = bot.Post(Door::Call("echo"));
+  CHECK(Door::Message(answer)["result"]["isError"] == true);
+  CHECK(Door::Message(answer)["result"]["_meta"]["reason"] == "upstream_lost");
+  CHECK(answer.body.find("LEAK") == std::string::npos);
+  CHECK(door.Seen("tools/call") == 1);
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_OUTCOME, DENIAL_REASON_UPSTREAM_LOST, "unknown"));
+}
+
+TEST_CASE("a server's answer that is not one clean message is upstream_invalid", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  const std::string bytes = GENERATE(
+      std::string(R"({"jsonrpc":"2.0","id":1,"result":{"a":"LEAK","a":1}})"),
+      std::string(R"({"jsonrpc":"2.0","id":1,"result":"LEAK)"), std::string("<html>LEAK</html>"),
+      std::string(R"({"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"LEAK"}})"));
+  door.set_awkward([bytes](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return RawHttpServer::Reply{.bytes = JsonReply(bytes)};
+  });
+  const auto answer = bot.Post(Door::Call("echo"));
+  CHECK(Door::Message(answer)["result"]["_meta"]["reason"] == "upstream_invalid");
+  CHECK(answer.body.find("LEAK") == std::string::npos);
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_OUTCOME, DENIAL_REASON_UPSTREAM_INVALID, "unknown"));
+}
+
+TEST_CASE("what the masker blocks is a JSON-RPC error without a byte of it", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return RawHttpServer::Reply{
+        .bytes = JsonReply(
+            R"({"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"LEAK"}],"structuredContent":{"forbidden":"LEAK"}}})")};
+  });
+  const auto answer = bot.Post(Door::Call("echo"));
+  const Json error = Door::Message(answer)["error"];
+  CHECK(error["code"] == 40305);
+  CHECK(error["data"]["reason"] == "masker_blocked");
+  CHECK(answer.body.find("LEAK") == std::string::npos);
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_MASKER_BLOCKED));
+}
+
+}  // namespace
+}  // namespace sallyport

@@ -1,0 +1,148 @@
+// How sessions of the agent end, and what is left of them.
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/door.h"
+
+namespace sallyport {
+namespace {
+
+using types::v1::END_REASON_COMPLETED;
+using types::v1::END_REASON_DISCONNECTED;
+using types::v1::END_REASON_EXPIRED;
+using types::v1::END_REASON_REVOKED;
+
+TEST_CASE("clients that connect at the same time share one session", "[agent][session]") {
+  Door door;
+  const std::string token = door.control.Token("bot");
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(door.agent->port()));
+    clients.back()->Send(door.Bytes({.token = token, .body = Door::Initialize()}));
+  }
+  std::set<std::string> ids;
+  for (auto& client : clients) ids.insert(client->Read().session_id);
+  CHECK(ids.size() == 5);
+  CHECK(door.control.opens() == 1);
+}
+
+TEST_CASE("the last DELETE completes the session, with its end record", "[agent][session]") {
+  Door door;
+  const Door::Bot one = door.Connect(), two = door.Connect();
+  one.Delete();
+  CHECK(Door::Message(two.Post(Door::Call("echo")))["result"].contains("content"));
+  two.Delete();
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason() == END_REASON_COMPLETED);
+  CHECK(end->calls() == 1);
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_END, types::v1::DENIAL_REASON_UNSPECIFIED));
+}
+
+TEST_CASE(
+    "a session that is ended from outside answers what is open with 40302 and closes its stream",
+    "[agent][session]") {
+  Door door;
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const Door::Bot bot = door.Connect();
+  std::promise<void> go;
+  door.set_awkward(
+      [gone = go.get_future().share()](const Json& message) -> std::optional<RawHttpServer::Reply> {
+        if (message.value("method", "") == "tools/call") gone.wait();
+        return std::nullopt;
+      });
+  HttpClient stream(door.agent->port()), call(door.agent->port());
+  stream.Send(door.Bytes({.method = "GET", .token = bot.token, .session_id = bot.session_id}));
+  REQUIRE(stream.ReadUntil("").is_stream());
+  call.Send(
+      door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo")}));
+  while (door.Seen("tools/call") == 0) std::this_thread::yield();
+  session.set_state(types::v1::SESSION_STATE_ENDED);
+  session.set_end_reason(END_REASON_REVOKED);
+  session.set_detail("an operator ended it");
+  door.control.PushSession(session, false);
+  const Json error = Door::Message(call.Read())["error"];
+  CHECK(error["code"] == 40302);
+  CHECK(error["message"] == "Session ended: an operator ended it");
+  CHECK(stream.ReadRest().status == 200);
+  CHECK(bot.Post(Door::Call("echo")).status == 404);
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason() == END_REASON_REVOKED);
+  go.set_value();
+}
+
+TEST_CASE("a session expires on time, is idle in vain, and notices that its client has gone",
+          "[agent][session]") {
+  Door door;
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  types::v1::EndReason reason = types::v1::END_REASON_UNSPECIFIED;
+  bool has_stream = false;
+  SECTION("expired") {
+    session.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(absl::Now()) + 2);
+    reason = END_REASON_EXPIRED;
+  }
+  SECTION("idle") {
+    session.mutable_terms()->mutable_idle_timeout()->set_seconds(1);
+    reason = END_REASON_EXPIRED;
+  }
+  SECTION("disconnected") {
+    session.mutable_terms()->mutable_disconnect_grace()->set_seconds(1);
+    reason = END_REASON_DISCONNECTED;
+    has_stream = true;
+  }
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const Door::Bot bot = door.Connect();
+  if (has_stream) {
+    HttpClient stream(door.agent->port());
+    stream.Send(door.Bytes({.method = "GET", .token = bot.token, .session_id = bot.session_id}));
+    REQUIRE(stream.ReadUntil("").is_stream());
+  }
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason() == reason);
+  CHECK(bot.Post(Door::Call("echo")).status == 404);
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("an agent that is stopped ends its sessions with their end records", "[agent][session]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  bot.Post(Door::Call("echo"));
+  CHECK(door.agent->Stop() == 0);
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason() == END_REASON_DISCONNECTED);
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_END, types::v1::DENIAL_REASON_UNSPECIFIED));
+}
+
+TEST_CASE("an agent that was killed keeps its sessions once the control plane confirms them",
+          "[agent][session]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  bot.Post(Door::Call("echo"));
+  door.agent->Stop(SIGKILL);
+  door.agent->Start();
+  const auto late =
+      door.Send({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo")});
+  CHECK(late.status == 404);
+  const int opens = door.control.opens();
+  const Door::Bot again = door.Connect();
+  CHECK_FALSE(again.session_id.empty());
+  CHECK(door.control.opens() == opens);
+}
+
+TEST_CASE("what the server sends a secret in is masked, and its token does not reach it",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  const auto answer = bot.Post(Door::Call("echo", R"({"key":"AKIAIOSFODNN7EXAMPLE"})"));
+  CHECK(answer.body.find("AKIAIOSFODNN7EXAMPLE") == std::string::npos);
+  CHECK(answer.body.find("[REDACTED:aws]") != std::string::npos);
+  CHECK(door.SawText("AKIAIOSFODNN7EXAMPLE"));
+  CHECK_FALSE(door.SawText(bot.token));
+  CHECK(door.agent->log().find(bot.token) == std::string::npos);
+}
+
+}  // namespace
+}  // namespace sallyport
