@@ -47,11 +47,15 @@ Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string
 }
 
 // The reason a client is told when the exchange broke off.
-absl::Status Failure(const LiveSession& live, const absl::Status& status) {
+absl::Status Failure(const LiveSession& live, const McpConnection& connection,
+                     const absl::Status& status) {
   using types::v1::DENIAL_REASON_SESSION_ENDED;
   using types::v1::DENIAL_REASON_UPSTREAM_INVALID;
   using types::v1::DENIAL_REASON_UPSTREAM_LOST;
   if (live.is_ended()) return Denied(DENIAL_REASON_SESSION_ENDED, live.end().detail);
+  if (connection.is_deleted()) {
+    return Denied(DENIAL_REASON_SESSION_ENDED, "the client deleted its MCP session");
+  }
   if (status.code() == absl::StatusCode::kInvalidArgument ||
       status.code() == absl::StatusCode::kResourceExhausted) {
     return Denied(
@@ -113,7 +117,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
         co_await EndWithoutResponse(reply);
         co_return;
       }
-      const absl::Status why = Failure(live, message.status());
+      const absl::Status why = Failure(live, connection, message.status());
       LogWarning("call_failed", {{"session", live.facts().id}, {"error", message.status()}});
       co_await RecordOutcome(gateway, call, "unknown", why);
       co_await AnswerFailed(gateway, call, why);

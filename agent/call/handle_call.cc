@@ -84,6 +84,7 @@ Task<void> HandleRequest(Gateway& gateway, GrantedCall call, ClientMessage messa
       co_return;
     }
     if (std::holds_alternative<AbandonedCall>(permitted)) {
+      if (!reply.has_begun()) co_await reply.Begin({});
       co_await reply.End();
       co_return;
     }
@@ -259,6 +260,7 @@ Task<void> HandleDelete(Gateway& gateway, AuthenticatedCall call) {
   const GrantedCall granted = std::get<GrantedCall>(std::move(checked));
   ServedSession& session = *granted.session;
   session.was_deleted = true;
+  granted.connection->set_deleted();
   EndConnection(gateway, session, *granted.connection, "its client deleted it");
   EndIfCompleted(gateway, session);
   co_await reply.Answer(OwnAnswer{.status = 204});

@@ -69,6 +69,9 @@ class McpConnection final : public Holdable {
   // Wakes the stream.
   void EndStream();
   bool is_over() const { return is_over_; }
+  // It is over because its client said so.
+  void set_deleted() { is_deleted_ = true; }
+  bool is_deleted() const { return is_deleted_; }
   // The stream ends, the MCP session goes on: its token has run out.
   void CloseStream();
   bool is_stream_closing() const { return is_over_ || is_stream_closing_; }
@@ -84,6 +87,7 @@ class McpConnection final : public Holdable {
   Signal wake_;
   bool has_stream_ = false;
   bool is_over_ = false;
+  bool is_deleted_ = false;
   bool is_stream_closing_ = false;
 };
 

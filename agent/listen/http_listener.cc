@@ -119,7 +119,7 @@ void HttpListener::Start(HttpService& service) {
   service_ = &service;
   loop_.Spawn(Accept());
   loop_.Every(absl::Seconds(1), [this] {
-    for (HttpConnection* connection : connections_) connection->Sweep();
+    for (ClientConnection* connection : connections_) connection->Sweep();
   });
 }
 
@@ -150,9 +150,9 @@ Task<void> HttpListener::Serve(ClientSocket::Socket socket, std::string client_a
     if (!source.ok() || source->empty()) co_return;
     client_address = *std::move(source);
   }
-  HttpConnection connection(loop_, clock_, *service_, options_.limits, options_.phases,
-                            std::move(socket), options_.tls ? &*options_.tls : nullptr,
-                            std::move(client_address));
+  ClientConnection connection(loop_, clock_, *service_, options_.limits, options_.phases,
+                              std::move(socket), options_.tls ? &*options_.tls : nullptr,
+                              std::move(client_address));
   const auto place = connections_.insert(connections_.end(), &connection);
   if (is_draining_) connection.EndSoon();
   co_await connection.Run();
@@ -164,11 +164,11 @@ Task<void> HttpListener::Drain(absl::Duration grace) {
   is_draining_ = true;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
-  for (HttpConnection* connection : connections_) connection->EndSoon();
+  for (ClientConnection* connection : connections_) connection->EndSoon();
   if (connections_.empty()) co_return;
   emptied_.Reset();
   if (co_await emptied_.Wait(grace)) co_return;
-  for (HttpConnection* connection : connections_) connection->Close();
+  for (ClientConnection* connection : connections_) connection->Close();
   emptied_.Reset();
   if (!connections_.empty()) co_await emptied_.Wait(absl::Seconds(5));
 }

@@ -12,8 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/http/message.h"
+#include "agent/listen/client_connection.h"
 #include "agent/listen/client_socket.h"
-#include "agent/listen/http_connection.h"
 #include "agent/listen/http_service.h"
 #include "agent/listen/proxy_header.h"
 #include "agent/loop/loop.h"
@@ -81,7 +81,7 @@ class HttpListener {
   Acceptor acceptor_;
   std::string address_;
   HttpService* service_ = nullptr;
-  std::list<HttpConnection*> connections_;
+  std::list<ClientConnection*> connections_;
   bool is_draining_ = false;
   Signal emptied_;
 };

@@ -4,7 +4,7 @@
 
 namespace sallyport::agent {
 
-class HttpConnection;
+class ClientConnection;
 
 // What answers the requests of a listener's connections: the MCP endpoint, and the local one for
 // health and metrics.
@@ -14,7 +14,7 @@ class HttpService {
 
   // The head of a request has arrived, its body has not. Gives the connection's reply exactly one
   // answer; may read the body first.
-  virtual Task<void> Serve(HttpConnection& connection) = 0;
+  virtual Task<void> Serve(ClientConnection& connection) = 0;
 };
 
 }  // namespace sallyport::agent

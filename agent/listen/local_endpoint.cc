@@ -18,7 +18,7 @@ void AppendMetric(std::string& out, std::string_view name, std::string_view type
 
 }  // namespace
 
-Task<void> LocalEndpoint::Serve(HttpConnection& connection) {
+Task<void> LocalEndpoint::Serve(ClientConnection& connection) {
   const HttpRequest& request = connection.request();
   OwnAnswer answer;
   if (request.method != HttpMethod::kGet) {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "agent/call/gateway.h"
-#include "agent/listen/http_connection.h"
+#include "agent/listen/client_connection.h"
 #include "agent/listen/http_listener.h"
 #include "agent/listen/http_service.h"
 
@@ -21,7 +21,7 @@ class LocalEndpoint final : public HttpService {
                 std::function<std::uint64_t()> shipped)
       : gateway_(gateway), clients_(clients), shipped_(std::move(shipped)) {}
 
-  Task<void> Serve(HttpConnection& connection) override;
+  Task<void> Serve(ClientConnection& connection) override;
 
  private:
   std::string NotReadyBecause() const;

@@ -103,7 +103,7 @@ bool McpEndpoint::IsOriginAllowed(std::string_view origin) const {
          allowed_origins_.end();
 }
 
-Task<void> McpEndpoint::Serve(HttpConnection& connection) {
+Task<void> McpEndpoint::Serve(ClientConnection& connection) {
   const HttpRequest& request = connection.request();
   const auto refuse = [&](types::v1::DenialReason reason, std::string_view detail) {
     gateway_.metrics.Denied(reason);
@@ -141,7 +141,7 @@ Task<void> McpEndpoint::Serve(HttpConnection& connection) {
   co_await connection.Answer(NotFound());
 }
 
-Task<void> McpEndpoint::ServeMetadata(HttpConnection& connection, std::string_view server) {
+Task<void> McpEndpoint::ServeMetadata(ClientConnection& connection, std::string_view server) {
   if (connection.request().method != HttpMethod::kGet) {
     co_await connection.Answer(MethodNotAllowed("GET"));
     co_return;
@@ -160,7 +160,7 @@ Task<void> McpEndpoint::ServeMetadata(HttpConnection& connection, std::string_vi
   co_await connection.Answer(std::move(answer));
 }
 
-Task<void> McpEndpoint::ServeMcp(HttpConnection& connection, std::string_view server,
+Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view server,
                                  bool has_query) {
   const HttpRequest& request = connection.request();
   if (request.method != HttpMethod::kPost && request.method != HttpMethod::kGet &&

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/call/gateway.h"
-#include "agent/listen/http_connection.h"
+#include "agent/listen/client_connection.h"
 #include "agent/listen/http_service.h"
 
 namespace sallyport::agent {
@@ -28,13 +28,13 @@ class McpEndpoint final : public HttpService {
   // `gateway` outlives the endpoint.
   McpEndpoint(Gateway& gateway, Names names);
 
-  Task<void> Serve(HttpConnection& connection) override;
+  Task<void> Serve(ClientConnection& connection) override;
 
  private:
   bool IsOurHost(std::string_view host) const;
   bool IsOriginAllowed(std::string_view origin) const;
-  Task<void> ServeMetadata(HttpConnection& connection, std::string_view server);
-  Task<void> ServeMcp(HttpConnection& connection, std::string_view server, bool has_query);
+  Task<void> ServeMetadata(ClientConnection& connection, std::string_view server);
+  Task<void> ServeMcp(ClientConnection& connection, std::string_view server, bool has_query);
 
   Gateway& gateway_;
   std::vector<std::string> hosts_;

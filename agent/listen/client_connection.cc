@@ -1,4 +1,4 @@
-#include "agent/listen/http_connection.h"
+#include "agent/listen/client_connection.h"
 
 #include <algorithm>
 #include <charconv>
@@ -27,10 +27,10 @@ void AppendNumber(std::string& out, std::size_t n) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(Loop& loop, const Clock& clock, HttpService& service,
-                               const HttpLimits& limits, const PhaseLimits& phases,
-                               ClientSocket::Socket socket, net::ssl::context* tls,
-                               std::string client_address)
+ClientConnection::ClientConnection(Loop& loop, const Clock& clock, HttpService& service,
+                                   const HttpLimits& limits, const PhaseLimits& phases,
+                                   ClientSocket::Socket socket, net::ssl::context* tls,
+                                   std::string client_address)
     : loop_(loop),
       clock_(clock),
       service_(service),
@@ -42,7 +42,7 @@ HttpConnection::HttpConnection(Loop& loop, const Clock& clock, HttpService& serv
       watch_done_(loop),
       helpers_done_(loop) {}
 
-Task<void> HttpConnection::Run() {
+Task<void> ClientConnection::Run() {
   SetDeadline(phases_.handshake);
   if (co_await socket_.Handshake()) {
     while (co_await ReadHead()) {
@@ -65,7 +65,7 @@ Task<void> HttpConnection::Run() {
   }
 }
 
-Task<bool> HttpConnection::ReadHead() {
+Task<bool> ClientConnection::ReadHead() {
   reader_.Next();
   state_ = State::kUnanswered;
   slow_session_id_ = nullptr;
@@ -96,7 +96,7 @@ Task<bool> HttpConnection::ReadHead() {
   }
 }
 
-Task<bool> HttpConnection::ReadBody(std::uint64_t max_bytes) {
+Task<bool> ClientConnection::ReadBody(std::uint64_t max_bytes) {
   reader_.LimitBody(max_bytes);
   if (request_.expects_continue && !reader_.is_done() && !reader_.error()) {
     request_.expects_continue = false;
@@ -123,7 +123,7 @@ Task<bool> HttpConnection::ReadBody(std::uint64_t max_bytes) {
   co_return false;
 }
 
-Task<void> HttpConnection::Refuse(HttpError error) {
+Task<void> ClientConnection::Refuse(HttpError error) {
   keep_alive_ = false;
   OwnAnswer answer;
   answer.status = error.status;
@@ -133,7 +133,7 @@ Task<void> HttpConnection::Refuse(HttpError error) {
   co_await Answer(std::move(answer));
 }
 
-Task<void> HttpConnection::FinishRequest() {
+Task<void> ClientConnection::FinishRequest() {
   co_await StopWatching();
   if (state_ == State::kUnanswered || (state_ == State::kStreaming && !is_gone_)) {
     // The service has given no answer: it has been cut off.
@@ -164,14 +164,14 @@ Task<void> HttpConnection::FinishRequest() {
 
 // Closing while bytes of the client are unread resets the connection, and the client may never see
 // the answer.
-Task<void> HttpConnection::Linger() {
+Task<void> ClientConnection::Linger() {
   socket_.ShutdownSend();
   SetDeadline(phases_.linger);
   std::string forgotten;
   while (co_await socket_.ReadSome(forgotten, kReadBytes)) forgotten.clear();
 }
 
-Task<void> HttpConnection::Send(std::string_view head, std::string_view body) {
+Task<void> ClientConnection::Send(std::string_view head, std::string_view body) {
   while (is_writing_) {
     write_done_.Reset();
     co_await write_done_.Wait();
@@ -192,7 +192,7 @@ Task<void> HttpConnection::Send(std::string_view head, std::string_view body) {
   if (state_ == State::kStreaming) last_sent_ = clock_.SinceBoot();
 }
 
-Task<void> HttpConnection::Answer(OwnAnswer answer) {
+Task<void> ClientConnection::Answer(OwnAnswer answer) {
   slow_session_id_ = nullptr;
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kAnswered;
@@ -210,7 +210,8 @@ Task<void> HttpConnection::Answer(OwnAnswer answer) {
   co_await Send(head_, answer.body);
 }
 
-Task<void> HttpConnection::Answer(const RecordedMessage& message, std::string_view mcp_session_id) {
+Task<void> ClientConnection::Answer(const RecordedMessage& message,
+                                    std::string_view mcp_session_id) {
   slow_session_id_ = nullptr;
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kAnswered;
@@ -222,7 +223,7 @@ Task<void> HttpConnection::Answer(const RecordedMessage& message, std::string_vi
   co_await Send(head_, message.bytes());
 }
 
-void HttpConnection::AppendStreamHead(std::string& out, std::string_view mcp_session_id) const {
+void ClientConnection::AppendStreamHead(std::string& out, std::string_view mcp_session_id) const {
   out.append(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
       "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n");
@@ -231,7 +232,7 @@ void HttpConnection::AppendStreamHead(std::string& out, std::string_view mcp_ses
   out.append("\r\n");
 }
 
-Task<void> HttpConnection::Begin(std::string_view mcp_session_id) {
+Task<void> ClientConnection::Begin(std::string_view mcp_session_id) {
   slow_session_id_ = nullptr;
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kStreaming;
@@ -244,7 +245,7 @@ Task<void> HttpConnection::Begin(std::string_view mcp_session_id) {
   co_await Send(head, {});
 }
 
-Task<void> HttpConnection::Event(const RecordedMessage& message) {
+Task<void> ClientConnection::Event(const RecordedMessage& message) {
   if (state_ != State::kStreaming) co_return;
   std::string event;
   event.reserve(message.bytes().size() + 32);
@@ -255,7 +256,7 @@ Task<void> HttpConnection::Event(const RecordedMessage& message) {
   co_await Send(chunk, {});
 }
 
-Task<void> HttpConnection::End() {
+Task<void> ClientConnection::End() {
   if (state_ != State::kStreaming) co_return;
   std::string last;
   AppendLastChunk(last);
@@ -263,25 +264,25 @@ Task<void> HttpConnection::End() {
   state_ = State::kEnded;
 }
 
-void HttpConnection::BeginWhenSlow(const std::string& mcp_session_id) {
+void ClientConnection::BeginWhenSlow(const std::string& mcp_session_id) {
   if (state_ != State::kUnanswered) return;
   slow_session_id_ = &mcp_session_id;
   last_sent_ = clock_.SinceBoot();
 }
 
-void HttpConnection::TellWhenGone(Signal* signal) {
+void ClientConnection::TellWhenGone(Signal* signal) {
   gone_listener_ = signal;
   if (signal != nullptr && is_gone_) signal->Set();
 }
 
-void HttpConnection::MarkGone() {
+void ClientConnection::MarkGone() {
   is_gone_ = true;
   if (gone_listener_ != nullptr) gone_listener_->Set();
 }
 
 // Reads ahead while the answer streams: an end of file says that the client has gone. A request
 // sent ahead of its turn ends the watch and waits in input_.
-Task<void> HttpConnection::WatchClient() {
+Task<void> ClientConnection::WatchClient() {
   while (!stop_watching_ && input_begin_ == input_.size()) {
     const bool read = co_await socket_.ReadSome(input_, kReadBytes);
     if (!read && !stop_watching_) MarkGone();
@@ -293,7 +294,7 @@ Task<void> HttpConnection::WatchClient() {
   helpers_done_.Set();
 }
 
-Task<void> HttpConnection::StopWatching() {
+Task<void> ClientConnection::StopWatching() {
   stop_watching_ = true;
   if (is_watching_) {
     socket_.Cancel();
@@ -304,7 +305,7 @@ Task<void> HttpConnection::StopWatching() {
   }
 }
 
-Task<void> HttpConnection::SendHeartbeat() {
+Task<void> ClientConnection::SendHeartbeat() {
   std::string comment;
   AppendSseHeartbeat(comment);
   std::string chunk;
@@ -315,7 +316,7 @@ Task<void> HttpConnection::SendHeartbeat() {
   helpers_done_.Set();
 }
 
-Task<void> HttpConnection::SendSlowBegin() {
+Task<void> ClientConnection::SendSlowBegin() {
   if (slow_session_id_ != nullptr) {
     const std::string& session_id = *slow_session_id_;
     co_await Begin(session_id);
@@ -324,7 +325,7 @@ Task<void> HttpConnection::SendSlowBegin() {
   helpers_done_.Set();
 }
 
-void HttpConnection::Sweep() {
+void ClientConnection::Sweep() {
   const absl::Duration now = clock_.SinceBoot();
   if (now >= deadline_) {
     Close();
@@ -340,12 +341,12 @@ void HttpConnection::Sweep() {
   }
 }
 
-void HttpConnection::EndSoon() {
+void ClientConnection::EndSoon() {
   keep_alive_ = false;
   if (is_idle_) Close();
 }
 
-void HttpConnection::Close() {
+void ClientConnection::Close() {
   socket_.Close();
   MarkGone();
 }

@@ -33,12 +33,12 @@ struct PhaseLimits {
 // One connection of a client: reads one request at a time, hands it to the service, and is the
 // Reply it answers through. What a client sends ahead waits in the kernel. On the loop's thread;
 // owned by its listener, which calls Sweep about once a second.
-class HttpConnection final : public Reply {
+class ClientConnection final : public Reply {
  public:
   // References outlive the connection. `client_address` is the peer's, without its port.
-  HttpConnection(Loop& loop, const Clock& clock, HttpService& service, const HttpLimits& limits,
-                 const PhaseLimits& phases, ClientSocket::Socket socket, net::ssl::context* tls,
-                 std::string client_address);
+  ClientConnection(Loop& loop, const Clock& clock, HttpService& service, const HttpLimits& limits,
+                   const PhaseLimits& phases, ClientSocket::Socket socket, net::ssl::context* tls,
+                   std::string client_address);
 
   // Until the connection has ended.
   Task<void> Run();

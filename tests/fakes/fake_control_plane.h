@@ -1,0 +1,502 @@
+#pragma once
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/grant/claims.h"
+#include "common/ids.h"
+#include "common/jose/key_set.h"
+#include "common/policy/documents.h"
+#include "common/tls.h"
+#include "sallyport/access/v1/access_service.grpc.pb.h"
+#include "sallyport/agent/v1/call_approval_service.grpc.pb.h"
+#include "sallyport/agent/v1/enrollment_service.grpc.pb.h"
+#include "sallyport/agent/v1/recording_service.grpc.pb.h"
+#include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
+#include "tests/fakes/snapshot_signer.h"
+#include "tests/fakes/test_ca.h"
+#include "tests/fakes/test_key.h"
+
+namespace sallyport {
+
+// A control plane as an agent sees it, in this process: both doors on one port with real TLS, real
+// signatures, and answers that a test decides. Thread-safe.
+class FakeControlPlane {
+ public:
+  static constexpr char kIssuer[] = "https://issuer.example";
+  static constexpr char kAudience[] = "api://sallyport";
+
+  FakeControlPlane() : signer_(ca_), issuer_key_("ES256", "k1"), grant_key_("ES256", "g1") {
+    snapshot_.set_epoch(1);
+    snapshot_.set_version(0);
+    snapshot_.set_agent("agent-t");
+    snapshot_.set_deployment_id("d1");
+    auto* issuer = snapshot_.add_issuers();
+    issuer->mutable_issuer()->set_id("okta");
+    issuer->mutable_issuer()->set_issuer(kIssuer);
+    issuer->mutable_issuer()->add_audiences(kAudience);
+    issuer->mutable_issuer()->add_algs("ES256");
+    auto* claims = issuer->mutable_issuer()->mutable_claims();
+    claims->add_client_id()->add_members("client_id");
+    claims->add_scopes()->add_members("scope");
+    issuer->set_jwks(JwksOf({issuer_key_.Jwk()}));
+    issuer->mutable_fetched_at()->set_seconds(absl::ToUnixSeconds(absl::Now()));
+    snapshot_.set_grant_keys(JwksOf({grant_key_.Jwk()}));
+    Start();
+  }
+  ~FakeControlPlane() { Stop(); }
+
+  // ---- what the agent is told
+
+  // Policies, mask profiles and locks, in place of those there were; and the servers it fronts.
+  void Apply(const std::string& yaml, const std::vector<std::string>& servers) {
+    auto documents = ParseDocuments(yaml, "test.yaml");
+    if (!documents.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(documents.status().message()).c_str());
+      std::abort();
+    }
+    std::lock_guard lock(mutex_);
+    snapshot_.clear_policies();
+    snapshot_.clear_mask_profiles();
+    snapshot_.clear_locks();
+    snapshot_.clear_servers();
+    for (const std::string& server : servers) snapshot_.add_servers(server);
+    for (const types::v1::Document& document : *documents) {
+      auto* list = document.has_policy() ? snapshot_.mutable_policies()
+                   : document.has_lock() ? snapshot_.mutable_locks()
+                                         : snapshot_.mutable_mask_profiles();
+      *list->Add() = document;
+    }
+    PushSnapshotLocked();
+  }
+  // Changes anything of the snapshot.
+  void Edit(const std::function<void(agent::v1::Snapshot&)>& edit) {
+    std::lock_guard lock(mutex_);
+    edit(snapshot_);
+    PushSnapshotLocked();
+  }
+  void Push(agent::v1::AgentUpdate update) {
+    std::lock_guard lock(mutex_);
+    updates_.push_back(std::move(update));
+    changed_.notify_all();
+  }
+  void PushSession(const types::v1::Session& session, bool with_grant) {
+    agent::v1::AgentUpdate update;
+    *update.mutable_session()->mutable_session() = session;
+    if (with_grant) *update.mutable_session()->mutable_grant() = GrantFor(session);
+    Push(std::move(update));
+  }
+  void PushApproval(const types::v1::Approval& approval) {
+    agent::v1::AgentUpdate update;
+    *update.mutable_approval() = approval;
+    Push(std::move(update));
+  }
+  // Before the agent starts: it hears nothing.
+  bool withholds_snapshot = false;
+
+  // ---- callers and sessions
+
+  std::string Token(const std::string& client, absl::Duration lifetime = absl::Minutes(10),
+                    const nlohmann::json& more = nlohmann::json::object()) const {
+    const std::int64_t now = absl::ToUnixSeconds(absl::Now());
+    const std::int64_t exp = now + absl::ToInt64Seconds(lifetime);
+    nlohmann::json claims = {
+        {"iss", kIssuer},      {"aud", kAudience},      {"sub", client},
+        {"client_id", client}, {"jti", NewRequestId()}, {"iat", std::min(now, exp) - 60},
+        {"exp", exp},          {"scope", "mcp.use"}};
+    claims.update(more);
+    return issuer_key_.Token(claims, {{"typ", "at+jwt"}});
+  }
+  const TestKey& issuer_key() const { return issuer_key_; }
+
+  // An active session for whom a request's token names.
+  types::v1::Session ActiveSession(const std::string& server, const std::string& client) const {
+    types::v1::Session session;
+    session.set_id(NewSessionId());
+    session.set_server(server);
+    session.set_agent("agent-t");
+    session.set_state(types::v1::SESSION_STATE_ACTIVE);
+    auto* principal = session.mutable_principal();
+    principal->set_realm("okta");
+    principal->set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
+    principal->set_subject(client);
+    principal->set_client_id(client);
+    const absl::Time now = absl::Now();
+    session.mutable_opened_at()->set_seconds(absl::ToUnixSeconds(now));
+    session.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(now + absl::Minutes(10)));
+    auto* terms = session.mutable_terms();
+    terms->mutable_max_duration()->set_seconds(600);
+    terms->mutable_idle_timeout()->set_seconds(600);
+    terms->mutable_disconnect_grace()->set_seconds(30);
+    terms->set_bind(types::v1::BIND_MODE_PRINCIPAL);
+    return session;
+  }
+  types::v1::Grant GrantFor(const types::v1::Session& session) const {
+    GrantClaims claims;
+    claims.deployment_id = "d1";
+    claims.session_id = session.id();
+    claims.agent = session.agent();
+    claims.server = session.server();
+    claims.principal = session.principal();
+    claims.issuer_id = "okta";
+    claims.terms = session.terms();
+    claims.client_address = session.client_address();
+    claims.call_budget = session.terms().max_calls();
+    claims.opened_at = absl::FromUnixSeconds(session.opened_at().seconds());
+    claims.expires_at = absl::FromUnixSeconds(session.expires_at().seconds());
+    claims.issued_at = absl::Now();
+    claims.policy_epoch = 1;
+    claims.policy_version = 1;
+    nlohmann::json json = GrantClaimsToJson(claims);
+    json["jti"] = NewRequestId();
+    types::v1::Grant grant;
+    grant.set_token(grant_key_.Token(json, {{"typ", kGrantType}}));
+    grant.mutable_remaining()->set_seconds(absl::ToInt64Seconds(claims.expires_at - absl::Now()));
+    return grant;
+  }
+
+  // How a session is opened. Unset: active for 10 minutes, one for each (server, subject).
+  using Opener =
+      std::function<access::v1::OpenSessionResponse(const access::v1::OpenSessionRequest&)>;
+  void set_opener(Opener opener) {
+    std::lock_guard lock(mutex_);
+    opener_ = std::move(opener);
+  }
+  static access::v1::OpenSessionResponse Denial(types::v1::DenialReason reason,
+                                                const std::string& message) {
+    access::v1::OpenSessionResponse response;
+    response.set_denial_reason(reason);
+    response.set_message(message);
+    return response;
+  }
+  access::v1::OpenSessionResponse Active(const types::v1::Session& session) const {
+    access::v1::OpenSessionResponse response;
+    *response.mutable_session() = session;
+    *response.mutable_grant() = GrantFor(session);
+    return response;
+  }
+  // The caller that a token names; nothing of it is checked.
+  static std::string ClientOf(const std::string& token) {
+    const std::size_t first = token.find('.');
+    const auto payload = jose::Base64UrlDecode(
+        std::string_view(token).substr(first + 1, token.rfind('.') - first - 1));
+    return nlohmann::json::parse(*payload)["client_id"];
+  }
+
+  // How a call approval is asked for and used. Unset: a new one is pending; using it is fine.
+  using Asker = std::function<agent::v1::RequestCallApprovalResponse(
+      const agent::v1::RequestCallApprovalRequest&)>;
+  using Consumer =
+      std::function<types::v1::DenialReason(const agent::v1::ConsumeCallApprovalRequest&)>;
+  void set_asker(Asker asker) {
+    std::lock_guard lock(mutex_);
+    asker_ = std::move(asker);
+  }
+  void set_consumer(Consumer consumer) {
+    std::lock_guard lock(mutex_);
+    consumer_ = std::move(consumer);
+  }
+  static types::v1::Approval PendingApproval(const agent::v1::RequestCallApprovalRequest& request) {
+    types::v1::Approval approval;
+    approval.set_id(NewApprovalId());
+    approval.set_session_id(request.session_id());
+    approval.set_method(request.method());
+    approval.set_tool(request.target());
+    approval.set_arguments_digest(request.arguments_digest());
+    approval.add_approvers("okta:approvers");
+    approval.set_state(types::v1::APPROVAL_STATE_PENDING);
+    approval.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(absl::Now() + absl::Minutes(5)));
+    return approval;
+  }
+
+  // ---- what the agent has said
+
+  template <class Probe>
+  auto WaitFor(Probe probe) {
+    std::unique_lock lock(mutex_);
+    decltype(probe()) found{};
+    changed_.wait_for(lock, std::chrono::seconds(20),
+                      [&] { return static_cast<bool>(found = probe()); });
+    return found;
+  }
+  // The first approval that was asked for and `matches`; waits for it.
+  std::optional<types::v1::Approval> AwaitApproval() {
+    return WaitFor([&]() -> std::optional<types::v1::Approval> {
+      if (approvals_.empty()) return std::nullopt;
+      types::v1::Approval first = approvals_.front();
+      approvals_.erase(approvals_.begin());
+      return first;
+    });
+  }
+  std::optional<access::v1::EndSessionRequest> AwaitEnd() {
+    return WaitFor([&]() -> std::optional<access::v1::EndSessionRequest> {
+      if (ends_.empty()) return std::nullopt;
+      return ends_.front();
+    });
+  }
+  // Whether a record of that type with that reason comes in; any chain.
+  bool AwaitRecord(types::v1::RecordType type, types::v1::DenialReason reason,
+                   const std::string& outcome = "") {
+    return WaitFor([&] {
+      return std::any_of(records_.begin(), records_.end(), [&](const types::v1::Record& record) {
+        types::v1::RecordContent content;
+        content.ParseFromString(record.payload());
+        return record.type() == type && content.denial_reason() == reason &&
+               (outcome.empty() || content.outcome() == outcome);
+      });
+    });
+  }
+  std::vector<std::string> withdrawn() {
+    std::lock_guard lock(mutex_);
+    return withdrawn_;
+  }
+  bool AwaitWithdrawal(const std::string& id) {
+    return WaitFor(
+        [&] { return std::find(withdrawn_.begin(), withdrawn_.end(), id) != withdrawn_.end(); });
+  }
+  int opens() {
+    std::lock_guard lock(mutex_);
+    return opens_;
+  }
+  bool acks_records = true;
+
+  // ---- the doors
+
+  std::string JoinString() const {
+    return "sallyport-join:1:127.0.0.1:" + std::to_string(port_) + ":" + ca_.pin() + ":secret";
+  }
+  void Stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      changed_.notify_all();
+    }
+    if (server_ == nullptr) return;
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
+    server_.reset();
+  }
+  void Start() {
+    stopping_ = false;
+    const PrivateKey key = GenerateKey();
+    grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+    tls.pem_root_certs = ca_.pem();
+    tls.pem_key_cert_pairs.push_back(
+        {KeyToPem(*key),
+         ca_.Issue(*key, {.dns = "agents.sallyport,DNS:enroll.sallyport"}) + ca_.pem()});
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port_), grpc::SslServerCredentials(tls),
+                             &port_);
+    builder.SetMaxReceiveMessageSize(64 << 20);
+    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+             &enrollment_, &snapshots_, &access_, &approval_service_, &recordings_}) {
+      builder.RegisterService(service);
+    }
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) std::abort();
+  }
+
+ private:
+  using Context = grpc::ServerContext;
+
+  void PushSnapshotLocked() {
+    snapshot_.set_version(snapshot_.version() + 1);
+    agent::v1::AgentUpdate update;
+    *update.mutable_snapshot() = signer_.Sign(snapshot_);
+    updates_.push_back(std::move(update));
+    changed_.notify_all();
+  }
+
+  struct Enrollment final : agent::v1::EnrollmentService::Service {
+    explicit Enrollment(FakeControlPlane& owner) : self(owner) {}
+    grpc::Status Enroll(Context*, const agent::v1::EnrollRequest* request,
+                        agent::v1::EnrollResponse* response) override {
+      response->set_name("agent-t");
+      std::lock_guard lock(self.mutex_);
+      for (const std::string& server : self.snapshot_.servers()) response->add_servers(server);
+      self.Certify(request->certificate_request(), *response->mutable_certificate());
+      return grpc::Status::OK;
+    }
+    grpc::Status RenewCertificate(Context*, const agent::v1::RenewCertificateRequest* request,
+                                  agent::v1::RenewCertificateResponse* response) override {
+      self.Certify(request->certificate_request(), *response->mutable_certificate());
+      return grpc::Status::OK;
+    }
+    FakeControlPlane& self;
+  };
+  void Certify(const std::string& request, agent::v1::AgentCertificate& certificate) const {
+    certificate.set_chain(
+        ca_.IssueForRequest(request, {.uri = "spiffe://sallyport/agent/agent-t"}));
+    certificate.set_ca(ca_.pem());
+    certificate.mutable_not_after()->set_seconds(
+        absl::ToUnixSeconds(absl::Now() + absl::Hours(23)));
+  }
+
+  struct Snapshots final : agent::v1::SnapshotService::Service {
+    explicit Snapshots(FakeControlPlane& owner) : self(owner) {}
+    grpc::Status WatchSnapshot(Context* context, const agent::v1::WatchSnapshotRequest*,
+                               grpc::ServerWriter<agent::v1::AgentUpdate>* writer) override {
+      std::unique_lock lock(self.mutex_);
+      if (!self.withholds_snapshot) {
+        agent::v1::AgentUpdate first;
+        *first.mutable_snapshot() = self.signer_.Sign(self.snapshot_);
+        writer->Write(first);
+        for (const auto& [key, session] : self.sessions_) {
+          agent::v1::AgentUpdate update;
+          *update.mutable_session()->mutable_session() = session;
+          *update.mutable_session()->mutable_grant() = self.GrantFor(session);
+          writer->Write(update);
+        }
+        agent::v1::AgentUpdate resynced;
+        resynced.mutable_resynced();
+        writer->Write(resynced);
+      }
+      self.updates_.clear();
+      while (!self.stopping_ && !context->IsCancelled()) {
+        self.changed_.wait_for(lock, std::chrono::milliseconds(200));
+        while (!self.updates_.empty() && !self.withholds_snapshot) {
+          writer->Write(self.updates_.front());
+          self.updates_.erase(self.updates_.begin());
+        }
+      }
+      return grpc::Status::OK;
+    }
+    grpc::Status RefreshKeys(Context*, const agent::v1::RefreshKeysRequest*,
+                             agent::v1::RefreshKeysResponse*) override {
+      return grpc::Status::OK;
+    }
+    FakeControlPlane& self;
+  };
+
+  struct Access final : access::v1::AccessService::Service {
+    explicit Access(FakeControlPlane& owner) : self(owner) {}
+    grpc::Status OpenSession(Context*, const access::v1::OpenSessionRequest* request,
+                             access::v1::OpenSessionResponse* response) override {
+      Opener opener;
+      {
+        std::lock_guard lock(self.mutex_);
+        ++self.opens_;
+        opener = self.opener_;
+      }
+      if (opener) {
+        *response = opener(*request);
+        return grpc::Status::OK;
+      }
+      const std::string client = ClientOf(request->token());
+      std::lock_guard lock(self.mutex_);
+      auto& session = self.sessions_[request->server() + "/" + client];
+      if (session.id().empty()) session = self.ActiveSession(request->server(), client);
+      *response = self.Active(session);
+      return grpc::Status::OK;
+    }
+    grpc::Status RenewSession(Context*, const access::v1::RenewSessionRequest*,
+                              access::v1::RenewSessionResponse*) override {
+      return grpc::Status::OK;
+    }
+    grpc::Status EndSession(Context*, const access::v1::EndSessionRequest* request,
+                            access::v1::EndSessionResponse*) override {
+      std::lock_guard lock(self.mutex_);
+      self.ends_.push_back(*request);
+      std::erase_if(self.sessions_,
+                    [&](const auto& entry) { return entry.second.id() == request->session_id(); });
+      self.changed_.notify_all();
+      return grpc::Status::OK;
+    }
+    FakeControlPlane& self;
+  };
+
+  struct Approvals final : agent::v1::CallApprovalService::Service {
+    explicit Approvals(FakeControlPlane& owner) : self(owner) {}
+    grpc::Status RequestCallApproval(Context*, const agent::v1::RequestCallApprovalRequest* request,
+                                     agent::v1::RequestCallApprovalResponse* response) override {
+      std::lock_guard lock(self.mutex_);
+      if (self.asker_) {
+        *response = self.asker_(*request);
+      } else {
+        *response->mutable_approval() = PendingApproval(*request);
+      }
+      if (response->has_approval()) self.approvals_.push_back(response->approval());
+      self.changed_.notify_all();
+      return grpc::Status::OK;
+    }
+    grpc::Status ConsumeCallApproval(Context*, const agent::v1::ConsumeCallApprovalRequest* request,
+                                     agent::v1::ConsumeCallApprovalResponse* response) override {
+      std::lock_guard lock(self.mutex_);
+      if (self.consumer_) response->set_denial_reason(self.consumer_(*request));
+      return grpc::Status::OK;
+    }
+    grpc::Status WithdrawCallApproval(Context*,
+                                      const agent::v1::WithdrawCallApprovalRequest* request,
+                                      agent::v1::WithdrawCallApprovalResponse*) override {
+      std::lock_guard lock(self.mutex_);
+      self.withdrawn_.push_back(request->approval_id());
+      self.changed_.notify_all();
+      return grpc::Status::OK;
+    }
+    FakeControlPlane& self;
+  };
+
+  struct Recordings final : agent::v1::RecordingService::Service {
+    explicit Recordings(FakeControlPlane& owner) : self(owner) {}
+    grpc::Status StreamRecords(
+        Context*,
+        grpc::ServerReaderWriter<agent::v1::StreamRecordsResponse, agent::v1::StreamRecordsRequest>*
+            stream) override {
+      agent::v1::StreamRecordsRequest block;
+      while (stream->Read(&block)) {
+        std::lock_guard lock(self.mutex_);
+        for (const types::v1::Record& record : block.records()) self.records_.push_back(record);
+        self.changed_.notify_all();
+        if (!self.acks_records) continue;
+        agent::v1::StreamRecordsResponse ack;
+        ack.set_block(block.block());
+        stream->Write(ack);
+      }
+      return grpc::Status::OK;
+    }
+    FakeControlPlane& self;
+  };
+
+  TestCa ca_;
+  FakeSnapshotSigner signer_;
+  TestKey issuer_key_;
+  TestKey grant_key_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  agent::v1::Snapshot snapshot_;
+  std::vector<agent::v1::AgentUpdate> updates_;
+  std::map<std::string, types::v1::Session> sessions_;
+  std::vector<types::v1::Approval> approvals_;
+  std::vector<access::v1::EndSessionRequest> ends_;
+  std::vector<types::v1::Record> records_;
+  std::vector<std::string> withdrawn_;
+  int opens_ = 0;
+  Opener opener_;
+  Asker asker_;
+  Consumer consumer_;
+  Enrollment enrollment_{*this};
+  Snapshots snapshots_{*this};
+  Access access_{*this};
+  Approvals approval_service_{*this};
+  Recordings recordings_{*this};
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace sallyport

@@ -1,0 +1,75 @@
+#include "agent/call/approval_desk.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/fakes/fake_clock.h"
+
+namespace sallyport::agent {
+namespace {
+
+struct Stage {
+  Stage() {
+    SessionFacts facts;
+    facts.id = "ses_1";
+    facts.expires_at = clock.Now() + absl::Hours(1);
+    facts.remaining = absl::Hours(1);
+    facts.terms.mutable_idle_timeout()->set_seconds(60);
+    sessions.Add(std::make_unique<ServedSession>(loop, clock, facts, "key"));
+    approval.set_id("apr_1");
+    approval.set_session_id("ses_1");
+    approval.set_method("tools/call");
+    approval.set_state(types::v1::APPROVAL_STATE_PENDING);
+    approval.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(clock.Now() + absl::Minutes(5)));
+  }
+  bool is_idle() { return sessions.FindById("ses_1")->live().Due().has_value(); }
+
+  Loop loop;
+  FakeClock clock;
+  SessionTable sessions;
+  ApprovalDesk desk;
+  types::v1::Approval approval;
+};
+
+TEST_CASE(
+    "a call that waits for a person keeps its session from being idle, with or without its client",
+    "[agent][call]") {
+  Stage stage;
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.clock.Advance(absl::Minutes(2));
+  CHECK_FALSE(stage.is_idle());
+  stage.approval.set_state(types::v1::APPROVAL_STATE_APPROVED);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.clock.Advance(absl::Seconds(59));
+  CHECK_FALSE(stage.is_idle());
+  stage.clock.Advance(absl::Seconds(1));
+  CHECK(stage.is_idle());
+}
+
+TEST_CASE("an approval that lapses without a word is settled", "[agent][call]") {
+  Stage stage;
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.clock.Advance(absl::Minutes(5));
+  stage.desk.Sweep(stage.clock.Now(), stage.sessions);
+  CHECK(stage.desk.Find("apr_1") == nullptr);
+  stage.clock.Advance(absl::Minutes(1));
+  CHECK(stage.is_idle());
+}
+
+TEST_CASE("who waits is woken by a decision and sees it", "[agent][call]") {
+  Stage stage;
+  stage.desk.Learn(stage.approval, stage.sessions);
+  Signal changed(stage.loop);
+  {
+    const ApprovalDesk::Waiting waiting(stage.desk, "apr_1", changed);
+    CHECK(stage.desk.waiting() == 1);
+    stage.approval.set_state(types::v1::APPROVAL_STATE_DENIED);
+    stage.desk.Learn(stage.approval, stage.sessions);
+    CHECK(changed.is_set());
+    CHECK(waiting.approval().state() == types::v1::APPROVAL_STATE_DENIED);
+  }
+  CHECK(stage.desk.waiting() == 0);
+}
+
+}  // namespace
+}  // namespace sallyport::agent

@@ -1,0 +1,61 @@
+#include "agent/call/token_table.h"
+
+#include <catch2/catch.hpp>
+
+namespace sallyport::agent {
+namespace {
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+std::shared_ptr<const Caller> CallerUntil(absl::Time expires_at,
+                                          std::shared_ptr<const AgentSnapshot> snapshot) {
+  auto caller = std::make_shared<Caller>();
+  caller->expires_at = expires_at;
+  caller->snapshot = std::move(snapshot);
+  return caller;
+}
+
+// Never looked into: the table only compares it.
+std::shared_ptr<const AgentSnapshot> SomeSnapshotPointer() {
+  auto owner = std::make_shared<int>(0);
+  return std::shared_ptr<const AgentSnapshot>(owner,
+                                              reinterpret_cast<const AgentSnapshot*>(owner.get()));
+}
+
+TEST_CASE("a known token is known for the server it was shown for, and for no other",
+          "[agent][call]") {
+  TokenTable table;
+  const auto snapshot = SomeSnapshotPointer();
+  const auto caller = CallerUntil(kNow + absl::Hours(1), snapshot);
+  CHECK(table.Find("token", "wiki", snapshot.get(), kNow) == nullptr);
+  table.Add("token", "wiki", caller, kNow);
+  CHECK(table.Find("token", "wiki", snapshot.get(), kNow) == caller);
+  CHECK(table.Find("token", "other", snapshot.get(), kNow) == nullptr);
+  CHECK(table.Find("Token", "wiki", snapshot.get(), kNow) == nullptr);
+}
+
+TEST_CASE("a known token is forgotten at its end, and after a minute", "[agent][call]") {
+  TokenTable table;
+  const auto snapshot = SomeSnapshotPointer();
+  CHECK(table.Find("short", "wiki", snapshot.get(), kNow) == nullptr);
+  table.Add("short", "wiki", CallerUntil(kNow + absl::Seconds(5), snapshot), kNow);
+  table.Add("long", "wiki", CallerUntil(kNow + absl::Hours(1), snapshot), kNow);
+  CHECK(table.Find("short", "wiki", snapshot.get(), kNow + absl::Seconds(4)) != nullptr);
+  CHECK(table.Find("short", "wiki", snapshot.get(), kNow + absl::Seconds(5)) == nullptr);
+  CHECK(table.Find("long", "wiki", snapshot.get(), kNow + absl::Seconds(59)) != nullptr);
+  CHECK(table.Find("long", "wiki", snapshot.get(), kNow + absl::Seconds(60)) == nullptr);
+}
+
+TEST_CASE("a new snapshot forgets every token, and what was verified under the old one is not kept",
+          "[agent][call]") {
+  TokenTable table;
+  const auto before = SomeSnapshotPointer(), after = SomeSnapshotPointer();
+  CHECK(table.Find("token", "wiki", before.get(), kNow) == nullptr);
+  table.Add("token", "wiki", CallerUntil(kNow + absl::Hours(1), before), kNow);
+  CHECK(table.Find("token", "wiki", after.get(), kNow) == nullptr);
+  table.Add("token", "wiki", CallerUntil(kNow + absl::Hours(1), before), kNow);
+  CHECK(table.Find("token", "wiki", after.get(), kNow) == nullptr);
+}
+
+}  // namespace
+}  // namespace sallyport::agent

@@ -1,0 +1,205 @@
+#include "agent/listen/client_connection.h"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <thread>
+
+#include "agent/listen/http_listener.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/http_client.h"
+
+namespace sallyport::agent {
+namespace {
+
+// /echo answers with the body, /refuse before it is read, /stream with a stream that stays open,
+// /slow never.
+class Service final : public HttpService {
+ public:
+  explicit Service(Loop& loop) : never_(loop) {}
+  Task<void> Serve(ClientConnection& connection) override {
+    const std::string target(connection.request().target);
+    if (target == "/refuse") {
+      co_await connection.Answer(OwnAnswer{.status = 401, .body = "{}"});
+    } else if (target == "/stream") {
+      co_await connection.Begin({});
+      Signal gone(loop());
+      connection.TellWhenGone(&gone);
+      co_await gone.Wait();
+      connection.TellWhenGone(nullptr);
+      saw_client_go = true;
+    } else if (target == "/slow") {
+      connection.BeginWhenSlow(kNone);
+      co_await never_.Wait();
+      co_await connection.Answer(OwnAnswer{.status = 204});
+      if (connection.has_begun()) co_await connection.End();
+    } else if (co_await connection.ReadBody(1000)) {
+      co_await connection.Answer(OwnAnswer{.body = connection.TakeBody()});
+    }
+  }
+  Loop& loop() { return *loop_; }
+  void Finish() { never_.Set(); }
+
+  Loop* loop_ = nullptr;
+  std::atomic<bool> saw_client_go = false;
+
+ private:
+  static inline const std::string kNone;
+  Signal never_;
+};
+
+// A listener on a loop of its own thread, under a clock that the test moves.
+struct Stage {
+  Stage() : service(loop) {
+    service.loop_ = &loop;
+    ListenerOptions options;
+    options.address = "127.0.0.1:0";
+    auto created = HttpListener::Create(loop, clock, std::move(options));
+    if (!created.ok()) std::abort();
+    listener = *std::move(created);
+    const std::string& address = listener->address();
+    port = std::atoi(address.substr(address.rfind(':') + 1).c_str());
+    listener->Start(service);
+    thread = std::thread([this] { loop.Run(); });
+  }
+  ~Stage() {
+    loop.Post([this] {
+      service.Finish();
+      loop.Spawn(Drain());
+    });
+    thread.join();
+  }
+  Task<void> Drain() {
+    co_await listener->Drain(absl::ZeroDuration());
+    loop.Stop();
+  }
+
+  FakeClock clock;
+  Loop loop;
+  Service service;
+  std::unique_ptr<HttpListener> listener;
+  int port = 0;
+  std::thread thread;
+};
+
+std::string Post(const std::string& target, const std::string& body) {
+  return "POST " + target +
+         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
+}
+
+TEST_CASE("a connection answers one request after the other, and each whole", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send(Post("/echo", "one") + Post("/echo", "two") + Post("/refuse", "three") +
+              Post("/echo", "four"));
+  CHECK(client.Read().body == "one");
+  CHECK(client.Read().body == "two");
+  CHECK(client.Read().status == 401);
+  CHECK(client.Read().body == "four");
+}
+
+TEST_CASE("a body over the limit is refused and the connection closed, before it is read",
+          "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+  CHECK(client.Read().status == 413);
+  CHECK(client.AwaitClose());
+}
+
+TEST_CASE("a large body that nobody will read does not hide the refusal", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" +
+              std::string(100000, 'x'));
+  CHECK(client.Read().status == 401);
+  CHECK(client.AwaitClose());
+}
+
+TEST_CASE("a client that expects 100-continue gets it only when its body is wanted",
+          "[agent][listen]") {
+  Stage stage;
+  HttpClient wanted(stage.port);
+  wanted.Send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+  wanted.Send("abc");
+  CHECK(wanted.Read().body == "abc");
+  HttpClient refused(stage.port);
+  refused.Send(
+      "POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+  CHECK(refused.Read().status == 401);
+  CHECK(refused.AwaitClose());
+}
+
+TEST_CASE("bad framing is answered once and the connection closed", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
+      "chunked\r\n\r\nabc");
+  CHECK(client.Read().status == 400);
+  CHECK(client.AwaitClose());
+}
+
+TEST_CASE("a head, a body and an idle connection that take too long are closed",
+          "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  SECTION("head") {
+    client.Send("POST /echo HTT");
+    HttpClient other(stage.port);
+    other.Send(Post("/echo", "x"));
+    other.Read();
+    stage.clock.Advance(absl::Seconds(11));
+  }
+  SECTION("body") {
+    client.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na");
+    HttpClient other(stage.port);
+    other.Send(Post("/echo", "x"));
+    other.Read();
+    stage.clock.Advance(absl::Seconds(31));
+  }
+  SECTION("idle") {
+    client.Send(Post("/echo", "x"));
+    client.Read();
+    stage.clock.Advance(absl::Seconds(121));
+  }
+  CHECK(client.AwaitClose());
+}
+
+TEST_CASE("a stream is kept alive by comments, and a client that goes is noticed",
+          "[agent][listen]") {
+  Stage stage;
+  {
+    HttpClient client(stage.port);
+    client.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(client.ReadUntil("").is_stream());
+    stage.clock.Advance(absl::Seconds(15));
+    CHECK(client.ReadOn(":").body.starts_with(":"));
+  }
+  while (!stage.service.saw_client_go) std::this_thread::yield();
+}
+
+TEST_CASE("an answer that is slow to come begins as a stream by itself", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  HttpClient other(stage.port);
+  other.Send(Post("/echo", "x"));
+  other.Read();
+  stage.clock.Advance(absl::Seconds(15));
+  CHECK(client.ReadUntil("").is_stream());
+}
+
+TEST_CASE("a plain listener that others could reach is refused", "[agent][listen]") {
+  Loop loop;
+  FakeClock clock;
+  ListenerOptions options;
+  options.address = "0.0.0.0:0";
+  CHECK(HttpListener::Create(loop, clock, std::move(options)).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace sallyport::agent
