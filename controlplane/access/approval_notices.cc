@@ -5,6 +5,7 @@
 #include "common/ids.h"
 #include "common/json_printer.h"
 #include "common/json_string.h"
+#include "common/log.h"
 #include "common/status_macros.h"
 #include "controlplane/store/outbox.h"
 
@@ -30,6 +31,9 @@ absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& appro
       "{\"id\":" + JsonString(id) +
       ",\"type\":\"approval.pending\",\"time\":" + JsonString(FormatTime(now)) +
       ",\"approval\":" + ToJson(approval.proto()) + "}";
+  if (std::none_of(targets_.begin(), targets_.end(), concerns)) {
+    LogWarning("notice_unaddressed", {{"approval", approval.id()}});
+  }
   for (const Target& target : targets_) {
     if (!concerns(target)) continue;
     RETURN_IF_ERROR(outbox::Enqueue(t, {.id = id,

@@ -92,7 +92,10 @@ absl::StatusOr<Caller> RpcDoor::Admit(const MethodRow* row, std::string_view aut
   }
   const Who who = row->On(kind_);
   if (who == Who::kNobody) {
-    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "this door does not serve the method");
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
+                  kind_ == DoorKind::kAdminSocket
+                      ? "the admin socket does not serve this: bring a token of your own to the API"
+                      : "this door does not serve the method");
   }
   if (who == Who::kAnybody) return Caller(AnonymousCaller{}, std::move(address));
 
