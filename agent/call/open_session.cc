@@ -15,9 +15,16 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "common/time_text.h"
 
 namespace sallyport::agent {
 namespace {
+
+using types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE;
+using types::v1::DENIAL_REASON_SESSION_ENDED;
+using types::v1::DENIAL_REASON_UNSPECIFIED;
+
+constexpr absl::Duration kRetryOpen = absl::Milliseconds(50);
 
 absl::Time FromProto(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
@@ -37,13 +44,13 @@ std::string DeriveKey(const std::string& secret, std::string_view purpose,
 // The approval itself is pushed beside the answer that names it.
 void LearnDeadline(const Gateway& gateway, Opening& opening) {
   if (const auto* approval = gateway.approvals.Find(opening.pending.approval_id())) {
-    opening.expires_at = FormatTime(FromProto(approval->expires_at()));
+    opening.expires_at = TimeText(FromProto(approval->expires_at()));
   }
 }
 
 absl::Status Pending(const std::string& server, const Opening& opening) {
   if (opening.pending.id().empty()) {
-    return Denied(types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE,
+    return Denied(DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE,
                   "the control plane has not answered yet; connect again in a moment");
   }
   return Denied(
@@ -62,28 +69,40 @@ void Settle(Opening& opening, absl::Status refusal) {
 
 Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,
                access::v1::OpenSessionRequest request) {
-  auto response =
-      co_await gateway.session_client.Open(std::move(request), gateway.limits.open_hold);
-  if (!response.ok()) {
-    Settle(*opening,
-           ReasonOf(response.status()) == types::v1::DENIAL_REASON_UNSPECIFIED
-               ? WithReason(response.status(), types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE)
-               : response.status());
-    co_return;
+  const absl::Duration until = gateway.clock.SinceBoot() + gateway.limits.open_hold;
+  for (;;) {
+    auto response =
+        co_await gateway.session_client.Open(request, until - gateway.clock.SinceBoot());
+    if (!response.ok()) {
+      const bool has_reason = ReasonOf(response.status()) != DENIAL_REASON_UNSPECIFIED;
+      Settle(*opening,
+             has_reason ? response.status()
+                        : WithReason(response.status(), DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE));
+      co_return;
+    }
+    if (response->denial_reason() != DENIAL_REASON_UNSPECIFIED) {
+      opening->required_scopes.assign(response->required_scopes().begin(),
+                                      response->required_scopes().end());
+      Settle(*opening, Denied(response->denial_reason(), response->message()));
+      co_return;
+    }
+    if (response->session().state() == types::v1::SESSION_STATE_PENDING) {
+      opening->pending = response->session();
+      opening->approvers.assign(response->approvers().begin(), response->approvers().end());
+      opening->is_asking = false;
+      co_return;
+    }
+    const absl::Status begun =
+        BeginSession(gateway, response->grant(), response->session().calls()).status();
+    // A session that has just ended here is live at the control plane until it has heard so.
+    const bool is_ending = ReasonOf(begun) == DENIAL_REASON_SESSION_ENDED &&
+                           gateway.clock.SinceBoot() + kRetryOpen < until;
+    if (!is_ending) {
+      Settle(*opening, begun);
+      co_return;
+    }
+    co_await Sleep(gateway.loop, kRetryOpen);
   }
-  if (response->denial_reason() != types::v1::DENIAL_REASON_UNSPECIFIED) {
-    opening->required_scopes.assign(response->required_scopes().begin(),
-                                    response->required_scopes().end());
-    Settle(*opening, Denied(response->denial_reason(), response->message()));
-    co_return;
-  }
-  if (response->session().state() == types::v1::SESSION_STATE_PENDING) {
-    opening->pending = response->session();
-    opening->approvers.assign(response->approvers().begin(), response->approvers().end());
-    opening->is_asking = false;
-    co_return;
-  }
-  Settle(*opening, BeginSession(gateway, response->grant(), response->session().calls()).status());
 }
 
 }  // namespace
@@ -98,7 +117,7 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
                    snapshot->grants().Verify(grant.token(), gateway.clock.Now()));
   if (ServedSession* known = gateway.sessions.FindById(claims.session_id)) {
     if (known->live().is_ended()) {
-      return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, known->live().end().detail);
+      return Denied(DENIAL_REASON_SESSION_ENDED, known->live().end().detail);
     }
     return known;
   }

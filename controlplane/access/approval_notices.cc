@@ -7,6 +7,7 @@
 #include "common/json_string.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/time_text.h"
 #include "controlplane/store/outbox.h"
 
 namespace sallyport::controlplane {
@@ -29,7 +30,7 @@ absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& appro
   const std::string id = "evt_" + NewRequestId();
   const std::string body =
       "{\"id\":" + JsonString(id) +
-      ",\"type\":\"approval.pending\",\"time\":" + JsonString(FormatTime(now)) +
+      ",\"type\":\"approval.pending\",\"time\":" + JsonString(TimeText(now)) +
       ",\"approval\":" + ToJson(approval.proto()) + "}";
   if (std::none_of(targets_.begin(), targets_.end(), concerns)) {
     LogWarning("notice_unaddressed", {{"approval", approval.id()}});

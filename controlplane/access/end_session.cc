@@ -6,6 +6,7 @@
 #include "common/json_printer.h"
 #include "common/json_string.h"
 #include "common/status_macros.h"
+#include "common/time_text.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/audit_log.h"
@@ -31,7 +32,7 @@ std::string LockSource(const types::v1::Document& lock) {
                        ", subject: " + JsonString(spec.principal().subject()) +
                        "}\n  server: " + JsonString(spec.server()) +
                        "\n  reason: " + JsonString(spec.reason()) + "\n";
-  if (spec.has_expires()) source += "  expires: " + FormatTime(FromProto(spec.expires())) + "\n";
+  if (spec.has_expires()) source += "  expires: " + TimeText(FromProto(spec.expires())) + "\n";
   return source;
 }
 
