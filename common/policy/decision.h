@@ -64,8 +64,9 @@ struct CallDecision {
   // kDeny: POLICY_DENIED or CONDITION_FAILED. kHidden: METHOD_UNKNOWN for a method, else
   // POLICY_DENIED.
   types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
-  // The policy whose rule decided. Lives as long as the SessionPolicy. Empty: none did.
-  std::string_view policy = {};
+  // The policy whose rule decided. Empty: none did. Its own copy: a decision often outlives the
+  // SessionPolicy, which the next snapshot replaces.
+  std::string policy = {};
   // kDeny: a sentence, static. Empty: the reason says it all.
   std::string_view detail = {};
   // Only with kRequireApproval.

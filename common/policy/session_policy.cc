@@ -88,12 +88,13 @@ Outcome TestAll(const CompiledRule& rule, std::string_view arguments) {
 }
 
 CallDecision Allowed(std::string_view policy = {}) {
-  return {.verdict = Verdict::kAllow, .policy = policy};
+  return {.verdict = Verdict::kAllow, .policy = std::string(policy)};
 }
 
 CallDecision Refused(types::v1::DenialReason reason, std::string_view policy,
                      std::string_view detail = {}) {
-  return {.verdict = Verdict::kDeny, .reason = reason, .policy = policy, .detail = detail};
+  return {
+      .verdict = Verdict::kDeny, .reason = reason, .policy = std::string(policy), .detail = detail};
 }
 
 CallDecision Hidden(types::v1::DenialReason reason) {
@@ -111,7 +112,7 @@ CallDecision NeedsApproval(std::string_view policy, const CommonApprovers& commo
                    "the rules that ask for approval have no approver in common");
   }
   return {.verdict = Verdict::kRequireApproval,
-          .policy = policy,
+          .policy = std::string(policy),
           .approvers = common.approvers(),
           .expires_after = common.expires_after()};
 }

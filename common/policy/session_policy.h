@@ -14,7 +14,7 @@ struct RuleTable;
 
 // The policies in force for one principal on one server, chosen once, for judging each message of a
 // session. Make a new one when the snapshot or the caller's token changes. Immutable, thread-safe;
-// a judgement costs well under a microsecond and allocates nothing unless it asks for approval.
+// a judgement costs well under a microsecond.
 class SessionPolicy {
  public:
   // Where no policy names the principal for the server it hides and denies everything, methods that

@@ -65,16 +65,16 @@ PolicyCall CallOf(const types::v1::PolicyTestCall& test) {
 Answer AnswerOf(const CallDecision& decision) {
   switch (decision.verdict) {
     case Verdict::kAllow:
-      return {.decision = "allow", .policy = std::string(decision.policy)};
+      return {.decision = "allow", .policy = decision.policy};
     case Verdict::kRequireApproval:
       return {.decision = "require_approval",
               .approvers = decision.approvers,
-              .policy = std::string(decision.policy)};
+              .policy = decision.policy};
     case Verdict::kDeny:
     case Verdict::kHidden:
       break;
   }
-  return {.decision = "deny", .reason = decision.reason, .policy = std::string(decision.policy)};
+  return {.decision = "deny", .reason = decision.reason, .policy = decision.policy};
 }
 
 Answer Decide(const std::shared_ptr<const CompiledPolicies>& policies,

@@ -310,13 +310,19 @@ TEST_CASE("content is left out of a recording only if every policy says so", "[p
         RECORDING_CONTENT_MASKED);
 }
 
-TEST_CASE("a session's policy outlives the set it came from", "[policy][call]") {
-  std::shared_ptr<const SessionPolicy> policy;
+TEST_CASE("a session's policy outlives the set it came from, and a decision both",
+          "[policy][call]") {
+  CallDecision decision;
   {
-    auto compiled = Compiled(BotPolicy(kExample));
-    policy = SessionPolicy::Bind(compiled, Bot(), "wiki");
+    std::shared_ptr<const SessionPolicy> policy;
+    {
+      auto compiled = Compiled(BotPolicy(kExample));
+      policy = SessionPolicy::Bind(compiled, Bot(), "wiki");
+    }
+    decision = Tool(*policy, "drop-table");
   }
-  CHECK(Tool(*policy, "echo").policy == "p");
+  CHECK(decision.policy == "p");
+  CHECK(decision.verdict == Verdict::kDeny);
 }
 
 }  // namespace
