@@ -19,6 +19,7 @@ export class Stage {
     this.bin = resolve(binDir);
     this.dir = mkdtempSync(join(tmpdir(), 'sallyport-'));
     chmodSync(this.dir, 0o755);
+    mkdirSync(join(this.dir, 'people'), { mode: 0o700 });
     this.children = [];
     this.keepLogs = keepLogs;
   }

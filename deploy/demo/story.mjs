@@ -144,7 +144,7 @@ servers:
   const environment = text(await client.callTool({ name: 'get-env', arguments: {} }));
   expect(!environment.includes(API_TOKEN), 'the credential came back');
   show(environment.split('\n').filter((line) => /API_TOKEN|PATH/.test(line)).join('\n'));
-  show(text(await client.callTool({ name: 'echo', arguments: { message: 'AKIAIOSFODNN7EXAMPLE belongs to ada@example.com' } })));
+  show(text(await client.callTool({ name: 'echo', arguments: { message: 'AKIAZQ3DRSTUVWXY2LMN belongs to ada@example.com' } })));
 
   say('A risky tool waits for a person; Alice approves; it answers once');
   const risky = client.callTool({ name: 'trigger-long-running-operation', arguments: { duration: 1, steps: 2 } }, undefined, {
@@ -173,7 +173,7 @@ servers:
     await sleep(200);
   }
   const replay = (await stage.cli(controlPlane, ['sessions', 'replay', session.id], dora)).out;
-  expect(!replay.includes(API_TOKEN) && !replay.includes('AKIAIOSFODNN7EXAMPLE'), 'a secret is in the recording');
+  expect(!replay.includes(API_TOKEN) && !replay.includes('AKIAZQ3DRSTUVWXY2LMN'), 'a secret is in the recording');
   show(replay);
 
   say('Its chain verifies');

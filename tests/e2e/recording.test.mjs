@@ -39,7 +39,7 @@ test('secrets come back masked in every place, and the rest stays byte for byte'
 test('a replay shows request and result, masked, and verify says whole', async () => {
   const mcp = await door.session('oracle', token);
   const { id } = await latest();
-  await mcp.call('tools/call', { name: 'echo', arguments: { message: 'AKIAIOSFODNN7EXAMPLE' } });
+  await mcp.call('tools/call', { name: 'echo', arguments: { message: 'AKIAZQ3DRSTUVWXY2LMN' } });
   await mcp.end();
   await verified(id);
   const all = await records(id);
@@ -48,7 +48,7 @@ test('a replay shows request and result, masked, and verify says whole', async (
   assert.equal(types.at(-1), 'end');
   assert.ok(types.includes('request') && types.includes('result'));
   assert.deepEqual(all.map((record) => Number(record.n)), all.map((_, i) => i + 1));
-  assert.ok(!JSON.stringify(all).includes('AKIAIOSFODNN7EXAMPLE'));
+  assert.ok(!JSON.stringify(all).includes('AKIAZQ3DRSTUVWXY2LMN'));
 });
 
 test('only an auditor replays', async () => {
@@ -89,7 +89,7 @@ function* files(dir) {
 }
 
 test('no credential and no token is in a log, a database or the spool', async () => {
-  const needles = [door.credential, token, token.split('.')[2], 'AKIAIOSFODNN7EXAMPLE', '4111111111111111'];
+  const needles = [door.credential, token, token.split('.')[2], 'AKIAZQ3DRSTUVWXY2LMN', '4111111111111111'];
   for (const place of [door.controlPlane.dataDir, door.agent.dataDir]) {
     for (const path of files(place)) {
       if (statSync(path).size > 64 << 20) continue;
