@@ -2,6 +2,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
@@ -250,6 +251,7 @@ absl::StatusOr<KeySet> KeySet::Parse(std::string_view json) {
     }
     absl::StatusOr<PublicKey> key = PublicKey::FromJwk(jwk);
     if (!key.ok()) {
+      ERR_clear_error();
       skip({key.status().message().data(), key.status().message().size()});
       continue;
     }

@@ -44,6 +44,8 @@ class PublicKey {
   static absl::StatusOr<PublicKey> FromJwk(const nlohmann::json& jwk);
   // Whether the algorithm is one for keys of its type.
   bool Fits(Algorithm algorithm) const;
+  // For a signature of the right length; may leave an error in OpenSSL's queue.
+  bool VerifyExact(Algorithm algorithm, std::string_view message, std::string_view signature) const;
 
   std::shared_ptr<EVP_PKEY> key_;
   Type type_ = Type::kRsa;

@@ -1,4 +1,5 @@
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
@@ -97,6 +98,13 @@ bool PublicKey::Fits(Algorithm algorithm) const {
 bool PublicKey::Verify(Algorithm algorithm, std::string_view message,
                        std::string_view signature) const {
   if (!Fits(algorithm) || signature.size() != SignatureBytes(algorithm, key_.get())) return false;
+  const bool is_good = VerifyExact(algorithm, message, signature);
+  if (!is_good) ERR_clear_error();  // nobody else on this thread shall find our refusal
+  return is_good;
+}
+
+bool PublicKey::VerifyExact(Algorithm algorithm, std::string_view message,
+                            std::string_view signature) const {
   const bool is_ecdsa = algorithm == Algorithm::kEs256 || algorithm == Algorithm::kEs384;
   const std::string der = is_ecdsa ? DerOf(signature) : std::string();
   if (is_ecdsa) signature = der;
