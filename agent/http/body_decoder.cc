@@ -32,7 +32,6 @@ void BodyDecoder::Start(Framing framing, std::uint64_t length, const HttpLimits&
   left_ = framing == Framing::kLength ? length : 0;
   received_ = overhead_ = 0;
   size_digits_ = extensions_ = trailer_bytes_ = trailer_fields_ = 0;
-  in_quotes_ = after_backslash_ = false;
   trailer_line_.clear();
   switch (framing) {
     case Framing::kNone:
@@ -135,7 +134,7 @@ void BodyDecoder::OnSizeChar(char c) {
     state_ = State::kSizeLf;
   } else if (c == ';') {
     state_ = State::kExtension;
-    in_quotes_ = after_backslash_ = false;
+    extension_ = Extension::kNameStart;
     ++extensions_;
   } else {
     Fail(400, "a chunk size is not a plain number");
@@ -144,18 +143,41 @@ void BodyDecoder::OnSizeChar(char c) {
 
 void BodyDecoder::OnExtensionChar(char c) {
   if (++extensions_ > limits_.chunk_extensions) return Fail(400, "chunk extensions are too long");
-  if (c == '\r' && !in_quotes_) {
-    state_ = State::kSizeLf;
-    return;
+  switch (extension_) {
+    case Extension::kQuoted:
+      if (c == '"') {
+        extension_ = Extension::kQuotedEnd;
+      } else if (c == '\\') {
+        extension_ = Extension::kQuotedPair;
+      } else if (!IsFieldChar(c)) {
+        Fail(400, "a control character in a chunk extension");
+      }
+      return;
+    case Extension::kQuotedPair:
+      extension_ = Extension::kQuoted;
+      if (!IsFieldChar(c)) Fail(400, "a control character in a chunk extension");
+      return;
+    case Extension::kNameStart:
+    case Extension::kName:
+    case Extension::kValueStart:
+    case Extension::kValue:
+    case Extension::kQuotedEnd:
+      break;
   }
-  if (!IsFieldChar(c)) return Fail(400, "a control character in a chunk extension");
-  if (after_backslash_) {
-    after_backslash_ = false;
-  } else if (in_quotes_ && c == '\\') {
-    after_backslash_ = true;
-  } else if (c == '"') {
-    in_quotes_ = !in_quotes_;
-  } else if (!in_quotes_ && !IsTokenChar(c) && c != '=' && c != ';') {
+  const bool is_complete = extension_ == Extension::kName || extension_ == Extension::kValue ||
+                           extension_ == Extension::kQuotedEnd;
+  if (is_complete && c == '\r') {
+    state_ = State::kSizeLf;
+  } else if (is_complete && c == ';') {
+    extension_ = Extension::kNameStart;
+  } else if (extension_ == Extension::kName && c == '=') {
+    extension_ = Extension::kValueStart;
+  } else if (extension_ == Extension::kValueStart && c == '"') {
+    extension_ = Extension::kQuoted;
+  } else if (extension_ != Extension::kQuotedEnd && IsTokenChar(c)) {
+    if (extension_ == Extension::kNameStart) extension_ = Extension::kName;
+    if (extension_ == Extension::kValueStart) extension_ = Extension::kValue;
+  } else {
     Fail(400, "a bad chunk extension");
   }
 }
@@ -188,6 +210,7 @@ void BodyDecoder::OnTrailerChar(char c) {
   std::string_view name;
   std::string_view value;
   error_ = HeadLines::SplitField(trailer_line_, limits_, name, value);
+  if (!error_ && HeadLines::IsFraming(name)) Fail(400, "a framing field in the trailers");
   trailer_line_.clear();
 }
 

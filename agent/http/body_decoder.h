@@ -42,6 +42,16 @@ class BodyDecoder {
     kTrailer,
     kDone
   };
+  // ;name=value;name="quoted \\" value"
+  enum class Extension : std::uint8_t {
+    kNameStart,
+    kName,
+    kValueStart,
+    kValue,
+    kQuoted,
+    kQuotedPair,
+    kQuotedEnd
+  };
   void Fail(int status, std::string_view what) { error_ = {status, what}; }
   // Data of up to left_ bytes; how many.
   std::size_t TakeData(std::string_view bytes, std::string& body);
@@ -58,8 +68,7 @@ class BodyDecoder {
   std::uint64_t received_ = 0;  // data
   std::uint64_t overhead_ = 0;  // what is not data
   std::size_t size_digits_ = 0;
-  bool in_quotes_ = false;
-  bool after_backslash_ = false;
+  Extension extension_ = Extension::kNameStart;
   std::size_t extensions_ = 0;
   std::size_t trailer_bytes_ = 0;
   std::size_t trailer_fields_ = 0;

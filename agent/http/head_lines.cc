@@ -53,13 +53,17 @@ std::optional<std::uint64_t> ParseLength(std::string_view text) {
   return value;
 }
 
-bool HasToken(std::string_view list, std::string_view token) {
+// Whether a list of tokens names one; nullopt when it is no list of tokens.
+std::optional<bool> HasToken(std::string_view list, std::string_view token) {
+  bool has_token = false;
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(','), list.size());
-    if (EqualsNoCase(TrimFieldSpace(list.substr(0, end)), token)) return true;
+    const std::string_view one = TrimFieldSpace(list.substr(0, end));
+    if (!one.empty() && !IsToken(one)) return std::nullopt;
+    has_token = has_token || EqualsNoCase(one, token);
     list.remove_prefix(std::min(end + 1, list.size()));
   }
-  return false;
+  return has_token;
 }
 
 }  // namespace
@@ -120,6 +124,11 @@ HttpError HeadLines::SplitField(std::string_view line, const HttpLimits& limits,
   return {};
 }
 
+bool HeadLines::IsFraming(std::string_view name) {
+  return EqualsNoCase(name, "content-length") || EqualsNoCase(name, "transfer-encoding") ||
+         EqualsNoCase(name, "connection") || EqualsNoCase(name, "host");
+}
+
 HttpError HeadLines::Judge(std::string_view name, std::string_view value, Framing& framing) {
   if (EqualsNoCase(name, "content-length")) {
     framing.length = ParseLength(value);
@@ -130,7 +139,9 @@ HttpError HeadLines::Judge(std::string_view name, std::string_view value, Framin
   } else if (EqualsNoCase(name, "content-encoding")) {
     framing.is_encoded = !EqualsNoCase(value, "identity");
   } else if (EqualsNoCase(name, "connection")) {
-    framing.is_closing = HasToken(value, "close");
+    const std::optional<bool> is_closing = HasToken(value, "close");
+    if (!is_closing.has_value()) return {400, "connection is not a list of tokens"};
+    framing.is_closing = *is_closing;
   } else if (EqualsNoCase(name, "expect")) {
     framing.has_expectation = true;
     framing.expects_continue = EqualsNoCase(value, "100-continue");

@@ -39,6 +39,9 @@ class HeadLines {
   static HttpError SplitField(std::string_view line, const HttpLimits& limits,
                               std::string_view& name, std::string_view& value);
 
+  // Fields that say where a message ends or whose it is: never in trailers.
+  static bool IsFraming(std::string_view name);
+
  private:
   static HttpError Judge(std::string_view name, std::string_view value, Framing& framing);
 };

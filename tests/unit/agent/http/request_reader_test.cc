@@ -74,7 +74,7 @@ TEST_CASE("a request is read, however it is cut", "[agent][http]") {
 TEST_CASE("a chunked request is read and its trailers are dropped", "[agent][http]") {
   const std::string bytes = Head("Transfer-Encoding: Chunked\r\n") +
                             "5;a=b;c=\"q\\\"\"\r\nhello\r\n1\r\n!"
-                            "\r\nA\r\n0123456789\r\n0\r\nAuthorization: evil\r\nHost: evil\r\n\r\n";
+                            "\r\nA\r\n0123456789\r\n0\r\nAuthorization: evil\r\nX: y\r\n\r\n";
   for (const std::size_t step : {std::size_t{1}, std::size_t{3}, bytes.size()}) {
     Outcome outcome;
     Read(bytes, step, outcome);
@@ -253,11 +253,19 @@ TEST_CASE("chunks are strict and bounded", "[agent][http]") {
                            "5;a=\"b\r\nhello\r\n0\r\n\r\n",
                            "5;a=(\r\nhello\r\n0\r\n\r\n",
                            "5;\x01\r\nhello\r\n0\r\n\r\n",
+                           "5;=b\r\nhello\r\n0\r\n\r\n",
+                           "5;\r\nhello\r\n0\r\n\r\n",
+                           "5;a=\r\nhello\r\n0\r\n\r\n",
+                           "5;a=\"b\"c\r\nhello\r\n0\r\n\r\n",
+                           "5; a\r\nhello\r\n0\r\n\r\n",
                            "0\r\nx\r\n\r\n",
                            "0\r\n folded\r\n\r\n",
                            "0\r\nX: a\n\r\n",
                            "0\r\nX: \x01\r\n\r\n",
                            "0\r\n: a\r\n\r\n",
+                           "0\r\nHost: evil\r\n\r\n",
+                           "0\r\nContent-Length: 5\r\n\r\nhello",
+                           "0\r\nTransfer-Encoding: chunked\r\n\r\n",
                            "g\r\n"}) {
     INFO(body);
     CHECK(chunked(body) == 400);
@@ -313,6 +321,8 @@ TEST_CASE("an upgrade is not taken up, and close is heard", "[agent][http]") {
   Read(bytes, bytes.size(), outcome);
   CHECK(outcome.is_done);
   CHECK_FALSE(outcome.request.keep_alive);
+  CHECK(StatusOf(Head("Connection: \xe9 close\r\n")) == 400);
+  CHECK(StatusOf(Head("Connection: a b, close\r\n")) == 400);
 }
 
 }  // namespace

@@ -1,0 +1,91 @@
+// The readers against themselves cut differently, and against Beast's parser: a message that ours
+// accepts is the same message to it and ends at the same byte, unless it refuses it for a field
+// that we do not read (Upgrade, Proxy-Connection).
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "agent/http/strict_framing.h"
+
+namespace {
+
+namespace http = boost::beast::http;
+using sallyport::agent::HttpLimits;
+
+void Check(bool holds) {
+  if (!holds) std::abort();
+}
+
+constexpr HttpLimits kLimits{.body = 1u << 16};
+
+// Bytes taken; the reader holds what became of them.
+template <class Reader>
+std::size_t Feed(Reader& reader, std::string_view bytes, std::size_t step) {
+  std::size_t taken = 0;
+  while (taken < bytes.size() && !reader.error() && !reader.is_done()) {
+    const std::size_t used = reader.Feed(bytes.substr(taken, step));
+    if (used == 0 && !reader.error() && !reader.is_done()) std::abort();
+    taken += used;
+  }
+  return taken;
+}
+
+void CheckRequest(std::string_view bytes, std::size_t step) {
+  sallyport::agent::HttpRequest whole_request;
+  sallyport::agent::RequestReader whole(whole_request, kLimits);
+  const std::size_t taken = Feed(whole, bytes, bytes.size() + 1);
+  sallyport::agent::HttpRequest cut_request;
+  sallyport::agent::RequestReader cut(cut_request, kLimits);
+  const std::size_t cut_taken = Feed(cut, bytes, step);
+  Check(whole.error().status == cut.error().status);
+  Check(whole.is_done() == cut.is_done());
+  if (!whole.is_done()) return;
+  Check(taken == cut_taken);
+  Check(whole_request.target == cut_request.target && whole_request.body == cut_request.body);
+
+  http::request_parser<http::string_body> theirs;
+  theirs.eager(true);
+  theirs.header_limit(1u << 20);
+  boost::beast::error_code error;
+  std::size_t their_taken = 0;
+  while (!theirs.is_done() && !error && their_taken < taken) {
+    const std::size_t used =
+        theirs.put(boost::asio::buffer(bytes.data() + their_taken, taken - their_taken), error);
+    if (used == 0 && error == http::error::need_more) break;
+    if (error == http::error::need_more) error = {};
+    their_taken += used;
+  }
+  if (error) return;
+  Check(theirs.is_done() && their_taken == taken);
+  const auto target = theirs.get().target();
+  Check(std::string_view(target.data(), target.size()) == whole_request.target);
+  Check(theirs.get().body() == whole_request.body);
+}
+
+void CheckResponse(std::string_view bytes, std::size_t step) {
+  sallyport::agent::HttpResponse whole_response;
+  sallyport::agent::ResponseReader whole(whole_response, kLimits);
+  const std::size_t taken = Feed(whole, bytes, bytes.size() + 1);
+  sallyport::agent::HttpResponse cut_response;
+  sallyport::agent::ResponseReader cut(cut_response, kLimits);
+  const std::size_t cut_taken = Feed(cut, bytes, step);
+  Check(whole.error().status == cut.error().status);
+  Check(whole.is_done() == cut.is_done());
+  if (!whole.is_done()) return;
+  Check(taken == cut_taken);
+  Check(whole_response.status == cut_response.status && whole_response.body == cut_response.body);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::size_t step = data[0] % 32 + 1;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  CheckRequest(bytes, step);
+  CheckResponse(bytes, step);
+  return 0;
+}
