@@ -3,7 +3,6 @@
 namespace sallyport::controlplane {
 namespace {
 
-using namespace types::v1;
 using Catch::Matchers::Contains;
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
@@ -24,7 +23,7 @@ TEST_CASE("apply creates, changes and leaves alone, and says which", "[policies]
   CHECK(changed->documents(0).version() == 2);
   CHECK(f.SnapshotVersion() > version);
 
-  const auto stored = f.Get(DOCUMENT_KIND_POLICY, "p");
+  const auto stored = f.Get(types::v1::DOCUMENT_KIND_POLICY, "p");
   REQUIRE(stored.ok());
   CHECK(stored->policy().mask(0) == "pii");
   CHECK(stored->updated_by() == "local:uid=0");
@@ -43,7 +42,8 @@ TEST_CASE("one bad document keeps all of a request out", "[policies]") {
   const auto response = f.apply.Run(f.admin, request);
   CHECK(response.status().code() == absl::StatusCode::kInvalidArgument);
   CHECK_THAT(Text(response.status()), Contains("b.yaml:4:") && Contains("\"sever\""));
-  CHECK(f.Get(DOCUMENT_KIND_POLICY, "good").status().code() == absl::StatusCode::kNotFound);
+  CHECK(f.Get(types::v1::DOCUMENT_KIND_POLICY, "good").status().code() ==
+        absl::StatusCode::kNotFound);
 }
 
 TEST_CASE("a document in two files of one request is refused", "[policies]") {
@@ -74,8 +74,8 @@ TEST_CASE("a dry run answers as if and writes nothing", "[policies]") {
   CHECK(response->documents(0).version() == 2);
   CHECK(response->documents(1).change() == admin::v1::CHANGE_KIND_CREATED);
   CHECK(f.SnapshotVersion() == version);
-  CHECK(f.Get(DOCUMENT_KIND_POLICY, "p")->version() == 1);
-  CHECK_FALSE(f.Get(DOCUMENT_KIND_POLICY, "q").ok());
+  CHECK(f.Get(types::v1::DOCUMENT_KIND_POLICY, "p")->version() == 1);
+  CHECK_FALSE(f.Get(types::v1::DOCUMENT_KIND_POLICY, "q").ok());
   CHECK_FALSE(f.Apply(APolicy("p", "  mask: [typo]"), true).ok());
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("a realm that no issuer entry has is refused, in policies and in locks
 TEST_CASE("a mask name must be known once everything has been applied", "[policies]") {
   Fixture f;
   CHECK_THAT(Text(f.Apply(APolicy("p", "  mask: [house]")).status()), Contains("house"));
-  CHECK_FALSE(f.Get(DOCUMENT_KIND_POLICY, "p").ok());
+  CHECK_FALSE(f.Get(types::v1::DOCUMENT_KIND_POLICY, "p").ok());
   CHECK(f.Apply(APolicy("p", "  mask: [house]") +
                 "---\nkind: MaskProfile\nname: house\nspec: {detectors: [aws]}\n")
             .ok());
@@ -116,13 +116,15 @@ TEST_CASE("a mask profile that a policy names cannot be deleted", "[policies]") 
   REQUIRE(f.Apply(APolicy("p", "  mask: [house]") +
                   "---\nkind: MaskProfile\nname: house\nspec: {detectors: [aws]}\n")
               .ok());
-  const absl::Status status = f.Delete(DOCUMENT_KIND_MASK_PROFILE, "house");
+  const absl::Status status = f.Delete(types::v1::DOCUMENT_KIND_MASK_PROFILE, "house");
   CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
   CHECK_THAT(Text(status), Contains("policy p"));
-  CHECK(f.Delete(DOCUMENT_KIND_POLICY, "p").ok());
-  CHECK(f.Delete(DOCUMENT_KIND_MASK_PROFILE, "house").ok());
-  CHECK(f.Delete(DOCUMENT_KIND_MASK_PROFILE, "house").code() == absl::StatusCode::kNotFound);
-  CHECK(f.Delete(DOCUMENT_KIND_UNSPECIFIED, "house").code() == absl::StatusCode::kInvalidArgument);
+  CHECK(f.Delete(types::v1::DOCUMENT_KIND_POLICY, "p").ok());
+  CHECK(f.Delete(types::v1::DOCUMENT_KIND_MASK_PROFILE, "house").ok());
+  CHECK(f.Delete(types::v1::DOCUMENT_KIND_MASK_PROFILE, "house").code() ==
+        absl::StatusCode::kNotFound);
+  CHECK(f.Delete(types::v1::DOCUMENT_KIND_UNSPECIFIED, "house").code() ==
+        absl::StatusCode::kInvalidArgument);
 }
 
 TEST_CASE("only admins apply and delete", "[policies]") {
@@ -130,20 +132,21 @@ TEST_CASE("only admins apply and delete", "[policies]") {
   admin::v1::ApplyDocumentsRequest request;
   request.add_files()->set_name("f");
   request.mutable_files(0)->set_text(APolicy("p"));
-  CHECK(ReasonOf(f.apply.Run(f.nobody, request).status()) == DENIAL_REASON_ROLE_MISSING);
+  CHECK(ReasonOf(f.apply.Run(f.nobody, request).status()) == types::v1::DENIAL_REASON_ROLE_MISSING);
   REQUIRE(f.apply.Run(f.admin, request).ok());
   admin::v1::DeleteDocumentRequest removal;
-  removal.set_kind(DOCUMENT_KIND_POLICY);
+  removal.set_kind(types::v1::DOCUMENT_KIND_POLICY);
   removal.set_name("p");
-  CHECK(ReasonOf(f.remove.Run(f.nobody, removal).status()) == DENIAL_REASON_ROLE_MISSING);
-  CHECK(f.Get(DOCUMENT_KIND_POLICY, "p").ok());
+  CHECK(ReasonOf(f.remove.Run(f.nobody, removal).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  CHECK(f.Get(types::v1::DOCUMENT_KIND_POLICY, "p").ok());
 }
 
 TEST_CASE("documents are listed by name, a page at a time", "[policies]") {
   Fixture f;
   for (const char* name : {"c", "a", "b"}) REQUIRE(f.Apply(APolicy(name)).ok());
   admin::v1::ListDocumentsRequest request;
-  request.set_kind(DOCUMENT_KIND_POLICY);
+  request.set_kind(types::v1::DOCUMENT_KIND_POLICY);
   request.set_page_size(2);
   const auto first = f.read.Run(request);
   REQUIRE(first.ok());

@@ -4,8 +4,6 @@
 namespace sallyport {
 namespace {
 
-using namespace types::v1;
-
 CallDecision Tool(const SessionPolicy& policy, std::string_view name,
                   std::string_view arguments = {}) {
   return policy.EvaluateCall({.method = "tools/call", .target = name, .arguments = arguments});
@@ -32,10 +30,10 @@ TEST_CASE("what no rule names is hidden", "[policy][call]") {
   const auto policy = Bound(BotPolicy(kExample));
   const CallDecision tool = Tool(*policy, "unknown");
   CHECK(tool.verdict == Verdict::kHidden);
-  CHECK(tool.reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK(tool.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
   const CallDecision method = Method(*policy, "vendor/thing");
   CHECK(method.verdict == Verdict::kHidden);
-  CHECK(method.reason == DENIAL_REASON_METHOD_UNKNOWN);
+  CHECK(method.reason == types::v1::DENIAL_REASON_METHOD_UNKNOWN);
   CHECK(Read(*policy, "file:///private/x").verdict == Verdict::kHidden);
 }
 
@@ -53,7 +51,7 @@ TEST_CASE("what is allowed names the policy that allows it", "[policy][call]") {
 TEST_CASE("deny beats allow and says so", "[policy][call]") {
   const CallDecision decision = Tool(*Bound(BotPolicy(kExample)), "get-secret");
   CHECK(decision.verdict == Verdict::kDeny);
-  CHECK(decision.reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK(decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
   CHECK(decision.policy == "p");
 }
 
@@ -65,7 +63,7 @@ TEST_CASE("a condition that fails is a refusal with its own reason", "[policy][c
   INFO(arguments);
   const CallDecision decision = Tool(*policy, "deploy", arguments);
   CHECK(decision.verdict == Verdict::kDeny);
-  CHECK(decision.reason == DENIAL_REASON_CONDITION_FAILED);
+  CHECK(decision.reason == types::v1::DENIAL_REASON_CONDITION_FAILED);
 }
 
 TEST_CASE("a rule for approval has its own approvers or the session's", "[policy][call]") {
@@ -120,9 +118,10 @@ TEST_CASE("arguments that can be read in two ways are refused even where a plain
     - allow: {tools: [t]}
     - deny: {tools: [t], when: [{path: /env, equals: production}]})"));
   CHECK(Tool(*policy, "t", R"({"env":"dev"})").verdict == Verdict::kAllow);
-  CHECK(Tool(*policy, "t", R"({"env":"production"})").reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK(Tool(*policy, "t", R"({"env":"production"})").reason ==
+        types::v1::DENIAL_REASON_POLICY_DENIED);
   CHECK(Tool(*policy, "t", R"({"env":"dev","env":"production"})").reason ==
-        DENIAL_REASON_CONDITION_FAILED);
+        types::v1::DENIAL_REASON_CONDITION_FAILED);
 }
 
 TEST_CASE("the methods that every session may use need no rule", "[policy][call]") {
@@ -198,7 +197,7 @@ TEST_CASE("dot segments are refused whatever is allowed", "[policy][call]") {
   CHECK(Read(*policy, "file:///a/b").verdict == Verdict::kAllow);
   const CallDecision decision = Read(*policy, "file:///a/%2e%2e/b");
   CHECK(decision.verdict == Verdict::kDeny);
-  CHECK(decision.reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK(decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
   CHECK_FALSE(policy->ShowsResource("file:///a/../b"));
 }
 
@@ -288,11 +287,11 @@ TEST_CASE("whom no policy names has nothing, not even a ping", "[policy][call]")
   CHECK(policy->is_empty());
   const CallDecision ping = Method(*policy, "ping");
   CHECK(ping.verdict == Verdict::kHidden);
-  CHECK(ping.reason == DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(ping.reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
   CHECK(Tool(*policy, "echo").verdict == Verdict::kHidden);
   CHECK_FALSE(policy->ShowsTool("echo"));
   CHECK(policy->mask_names() == std::vector<std::string>{"secrets"});
-  CHECK(policy->recording_content() == RECORDING_CONTENT_MASKED);
+  CHECK(policy->recording_content() == types::v1::RECORDING_CONTENT_MASKED);
 }
 
 TEST_CASE("masks add up, and a silent policy masks secrets", "[policy][call]") {
@@ -305,9 +304,9 @@ TEST_CASE("masks add up, and a silent policy masks secrets", "[policy][call]") {
 
 TEST_CASE("content is left out of a recording only if every policy says so", "[policy][call]") {
   const std::string none = BotPolicy("  recording: {content: none}", "a");
-  CHECK(Bound(none)->recording_content() == RECORDING_CONTENT_NONE);
+  CHECK(Bound(none)->recording_content() == types::v1::RECORDING_CONTENT_NONE);
   CHECK(Bound(none + "---\n" + BotPolicy("", "b"))->recording_content() ==
-        RECORDING_CONTENT_MASKED);
+        types::v1::RECORDING_CONTENT_MASKED);
 }
 
 TEST_CASE("a session's policy outlives the set it came from, and a decision both",

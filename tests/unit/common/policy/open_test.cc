@@ -4,9 +4,7 @@
 namespace sallyport {
 namespace {
 
-using namespace types::v1;
-
-OpenDecision Open(std::string_view yaml, const Principal& principal = Bot(),
+OpenDecision Open(std::string_view yaml, const types::v1::Principal& principal = Bot(),
                   std::string_view server = "wiki", std::string_view agent = "a1") {
   return Compiled(yaml)->EvaluateOpen(principal, server, agent, kNow);
 }
@@ -18,13 +16,13 @@ std::string Policy(const std::string& principals, const std::string& servers = "
 
 TEST_CASE("without a policy that names the principal the server is unknown", "[policy][open]") {
   CHECK(CompiledPolicies::Compile({}).value()->EvaluateOpen(Bot(), "wiki", "", kNow).reason ==
-        DENIAL_REASON_SERVER_UNKNOWN);
+        types::v1::DENIAL_REASON_SERVER_UNKNOWN);
   const char* principals =
       GENERATE("[{realm: other}]", "[{realm: okta, subjects: [x]}]",
                "[{realm: okta, client_ids: [BOT]}]", "[{realm: okta, groups: [g]}]",
                "[{realm: okta, kind: user}]", "[{realm: okta, subjects: [bot], client_ids: [x]}]");
   INFO(principals);
-  CHECK(Open(Policy(principals)).reason == DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(Open(Policy(principals)).reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
 }
 
 TEST_CASE("a policy names by any entry, of which all that is given must hold", "[policy][open]") {
@@ -54,22 +52,22 @@ TEST_CASE("who lacks scopes is told which, of the entry that is nearest", "[poli
   const std::string yaml =
       Policy("[{realm: okta, scopes: [a, b, c]}, {realm: okta, scopes: [a, d]}]");
   const OpenDecision decision = Open(yaml, Bot({"a"}));
-  CHECK(decision.reason == DENIAL_REASON_SCOPE_MISSING);
+  CHECK(decision.reason == types::v1::DENIAL_REASON_SCOPE_MISSING);
   CHECK(decision.required_scopes == std::vector<std::string>{"a", "d"});
   CHECK(Open(yaml, Bot({"d", "a"})).is_allowed());
-  CHECK(Open(yaml, Person("x")).reason == DENIAL_REASON_SCOPE_MISSING);
+  CHECK(Open(yaml, Person("x")).reason == types::v1::DENIAL_REASON_SCOPE_MISSING);
   // Nobody is told of scopes for a server that no policy would give.
-  CHECK(Open(yaml, Bot(), "other").reason == DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(Open(yaml, Bot(), "other").reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
 }
 
 TEST_CASE("a silent policy has the defaults", "[policy][open]") {
   const OpenDecision decision = Open(Policy("[{realm: okta}]"));
-  CHECK(decision.open == OPEN_MODE_CONNECT);
+  CHECK(decision.open == types::v1::OPEN_MODE_CONNECT);
   CHECK(decision.terms.max_duration().seconds() == 3600);
   CHECK(decision.terms.idle_timeout().seconds() == 600);
   CHECK(decision.terms.disconnect_grace().seconds() == 30);
   CHECK(decision.terms.max_calls() == 0);
-  CHECK(decision.terms.bind() == BIND_MODE_PRINCIPAL);
+  CHECK(decision.terms.bind() == types::v1::BIND_MODE_PRINCIPAL);
   CHECK_FALSE(decision.approval);
 }
 
@@ -81,12 +79,12 @@ TEST_CASE("over several policies the tightest terms hold", "[policy][open]") {
                 "b") +
       "---\n" + BotPolicy("  session: {bind: address}", "c"));
   CHECK(decision.policies == std::vector<std::string>{"a", "b", "c"});
-  CHECK(decision.open == OPEN_MODE_REQUEST);
+  CHECK(decision.open == types::v1::OPEN_MODE_REQUEST);
   CHECK(decision.terms.max_duration().seconds() == 900);
   CHECK(decision.terms.idle_timeout().seconds() == 120);
   CHECK(decision.terms.disconnect_grace().seconds() == 5);
   CHECK(decision.terms.max_calls() == 9);
-  CHECK(decision.terms.bind() == BIND_MODE_ADDRESS);
+  CHECK(decision.terms.bind() == types::v1::BIND_MODE_ADDRESS);
 }
 
 TEST_CASE("an approval binds to the address unless its policy says otherwise", "[policy][open]") {
@@ -95,12 +93,12 @@ TEST_CASE("an approval binds to the address unless its policy says otherwise", "
   REQUIRE(silent.approval);
   CHECK(silent.approval->count() == 1);
   CHECK(silent.approval->expires_after().seconds() == 180);
-  CHECK(silent.terms.bind() == BIND_MODE_ADDRESS);
+  CHECK(silent.terms.bind() == types::v1::BIND_MODE_ADDRESS);
   CHECK(Open(BotPolicy("  session: {bind: principal, approval: {approvers: [okta:x]}}"))
-            .terms.bind() == BIND_MODE_PRINCIPAL);
+            .terms.bind() == types::v1::BIND_MODE_PRINCIPAL);
   CHECK(Open(BotPolicy("  session: {approval: {approvers: [okta:x]}}", "a") + "---\n" +
              BotPolicy("  session: {bind: principal}", "b"))
-            .terms.bind() == BIND_MODE_ADDRESS);
+            .terms.bind() == types::v1::BIND_MODE_ADDRESS);
 }
 
 TEST_CASE("the strictest approval holds: approvers of all policies, the shortest time",
@@ -117,7 +115,7 @@ TEST_CASE("the strictest approval holds: approvers of all policies, the shortest
   CHECK(both.approval->expires_after().seconds() == 300);
   const OpenDecision none =
       Open(first + "---\n" + BotPolicy("  session: {approval: {approvers: [okta:z]}}", "b"));
-  CHECK(none.reason == DENIAL_REASON_POLICY_DENIED);
+  CHECK(none.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
   CHECK_FALSE(none.detail.empty());
 }
 
@@ -139,12 +137,13 @@ TEST_CASE("a lock shuts what it names, and an empty one everything", "[policy][l
   INFO(row.spec);
   const OpenDecision decision =
       Open(Policy("[{realm: okta}]") + "---\nkind: Lock\nname: l\nspec: " + row.spec + "\n");
-  CHECK(decision.reason == (row.is_shut ? DENIAL_REASON_LOCKED : DENIAL_REASON_UNSPECIFIED));
+  CHECK(decision.reason ==
+        (row.is_shut ? types::v1::DENIAL_REASON_LOCKED : types::v1::DENIAL_REASON_UNSPECIFIED));
   CHECK(decision.lock == (row.is_shut ? "l" : ""));
 }
 
 TEST_CASE("who is not named learns nothing of a lock", "[policy][lock]") {
-  CHECK(Open("kind: Lock\nname: l\nspec: {}\n").reason == DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(Open("kind: Lock\nname: l\nspec: {}\n").reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
 }
 
 TEST_CASE("owners are those of every entry that could match, scopes aside", "[policy][open]") {
@@ -155,8 +154,8 @@ TEST_CASE("owners are those of every entry that could match, scopes aside", "[po
 }
 
 TEST_CASE("a document that cannot be understood is not guessed at", "[policy]") {
-  Document document;
-  document.set_kind(DOCUMENT_KIND_POLICY);
+  types::v1::Document document;
+  document.set_kind(types::v1::DOCUMENT_KIND_POLICY);
   document.set_name("p");
   CHECK_FALSE(CompiledPolicies::Compile({&document, 1}).ok());
   auto valid = Parsed(BotPolicy("  rules: [{allow: {tools: [t]}}]"))[0];
