@@ -47,7 +47,7 @@ def room_of(path):
 
 
 def allowed(source, target):
-    if source == target or target == "sallyport" or target in LEAF:
+    if source == target or target.startswith("sallyport/") or target in LEAF:
         return True
     if source in COMMON:
         return target in COMMON[source]

@@ -99,7 +99,8 @@ test('a client whose last stream has closed is disconnected after the grace', as
 
 test('max_calls: 1 is one operation', async () => {
   await door.apply(allowAll('all', '{max_duration: 10m, max_calls: 1}'));
-  const mcp = await door.session('oracle', token);
+  const fresh = await door.token('second-bot');  // the other bot's calls of this window count
+  const mcp = await door.session('oracle', fresh);
   const { id } = await latest();
   assert.ok((await mcp.call('tools/list')).message.result);
   assert.ok((await mcp.call('tools/call', { name: 'echo', arguments: { message: 'one' } })).message.result);
@@ -107,7 +108,7 @@ test('max_calls: 1 is one operation', async () => {
   assert.equal(session.endReason, 'completed');
   door.oracle.forget();
   await mcp.call('tools/call', { name: 'echo', arguments: { message: 'two' } });
-  const reopened = await door.session('oracle', token).then(async (next) => next.call('tools/call', { name: 'echo', arguments: { message: 'three' } }), (error) => error);
+  const reopened = await door.session('oracle', fresh).then(async (next) => next.call('tools/call', { name: 'echo', arguments: { message: 'three' } }), (error) => error);
   assert.ok(!reopened.message?.result, 'a new session inside the window has no budget of its own');
   assert.deepEqual(door.oracle.calls().map(({ params }) => params?.arguments?.message).filter(Boolean), []);
 });

@@ -1,7 +1,7 @@
 // The real server-everything as a child of the agent: what a client can do with it, what it cannot see, and that nothing of it stays.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { Deployment, allowAll, until } from './deployment.mjs';
 import * as types from '@modelcontextprotocol/sdk/types.js';
 
@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => door?.close());
 
-const children = () => execFileSync('sh', ['-c', `pgrep -f '${door.everything} stdio' || true`]).toString().split('\n').filter(Boolean);
+const children = () => spawnSync('pgrep', ['-f', `${door.everything} stdio`]).stdout.toString().split('\n').filter(Boolean);
 
 test('the official client works through the door, progress and sampling included', async () => {
   const client = await door.connect('everything', token, { capabilities: { sampling: {}, roots: {} } });
