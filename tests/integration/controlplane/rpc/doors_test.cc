@@ -1,0 +1,180 @@
+#include <grpcpp/generic/generic_stub.h>
+
+#include "common/denial.h"
+#include "controlplane/rpc/method_table.h"
+#include "sallyport/admin/v1/approval_service.grpc.pb.h"
+#include "sallyport/admin/v1/session_service.grpc.pb.h"
+#include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
+#include "tests/fakes/test_ca.h"
+#include "tests/integration/controlplane/rpc/deployment.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+// What any method, known or not, answers to an empty message.
+grpc::Status Call(const std::shared_ptr<grpc::Channel>& channel, std::string_view method,
+                  const std::string& token = "") {
+  grpc::GenericStub stub(channel);
+  grpc::CompletionQueue queue;
+  const auto context = Deployment::Context(token);
+  const grpc::ByteBuffer request(nullptr, 0);
+  auto call = stub.PrepareUnaryCall(context.get(), "/" + std::string(method), request, &queue);
+  call->StartCall();
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->Finish(&response, &status, &status);
+  void* tag = nullptr;
+  bool ok = false;
+  REQUIRE(queue.Next(&tag, &ok));
+  return status;
+}
+
+bool IsRefusal(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAUTHENTICATED ||
+         status.error_code() == grpc::StatusCode::PERMISSION_DENIED;
+}
+
+constexpr char kListSessions[] = "sallyport.admin.v1.SessionService/ListSessions";
+constexpr char kRefreshKeys[] = "sallyport.agent.v1.SnapshotService/RefreshKeys";
+constexpr char kHealth[] = "grpc.health.v1.Health/Check";
+
+TEST_CASE("a stranger gets past no door but for health and enrollment", "[integration][rpc]") {
+  Deployment deployment;
+  const auto people = deployment.People();
+  const auto enrollment = deployment.Enrollment();
+  for (const MethodRow& row : MethodTable()) {
+    // A stream that is let in does not end.
+    if (row.method == "grpc.health.v1.Health/Watch") continue;
+    INFO(row.method);
+    CHECK(IsRefusal(Call(people, row.method)) == (row.people != Who::kAnybody));
+    if (row.method != "sallyport.agent.v1.EnrollmentService/Enroll") {
+      CHECK(IsRefusal(Call(enrollment, row.method)) == (row.enrollment != Who::kAnybody));
+    }
+  }
+  CHECK(Call(people, kHealth).ok());
+  CHECK(Call(enrollment, kHealth).ok());
+  CHECK(Call(people, "sallyport.admin.v1.SessionService/DropSessions").error_code() ==
+        grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_CASE("the admin socket refuses what its table refuses", "[integration][rpc]") {
+  Deployment deployment;
+  const auto channel = deployment.AdminSocket();
+  for (const MethodRow& row : MethodTable()) {
+    if (row.admin_socket != Who::kNobody) continue;
+    INFO(row.method);
+    const grpc::Status status = Call(channel, row.method);
+    CHECK((IsRefusal(status) || status.error_code() == grpc::StatusCode::UNIMPLEMENTED));
+  }
+  CHECK(Call(channel, kListSessions).ok());
+  CHECK(Call(channel, kHealth).ok());
+}
+
+TEST_CASE("the agents' door opens only to a certificate of ours", "[integration][rpc]") {
+  Deployment deployment;
+  // TLS ends before there is a call.
+  CHECK(Call(deployment.Agents({}), kHealth).error_code() == grpc::StatusCode::UNAVAILABLE);
+  const TestCa other;
+  const PrivateKey key = GenerateKey();
+  const ClientCertificate foreign{KeyToPem(*key),
+                                  other.Issue(*key, {.uri = "spiffe://sallyport/agent/a"})};
+  CHECK(Call(deployment.Agents(foreign), kHealth).error_code() == grpc::StatusCode::UNAVAILABLE);
+
+  const auto own = deployment.Enroll("a", {"wiki"});
+  CHECK(Call(deployment.Agents(own), kHealth).ok());
+  CHECK(FromGrpcStatus(Call(deployment.Agents(own), kRefreshKeys)).code() ==
+        absl::StatusCode::kNotFound);
+}
+
+TEST_CASE("an agent's certificate opens nothing at the people's door", "[integration][rpc]") {
+  Deployment deployment;
+  const auto certificate = deployment.Enroll("a", {"wiki"});
+  const auto channel = deployment.Tls("localhost", certificate);
+  const grpc::Status admin = Call(channel, kListSessions);
+  CHECK(admin.error_code() == grpc::StatusCode::UNAUTHENTICATED);
+  CHECK(admin.error_message().starts_with("token_missing: "));
+  CHECK(Call(channel, kRefreshKeys).error_code() == grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_CASE("a person's token opens nothing at the agents' door", "[integration][rpc]") {
+  Deployment deployment;
+  const auto channel = deployment.Agents(deployment.Enroll("a", {"wiki"}));
+  const std::string token = deployment.PersonToken("ann", {"corp:admins", "admins"});
+  for (const MethodRow& row : MethodTable()) {
+    if (row.agents != Who::kNobody) continue;
+    INFO(row.method);
+    CHECK(IsRefusal(Call(channel, row.method, token)));
+  }
+}
+
+TEST_CASE("roles and audiences decide at the people's door", "[integration][rpc]") {
+  Deployment deployment;
+  const auto channel = deployment.People();
+  const std::string admin = deployment.PersonToken("ann", {"admins"});
+  const std::string auditor = deployment.PersonToken("bob", {"auditors"});
+  const std::string nobody = deployment.PersonToken("eve", {});
+  const std::string bot = deployment.BotToken("bot", {{"groups", {"admins"}}});
+
+  CHECK(Call(channel, kListSessions, admin).ok());
+  CHECK(Call(channel, kListSessions, auditor).ok());
+  CHECK(Call(channel, kListSessions, nobody).error_message().starts_with("role_missing: "));
+  // A token for servers does not manage, whatever its groups.
+  CHECK(Call(channel, kListSessions, bot).error_message().starts_with("token_invalid: "));
+  CHECK(Call(channel, kListSessions, admin + "x").error_code() ==
+        grpc::StatusCode::UNAUTHENTICATED);
+
+  constexpr char kReplay[] = "sallyport.admin.v1.SessionService/ReplaySession";
+  CHECK(Call(channel, kReplay, admin).error_message().starts_with("role_missing: "));
+  CHECK_FALSE(IsRefusal(Call(channel, kReplay, auditor)));
+  // Reflection is for who is known.
+  constexpr char kReflection[] = "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+  CHECK_FALSE(IsRefusal(Call(channel, kReflection, nobody)));
+}
+
+TEST_CASE("a token of nearly 16 KiB is read", "[integration][rpc]") {
+  Deployment deployment;
+  std::vector<std::string> groups = {"admins"};
+  for (int i = 0; i < 400; ++i) groups.push_back(absl::StrCat("a-group-of-the-company-", i));
+  const std::string token = deployment.PersonToken("ann", groups);
+  REQUIRE(token.size() > 15 << 10);
+  REQUIRE(token.size() < 16 << 10);
+  CHECK(Call(deployment.People(), kListSessions, token).ok());
+}
+
+TEST_CASE("a join secret enrolls one agent, once", "[integration][rpc]") {
+  Deployment deployment;
+  const std::string secret = deployment.JoinSecret("a", {"wiki"});
+  REQUIRE(deployment.TryEnroll(secret).ok());
+  const absl::Status again = deployment.TryEnroll(secret).status();
+  CHECK(absl::IsUnauthenticated(again));
+  CHECK(ReasonOf(again) == types::v1::DENIAL_REASON_JOIN_TOKEN_INVALID);
+  CHECK_FALSE(deployment.TryEnroll("never made").ok());
+}
+
+TEST_CASE("an agent renews its certificate for itself", "[integration][rpc]") {
+  Deployment deployment;
+  const auto stub =
+      agent::v1::EnrollmentService::NewStub(deployment.Agents(deployment.Enroll("a", {"wiki"})));
+  const PrivateKey key = GenerateKey();
+  agent::v1::RenewCertificateRequest request;
+  request.set_certificate_request(*MakeCertificateRequest(*key, "somebody-else"));
+  agent::v1::RenewCertificateResponse response;
+  REQUIRE(stub->RenewCertificate(Deployment::Context().get(), request, &response).ok());
+  const auto chain = CertificatesFromPem(response.certificate().chain());
+  REQUIRE(chain.ok());
+  CHECK(UriNames(*chain->front()) == std::vector<std::string>{"spiffe://sallyport/agent/a"});
+  const ClientCertificate renewed{KeyToPem(*key), response.certificate().chain()};
+  CHECK(Call(deployment.Agents(renewed), kHealth).ok());
+}
+
+TEST_CASE("a second control plane on the same data is refused", "[integration][rpc]") {
+  Deployment deployment;
+  auto settings = Settings::Load(deployment.ConfigPath());
+  REQUIRE(settings.ok());
+  const SystemClock clock;
+  CHECK(absl::IsUnavailable(ControlPlane::Start(*std::move(settings), clock).status()));
+  CHECK(Call(deployment.AdminSocket(), kHealth).ok());
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
