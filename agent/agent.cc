@@ -260,6 +260,7 @@ absl::Status Agent::Parts::Wire() {
     public_url = absl::StrCat(config.has_tls() ? "https://" : "http://", clients->address());
   ASSIGN_OR_RETURN(std::string session_secret, LoadSessionSecret(config.data_dir()));
   CallLimits limits;
+  limits.message_bytes = LargestMessage(*upstreams);
   if (config.limits().approval_hold_seconds() > 0) {
     limits.approval_hold = absl::Seconds(config.limits().approval_hold_seconds());
   }

@@ -23,6 +23,8 @@
 namespace sallyport::agent {
 
 struct CallLimits {
+  // The largest message of any server.
+  std::uint64_t message_bytes = std::uint64_t{16} << 20;
   // How long a call that waits for a person is held before it gets the retry answer.
   absl::Duration approval_hold = absl::Seconds(50);
   absl::Duration approval_progress = absl::Seconds(5);

@@ -168,7 +168,7 @@ Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, absl::
 
 Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body) {
   ScanLimits limits;
-  limits.max_bytes = gateway.upstreams.message_bytes(call.incoming.server);
+  limits.max_bytes = gateway.limits.message_bytes;
   auto message = ScanClientMessage(std::move(body), limits);
   if (!message.ok()) {
     OwnAnswer answer = UnreadableMessage(message.status(), JsonRpcCodeOf(message.status()));
