@@ -14,7 +14,9 @@
 namespace sallyport::controlplane {
 namespace {
 
-constexpr absl::Duration kDrainGrace = absl::Seconds(5);
+// An agent's record stream is open until it is cut; what it has not had acknowledged it sends
+// again.
+constexpr absl::Duration kDrainGrace = absl::Seconds(2);
 
 absl::StatusOr<KeyFingerprints> RememberedKeys(Database& control) {
   ASSIGN_OR_RETURN(const auto t, control.Read());

@@ -56,25 +56,30 @@ absl::Status DeliverNotices::DeliverDue() {
     ASSIGN_OR_RETURN(const auto t, control_.Read());
     ASSIGN_OR_RETURN(due, outbox::Due(*t, clock_.Now(), kBatch));
   }
+  // One attempt a round for a receiver that does not answer: the others do not wait behind it.
+  std::set<std::string> unreachable;
   for (const outbox::Notice& notice : due) {
     if (stopping_) break;
-    RETURN_IF_ERROR(Deliver(notice));
+    if (unreachable.contains(notice.notifier)) continue;
+    ASSIGN_OR_RETURN(const bool is_over, Deliver(notice));
+    if (!is_over) unreachable.insert(notice.notifier);
   }
   return absl::OkStatus();
 }
 
-absl::Status DeliverNotices::Deliver(const outbox::Notice& notice) {
+absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
   const auto webhook = webhooks_.find(notice.notifier);
   if (webhook == webhooks_.end()) return GiveUp(notice, "no such notifier is configured");
   if (clock_.Now() >= notice.give_up_at) return GiveUp(notice, notice.last_error);
 
   const absl::Status sent = webhook->second->Send(notice.body, clock_.Now(), stopping_);
-  if (stopping_ && !sent.ok()) return absl::OkStatus();
+  if (stopping_ && !sent.ok()) return false;
   if (sent.ok()) {
     LogInfo("notice_delivered", {{"notice", notice.id}, {"notifier", notice.notifier}});
     ASSIGN_OR_RETURN(const auto t, control_.Write());
     RETURN_IF_ERROR(outbox::Remove(*t, notice.n));
-    return t->Commit();
+    RETURN_IF_ERROR(t->Commit());
+    return true;
   }
   LogWarning("notice_failed", {{"notice", notice.id},
                                {"notifier", notice.notifier},
@@ -83,17 +88,19 @@ absl::Status DeliverNotices::Deliver(const outbox::Notice& notice) {
   ASSIGN_OR_RETURN(const auto t, control_.Write());
   RETURN_IF_ERROR(outbox::Postpone(*t, notice.n, clock_.Now() + WaitAfter(notice.attempts),
                                    ToStd(sent.message())));
-  return t->Commit();
+  RETURN_IF_ERROR(t->Commit());
+  return false;
 }
 
-absl::Status DeliverNotices::GiveUp(const outbox::Notice& notice, std::string_view why) {
+absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::string_view why) {
   LogError("notice_lost", {{"notice", notice.id},
                            {"notifier", notice.notifier},
                            {"attempts", notice.attempts},
                            {"why", why}});
   ASSIGN_OR_RETURN(const auto t, control_.Write());
   RETURN_IF_ERROR(outbox::Remove(*t, notice.n));
-  return t->Commit();
+  RETURN_IF_ERROR(t->Commit());
+  return true;
 }
 
 absl::Duration DeliverNotices::TimeToNextDue() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "controlplane/notify/webhook.h"
 #include "controlplane/store/database.h"
@@ -32,9 +33,10 @@ class DeliverNotices {
  private:
   void Run();
   absl::Status DeliverDue();
-  // Whether the receiver took it or it was given up.
-  absl::Status Deliver(const outbox::Notice& notice);
-  absl::Status GiveUp(const outbox::Notice& notice, std::string_view why);
+  // True: the receiver took it or it was given up, and it has left the outbox. An error is the
+  // store's.
+  absl::StatusOr<bool> Deliver(const outbox::Notice& notice);
+  absl::StatusOr<bool> GiveUp(const outbox::Notice& notice, std::string_view why);
   absl::Duration TimeToNextDue();
 
   Database& control_;

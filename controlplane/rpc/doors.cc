@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "common/status_macros.h"
 #include "controlplane/rpc/access_service.h"
 #include "controlplane/rpc/agent_service.h"
@@ -176,10 +177,12 @@ Doors::~Doors() { Drain(absl::ZeroDuration()); }
 void Doors::Drain(absl::Duration grace) {
   front_door_.reset();
   admin_socket_.reset();
-  for (Served* served : {enrollment_.get(), people_.get(), agents_.get()}) {
-    if (served != nullptr && served->server != nullptr) served->server->Drain(grace);
+  std::vector<Served*> all = {enrollment_.get(), people_.get(), agents_.get()};
+  for (const auto& served : local_) all.push_back(served.get());
+  const absl::Time deadline = absl::Now() + grace;
+  for (Served* served : all) {
+    if (served != nullptr) served->server->Drain(deadline);
   }
-  for (const auto& served : local_) served->server->Drain(grace);
 }
 
 }  // namespace sallyport::controlplane

@@ -43,7 +43,7 @@ class Doors {
   Doors(const Doors&) = delete;
   Doors& operator=(const Doors&) = delete;
 
-  // Lets nobody in any more, gives running calls `grace` to end and cancels what is left.
+  // Lets nobody in any more, gives running calls `grace` in all to end and cancels what is left.
   void Drain(absl::Duration grace);
 
  private:

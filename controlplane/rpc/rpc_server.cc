@@ -5,6 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -71,7 +72,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   return server;
 }
 
-RpcServer::~RpcServer() { Drain(absl::ZeroDuration()); }
+RpcServer::~RpcServer() { Drain(absl::InfinitePast()); }
 
 void RpcServer::Take(int fd) {
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
@@ -79,10 +80,10 @@ void RpcServer::Take(int fd) {
   acceptor_->HandleNewConnection(&parameters);
 }
 
-void RpcServer::Drain(absl::Duration grace) {
+void RpcServer::Drain(absl::Time deadline) {
   if (server_ == nullptr) return;
   server_->GetHealthCheckService()->SetServingStatus(false);
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  server_->Shutdown(absl::ToChronoTime(std::max(deadline, absl::Now())));
   server_->Wait();
   server_.reset();
 }

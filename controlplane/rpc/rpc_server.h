@@ -42,9 +42,9 @@ class RpcServer {
   // Takes the descriptor of a connection over. Closes it when the server has been drained.
   void Take(int fd);
 
-  // Health says NOT_SERVING, no call is begun any more, and those still running after `grace` are
-  // cancelled. Returns when the last has ended.
-  void Drain(absl::Duration grace);
+  // Health says NOT_SERVING, no call is begun any more, and those still running at `deadline`
+  // are cancelled. Returns when the last has ended.
+  void Drain(absl::Time deadline);
 
  private:
   RpcServer() = default;
