@@ -53,9 +53,10 @@ std::optional<Match> ReadAccessKeyId(std::string_view text, std::size_t at, std:
   constexpr std::size_t kPrefix = 4;
   constexpr std::size_t kTail = 16;
   const auto is_base32 = [](char c) { return IsUpper(c) || (c >= '2' && c <= '7'); };
-  if (RunEnd(text, at + kPrefix, is_base32) < at + kPrefix + kTail) return std::nullopt;
+  const std::size_t end = at + kPrefix + kTail;
+  if (RunEnd(text.substr(0, end), at + kPrefix, is_base32) < end) return std::nullopt;
   if (EndsWith(text.substr(at, kPrefix + kTail), kDocumentation)) return std::nullopt;
-  return Match{at, at + kPrefix + kTail};
+  return Match{at, end};
 }
 
 // 40 characters of base64 alone; not a SHA-1.
@@ -76,10 +77,11 @@ std::optional<Match> ReadNamedSecretKey(std::string_view text, std::size_t at, s
   };
   constexpr std::size_t kMaxAssignment = 24;
   constexpr std::size_t kMaxName = 64;
+  constexpr std::size_t kMaxKey = 41;  // one more than a key has
   const std::size_t name_end = RunEnd(text.substr(0, at + kMaxName), at, is_name);
   const std::size_t begin = RunEnd(text, name_end, is_assignment);
   if (begin == name_end || begin - name_end > kMaxAssignment) return std::nullopt;
-  const std::size_t end = RunEnd(text, begin, IsBase64);
+  const std::size_t end = RunEnd(text.substr(0, begin + kMaxKey), begin, IsBase64);
   if (!IsSecretKey(text.substr(begin, end - begin))) return std::nullopt;
   return Match{begin, end};
 }
