@@ -24,7 +24,8 @@ namespace {
 using MessageOr = absl::StatusOr<UpstreamMessage>;
 using ConnectionPtr = std::unique_ptr<HttpConnection>;
 
-constexpr std::size_t kMaxIdle = 16;
+// As many as a session may have calls in flight: one fewer, and a busy session pays for handshakes.
+constexpr std::size_t kMaxIdle = 128;
 constexpr std::size_t kMaxUnrelated = 64;
 constexpr std::size_t kMaxSessionIdBytes = 1024;
 constexpr std::size_t kMaxVersionBytes = 32;
