@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "common/json_string.h"
 
@@ -25,6 +28,22 @@ int HexQuad(std::string_view raw, std::size_t i) {
     value = value * 16 + digit;
   }
   return value;
+}
+
+// The first backslash or control character from `i` on, or the end.
+std::size_t PlainEnd(std::string_view raw, std::size_t i) {
+#if defined(__SSE2__)
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  for (; i + 16 <= raw.size(); i += 16) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(raw.data() + i));
+    const __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(v, last_control), v);
+    const int hits = _mm_movemask_epi8(_mm_or_si128(is_control, _mm_cmpeq_epi8(v, backslash)));
+    if (hits != 0) return i + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(hits)));
+  }
+#endif
+  while (i < raw.size() && raw[i] != '\\' && static_cast<unsigned char>(raw[i]) >= 0x20) ++i;
+  return i;
 }
 
 void AppendUtf8(std::string& out, std::uint32_t c) {
@@ -64,14 +83,11 @@ void AppendJsonEscaped(std::string& out, std::string_view text) {
 
 bool AppendJsonUnescaped(std::string& out, std::string_view raw) {
   for (std::size_t i = 0; i < raw.size();) {
-    std::size_t plain = i;
-    while (plain < raw.size() && raw[plain] != '\\') {
-      if (static_cast<unsigned char>(raw[plain]) < 0x20) return false;
-      ++plain;
-    }
-    out.append(raw.substr(i, plain - i));
-    i = plain;
+    const std::size_t plain_end = PlainEnd(raw, i);
+    out.append(raw, i, plain_end - i);
+    i = plain_end;
     if (i == raw.size()) break;
+    if (raw[i] != '\\') return false;  // a control character
     if (i + 1 == raw.size()) return false;
     const char c = raw[i + 1];
     i += 2;
