@@ -8,9 +8,8 @@
 #include "agent/mask/json_masker.h"
 #include "agent/mcp/json_scan.h"
 
+namespace sallyport::agent {
 namespace {
-
-using namespace sallyport::agent;
 
 std::string Message(std::size_t bytes, bool has_secrets) {
   std::string items;
@@ -62,3 +61,4 @@ BENCHMARK(BM_MaskClean)->Arg(1 << 10)->Arg(4 << 10)->Arg(64 << 10);
 BENCHMARK(BM_MaskDense)->Arg(4 << 10)->Arg(64 << 10);
 
 }  // namespace
+}  // namespace sallyport::agent
