@@ -310,13 +310,15 @@ void Agent::Parts::Observe() {
 }
 
 Task<void> Agent::Parts::Serve() {
-  // Without policies every call would be refused; a control plane that is away must not keep the
-  // agent from saying so.
-  co_await snapshots->WaitForSnapshot(kFirstSnapshot);
   clients->Start(*mcp_endpoint);
   local->Start(*local_endpoint);
-  LogInfo("ready",
-          {LogField::Object("listen", {{"mcp", clients->address()}, {"local", local->address()}})});
+  const auto listen = [this] {
+    return LogField::Object("listen", {{"mcp", clients->address()}, {"local", local->address()}});
+  };
+  LogInfo("listening", {listen()});
+  // Until there are policies every call is refused with no_snapshot: that is no readiness.
+  while (!co_await snapshots->WaitForSnapshot(kFirstSnapshot)) LogWarning("no_snapshot");
+  LogInfo("ready", {listen()});
 }
 
 Task<void> Agent::Parts::AwaitSignal() {

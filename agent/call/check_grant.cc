@@ -43,8 +43,10 @@ OwnAnswer EndedSession(Gateway& gateway, const AuthenticatedCall& call) {
                 ended->session_id);
 }
 
-Task<void> Renew(Gateway& gateway, std::string session_id, std::string token) {
-  const auto renewed = co_await gateway.session_client.Renew(session_id, std::move(token));
+Task<void> Renew(Gateway& gateway, std::string session_id, std::string token,
+                 std::string resource) {
+  const auto renewed =
+      co_await gateway.session_client.Renew(session_id, std::move(token), std::move(resource));
   if (!renewed.ok())
     LogWarning("renew_failed", {{"session", session_id}, {"error", renewed.status()}});
 }
@@ -59,7 +61,8 @@ void TakeToken(Gateway& gateway, ServedSession& session, const AuthenticatedCall
                                  : std::max(session.token_expires_at, call.caller->expires_at);
   session.caller = call.caller;
   if (is_newer) {
-    gateway.loop.Spawn(Renew(gateway, session.id(), std::string(BearerToken(call.incoming))));
+    gateway.loop.Spawn(Renew(gateway, session.id(), std::string(BearerToken(call.incoming)),
+                             gateway.ResourceUri(call.incoming.server)));
   }
 }
 

@@ -54,10 +54,12 @@ Task<absl::StatusOr<access::v1::OpenSessionResponse>> SessionClient::Open(
 
 Task<absl::StatusOr<types::v1::Session>> SessionClient::Renew(std::string session_id,
                                                               std::string token,
+                                                              std::string resource,
                                                               absl::Duration timeout) {
   access::v1::RenewSessionRequest request;
   request.set_session_id(std::move(session_id));
   request.set_token(std::move(token));
+  request.set_resource(std::move(resource));
   auto response = co_await CallIdempotent<access::v1::AccessService>(channel_, &Rpc::RenewSession,
                                                                      std::move(request), timeout);
   if (!response.ok()) co_return ControlPlaneError(response.status());

@@ -27,8 +27,9 @@ class SessionClient {
   Task<absl::StatusOr<access::v1::OpenSessionResponse>> Open(
       access::v1::OpenSessionRequest request, absl::Duration timeout = absl::Seconds(10));
 
-  // The caller brought a newer token.
+  // The caller brought a newer token; `resource` is the server's URI, which may be its audience.
   Task<absl::StatusOr<types::v1::Session>> Renew(std::string session_id, std::string token,
+                                                 std::string resource,
                                                  absl::Duration timeout = absl::Seconds(10));
 
   // Tells the control plane that a session is over, in the order of these calls and again until it

@@ -4,9 +4,13 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <limits>
 #include <utility>
+
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
@@ -22,6 +26,9 @@ bool UseWipingAllocator() {
   static const bool is_set = hs_set_database_allocator(&std::malloc, &FreeWiped) == HS_SUCCESS;
   return is_set;
 }
+
+// Searches come and go with sessions; those that go are forgotten.
+constexpr std::size_t kMaxFitted = 64;
 
 struct HitContext {
   const std::vector<std::size_t>* sizes;
@@ -68,15 +75,29 @@ absl::StatusOr<std::unique_ptr<LiteralSearch>> LiteralSearch::Compile(
 
 LiteralSearch::~LiteralSearch() { hs_free_database(database_); }
 
+std::uint64_t LiteralSearch::NewId() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+absl::Status LiteralSearch::Fit(SearchScratch& scratch) const {
+  auto& fitted = scratch.fitted_;
+  if (std::find(fitted.begin(), fitted.end(), id_) != fitted.end()) return absl::OkStatus();
+  // Grows it where it must; what fitted before still fits.
+  if (hs_alloc_scratch(database_, &scratch.scratch_) != HS_SUCCESS) {
+    return absl::InternalError("no memory to search with");
+  }
+  if (fitted.size() == kMaxFitted) fitted.erase(fitted.begin());
+  fitted.push_back(id_);
+  return absl::OkStatus();
+}
+
 absl::Status LiteralSearch::Find(std::string_view text, SearchScratch& scratch,
                                  absl::FunctionRef<void(std::size_t, std::size_t)> on_hit) const {
   if (text.size() > std::numeric_limits<unsigned>::max()) {
     return absl::InternalError("the text is too long to search");
   }
-  // Grows the scratch to what this database needs; free when it already fits.
-  if (hs_alloc_scratch(database_, &scratch.scratch_) != HS_SUCCESS) {
-    return absl::InternalError("no memory to search with");
-  }
+  RETURN_IF_ERROR(Fit(scratch));
   if (text.empty()) return absl::OkStatus();  // a null pointer is an error to hs_scan
   HitContext context{&sizes_, on_hit};
   if (hs_scan(database_, text.data(), static_cast<unsigned>(text.size()), 0, scratch.scratch_,

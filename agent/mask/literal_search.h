@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ class SearchScratch {
  private:
   friend class LiteralSearch;
   hs_scratch* scratch_ = nullptr;
+  // The searches it has been grown for. Asking Hyperscan whether it fits costs more than a short
+  // search.
+  std::vector<std::uint64_t> fitted_;
 };
 
 // Many literals in one pass (Hyperscan). Immutable, thread-safe. The memory that holds the literals
@@ -52,7 +56,12 @@ class LiteralSearch {
 
  private:
   LiteralSearch(hs_database* database, std::vector<std::size_t> sizes)
-      : database_(database), sizes_(std::move(sizes)) {}
+      : id_(NewId()), database_(database), sizes_(std::move(sizes)) {}
+  static std::uint64_t NewId();
+  absl::Status Fit(SearchScratch& scratch) const;
+
+  // Of this run, never given twice: a database's address is.
+  std::uint64_t id_;
   hs_database* database_;
   std::vector<std::size_t> sizes_;
 };

@@ -8,16 +8,20 @@
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "agent/record/chain_table.h"
 #include "agent/record/record_writer.h"
 #include "agent/record/spool.h"
 #include "common/chain/chain.h"
 #include "common/denial.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/random.h"
 #include "common/status_macros.h"
@@ -47,6 +51,13 @@ constexpr std::size_t kSaltStock = 256;
 
 absl::Status Unavailable(const absl::Status& status) {
   return WithReason(status, types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
+}
+
+absl::StatusOr<std::set<std::string>> ReadLines(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (absl::IsNotFound(text.status())) return std::set<std::string>();
+  if (!text.ok()) return text.status();
+  return std::set<std::string>(absl::StrSplit(*text, '\n', absl::SkipEmpty()));
 }
 
 // One spool and the chains in it.
@@ -186,12 +197,21 @@ absl::Status Recorder::Impl::OpenJournal(Journal& journal, const std::string& na
   for (const std::string& file : recovery.quarantined) {
     LogError("spool_damaged", {{"spool", name}, {"quarantined", file}});
   }
+  std::string list = options_.dir + "/" + name + ".damaged";
+  ASSIGN_OR_RETURN(std::set<std::string> damaged, ReadLines(list));
+  std::size_t known = damaged.size();
   for (const std::string& session : journal.found.Damaged()) {
     LogError("recording_damaged", {{"spool", name}, {"session", session}});
-    damaged_.push_back(session);
+    damaged.insert(session);
   }
-  for (auto& [id, state] : journal.found.TakeOpen())
-    recovered_.push_back(NewChain(id, std::move(state)));
+  // What is whole of such a chain is still shipped, and must not look as if it could go on next
+  // time.
+  if (damaged.size() > known)
+    RETURN_IF_ERROR(WriteFileAtomically(list, absl::StrJoin(damaged, "\n")));
+  damaged_.assign(damaged.begin(), damaged.end());
+  for (auto& [id, state] : journal.found.TakeOpen()) {
+    if (!damaged.contains(id)) recovered_.push_back(NewChain(id, std::move(state)));
+  }
   journal.spool = std::move(opened);
   return absl::OkStatus();
 }
@@ -212,7 +232,6 @@ absl::Status Recorder::Impl::Open() {
       chain->closed_ = true;  // of an agent of another name
     }
   }
-  damaged_.clear();
   if (denial_chain_ == nullptr) denial_chain_ = NewChain(prefix + ToHex(RandomBytes(8)), {});
 
   std::uint64_t segment = std::max(options_.segment_bytes, options_.message_bytes * 2);
@@ -269,6 +288,11 @@ std::unique_ptr<RecordingChain> Recorder::Impl::NewChain(std::string session_id,
 }
 
 std::unique_ptr<RecordingChain> Recorder::Impl::StartChain(std::string session_id) {
+  if (std::binary_search(damaged_.begin(), damaged_.end(), session_id)) {
+    auto chain = NewChain(std::move(session_id), {});
+    chain->closed_ = true;
+    return chain;
+  }
   if (auto left = abandoned_.find(session_id); left != abandoned_.end()) {
     ChainState state = std::move(left->second);
     abandoned_.erase(left);
@@ -281,7 +305,7 @@ std::unique_ptr<RecordingChain> Recorder::Impl::StartChain(std::string session_i
 void Recorder::Impl::Forget(RecordingChain& chain) {
   std::erase(chains_, &chain);
   if (chain.closed_ || chain.n_ == 0) {
-    if (chain.n_ == 0) sessions_.spool->Release(kEndBytes);
+    if (!chain.closed_) sessions_.spool->Release(kEndBytes);
     return;
   }
   abandoned_[chain.session_id_] = {chain.n_, chain.head_, std::move(chain.unanswered_)};
@@ -312,7 +336,10 @@ std::string_view Recorder::Impl::NextSalt() {
 // The record of payload_, as the chain's next link.
 absl::Status Recorder::Impl::AppendContent(RecordingChain& chain, RecordType type,
                                            Spool::Room room) {
-  if (chain.closed_) return absl::FailedPreconditionError("the recording is closed");
+  if (chain.closed_) {
+    refused_ = absl::FailedPreconditionError("the recording is closed");
+    return Unavailable(refused_);
+  }
   std::string_view salt = NextSalt();
   chain::Link link{.n = chain.n_ + 1,
                    .type = static_cast<std::uint32_t>(type),

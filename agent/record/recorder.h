@@ -112,7 +112,7 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   // A new session's chain; or, where an open one of that session was let go of in this run, that
-  // one.
+  // one; or, for one of damaged_sessions, a closed one, which refuses every record.
   std::unique_ptr<RecordingChain> StartChain(std::string session_id);
 
   // The chains that the last run did not close, each once; their OUTCOME records are written.

@@ -22,7 +22,10 @@ namespace sallyport {
 class AgentProcess {
  public:
   // `config`: agent.yaml without control_plane, data_dir and the listeners.
-  AgentProcess(const std::string& join_string, const std::string& config) {
+  // `awaits`: the event that says it may be used.
+  AgentProcess(const std::string& join_string, const std::string& config,
+               const std::string& awaits = "ready")
+      : awaits_(awaits) {
     Write("join", join_string);
     Write("agent.yaml", "control_plane: {join_token_file: " + (dir_ / "join") +
                             "}\ndata_dir: " + (dir_ / "data") +
@@ -54,7 +57,7 @@ class AgentProcess {
       }
       Log(line);
       const auto event = nlohmann::json::parse(line, nullptr, false);
-      if (event.is_object() && event.value("event", "") == "ready") {
+      if (event.is_object() && event.value("event", "") == awaits_) {
         port_ = PortOf(event["listen"]["mcp"]);
         local_port_ = PortOf(event["listen"]["local"]);
       }
@@ -103,6 +106,7 @@ class AgentProcess {
     return std::atoi(address.substr(address.rfind(':') + 1).c_str());
   }
 
+  const std::string awaits_;
   TempDir dir_;
   pid_t child_ = -1;
   int port_ = 0;

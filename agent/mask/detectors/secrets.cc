@@ -215,16 +215,29 @@ std::optional<Match> ReadPrivateKey(std::string_view text, std::size_t at, std::
 
 // ---- user:password@ in a URL
 
+// A form to fill in, and nothing but that: a password that merely holds a `$` or a `<` is one.
 bool IsPlaceholder(std::string_view password) {
-  if (password.find_first_of("{}$<>") != std::string_view::npos) return true;
-  if (std::all_of(password.begin(), password.end(),
-                  [](char c) { return c == '*' || c == 'x' || c == 'X' || c == '.'; })) {
+  const auto is_within = [password](std::string_view open, std::string_view close) {
+    if (password.size() <= open.size() + close.size() || !password.starts_with(open) ||
+        !password.ends_with(close)) {
+      return false;
+    }
+    const std::string_view name =
+        password.substr(open.size(), password.size() - open.size() - close.size());
+    return std::all_of(name.begin(), name.end(), [](char c) {
+      return IsAlnum(c) || c == '_' || c == '-' || c == '.' || c == ' ';
+    });
+  };
+  if (is_within("${", "}") || is_within("{{", "}}") || is_within("{", "}") || is_within("<", ">")) {
     return true;
   }
-  constexpr std::string_view kWords[] = {"password", "pass",  "passwd",        "pwd",
-                                         "secret",   "token", "redacted",      "changeme",
-                                         "PASSWORD", "PASS",  "your-password", "your_password"};
-  return std::find(std::begin(kWords), std::end(kWords), password) != std::end(kWords);
+  if (password.size() > 1 && password[0] == '$' &&
+      std::all_of(password.begin() + 1, password.end(),
+                  [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; })) {
+    return true;
+  }
+  return std::all_of(password.begin(), password.end(),
+                     [](char c) { return c == '*' || c == 'x' || c == 'X' || c == '.'; });
 }
 
 std::optional<Match> ReadUrlPassword(std::string_view text, std::size_t at, std::size_t&) {

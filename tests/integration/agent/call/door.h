@@ -51,10 +51,11 @@ class Door {
       : server_([this](const std::string& request) { return Say(request); }) {
     control.withholds_snapshot = withholds_snapshot;
     control.Apply(policy, {"wiki"});
-    agent = std::make_unique<AgentProcess>(
-        control.JoinString(),
-        more_config + "\nservers: [{name: wiki, http: {url: \"http://127.0.0.1:" + server_.port() +
-            "/mcp\"}}]\n");
+    const std::string server =
+        "{name: wiki, http: {url: \"http://127.0.0.1:" + server_.port() + "/mcp\"}}";
+    agent = std::make_unique<AgentProcess>(control.JoinString(),
+                                           more_config + "\nservers: [" + server + "]\n",
+                                           withholds_snapshot ? "listening" : "ready");
   }
 
   void set_awkward(Awkward awkward) {
@@ -194,7 +195,7 @@ class Door {
     } else if (method == "tools/call") {
       result = {
           {"content", Json::array({{{"type", "text"},
-                                    {"text", "did " + message["params"]["arguments"].dump()}}})}};
+                                    {"text", "did " + message["params"].value("arguments", Json::object()).dump()}}})}};
     }
     return {.bytes = JsonReply(
                 Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump(),

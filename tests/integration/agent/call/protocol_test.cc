@@ -15,7 +15,7 @@ TEST_CASE("initialize gives the server's words without what policy or we do not 
   CHECK(answer.status == 200);
   CHECK(answer.content_type == "application/json");
   CHECK(answer.session_id != "upstream-session");
-  const Json result = Json::parse(answer.body)["result"];
+  Json result = Json::parse(answer.body)["result"];
   CHECK(result["protocolVersion"] == "2025-11-25");
   CHECK(result["instructions"] == "be nice");
   CHECK(result["capabilities"].contains("tools"));
@@ -40,7 +40,7 @@ TEST_CASE("a version we do not serve is answered with our latest", "[agent][call
 TEST_CASE("lists show what the caller could use", "[agent][call]") {
   Door door;
   const Door::Bot bot = door.Connect();
-  const Json tools = Door::Message(
+  Json tools = Door::Message(
       bot.Post(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})"))["result"]["tools"];
   CHECK(tools == Json::parse(R"([{"name":"echo"},{"name":"delete"}])"));
 }
@@ -118,7 +118,7 @@ TEST_CASE("the metadata is the same for every well-formed name", "[agent][call]"
   const auto unknown =
       door.Send({.method = "GET", .target = "/.well-known/oauth-protected-resource/nope/mcp"});
   CHECK(known.status == 200);
-  const Json metadata = Json::parse(known.body);
+  Json metadata = Json::parse(known.body);
   CHECK(metadata["resource"] == "http://" + door.agent->authority() + "/wiki/mcp");
   CHECK(metadata["authorization_servers"] == Json::array({FakeControlPlane::kIssuer}));
   CHECK(metadata["bearer_methods_supported"] == Json::array({"header"}));

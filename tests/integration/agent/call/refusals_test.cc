@@ -36,7 +36,7 @@ TEST_CASE("a request without a usable token is told where to get one, and the se
   };
   CHECK(refused("")["reason"] == "token_missing");
   CHECK(refused("not-a-token")["reason"] == "token_invalid");
-  const Json expired = refused(door.control.Token("bot", -absl::Hours(1)));
+  Json expired = refused(door.control.Token("bot", -absl::Hours(1)));
   CHECK(expired["reason"] == "token_expired");
   CHECK(std::string(expired["challenge"]).find("error=\"invalid_token\"") != std::string::npos);
   CHECK(refused(door.control.Token("bot", absl::Minutes(5), {{"aud", "api://other"}}))["reason"] ==
@@ -102,7 +102,7 @@ TEST_CASE("a foreign Host and a foreign Origin are refused before anything else"
 TEST_CASE("a server without a policy for the caller looks like one that does not exist",
           "[agent][call]") {
   Door door;
-  const Json unnamed =
+  Json unnamed =
       RefusedOpen(door, DENIAL_REASON_SERVER_UNKNOWN, "no policy names the principal");
   CHECK(unnamed["status"] == 404);
   CHECK(unnamed["reason"] == "server_unknown");
@@ -127,7 +127,7 @@ TEST_CASE("before a session the refusal is a JSON-RPC error with its own code", 
                         Case{DENIAL_REASON_LOCKED, 40305, "locked"},
                         Case{DENIAL_REASON_LIMIT_EXCEEDED, 40305, "limit_exceeded"},
                         Case{DENIAL_REASON_POLICY_DENIED, 40301, "policy_denied"}}) {
-    const Json said = RefusedOpen(door, c.reason, "run sallyport request wiki");
+    Json said = RefusedOpen(door, c.reason, "run sallyport request wiki");
     CHECK(said["status"] == 200);
     CHECK(said["error"]["code"] == c.code);
     CHECK(said["error"]["data"]["reason"] == c.word);
@@ -167,7 +167,7 @@ TEST_CASE("a pending session answers initialize with its approval, and the next 
   const std::string token = door.control.Token("bot");
   const auto pending = door.Send({.token = token, .body = Door::Initialize()});
   CHECK(pending.status == 200);
-  const Json error = Json::parse(pending.body)["error"];
+  Json error = Json::parse(pending.body)["error"];
   CHECK(error["code"] == 40303);
   CHECK(error["data"]["reason"] == "session_pending");
   CHECK(error["data"]["approvalId"] == session.approval_id());
@@ -213,7 +213,7 @@ TEST_CASE("what policy refuses reads as it should, and the server sees nothing o
   Door door;
   const Door::Bot bot = door.Connect();
   SECTION("an explicit deny is a tool result with the reason") {
-    const Json result = Door::Message(bot.Post(Door::Call("drop-all")))["result"];
+    Json result = Door::Message(bot.Post(Door::Call("drop-all")))["result"];
     CHECK(result["isError"] == true);
     CHECK(result["_meta"]["reason"] == "policy_denied");
     CHECK(result["_meta"]["policy"] == "bots");
@@ -227,7 +227,7 @@ TEST_CASE("what policy refuses reads as it should, and the server sees nothing o
         "content"));
   }
   SECTION("a hidden tool does not exist") {
-    const Json error = Door::Message(bot.Post(Door::Call("secret")))["error"];
+    Json error = Door::Message(bot.Post(Door::Call("secret")))["error"];
     CHECK(error["code"] == -32602);
     CHECK(error["message"] == "Unknown tool: secret");
     CHECK_FALSE(error.contains("data"));
@@ -243,7 +243,7 @@ TEST_CASE("what policy refuses reads as it should, and the server sees nothing o
     CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_METHOD_UNKNOWN));
   }
   SECTION("a resource outside the patterns does not exist") {
-    const Json error = Door::Message(bot.Post(
+    Json error = Door::Message(bot.Post(
         R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}})"))
         ["error"];
     CHECK(error["code"] == -32602);
@@ -280,7 +280,7 @@ TEST_CASE("a call that needs a person waits, and what the person says decides", 
   SECTION("approved, it goes on at once and is forwarded once") {
     approval->set_state(APPROVAL_STATE_APPROVED);
     door.control.PushApproval(*approval);
-    const Json message = Door::Message(client.ReadRest());
+    Json message = Door::Message(client.ReadRest());
     CHECK(message["id"] == 7);
     CHECK(message["result"]["content"][0]["text"] == "did {\"id\":1}");
     CHECK(door.Seen("tools/call") == 1);
@@ -290,7 +290,7 @@ TEST_CASE("a call that needs a person waits, and what the person says decides", 
     approval->set_state(APPROVAL_STATE_DENIED);
     approval->add_decisions()->set_reason("not on a Friday");
     door.control.PushApproval(*approval);
-    const Json result = Door::Message(client.ReadRest())["result"];
+    Json result = Door::Message(client.ReadRest())["result"];
     CHECK(result["isError"] == true);
     CHECK(result["_meta"]["reason"] == "approval_denied");
     CHECK(std::string(result["content"][0]["text"]).find("not on a Friday") != std::string::npos);
@@ -331,7 +331,7 @@ TEST_CASE("a call that needs a person waits, and what the person says decides", 
     ended.set_end_reason(END_REASON_REVOKED);
     ended.set_detail("an operator ended it");
     door.control.PushSession(ended, false);
-    const Json error = Door::Message(client.ReadRest())["error"];
+    Json error = Door::Message(client.ReadRest())["error"];
     CHECK(error["code"] == 40302);
     CHECK(error["data"]["reason"] == "session_ended");
   }
@@ -363,7 +363,7 @@ TEST_CASE("a call that waits too long gets the retry answer, and the identical c
     }
     return response;
   });
-  const Json first = Door::Message(bot.Post(Door::Call("delete", R"({"a":1,"b":"x"})")))["result"];
+  Json first = Door::Message(bot.Post(Door::Call("delete", R"({"a":1,"b":"x"})")))["result"];
   CHECK(first["isError"] == true);
   CHECK(first["_meta"]["reason"] == "approval_pending");
   auto approval = door.control.AwaitApproval();
@@ -488,7 +488,7 @@ TEST_CASE("a recorder that is full refuses the call, and goes on when there is r
   int seen = 0;
   for (int i = 0; i < 40 && refused.is_null(); ++i) {
     seen = door.Seen("tools/call");
-    const Json message = Door::Message(bot.Post(large));
+    Json message = Door::Message(bot.Post(large));
     if (message["result"].value("isError", false)) refused = message["result"];
   }
   REQUIRE_FALSE(refused.is_null());
@@ -568,7 +568,7 @@ TEST_CASE("what the masker blocks is a JSON-RPC error without a byte of it", "[a
             R"({"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"LEAK"}],"structuredContent":{"forbidden":"LEAK"}}})")};
   });
   const auto answer = bot.Post(Door::Call("echo"));
-  const Json error = Door::Message(answer)["error"];
+  Json error = Door::Message(answer)["error"];
   CHECK(error["code"] == 40305);
   CHECK(error["data"]["reason"] == "masker_blocked");
   CHECK(answer.body.find("LEAK") == std::string::npos);

@@ -61,7 +61,7 @@ TEST_CASE(
   session.set_end_reason(END_REASON_REVOKED);
   session.set_detail("an operator ended it");
   door.control.PushSession(session, false);
-  const Json error = Door::Message(call.Read())["error"];
+  Json error = Door::Message(call.Read())["error"];
   CHECK(error["code"] == 40302);
   CHECK(error["message"] == "Session ended: an operator ended it");
   CHECK(stream.ReadRest().status == 200);

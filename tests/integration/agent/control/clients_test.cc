@@ -185,8 +185,8 @@ TEST_CASE_METHOD(Fixture, "a control plane that is away is named as such", "[age
 
 TEST_CASE_METHOD(Fixture, "a refusal keeps its own reason", "[agent][control]") {
   SessionClient client(*channel);
-  CHECK(Run(client.Renew("ses_1", "newer"))->id() == "ses_1");
-  CHECK(ReasonOf(Run(client.Renew("ses_1", "stolen")).status()) ==
+  CHECK(Run(client.Renew("ses_1", "newer", "https://mcp.example/wiki/mcp"))->id() == "ses_1");
+  CHECK(ReasonOf(Run(client.Renew("ses_1", "stolen", "")).status()) ==
         types::v1::DENIAL_REASON_CLIENT_MISMATCH);
   access.opened.Fail(ToGrpcStatus(Denied(types::v1::DENIAL_REASON_LOCKED, "locked")));
   CHECK(ReasonOf(Run(client.Open({})).status()) == types::v1::DENIAL_REASON_LOCKED);

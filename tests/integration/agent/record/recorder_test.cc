@@ -356,6 +356,19 @@ TEST_CASE(
   CHECK(Verify(records, "ses_a") == "");
   CHECK(Verify(records, "ses_b") == "");
   rig.Run(OneCall(&rig, "ses_c", true));
+
+  // Nor at any later start; and who tries is refused.
+  open.clear();
+  rig.Start();
+  CHECK(rig.recorder->damaged_sessions() == std::vector<std::string>{"ses_a"});
+  open = rig.recorder->TakeOpenChains();
+  REQUIRE(open.size() == 1);
+  CHECK(open[0]->session_id() == "ses_b");
+  rig.chain = rig.recorder->StartChain("ses_a");
+  absl::Status refused;
+  rig.Run(TryEvent(&rig, &refused));
+  CHECK(ReasonOf(refused) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(rig.recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).ok());
 }
 
 }  // namespace
