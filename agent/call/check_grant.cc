@@ -89,10 +89,9 @@ std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedC
     EndSession(gateway, session, *std::move(end));
     return EndedSession(gateway, call);
   }
-  if (!IsVersionHeaderAccepted(call.incoming.protocol_version,
-                               place.connection->mcp().protocol_version())) {
+  if (!IsVersionHeaderAccepted(call.incoming.protocol_version)) {
     return Refuse(gateway, call, types::v1::DENIAL_REASON_VERSION_UNSUPPORTED,
-                  "MCP-Protocol-Version is not the version this MCP session agreed on");
+                  "MCP-Protocol-Version names no version that is served here");
   }
   session.live().Touch();
   if (session.caller != call.caller) TakeToken(gateway, session, call);

@@ -12,7 +12,6 @@ namespace {
 // The first revision without sessions. Versions are dates: they compare as text.
 constexpr std::string_view kFirstModernVersion = "2026-07-28";
 // It had no version header; every later one says that the header names the session's version.
-constexpr std::string_view kVersionWithoutHeader = "2025-03-26";
 
 bool IsModernDate(std::string_view version) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -35,11 +34,8 @@ std::string_view NegotiateVersion(std::string_view requested) {
   return served == kServedVersions.end() ? kLatestVersion : *served;
 }
 
-bool IsVersionHeaderAccepted(std::optional<std::string_view> header,
-                             std::string_view session_version) {
-  if (!header.has_value()) return true;
-  if (session_version == kVersionWithoutHeader) return IsServedVersion(*header);
-  return *header == session_version;
+bool IsVersionHeaderAccepted(std::optional<std::string_view> header) {
+  return !header.has_value() || IsServedVersion(*header);
 }
 
 std::optional<std::string_view> ModernVersion(const ClientMessage& message,

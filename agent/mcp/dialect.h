@@ -19,11 +19,11 @@ bool IsServedVersion(std::string_view version);
 // What to answer to initialize: the version asked for if we serve it, else our latest.
 std::string_view NegotiateVersion(std::string_view requested);
 
-// False: answer 400. `header` is the MCP-Protocol-Version of a request inside a session that
-// negotiated `session_version`. Absent is fine (2025-03-26 had no such header); a header must name
-// a version we serve, and the session's own where the session is newer than 2025-03-26.
-bool IsVersionHeaderAccepted(std::optional<std::string_view> header,
-                             std::string_view session_version);
+// False: answer 400. `header` is the MCP-Protocol-Version of a request inside a session. Absent is
+// fine (2025-03-26 had no such header); a header must name one version that we serve. It need not
+// be the one the session agreed on, as the official servers take it: nothing is decided by it, and
+// the server behind us is told the session's own.
+bool IsVersionHeaderAccepted(std::optional<std::string_view> header);
 
 // The version that a client of the 2026-07-28 era asked for, by the message's _meta or else by the
 // header of a message that is not initialize. nullopt: a client of the eras we serve.
