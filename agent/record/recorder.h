@@ -145,8 +145,9 @@ class Recorder {
   // the count is the next record that fits.
   void RecordDenial(const DenialFacts& facts);
 
-  // A refusal of our own for which there can be no record, because the recorder refuses: the one
-  // message that reaches a client without one. kFailedPrecondition while the recorder works.
+  // A refusal of our own for which there can be no record, because the last append was refused: the
+  // one message that reaches a client without one. kFailedPrecondition while the recorder takes
+  // records.
   absl::StatusOr<RecordedMessage> RefuseUnrecorded(UpstreamMessage refusal);
 
   // OK, or why the next append would be refused.

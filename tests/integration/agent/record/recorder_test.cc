@@ -267,7 +267,7 @@ TEST_CASE(
   CHECK(ReasonOf(refused) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
   CHECK(Verify(rig.Shipped(), "ses_full") == "");
   rig.Acknowledge();
-  rig.Run(OneCall(&rig, "ses_after", true));
+  rig.Run(OneCall(&rig, "ses_after", false));
   CHECK(rig.recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).status().code() ==
         absl::StatusCode::kFailedPrecondition);
 }
@@ -327,6 +327,9 @@ TEST_CASE(
   CHECK(Verify(rig.Shipped(1), records[0].session_id()) == "");
 }
 
+Task<void> TryEvent(Rig* rig, absl::Status* got) {
+  *got = co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_APPROVAL, {});
+}
 TEST_CASE(
     "a damaged spool starts, ships what is whole and does not continue the chain it cannot vouch "
     "for",
