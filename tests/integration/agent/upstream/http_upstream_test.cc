@@ -3,12 +3,17 @@
 #include <openssl/ssl.h>
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/loop/signal.h"
 #include "common/denial.h"
 #include "tests/fakes/outbound_maker.h"
 #include "tests/fakes/raw_http_server.h"
+#include "tests/fakes/temp_dir.h"
+#include "tests/fakes/test_ca.h"
 
 namespace sallyport::agent {
 namespace {
@@ -332,6 +337,72 @@ TEST_CASE("a server that never answers is given up after the exchange's time",
   rig.exchange_timeout = absl::Milliseconds(1);
   rig.Open();
   rig.Run(TimesOut);
+}
+
+// --- TLS
+
+// A server with a certificate for `dns`, of a CA that the test keeps in a file.
+struct TlsServer {
+  explicit TlsServer(const std::string& dns)
+      : key(GenerateKey()), context(SSL_CTX_new(TLS_server_method())) {
+    std::ofstream(dir / "ca.pem") << ca.pem();
+    auto leaf = CertificatesFromPem(ca.Issue(*key, {.dns = dns}));
+    REQUIRE(leaf.ok());
+    SSL_CTX_use_certificate(context, leaf->front().get());
+    SSL_CTX_use_PrivateKey(context, key.get());
+    server.emplace([](const std::string&) { return Reply{JsonReply(Result(1))}; }, context);
+  }
+  ~TlsServer() {
+    server.reset();
+    SSL_CTX_free(context);
+  }
+  TempDir dir;
+  TestCa ca;
+  PrivateKey key;
+  SSL_CTX* context;
+  std::optional<RawHttpServer> server;
+};
+
+Task<void> CallOverTls(Rig* rig, absl::Status* got) {
+  *got = (co_await rig->Call(Request(1))).status();
+  if (got->ok()) *got = (co_await rig->Call(Request(1))).status();
+}
+
+absl::Status CallTls(TlsServer& tls, const std::string& ca_file) {
+  Rig rig([](const std::string&) { return Reply{}; });
+  HttpUpstreamOptions options{
+      .server = "tls", .url = *ParseServerUrl("https://localhost:" + tls.server->port() + "/mcp")};
+  options.headers = {{"Authorization", "Bearer held-credential"}};
+  auto context = MakeTlsClient(ca_file);
+  REQUIRE(context.ok());
+  options.tls = *context;
+  rig.upstream = std::make_unique<HttpUpstream>(rig.loop, rig.sweep, std::move(options));
+  absl::Status got;
+  RunUntilDone(rig.loop, CallOverTls(&rig, &got));
+  rig.upstream.reset();
+  return got;
+}
+
+TEST_CASE("a server with a certificate for its name is spoken to over TLS",
+          "[agent][http_upstream][tls]") {
+  TlsServer tls("localhost");
+  CHECK(CallTls(tls, tls.dir / "ca.pem").ok());
+  CHECK(tls.server->requests().size() == 2);
+  CHECK(tls.server->connections() == 1);
+}
+
+TEST_CASE("a certificate for another name, or of another CA, gets no byte of a request",
+          "[agent][http_upstream][tls]") {
+  TlsServer other("other.example.com");
+  CHECK(ReasonOf(CallTls(other, other.dir / "ca.pem")) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  CHECK(other.server->requests().empty());
+  TlsServer unknown("localhost");
+  CHECK(ReasonOf(CallTls(unknown, "")) == DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  CHECK(ReasonOf(CallTls(unknown, other.dir / "ca.pem")) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+  CHECK(unknown.server->requests().empty());
+  CHECK(MakeTlsClient("/no/such/ca.pem").status().code() == absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace
