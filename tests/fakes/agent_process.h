@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <fstream>
 #include <mutex>
@@ -68,6 +69,7 @@ class AgentProcess {
       for (ssize_t n; (n = read(fd, bytes, sizeof bytes)) > 0;) {
         std::lock_guard lock(mutex_);
         log_.append(bytes, static_cast<std::size_t>(n));
+        logged_.notify_all();
       }
       close(fd);
     });
@@ -91,6 +93,12 @@ class AgentProcess {
     std::lock_guard lock(mutex_);
     return log_;
   }
+  // Until what was logged behind the first `from` bytes holds `text`. False after ten seconds.
+  bool AwaitLog(const std::string& text, std::size_t from) {
+    std::unique_lock lock(mutex_);
+    return logged_.wait_for(lock, std::chrono::seconds(10),
+                            [&] { return log_.find(text, from) != log_.npos; });
+  }
 
  private:
   void Write(const std::string& name, const std::string& text) {
@@ -112,6 +120,7 @@ class AgentProcess {
   int port_ = 0;
   int local_port_ = 0;
   mutable std::mutex mutex_;
+  std::condition_variable logged_;
   std::string log_;
   std::thread reader_;
 };

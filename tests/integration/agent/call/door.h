@@ -193,9 +193,11 @@ class Door {
                                        {{"name", "delete"}},
                                        {{"name", "drop-all"}}})}};
     } else if (method == "tools/call") {
-      result = {
-          {"content", Json::array({{{"type", "text"},
-                                    {"text", "did " + message["params"].value("arguments", Json::object()).dump()}}})}};
+      result = {{"content",
+                 Json::array(
+                     {{{"type", "text"},
+                       {"text",
+                        "did " + message["params"].value("arguments", Json::object()).dump()}}})}};
     }
     return {.bytes = JsonReply(
                 Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump(),

@@ -102,8 +102,7 @@ TEST_CASE("a foreign Host and a foreign Origin are refused before anything else"
 TEST_CASE("a server without a policy for the caller looks like one that does not exist",
           "[agent][call]") {
   Door door;
-  Json unnamed =
-      RefusedOpen(door, DENIAL_REASON_SERVER_UNKNOWN, "no policy names the principal");
+  Json unnamed = RefusedOpen(door, DENIAL_REASON_SERVER_UNKNOWN, "no policy names the principal");
   CHECK(unnamed["status"] == 404);
   CHECK(unnamed["reason"] == "server_unknown");
   const auto missing = door.Send(
