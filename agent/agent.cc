@@ -153,6 +153,13 @@ absl::Status CheckConfig(const AgentConfig& given) {
   if (config.has_tls()) {
     RETURN_IF_ERROR(ServerTls(config.tls().cert_file(), config.tls().key_file()).status());
   }
+  RETURN_IF_ERROR(CheckListen(config.listen(), config.has_tls()));
+  if (config.public_url().empty() && ListensEverywhere(config.listen())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("public_url: ", config.listen(),
+                     " has no name of its own: say what clients call it, such as "
+                     "https://mcp.example.com:8443"));
+  }
   if (config.limits().message_bytes() > kMaxMessageBytes) {
     return absl::InvalidArgumentError("limits.message_bytes: at most 64MiB");
   }

@@ -6,6 +6,7 @@
 #include "agent/call/check_policy.h"
 #include "agent/call/record_call.h"
 #include "agent/mcp/json_rpc.h"
+#include "agent/mcp/json_scan.h"
 #include "agent/mcp/list_filter.h"
 #include "agent/mcp/methods.h"
 #include "common/denial.h"
@@ -110,6 +111,25 @@ bool MayAsk(Gateway& gateway, ServedSession& session, ServerRequestKind kind) {
   const auto rules = RulesFor(gateway, session, session.caller, std::move(snapshot));
   return rules.ok() &&
          (*rules)->policy->EvaluateServerRequest(PolicyWord(kind)).verdict == Verdict::kAllow;
+}
+
+// The id of a request that nobody else has masked goes into our answer's record, so it may hold no
+// secret.
+bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string& id) {
+  auto request = ScanUpstreamMessage(R"({"jsonrpc":"2.0","method":"ping","id":)" + id + "}");
+  return request.ok() && gateway.masker.Mask(*std::move(request), session.mask).ok();
+}
+
+Task<void> RecordBlockedRequest(Gateway& gateway, ServedSession& session,
+                                McpConnection& connection) {
+  gateway.metrics.Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED);
+  types::v1::RecordContent content;
+  content.set_denial_reason(types::v1::DENIAL_REASON_MASKER_BLOCKED);
+  content.set_mcp_session(connection.record_tag());
+  content.set_detail("a request of the server's has a secret for its id: it gets no answer");
+  const absl::Status denied = co_await gateway.recorder.RecordEvent(
+      *session.chain, types::v1::RECORD_TYPE_DENIAL, std::move(content));
+  if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
 }
 
 }  // namespace
@@ -245,6 +265,10 @@ Task<void> AnswerFailed(Gateway& gateway, const RecordedCall& call, const absl::
 
 Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
                         Held<McpConnection> connection, ClientMessage answer) {
+  if (!IsCleanId(gateway, *session, answer.id)) {
+    co_await RecordBlockedRequest(gateway, *session, *connection);
+    co_return;
+  }
   auto outbound = co_await RecordOutbound(gateway, session, connection, std::move(answer), {}, {});
   if (!outbound.ok() || connection->upstream() == nullptr) co_return;
   // A server that is lost says so where its messages are waited for.

@@ -92,6 +92,7 @@ Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,
       opening->is_asking = false;
       co_return;
     }
+    gateway.snapshots.NoteActive(response->session().id());
     const absl::Status begun =
         BeginSession(gateway, response->grant(), response->session().calls()).status();
     // A session that has just ended here is live at the control plane until it has heard so.

@@ -29,7 +29,7 @@ int CheckFile(const std::string& path) {
   if (absl::Status checked = CheckConfig(config); !checked.ok()) {
     return Complain(absl::Status(checked.code(), path + ": " + std::string(checked.message())));
   }
-  std::printf("%s: fine\n", path.c_str());
+  std::printf("%s: ok\n", path.c_str());
   return kDone;
 }
 

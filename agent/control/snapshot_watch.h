@@ -61,6 +61,10 @@ class SnapshotWatch {
 
   // The stream is up and has said all that is live.
   bool is_connected() const { return is_connected_; }
+  // The control plane has just said, in answer to a call, that this session is active: the stream
+  // may have listed the active ones before it was.
+  void NoteActive(const std::string& session_id) { active_.insert(session_id); }
+
   // Since the control plane's last word, by CLOCK_BOOTTIME; infinite before the first.
   absl::Duration SilentFor() const;
 

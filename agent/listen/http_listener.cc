@@ -86,6 +86,20 @@ absl::StatusOr<net::ssl::context> ServerTls(const std::string& cert_file,
   return context;
 }
 
+absl::Status CheckListen(std::string_view address, bool has_tls) {
+  ASSIGN_OR_RETURN(const net::ip::tcp::endpoint endpoint, ParseEndpoint(address));
+  if (has_tls || endpoint.address().is_loopback()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "listen: ", ToAbsl(address),
+      " can be reached by others, and without `tls` tokens would cross the network in clear: set "
+      "tls.cert_file and tls.key_file, or listen on 127.0.0.1"));
+}
+
+bool ListensEverywhere(std::string_view address) {
+  const auto endpoint = ParseEndpoint(address);
+  return endpoint.ok() && endpoint->address().is_unspecified();
+}
+
 absl::StatusOr<std::unique_ptr<HttpListener>> HttpListener::Create(Loop& loop, const Clock& clock,
                                                                    ListenerOptions options) {
   std::unique_ptr<HttpListener> listener(new HttpListener(loop, clock, std::move(options)));
@@ -94,14 +108,8 @@ absl::StatusOr<std::unique_ptr<HttpListener>> HttpListener::Create(Loop& loop, c
 }
 
 absl::Status HttpListener::Bind() {
+  RETURN_IF_ERROR(CheckListen(options_.address, options_.tls.has_value()));
   ASSIGN_OR_RETURN(const net::ip::tcp::endpoint endpoint, ParseEndpoint(options_.address));
-  if (!options_.tls && !endpoint.address().is_loopback()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("listen: ", options_.address,
-                     " can be reached by others, and without `tls` tokens would cross the network "
-                     "in clear: set tls.cert_file and "
-                     "tls.key_file, or listen on 127.0.0.1"));
-  }
   boost::system::error_code error;
   acceptor_.open(endpoint.protocol(), error);
   if (!error) acceptor_.set_option(Acceptor::reuse_address(true), error);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,6 +38,11 @@ struct ListenerOptions {
   // Whose connections begin with a PROXY protocol v2 header.
   std::vector<Network> trusted_proxies;
 };
+
+// What Create says of the address without binding it.
+absl::Status CheckListen(std::string_view address, bool has_tls);
+// 0.0.0.0 or [::]: an address that no client can call. False for one that is none.
+bool ListensEverywhere(std::string_view address);
 
 // Accepts connections and owns them. Survives running out of descriptors. On the loop's thread.
 class HttpListener {

@@ -17,8 +17,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace sallyport::agent {
 namespace {
@@ -65,10 +68,39 @@ struct Prepared {
   bool root;
   std::vector<char*> argv;
   std::vector<char*> env;
+  // Where else than at /proc a proc file system shows: a chroot's, a container's.
+  std::vector<std::string> other_procs;
   char uid_map[64];
   char gid_map[64];
   int in, out, err, life, report;
 };
+
+// Mount points as the kernel writes them: space, tab, newline and backslash are \ooo.
+std::string Unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      out +=
+          static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0');
+      i += 3;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> OtherProcs() {
+  std::vector<std::string> out;
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    const std::vector<std::string> fields = absl::StrSplit(line, ' ');
+    const auto dash = std::find(fields.begin(), fields.end(), "-");
+    if (dash == fields.end() || dash + 1 == fields.end() || fields.size() < 5) continue;
+    if (*(dash + 1) == "proc" && fields[4] != "/proc") out.push_back(Unescaped(fields[4]));
+  }
+  return out;
+}
 
 [[noreturn]] void Die(Step step, int index = 0) {
   Failure failure{step, errno, index};
@@ -124,6 +156,13 @@ void Isolate(const Prepared& p) {
     bool absent = errno == ENOENT || errno == ENOTDIR;
     if (failed != 0 && !(absent && !hidden.is_required)) Die(kHide, index);
     ++index;
+  }
+  for (const std::string& place : p.other_procs) {
+    if (mount("none", place.c_str(), "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              "size=4k,mode=000") != 0 &&
+        errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
+      Die(kProc);
+    }
   }
   if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) Die(kProc);
 }
@@ -298,6 +337,7 @@ absl::StatusOr<SpawnedChild> SpawnChild(const SpawnPlan& plan) {
              .root = root,
              .argv = Pointers(plan.argv),
              .env = Pointers(plan.env),
+             .other_procs = plan.isolate ? OtherProcs() : std::vector<std::string>{},
              .in = in.get(),
              .out = out.get(),
              .err = err.get(),

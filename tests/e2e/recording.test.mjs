@@ -51,6 +51,22 @@ test('a replay shows request and result, masked, and verify says whole', async (
   assert.ok(!JSON.stringify(all).includes('AKIAZQ3DRSTUVWXY2LMN'));
 });
 
+test('a request of the server with a secret for its id gets no answer and leaves no trace of it', async () => {
+  const mcp = await door.session('oracle', token);
+  const { id } = await latest();
+  for (const secret of [door.credential, 'AKIAZQ3DRSTUVWXY2LMN']) {
+    door.oracle.misbehave = (message, _, response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end(
+      `data: ${JSON.stringify({ jsonrpc: '2.0', id: secret, method: 'ping' })}\n\ndata: ${JSON.stringify({ jsonrpc: '2.0', id: message.id, result: { content: [] } })}\n\n`);
+    assert.ok((await mcp.call('tools/call', { name: 'echo', arguments: {} })).message.result);
+  }
+  door.oracle.misbehave = undefined;
+  await mcp.end();
+  await verified(id);
+  const all = JSON.stringify(await records(id));
+  assert.ok(all.includes('masker_blocked'));
+  assert.ok(!all.includes(door.credential) && !all.includes('AKIAZQ3DRSTUVWXY2LMN'));
+});
+
 test('only an auditor replays', async () => {
   const { id } = await latest();
   for (const as of [await door.person('alice'), await door.person('carol'), { token }, undefined]) {
@@ -61,7 +77,8 @@ test('only an auditor replays', async () => {
 test('a restart of either side loses no record and the session goes on', async () => {
   const mcp = await door.session('oracle', token);
   const { id } = await latest();
-  await mcp.call('tools/call', { name: 'echo', arguments: { message: 'one' } });
+  const first = await mcp.call('tools/call', { name: 'echo', arguments: { message: 'one' } });
+  assert.ok(first.message.result, first.body);
   await door.stage.stop(door.controlPlane, 'SIGKILL');
   assert.ok((await mcp.call('tools/call', { name: 'echo', arguments: { message: 'two' } })).message.result, 'a live session needs no control plane');
   const port = door.controlPlane.api.split(':')[1];

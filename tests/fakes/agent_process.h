@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@ class AgentProcess {
     const std::string file = dir_ / "agent.yaml";
     child_ = fork();
     if (child_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that aborts leaves nothing behind
       dup2(ends[1], 2);
       execl(SALLYPORT_AGENT, "sallyport-agent", "serve", "--config", file.c_str(), nullptr);
       _exit(127);
