@@ -157,7 +157,7 @@ TEST_CASE("a pending session answers initialize with its approval, and the next 
   types::v1::Session session = door.control.ActiveSession("wiki", "bot");
   session.set_approval_id(NewApprovalId());
   session.set_state(SESSION_STATE_PENDING);
-  door.control.set_opener([&](const auto&) {
+  door.control.set_opener([session](const auto&) {
     access::v1::OpenSessionResponse response;
     *response.mutable_session() = session;
     response.add_approvers("okta:approvers");
