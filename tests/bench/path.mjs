@@ -122,7 +122,7 @@ async function main() {
 
 async function backlog(agent) {
   const text = await (await fetch(`http://${agent.ready.listen.local}/metrics`)).text();
-  return Number(/^sallyport_spool_backlog_bytes (\S+)/m.exec(text)?.[1] ?? NaN);
+  return Number(/^sallyport_agent_spool_bytes (\S+)/m.exec(text)?.[1] ?? NaN);
 }
 
 try { await main(); } catch (error) { console.error(error.message); process.exitCode = 1; } finally { await stage.close(); }

@@ -11,9 +11,8 @@
 #include "common/jose/token.h"
 #include "tests/fakes/test_key.h"
 
+namespace sallyport {
 namespace {
-
-using namespace sallyport;
 
 const TestKey& Key() {
   static auto& key = *new TestKey("ES256", "k");
@@ -62,3 +61,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   TryToken("eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ." + part + ".AAAA");
   return 0;
 }
+
+}  // namespace sallyport

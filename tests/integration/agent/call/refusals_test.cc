@@ -7,7 +7,12 @@
 namespace sallyport {
 namespace {
 
-using namespace types::v1;  // NOLINT: the reasons
+using enum types::v1::DenialReason;
+using enum types::v1::EndReason;
+using enum types::v1::RecordType;
+using enum types::v1::SessionState;
+using enum types::v1::ApprovalState;
+using types::v1::DenialReason;
 
 // A refusal of initialize before there is a session.
 Json RefusedOpen(Door& door, DenialReason reason, const std::string& message) {
