@@ -67,22 +67,19 @@ Task<void> ClientConnection::Run() {
 
 Task<bool> ClientConnection::ReadHead() {
   reader_.Next();
+  input_.Trim(kReadBytes);
   state_ = State::kUnanswered;
   slow_session_id_ = nullptr;
   gone_listener_ = nullptr;
   is_idle_ = true;
   SetDeadline(phases_.idle);
   for (;;) {
-    if (input_begin_ < input_.size()) {
+    if (!input_.empty()) {
       if (is_idle_) {
         is_idle_ = false;
         SetDeadline(phases_.head);
       }
-      input_begin_ += reader_.Feed(std::string_view(input_).substr(input_begin_));
-      if (input_begin_ == input_.size()) {
-        input_.clear();
-        input_begin_ = 0;
-      }
+      input_.Consume(reader_.Feed(input_.view()));
       if (reader_.error() || reader_.is_head_done()) {
         keep_alive_ = keep_alive_ && !reader_.error() && request_.keep_alive;
         co_return true;
@@ -105,17 +102,15 @@ Task<bool> ClientConnection::ReadBody(std::uint64_t max_bytes) {
   SetDeadline(phases_.body);
   std::size_t read_bytes = kReadBytes;
   while (!reader_.is_done() && !reader_.error()) {
-    if (input_begin_ == input_.size()) {
-      input_.clear();
-      input_begin_ = 0;
+    if (input_.empty()) {
       if (!co_await socket_.ReadSome(input_, read_bytes)) {
         MarkGone();
         co_return false;
       }
       // A large body is read in large pieces.
-      if (input_.size() == read_bytes && read_bytes < kMaxReadBytes) read_bytes *= 2;
+      if (input_.view().size() == read_bytes && read_bytes < kMaxReadBytes) read_bytes *= 2;
     }
-    input_begin_ += reader_.Feed(std::string_view(input_).substr(input_begin_));
+    input_.Consume(reader_.Feed(input_.view()));
   }
   ClearDeadline();
   if (!reader_.error()) co_return true;
@@ -149,15 +144,11 @@ Task<void> ClientConnection::FinishRequest() {
   reader_.LimitBody(kMaxForgottenBytes);
   SetDeadline(phases_.linger);
   while (!reader_.is_done() && !reader_.error()) {
-    if (input_begin_ == input_.size()) {
-      input_.clear();
-      input_begin_ = 0;
-      if (!co_await socket_.ReadSome(input_, kReadBytes)) {
-        MarkGone();
-        co_return;
-      }
+    if (input_.empty() && !co_await socket_.ReadSome(input_, kReadBytes)) {
+      MarkGone();
+      co_return;
     }
-    input_begin_ += reader_.Feed(std::string_view(input_).substr(input_begin_));
+    input_.Consume(reader_.Feed(input_.view()));
   }
   if (reader_.error()) keep_alive_ = false;
 }
@@ -167,8 +158,10 @@ Task<void> ClientConnection::FinishRequest() {
 Task<void> ClientConnection::Linger() {
   socket_.ShutdownSend();
   SetDeadline(phases_.linger);
-  std::string forgotten;
-  while (co_await socket_.ReadSome(forgotten, kReadBytes)) forgotten.clear();
+  InputBuffer forgotten;
+  while (co_await socket_.ReadSome(forgotten, kReadBytes)) {
+    forgotten.Consume(forgotten.view().size());
+  }
 }
 
 Task<void> ClientConnection::Send(std::string_view head, std::string_view body) {
@@ -283,7 +276,7 @@ void ClientConnection::MarkGone() {
 // Reads ahead while the answer streams: an end of file says that the client has gone. A request
 // sent ahead of its turn ends the watch and waits in input_.
 Task<void> ClientConnection::WatchClient() {
-  while (!stop_watching_ && input_begin_ == input_.size()) {
+  while (!stop_watching_ && input_.empty()) {
     const bool read = co_await socket_.ReadSome(input_, kReadBytes);
     if (!read && !stop_watching_) MarkGone();
     if (!read) break;

@@ -10,6 +10,7 @@
 #include "agent/http/strict_framing.h"
 #include "agent/listen/client_socket.h"
 #include "agent/listen/http_service.h"
+#include "agent/listen/input_buffer.h"
 #include "agent/loop/loop.h"
 #include "agent/loop/signal.h"
 #include "common/clock.h"
@@ -97,9 +98,7 @@ class ClientConnection final : public Reply {
 
   HttpRequest request_;
   RequestReader reader_;
-  // What has arrived; from input_begin_ on it has not been looked at.
-  std::string input_;
-  std::size_t input_begin_ = 0;
+  InputBuffer input_;
 
   State state_ = State::kUnanswered;
   bool keep_alive_ = true;

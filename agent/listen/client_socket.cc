@@ -29,21 +29,16 @@ Task<bool> ClientSocket::Handshake() {
   co_return !error;
 }
 
-Task<bool> ClientSocket::ReadSome(std::string& buffer, std::size_t limit) {
-  const std::size_t held = buffer.size();
-  buffer.resize(held + limit);
-  const auto room = net::buffer(buffer.data() + held, limit);
+Task<bool> ClientSocket::ReadSome(InputBuffer& input, std::size_t limit) {
+  const auto room = net::buffer(input.Prepare(limit), limit);
   boost::system::error_code error;
   std::size_t n = 0;
   if (tls_) {
     std::tie(error, n) = co_await tls_->async_read_some(room, kAsTuple);
   } else {
-    n = plain_->read_some(room, error);
-    if (error == net::error::would_block) {
-      std::tie(error, n) = co_await plain_->async_read_some(room, kAsTuple);
-    }
+    std::tie(error, n) = co_await plain_->async_read_some(room, kAsTuple);
   }
-  buffer.resize(held + n);
+  input.Commit(n);
   co_return !error && n > 0;
 }
 

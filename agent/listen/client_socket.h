@@ -5,9 +5,9 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <optional>
-#include <string>
 #include <string_view>
 
+#include "agent/listen/input_buffer.h"
 #include "agent/loop/task.h"
 
 namespace sallyport::agent {
@@ -26,9 +26,8 @@ class ClientSocket {
   // At once for a plain connection.
   Task<bool> Handshake();
 
-  // Appends what has arrived, at least one byte, at most `limit`. False: closed, failed or
-  // cancelled.
-  Task<bool> ReadSome(std::string& buffer, std::size_t limit);
+  // Reads what has arrived, at least one byte, at most `limit`. False: closed, failed or cancelled.
+  Task<bool> ReadSome(InputBuffer& input, std::size_t limit);
 
   // Writes what the kernel takes at once, without a coroutine, and returns how much that is. 0
   // where only WriteRest can.
