@@ -16,20 +16,21 @@ LineSplitter::Event LineSplitter::Next(std::string_view& bytes, std::string& lin
     }
     // A CR before the LF is no part of the line, so one byte more may come before it is known to be
     // too long.
-    std::size_t size = line_.size() + part.size();
-    if (size > max_line_bytes_ + 1 ||
-        (size == max_line_bytes_ + 1 && ends && part.back() != '\r')) {
-      skipping_ = !ends;
-      line_ = {};
-      return Event::kTooLong;
-    }
+    if (line_.size() + part.size() > max_line_bytes_ + 1) return TooLong(ends);
     line_.append(part);
     if (!ends) continue;
     if (!line_.empty() && line_.back() == '\r') line_.pop_back();
+    if (line_.size() > max_line_bytes_) return TooLong(ends);
     line = std::exchange(line_, {});
     return Event::kLine;
   }
   return Event::kNeedMore;
+}
+
+LineSplitter::Event LineSplitter::TooLong(bool ends) {
+  skipping_ = !ends;
+  line_ = {};
+  return Event::kTooLong;
 }
 
 }  // namespace sallyport::agent

@@ -25,6 +25,8 @@ class LineSplitter {
   std::size_t pending_bytes() const { return line_.size(); }
 
  private:
+  Event TooLong(bool ends);
+
   std::size_t max_line_bytes_;
   std::string line_;
   bool skipping_ = false;

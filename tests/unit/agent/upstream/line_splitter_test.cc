@@ -33,6 +33,12 @@ TEST_CASE("a line of just the limit passes, with CRLF too, and one byte more doe
   LineSplitter splitter(4);
   CHECK(Split(splitter, "1234\n1234\r\n12345\nok\n") == Lines{"1234", "1234", "<too long>", "ok"});
   CHECK(Split(splitter, "1234\rx\nok\n") == Lines{"<too long>", "ok"});
+
+  // Its end may come alone, after the last byte that could still have been a CR.
+  CHECK(Split(splitter, "1234\r") == Lines{});
+  CHECK(Split(splitter, "\n") == Lines{"1234"});
+  CHECK(Split(splitter, "12345") == Lines{});
+  CHECK(Split(splitter, "\nok\n") == Lines{"<too long>", "ok"});
 }
 
 TEST_CASE("a line that is too long is told once, before it ends, and skipped to its end",
