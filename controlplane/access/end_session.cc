@@ -36,11 +36,13 @@ std::string LockSource(const types::v1::Document& lock) {
   return source;
 }
 
+std::string LockName(const Session& session) { return "end-" + session.id(); }
+
 types::v1::Document LockOf(const Session& session, const admin::v1::EndSessionRequest& request,
                            absl::Time now) {
   types::v1::Document lock;
   lock.set_kind(types::v1::DOCUMENT_KIND_LOCK);
-  lock.set_name("end-" + session.id());
+  lock.set_name(LockName(session));
   types::v1::LockSpec& spec = *lock.mutable_lock();
   const types::v1::Principal& principal = session.proto().principal();
   spec.mutable_principal()->set_realm(principal.realm());
@@ -111,12 +113,18 @@ absl::StatusOr<admin::v1::EndSessionResponse> EndSession::Run(
   ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, request.id()));
   if (!session.has_value()) return absl::NotFoundError("there is no session " + request.id());
   admin::v1::EndSessionResponse response;
-  if (IsLive(*session)) {
-    RETURN_IF_ERROR(
-        sessions::EndLive(*t, *session, types::v1::END_REASON_REVOKED, request.reason(), now));
-    RETURN_IF_ERROR(audit_log::Append(
-        *t, audit_log::LineOf(caller, now, "session.revoke", session->id(), request.reason())));
+  if (!IsLive(*session)) {
+    response.set_had_ended(true);
+    *response.mutable_session() = session->proto();
+    ASSIGN_OR_RETURN(const auto lock,
+                     documents::Find(*t, types::v1::DOCUMENT_KIND_LOCK, LockName(*session)));
+    if (lock.has_value()) response.set_lock(lock->name());
+    return response;
   }
+  RETURN_IF_ERROR(
+      sessions::EndLive(*t, *session, types::v1::END_REASON_REVOKED, request.reason(), now));
+  RETURN_IF_ERROR(audit_log::Append(
+      *t, audit_log::LineOf(caller, now, "session.revoke", session->id(), request.reason())));
   if (!request.no_lock()) {
     const types::v1::Document lock = LockOf(*session, request, now);
     RETURN_IF_ERROR(documents::PutDocument(*t, lock, caller, now).status());

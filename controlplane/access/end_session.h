@@ -23,6 +23,7 @@ class EndSession {
                                                      const access::v1::EndSessionRequest& request);
 
   // By an operator: revoked, and (principal, server) locked as `end-<session id>` unless `no_lock`.
+  // A session that is over already: `had_ended`, and no lock is set or changed.
   absl::StatusOr<admin::v1::EndSessionResponse> Run(const Caller& caller,
                                                     const admin::v1::EndSessionRequest& request);
 

@@ -92,6 +92,28 @@ void Show(const Session& session, std::string_view format) {
   line("calls", absl::StrCat(session.calls()));
 }
 
+void ShowEnd(const admin::v1::EndSessionResponse& response, std::string_view format) {
+  if (format != "table") {
+    PrintMessage(response, format);
+    return;
+  }
+  const Session& session = response.session();
+  if (response.had_ended()) {
+    std::printf("%s was over already: %s (%s) at %s%s\n", session.id().c_str(),
+                EnumWord(session.state()).c_str(), Why(session).c_str(),
+                TimeCell(session.ended_at(), session.has_ended_at()).c_str(),
+                session.detail().empty() ? "" : (": " + Printable(session.detail())).c_str());
+  } else {
+    std::printf("%s %s\n", session.id().c_str(), EnumWord(session.state()).c_str());
+  }
+  if (!response.lock().empty()) {
+    std::printf("locked until `sallyport delete lock %s`\n", response.lock().c_str());
+  } else if (response.had_ended()) {
+    std::printf(
+        "nothing was locked; a Lock document shuts its principal out (`sallyport apply`)\n");
+  }
+}
+
 int End(const ClientOptions& options, const Flags& flags) {
   admin::v1::EndSessionRequest request;
   request.set_id(flags.id);
@@ -108,16 +130,7 @@ int End(const ClientOptions& options, const Flags& flags) {
   }
   return Ask<SessionService>(options, &SessionService::Stub::EndSession, request,
                              [&](const admin::v1::EndSessionResponse& response) {
-                               if (options.format != "table") {
-                                 PrintMessage(response, options.format);
-                                 return 0;
-                               }
-                               std::printf("%s %s\n", response.session().id().c_str(),
-                                           EnumWord(response.session().state()).c_str());
-                               if (!response.lock().empty()) {
-                                 std::printf("locked until `sallyport delete lock %s`\n",
-                                             response.lock().c_str());
-                               }
+                               ShowEnd(response, options.format);
                                return 0;
                              });
 }

@@ -81,9 +81,35 @@ TEST_CASE_METHOD(
   CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
   CHECK(ByAgent(BotToken("bot", "client-2")).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
   CHECK(ByAgent(BotToken(), "files").session().state() == types::v1::SESSION_STATE_ACTIVE);
-  const auto again = end->Run(admin, Operators());
-  CHECK(again->session().end_reason() == types::v1::END_REASON_REVOKED);
-  CHECK((*documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, ended->lock()))->version() == 1);
+}
+
+TEST_CASE_METHOD(Ending, "an operator's end of a session that is over changes nothing and says so",
+                 "[controlplane][access]") {
+  const auto ended = end->Run(admin, Operators());
+  CHECK_FALSE(ended->had_ended());
+  clock.Advance(absl::Minutes(1));
+  admin::v1::EndSessionRequest later = Operators();
+  later.set_reason("another reason");
+  later.mutable_lock_duration()->set_seconds(60);
+  const auto again = end->Run(admin, later);
+  REQUIRE(again.ok());
+  CHECK(again->had_ended());
+  CHECK(again->lock() == ended->lock());
+  CHECK(again->session().SerializeAsString() == ended->session().SerializeAsString());
+  const auto lock = documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, ended->lock());
+  CHECK((*lock)->version() == 1);
+  CHECK_FALSE((*lock)->lock().has_expires());
+}
+
+TEST_CASE_METHOD(Ending, "an operator's end of a completed session sets no lock",
+                 "[controlplane][access]") {
+  REQUIRE(EndByAgent(id, types::v1::END_REASON_COMPLETED, 0).ok());
+  const auto late = end->Run(admin, Operators());
+  REQUIRE(late.ok());
+  CHECK(late->had_ended());
+  CHECK(late->session().end_reason() == types::v1::END_REASON_COMPLETED);
+  CHECK(late->lock().empty());
+  CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
 }
 
 TEST_CASE_METHOD(Ending, "the lock's source says what its spec says", "[controlplane][access]") {
