@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "common/config_file.h"
+#include "common/grpc_log.h"
 #include "common/harden.h"
 #include "common/log.h"
 #include "sallyport/config/v1/agent_config.pb.h"
@@ -36,6 +37,7 @@ int CheckFile(const std::string& path) {
 int Serve(const std::string& path) {
   config::v1::AgentConfig config;
   if (absl::Status read = LoadConfigFile(path, &config); !read.ok()) return Complain(read);
+  LogGrpcAsJson();
   auto agent = Agent::Create(std::move(config));
   if (!agent.ok()) {
     LogError("start_failed", {{"error", agent.status()}});

@@ -60,6 +60,7 @@ void AddClientCommands(CommandLine& line);
 // The nouns, in the order in which help lists them.
 void AddRequestCommand(CommandLine& line);
 void AddLoginCommand(CommandLine& line);
+void AddWhoAmICommand(CommandLine& line);
 void AddApprovalCommands(CommandLine& line);
 void AddSessionCommands(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);

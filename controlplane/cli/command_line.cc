@@ -52,6 +52,7 @@ int CommandLine::Run(int argc, char** argv) {
 void AddClientCommands(CommandLine& line) {
   AddRequestCommand(line);
   AddLoginCommand(line);
+  AddWhoAmICommand(line);
   AddApprovalCommands(line);
   AddSessionCommands(line);
   AddDocumentCommands(line);

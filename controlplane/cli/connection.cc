@@ -6,13 +6,16 @@
 #include <cstdlib>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "common/file.h"
+#include "common/grpc_log.h"
 #include "common/status_macros.h"
+#include "common/tls.h"
 #include "controlplane/cli/token_file.h"
 
 namespace sallyport::controlplane {
@@ -35,6 +38,7 @@ std::string TargetAddress(const ClientOptions& options) {
 }
 
 absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) {
+  SilenceGrpc();
   std::string address = TargetAddress(options);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -52,6 +56,11 @@ absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) 
   const std::string ca_file = FirstOf(options.ca_file, "SALLYPORT_CA_FILE", kSystemRoots);
   grpc::SslCredentialsOptions tls;
   ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(ca_file));
+  if (absl::StatusOr<std::vector<Certificate>> roots = CertificatesFromPem(tls.pem_root_certs);
+      !roots.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(ca_file, " (SALLYPORT_CA_FILE, --ca-file): ", roots.status().message()));
+  }
   auto channel = grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
   return ApiConnection(std::move(address), std::move(token), std::move(channel));
 }

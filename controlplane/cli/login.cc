@@ -1,5 +1,8 @@
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/time_text.h"
 #include "controlplane/cli/cli.h"
@@ -7,6 +10,7 @@
 #include "controlplane/cli/oidc_login.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/token_file.h"
+#include "controlplane/cli/whoami.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -17,15 +21,24 @@ struct Flags {
 };
 
 int Login(const ClientOptions& options, Flags flags) {
+  const std::string address = TargetAddress(options);
+  if (absl::StartsWith(address, "unix:")) {
+    return Fail(absl::InvalidArgumentError(absl::StrCat(
+        address,
+        " needs no login: the admin socket knows its users. Set SALLYPORT_ADDR (or --addr) "
+        "to the control plane's host:port to act as yourself")));
+  }
   flags.login.opens_browser = !flags.no_browser;
   absl::StatusOr<ObtainedToken> token = LogIn(flags.login);
   if (!token.ok()) return Fail(token.status());
-  if (absl::Status kept = KeepToken(TargetAddress(options), token->token, token->expires);
-      !kept.ok())
+  if (absl::Status kept = KeepToken(address, token->token, token->expires); !kept.ok())
     return Fail(kept);
-  std::printf("Logged in for %s until %s.\n", Printable(TargetAddress(options)).c_str(),
-              TimeText(token->expires).c_str());
-  return 0;
+  std::fprintf(stderr, "Logged in for %s until %s.\n", Printable(address).c_str(),
+               TimeText(token->expires).c_str());
+  if (std::getenv("SALLYPORT_TOKEN") != nullptr) {
+    std::fputs("SALLYPORT_TOKEN is set, and goes before what was kept now.\n", stderr);
+  }
+  return ShowCaller(options);
 }
 
 }  // namespace

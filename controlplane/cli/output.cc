@@ -7,11 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/denial.h"
-#include "common/grpc_status.h"
 #include "common/json_printer.h"
 #include "common/strings.h"
 #include "common/time_text.h"
 #include "common/utf8.h"
+#include "controlplane/cli/explain_failure.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -26,24 +26,6 @@ bool IsUnsafe(char32_t c) {
 std::size_t Width(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string_view WhatNext(const absl::Status& status, std::string_view address) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-      return address.substr(0, 5) == "unix:"
-                 ? "; is `sallyport serve` running, and are you root or its user? (SALLYPORT_ADDR "
-                   "names "
-                   "another place)"
-                 : "; is `sallyport serve` running there, and is SALLYPORT_CA_FILE its CA?";
-    case absl::StatusCode::kUnauthenticated:
-      return "; run `sallyport login`, or set SALLYPORT_TOKEN to a token of an audience that this "
-             "service accepts";
-    case absl::StatusCode::kDeadlineExceeded:
-      return "; the control plane did not answer in time: look at its log, then try again";
-    default:
-      return "";
-  }
 }
 
 }  // namespace
@@ -126,12 +108,7 @@ int Fail(const absl::Status& status) {
 }
 
 int Fail(const grpc::Status& status, std::string_view address) {
-  absl::Status ours = FromGrpcStatus(status);
-  const std::string message =
-      absl::StrCat(ToAbsl(address), ": ", ours.message(), ToAbsl(WhatNext(ours, address)));
-  const auto reason = ReasonOf(ours);
-  absl::Status named(ours.code(), message);
-  return Fail(reason == types::v1::DENIAL_REASON_UNSPECIFIED ? named : WithReason(named, reason));
+  return Fail(ExplainFailure(status, address));
 }
 
 }  // namespace sallyport::controlplane

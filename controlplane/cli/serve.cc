@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/clock.h"
+#include "common/grpc_log.h"
 #include "common/harden.h"
 #include "common/log.h"
 #include "controlplane/controlplane.h"
@@ -36,6 +37,7 @@ int FailToStart(const absl::Status& status) {
 int Serve(const std::string& config_path) {
   const sigset_t end_signals = BlockEndSignals();
   if (const absl::Status hardened = HardenProcess(); !hardened.ok()) return FailToStart(hardened);
+  LogGrpcAsJson();
   curl_global_init(CURL_GLOBAL_DEFAULT);
 
   absl::StatusOr<Settings> settings = Settings::Load(config_path);

@@ -11,6 +11,7 @@
 #include "controlplane/rpc/agent_service.h"
 #include "controlplane/rpc/approval_service.h"
 #include "controlplane/rpc/call_approval_service.h"
+#include "controlplane/rpc/caller_service.h"
 #include "controlplane/rpc/enrollment_service.h"
 #include "controlplane/rpc/policy_service.h"
 #include "controlplane/rpc/recording_service.h"
@@ -54,6 +55,7 @@ void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs
                                                            .end = use.end_session,
                                                            .replay = use.replay_recording,
                                                            .verify = use.verify_recording}));
+  services.push_back(std::make_unique<CallerRpc>(door));
   services.push_back(std::make_unique<AgentRpc>(
       door, AgentRpc::Needs{.read = use.read_agents, .create_join_token = use.create_join_token}));
 }

@@ -63,6 +63,11 @@ constexpr std::array kTable = {
               .people = kAdminOrAuditor,
               .admin_socket = kLocalAdmin},
 
+    // Who one is.
+    MethodRow{.method = "sallyport.admin.v1.CallerService/GetCaller",
+              .people = kPerson,
+              .admin_socket = kLocalAdmin},
+
     // Agents, as who manages them sees them.
     MethodRow{.method = "sallyport.admin.v1.AgentService/ListAgents",
               .people = kAdminOrAuditor,

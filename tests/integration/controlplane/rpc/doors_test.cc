@@ -3,6 +3,7 @@
 #include "common/denial.h"
 #include "controlplane/rpc/method_table.h"
 #include "sallyport/admin/v1/approval_service.grpc.pb.h"
+#include "sallyport/admin/v1/caller_service.grpc.pb.h"
 #include "sallyport/admin/v1/session_service.grpc.pb.h"
 #include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
 #include "tests/fakes/test_ca.h"
@@ -105,6 +106,38 @@ TEST_CASE("a person's token opens nothing at the agents' door", "[integration][r
     INFO(row.method);
     CHECK(IsRefusal(Call(channel, row.method, token)));
   }
+}
+
+TEST_CASE("whoever is let in can ask for whom the control plane takes him", "[integration][rpc]") {
+  Deployment deployment;
+  const auto ask = [&](const std::shared_ptr<grpc::Channel>& channel, const std::string& token) {
+    admin::v1::GetCallerResponse response;
+    const auto context = Deployment::Context(token);
+    const grpc::Status status = admin::v1::CallerService::NewStub(channel)->GetCaller(
+        context.get(), admin::v1::GetCallerRequest(), &response);
+    INFO(status.error_message());
+    REQUIRE(status.ok());
+    return response;
+  };
+  const auto people = deployment.People();
+  const auto ann = ask(people, deployment.PersonToken("ann", {"admins", "auditors"}));
+  CHECK(ann.name() == "user:corp:ann");
+  CHECK(std::vector<std::string>(ann.roles().begin(), ann.roles().end()) ==
+        std::vector<std::string>{"admin", "auditor"});
+  CHECK(ann.may_manage());
+  CHECK(ann.has_token_expires_at());
+
+  const auto eve = ask(people, deployment.PersonToken("eve", {}));
+  CHECK(eve.roles().empty());
+  CHECK(eve.may_manage());
+  const auto bot = ask(people, deployment.BotToken("bot"));
+  CHECK(bot.principal().kind() == types::v1::PRINCIPAL_KIND_SERVICE);
+  CHECK(bot.may_access());
+  CHECK_FALSE(bot.may_manage());
+
+  const auto local = ask(deployment.AdminSocket(), "");
+  CHECK(local.name() == "local:uid=" + std::to_string(geteuid()));
+  CHECK_FALSE(local.has_principal());
 }
 
 TEST_CASE("roles and audiences decide at the people's door", "[integration][rpc]") {
