@@ -177,6 +177,29 @@ TEST_CASE_METHOD(Fixture, "a watch tells what it is told, in order, and knows wh
   CHECK(watch->SilentFor() == absl::ZeroDuration());
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "a session that a call has just opened is among the active ones of a stream that "
+                 "listed them before",
+                 "[agent][control]") {
+  std::vector<absl::flat_hash_set<std::string>> resyncs;
+  watch->Observe({.on_resynced = [&](const auto& active) { resyncs.push_back(active); }});
+  service.Greet({Signed(SomeSnapshot(1, 1)), SessionIs("ses_1", types::v1::SESSION_STATE_ACTIVE)});
+  watch->Start();
+  RunUntil([&] { return watch->current() != nullptr; });
+  // The control plane made its list, then opened the session, and only now says that the list is
+  // whole: who took it to the letter would revoke what has just begun.
+  watch->NoteActive("ses_new");
+  service.Send(Resync());
+  RunUntil([&] { return resyncs.size() == 1; });
+  CHECK(resyncs[0] == absl::flat_hash_set<std::string>{"ses_1", "ses_new"});
+
+  // The next stream's list was made after it: what is not in it is over.
+  service.Greet({SessionIs("ses_1", types::v1::SESSION_STATE_ACTIVE), Resync()});
+  service.HangUp();
+  RunUntil([&] { return resyncs.size() == 2; });
+  CHECK(resyncs[1] == absl::flat_hash_set<std::string>{"ses_1"});
+}
+
 TEST_CASE_METHOD(Fixture, "a stream that breaks is begun again from what is known",
                  "[agent][control]") {
   int resyncs = 0;
