@@ -25,7 +25,7 @@ int ListAgents(const ClientOptions& options) {
   return AskAll<AgentService, admin::v1::ListAgentsRequest, admin::v1::ListAgentsResponse>(
       options, &AgentService::Stub::ListAgents, {}, [&](const auto& pages) {
         return ShowList(
-            pages, options.format,
+            pages, options.format, "agents",
             Table({"NAME", "SERVERS", "CONNECTED", "ENROLLED", "CERTIFICATE UNTIL", "LAST SEEN"}),
             AgentRow);
       });
@@ -54,12 +54,12 @@ int CreateJoinToken(const ClientOptions& options,
 void AddAgentCommands(CommandLine& line) {
   const ClientOptions& options = line.options();
   CLI::App* agents = line.app().add_subcommand("agents", "The agents beside the servers.");
-  agents->require_subcommand(1);
+  agents->require_subcommand(0, 1);
   line.OnRun(agents->add_subcommand("list", "Lists them."),
              [&options] { return ListAgents(options); });
 
   CLI::App* token = agents->add_subcommand("token", "Join strings for new agents.");
-  token->require_subcommand(1);
+  token->require_subcommand(0, 1);
   CLI::App* create = token->add_subcommand("create", "Makes one: ten minutes, once.");
   struct Flags {
     std::string name;

@@ -75,8 +75,10 @@ int List(const ClientOptions& options, bool all_states) {
   admin::v1::ListApprovalsRequest request;
   request.set_all_states(all_states);
   return AskAll<ApprovalService, admin::v1::ListApprovalsRequest, admin::v1::ListApprovalsResponse>(
-      options, &ApprovalService::Stub::ListApprovals, request,
-      [&](const auto& pages) { return ShowList(pages, options.format, Table(kHeadings), Row); });
+      options, &ApprovalService::Stub::ListApprovals, request, [&](const auto& pages) {
+        return ShowList(pages, options.format, all_states ? "approvals" : "pending approvals",
+                        Table(kHeadings), Row);
+      });
 }
 
 int Watch(const ClientOptions& options) {
@@ -92,14 +94,28 @@ int Watch(const ClientOptions& options) {
       const std::vector<std::string> row = Row(approval);
       for (const std::string& cell : row) std::printf("%s  ", Printable(cell).c_str());
       std::printf("\n");
+    } else if (options.format == "yaml") {
+      std::printf("---\n%s", ToYaml(approval).c_str());
     } else {
-      std::printf(
-          "%s\n",
-          ToJson(approval).c_str());  // one line each, so that a reader knows where one ends
+      // One line each, so that a reader knows where one ends.
+      std::printf("%s\n", ToJson(approval).c_str());
     }
     std::fflush(stdout);
   }
   return Fail(reader->Finish(), connection->address());
+}
+
+// What the decision has come to. The approval of a session is used up by opening it: that it is
+// `consumed` is not what who decides wants to hear.
+std::string Decided(const Approval& approval) {
+  if (approval.state() == types::v1::APPROVAL_STATE_CONSUMED && approval.method().empty()) {
+    return absl::StrCat("approved; session ", approval.session_id(), " is open");
+  }
+  if (approval.state() == types::v1::APPROVAL_STATE_APPROVED) {
+    return absl::StrCat("approved; ", Printable(What(approval)), " may run once at ",
+                        Printable(approval.server()));
+  }
+  return EnumWord(approval.state());
 }
 
 template <class Request, class Response>
@@ -113,7 +129,7 @@ int Decide(const ClientOptions& options,
   return Ask<ApprovalService>(options, method, request, [&](const Response& response) {
     const Approval& approval = response.approval();
     if (options.format == "table") {
-      std::printf("%s %s\n", approval.id().c_str(), EnumWord(approval.state()).c_str());
+      std::printf("%s %s\n", approval.id().c_str(), Decided(approval).c_str());
     } else {
       PrintMessage(approval, options.format);
     }
@@ -126,7 +142,7 @@ int Decide(const ClientOptions& options,
 void AddApprovalCommands(CommandLine& line) {
   const ClientOptions& options = line.options();
   CLI::App* approvals = line.app().add_subcommand("approvals", "What waits for a person.");
-  approvals->require_subcommand(1);
+  approvals->require_subcommand(0, 1);
   struct Flags {
     bool all_states = false;
     std::string id;

@@ -15,6 +15,9 @@ namespace sallyport::controlplane {
 // 1 refused or failed, 2 usage) and has printed its errors.
 using CommandAction = std::function<int()>;
 
+// What `-o` chooses: a command that has nothing but text to print refuses the flag.
+enum class Prints { kTableJsonYaml, kText };
+
 // The flags that every client command takes; valid once parsed.
 struct ClientOptions {
   // `unix:///path` or `host:port`. Unset: $SALLYPORT_ADDR, then the admin socket of the default
@@ -38,7 +41,7 @@ class CommandLine {
   ClientOptions& options() { return options_; }
 
   // The action of a leaf command, called once after parsing. A command without one prints its help.
-  void OnRun(CLI::App* command, CommandAction action);
+  void OnRun(CLI::App* command, CommandAction action, Prints prints = Prints::kTableJsonYaml);
 
   // Parses and runs: help and version go to stdout (0), usage errors to stderr (2).
   int Run(int argc, char** argv);
@@ -46,7 +49,12 @@ class CommandLine {
  private:
   std::unique_ptr<CLI::App> app_;
   ClientOptions options_;
-  std::vector<std::pair<CLI::App*, CommandAction>> actions_;
+  struct Action {
+    CLI::App* command;
+    CommandAction run;
+    Prints prints;
+  };
+  std::vector<Action> actions_;
 };
 
 // Everything but `serve` and `config`: main adds those and calls Run.

@@ -48,9 +48,11 @@ int AskAll(const ClientOptions& options,
   return show(pages);
 }
 
-// The items of all pages as one list in `format`, or as the table that `row` fills.
+// The items of all pages as one list in `format`, or as the table that `row` fills. `what` they
+// are, for who gets none.
 template <class Response, class Row>
-int ShowList(const std::vector<Response>& pages, std::string_view format, Table table, Row row) {
+int ShowList(const std::vector<Response>& pages, std::string_view format, std::string_view what,
+             Table table, Row row) {
   std::vector<const google::protobuf::Message*> items;
   for (const Response& page : pages) {
     for (const auto& item : page.items()) {
@@ -58,7 +60,7 @@ int ShowList(const std::vector<Response>& pages, std::string_view format, Table 
       if (format == "table") table.Add(row(item));
     }
   }
-  PrintList(items, format, table);
+  PrintList(items, format, table, what);
   return 0;
 }
 

@@ -11,9 +11,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/config_file.h"
 #include "common/file.h"
 #include "common/json_printer.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
+#include "common/value.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
@@ -36,14 +39,30 @@ std::string KindWord(DocumentKind kind) {
   return absl::StrReplaceAll(EnumWord(kind), {{"_", "-"}});
 }
 
+// Tests of policies may lie beside them: they are for `policy test`. What cannot be read is no
+// test; the control plane says what is wrong with it.
+bool IsPolicyTest(const std::string& text, const std::string& name) {
+  const auto documents = SplitDocuments(text, name);
+  return documents.ok() && !documents->empty() &&
+         std::ranges::all_of(*documents, [](const YamlDocument& document) {
+           return document.kind == "PolicyTest";
+         });
+}
+
 absl::Status AddFile(const std::string& path, admin::v1::ApplyDocumentsRequest& request) {
-  admin::v1::SourceFile& file = *request.add_files();
+  admin::v1::SourceFile file;
   file.set_name(path == "-" ? "standard input" : path);
   if (path == "-") {
     file.set_text(std::string(std::istreambuf_iterator<char>(std::cin), {}));
-    return absl::OkStatus();
+  } else {
+    ASSIGN_OR_RETURN(*file.mutable_text(), ReadFile(path));
   }
-  ASSIGN_OR_RETURN(*file.mutable_text(), ReadFile(path));
+  if (IsPolicyTest(file.text(), file.name())) {
+    std::cerr << Printable(file.name()) << ": a PolicyTest, not applied (`sallyport policy test "
+              << Printable(path) << "` runs it)\n";
+  } else {
+    *request.add_files() = std::move(file);
+  }
   return absl::OkStatus();
 }
 
@@ -63,8 +82,9 @@ absl::Status AddPath(const std::string& path, admin::v1::ApplyDocumentsRequest& 
   }
   if (names.empty()) return absl::NotFoundError(absl::StrCat("no .yaml file in ", path));
   std::sort(names.begin(), names.end());
+  const std::string_view separator = path.ends_with('/') ? "" : "/";
   for (const std::string& name : names)
-    RETURN_IF_ERROR(AddFile(absl::StrCat(path, "/", name), request));
+    RETURN_IF_ERROR(AddFile(absl::StrCat(path, ToAbsl(separator), name), request));
   return absl::OkStatus();
 }
 
@@ -74,6 +94,7 @@ int Apply(const ClientOptions& options, const std::vector<std::string>& paths, b
   for (const std::string& path : paths) {
     if (absl::Status added = AddPath(path, request); !added.ok()) return Fail(added);
   }
+  if (request.files().empty()) return Fail(absl::NotFoundError("there is nothing to apply"));
   return Ask<PolicyService>(
       options, &PolicyService::Stub::ApplyDocuments, request,
       [&](const admin::v1::ApplyDocumentsResponse& response) {
@@ -94,12 +115,18 @@ std::vector<std::string> Row(const Document& document) {
           TimeCell(document.updated_at(), document.has_updated_at()), document.updated_by()};
 }
 
+// As a person says how many: `no policies`.
+std::string Plural(DocumentKind kind) {
+  return kind == types::v1::DOCUMENT_KIND_POLICY ? "policies" : absl::StrCat(KindWord(kind), "s");
+}
+
 int List(const ClientOptions& options, DocumentKind kind) {
   admin::v1::ListDocumentsRequest request;
   request.set_kind(kind);
   return AskAll<PolicyService, admin::v1::ListDocumentsRequest, admin::v1::ListDocumentsResponse>(
       options, &PolicyService::Stub::ListDocuments, request, [&](const auto& pages) {
-        return ShowList(pages, options.format, Table({"NAME", "VERSION", "UPDATED", "BY"}), Row);
+        return ShowList(pages, options.format, Plural(kind),
+                        Table({"NAME", "VERSION", "UPDATED", "BY"}), Row);
       });
 }
 
@@ -119,13 +146,25 @@ int Get(const ClientOptions& options, DocumentKind kind, const std::string& name
                             });
 }
 
+void ShowDeleted(const ClientOptions& options, DocumentKind kind, const std::string& name) {
+  if (options.format == "table") {
+    std::printf("%s/%s deleted\n", KindWord(kind).c_str(), name.c_str());
+    return;
+  }
+  Value value = Value::Object();
+  value.members.push_back({"kind", Value::String(EnumWord(kind))});
+  value.members.push_back({"name", Value::String(name)});
+  value.members.push_back({"change", Value::String("deleted")});
+  PrintValue(value, options.format);
+}
+
 int Delete(const ClientOptions& options, DocumentKind kind, const std::string& name) {
   admin::v1::DeleteDocumentRequest request;
   request.set_kind(kind);
   request.set_name(name);
   return Ask<PolicyService>(options, &PolicyService::Stub::DeleteDocument, request,
                             [&](const admin::v1::DeleteDocumentResponse&) {
-                              std::printf("%s/%s deleted\n", KindWord(kind).c_str(), name.c_str());
+                              ShowDeleted(options, kind, name);
                               return 0;
                             });
 }

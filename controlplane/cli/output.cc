@@ -81,13 +81,26 @@ std::string TimeCell(const google::protobuf::Timestamp& time, bool is_set) {
 }
 
 void PrintMessage(const google::protobuf::Message& message, std::string_view format) {
-  const std::string text =
-      format == "yaml" ? ToYaml(message) : absl::StrCat(ToJson(message, {.is_pretty = true}), "\n");
+  PrintValue(ToValue(message, {}), format);
+}
+
+void PrintValue(const Value& value, std::string_view format) {
+  std::string text;
+  if (format == "yaml") {
+    WriteYaml(value, &text);
+  } else {
+    WriteJson(value, /*is_pretty=*/true, &text);
+    text += '\n';
+  }
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 void PrintList(const std::vector<const google::protobuf::Message*>& items, std::string_view format,
-               const Table& table) {
+               const Table& table, std::string_view what) {
+  if (format == "table" && items.empty()) {
+    std::fprintf(stderr, "no %s\n", std::string(what).c_str());
+    return;
+  }
   std::string text;
   if (format == "json") {
     text = absl::StrCat(ListToJson(items, "", {.is_pretty = true}), "\n");

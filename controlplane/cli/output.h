@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/value.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace sallyport::controlplane {
@@ -36,9 +37,12 @@ std::string TimeCell(const google::protobuf::Timestamp& time, bool is_set);
 // The message in `format` (json or yaml), to stdout.
 void PrintMessage(const google::protobuf::Message& message, std::string_view format);
 
-// {"items": [...]} or the table.
+// What is no message of the API, likewise.
+void PrintValue(const Value& value, std::string_view format);
+
+// {"items": [...]} or the table. An empty table is a line on stderr: there are no `what`.
 void PrintList(const std::vector<const google::protobuf::Message*>& items, std::string_view format,
-               const Table& table);
+               const Table& table, std::string_view what);
 
 // One line on stderr that names the thing and says what to do next; the exit code.
 int Fail(const absl::Status& status);

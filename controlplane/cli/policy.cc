@@ -4,9 +4,12 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "common/value.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/policies/test_policy.h"
@@ -15,16 +18,42 @@ namespace sallyport::controlplane {
 namespace {
 
 // A line for each case and a summary, as test runners write them.
-int RunPolicyTest(const std::string& file) {
-  const auto results = TestPolicy(file, absl::Now());
-  if (!results.ok()) return Fail(results.status());
-  for (const PolicyTestResult& result : *results) {
+void Show(const std::vector<PolicyTestResult>& results, std::size_t failed) {
+  for (const PolicyTestResult& result : results) {
     fmt::print("{}  {}\n", result.has_passed ? "pass" : "FAIL", Printable(result.name));
     if (!result.has_passed) fmt::print("      {}\n", Printable(result.explanation));
   }
-  const auto failed = std::count_if(results->begin(), results->end(),
-                                    [](const PolicyTestResult& r) { return !r.has_passed; });
-  fmt::print("{} passed, {} failed\n", results->size() - static_cast<std::size_t>(failed), failed);
+  fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
+}
+
+// {"items": [{"name", "passed", "explanation"?}], "passed", "failed"}
+Value ToValue(const std::vector<PolicyTestResult>& results, std::size_t failed) {
+  Value items = Value::List();
+  for (const PolicyTestResult& result : results) {
+    Value& item = items.items.emplace_back(Value::Object());
+    item.members.push_back({"name", Value::String(result.name)});
+    item.members.push_back({"passed", Value::Literal(result.has_passed ? "true" : "false")});
+    if (!result.has_passed) {
+      item.members.push_back({"explanation", Value::String(result.explanation)});
+    }
+  }
+  Value value = Value::Object();
+  value.members.push_back({"items", std::move(items)});
+  value.members.push_back({"passed", Value::Literal(std::to_string(results.size() - failed))});
+  value.members.push_back({"failed", Value::Literal(std::to_string(failed))});
+  return value;
+}
+
+int RunPolicyTest(const std::string& file, std::string_view format) {
+  const auto results = TestPolicy(file, absl::Now());
+  if (!results.ok()) return Fail(results.status());
+  const auto failed = static_cast<std::size_t>(std::count_if(
+      results->begin(), results->end(), [](const PolicyTestResult& r) { return !r.has_passed; }));
+  if (format == "table") {
+    Show(*results, failed);
+  } else {
+    PrintValue(ToValue(*results, failed), format);
+  }
   return failed == 0 ? 0 : 1;
 }
 
@@ -32,11 +61,13 @@ int RunPolicyTest(const std::string& file) {
 
 void AddPolicyCommands(CommandLine& line) {
   CLI::App* policy = line.app().add_subcommand("policy", "Try policies before they are applied");
+  policy->require_subcommand(0, 1);
   CLI::App* test = policy->add_subcommand(
       "test", "Decide the cases of a PolicyTest file, without a server; exit 1 when one fails");
   auto file = std::make_shared<std::string>();
   test->add_option("FILE", *file, "a document of the kind PolicyTest")->required();
-  line.OnRun(test, [file] { return RunPolicyTest(*file); });
+  line.OnRun(test,
+             [&options = line.options(), file] { return RunPolicyTest(*file, options.format); });
 }
 
 }  // namespace sallyport::controlplane

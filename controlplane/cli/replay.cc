@@ -1,6 +1,8 @@
 #include "controlplane/cli/replay.h"
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -96,7 +98,9 @@ std::string RecordText(const Record& record) {
   return out;
 }
 
-std::string RecordJson(const Record& record) {
+namespace {
+
+Value RecordValue(const Record& record) {
   Value value = ToValue(record, {});
   RecordContent content;
   if (content.ParseFromString(record.payload())) {
@@ -104,9 +108,58 @@ std::string RecordJson(const Record& record) {
     content.clear_body();
     value.members.push_back({"content", ToValue(content, {})});
   }
+  return value;
+}
+
+void Write(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+class TextPrinter final : public ReplayPrinter {
+ public:
+  void Print(const Record& record) override { Write(RecordText(record)); }
+};
+
+class JsonPrinter final : public ReplayPrinter {
+ public:
+  void Print(const Record& record) override {
+    Write(std::exchange(is_empty_, false) ? "{\"items\": [\n" : ",\n");
+    Write(RecordJson(record));
+  }
+  void Finish() override { Write(is_empty_ ? "{\"items\": []}\n" : "\n]}\n"); }
+
+ private:
+  bool is_empty_ = true;
+};
+
+class YamlPrinter final : public ReplayPrinter {
+ public:
+  void Print(const Record& record) override {
+    if (std::exchange(is_empty_, false)) Write("items:\n");
+    Value item = Value::List();
+    item.items.push_back(RecordValue(record));
+    std::string out;
+    WriteYaml(item, &out);
+    Write(out);
+  }
+  void Finish() override {
+    if (is_empty_) Write("items: []\n");
+  }
+
+ private:
+  bool is_empty_ = true;
+};
+
+}  // namespace
+
+std::string RecordJson(const Record& record) {
   std::string out;
-  WriteJson(value, /*is_pretty=*/false, &out);
+  WriteJson(RecordValue(record), /*is_pretty=*/false, &out);
   return out;
+}
+
+std::unique_ptr<ReplayPrinter> ReplayPrinter::Of(std::string_view format) {
+  if (format == "json") return std::make_unique<JsonPrinter>();
+  if (format == "yaml") return std::make_unique<YamlPrinter>();
+  return std::make_unique<TextPrinter>();
 }
 
 absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view json) {
@@ -152,8 +205,12 @@ absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view j
     }
   }
   response.set_valid(true);
-  if (!is_closed)
-    response.set_reason("no end record: the session was still open when this was written");
+  response.set_is_open(!is_closed);
+  if (!is_closed) {
+    response.set_reason(
+        "there is no END record: these records are proven, and whether more came after them is "
+        "not");
+  }
   return response;
 }
 

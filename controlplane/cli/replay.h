@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,9 +18,21 @@ std::string RecordText(const types::v1::Record& record);
 // `body`.
 std::string RecordJson(const types::v1::Record& record);
 
+// A recording on its way to stdout, record by record.
+class ReplayPrinter {
+ public:
+  // table: as RecordText has it. json: one object, its `items` one a line, which VerifyReplay
+  // reads. yaml: the same as YAML.
+  static std::unique_ptr<ReplayPrinter> Of(std::string_view format);
+  virtual ~ReplayPrinter() = default;
+  virtual void Print(const types::v1::Record& record) = 0;
+  // There are no more.
+  virtual void Finish() {}
+};
+
 // Checks the chain of a file that `sessions replay -o json` wrote, without asking anybody.
 // kInvalidArgument when it is no such file. Whether the session had to end is not in the file, so a
-// recording without an END record is valid here, and `reason` says that it is open.
+// recording without an END record is valid here, and open.
 absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view json);
 
 }  // namespace sallyport::controlplane

@@ -91,13 +91,17 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
                            : response.denial_reason(),
                        response.message()));
   }
-  ShowSession(response.session(), options.format);
+  const bool is_pending = response.session().state() == types::v1::SESSION_STATE_PENDING;
+  // One object for a script: the session as it is when the command is done.
+  if (!is_pending || !flags.wait || options.format == "table") {
+    ShowSession(response.session(), options.format);
+  }
   if (response.clamped()) {
     std::fprintf(
         stderr, "The duration was clamped to %s, the policy's.\n",
         DurationText(absl::Seconds(response.session().terms().max_duration().seconds())).c_str());
   }
-  if (response.session().state() == types::v1::SESSION_STATE_ACTIVE) return 0;
+  if (!is_pending) return 0;
   std::fprintf(stderr, "Waiting for approval %s by %s.\n", response.session().approval_id().c_str(),
                Printable(absl::StrJoin(response.approvers(), ", ")).c_str());
   return flags.wait ? WaitFor(*connection, response.session().id(), options.format) : 0;

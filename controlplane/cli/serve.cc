@@ -76,13 +76,15 @@ void AddServeCommands(CommandLine& line) {
   const auto path = std::make_shared<std::string>();
   CLI::App* serve = line.app().add_subcommand("serve", "Run the control plane");
   serve->add_option("--config", *path, "controlplane.yaml")->required();
-  line.OnRun(serve, [path] { return Serve(*path); });
+  line.OnRun(
+      serve, [path] { return Serve(*path); }, Prints::kText);
 
   CLI::App* config = line.app().add_subcommand("config", "The control plane's configuration");
-  config->require_subcommand(1);
+  config->require_subcommand(0, 1);
   CLI::App* check = config->add_subcommand("check", "Judge a controlplane.yaml");
   check->add_option("file", *path, "controlplane.yaml")->required();
-  line.OnRun(check, [path] { return CheckConfig(*path); });
+  line.OnRun(
+      check, [path] { return CheckConfig(*path); }, Prints::kText);
 }
 
 }  // namespace sallyport::controlplane

@@ -1,9 +1,6 @@
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/file.h"
@@ -58,7 +55,7 @@ int List(const ClientOptions& options, const std::string& server) {
   request.set_server(server);
   return AskAll<SessionService, admin::v1::ListSessionsRequest, admin::v1::ListSessionsResponse>(
       options, &SessionService::Stub::ListSessions, request, [&](const auto& pages) {
-        return ShowList(pages, options.format,
+        return ShowList(pages, options.format, "sessions",
                         Table({"ID", "STATE", "WHY", "SERVER", "AGENT", "PRINCIPAL", "OPENED",
                                "EXPIRES", "CALLS"}),
                         Row);
@@ -135,8 +132,8 @@ int End(const ClientOptions& options, const Flags& flags) {
                              });
 }
 
-// As a table, or as one JSON object (which is YAML too), printed as it comes: a recording may be
-// larger than memory.
+// As text, or as one list in JSON or YAML, printed as it comes: a recording may be larger than
+// memory.
 int Replay(const ClientOptions& options, const std::string& id) {
   absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
@@ -145,27 +142,22 @@ int Replay(const ClientOptions& options, const std::string& id) {
   auto context = connection->Context(absl::InfiniteDuration());
   auto stub = connection->Stub<SessionService>();
   auto reader = stub->ReplaySession(context.get(), request);
-  const bool is_table = options.format == "table";
+  const std::unique_ptr<ReplayPrinter> printer = ReplayPrinter::Of(options.format);
   admin::v1::ReplaySessionResponse response;
-  std::size_t count = 0;
-  while (reader->Read(&response)) {
-    const std::string text = is_table ? RecordText(response.record())
-                                      : absl::StrCat(count == 0 ? "{\"items\": [\n" : ",\n",
-                                                     RecordJson(response.record()));
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    ++count;
-  }
+  while (reader->Read(&response)) printer->Print(response.record());
   const grpc::Status status = reader->Finish();
   if (!status.ok()) return Fail(status, connection->address());
-  if (!is_table) std::puts(count == 0 ? "{\"items\": []}" : "\n]}");
+  printer->Finish();
   return 0;
 }
 
+// 0 only where the whole recording is proven: an open one may have more than is here.
 int ShowVerdict(const admin::v1::VerifySessionResponse& verdict, std::string_view format) {
   if (format != "table") {
     PrintMessage(verdict, format);
   } else if (verdict.valid()) {
-    std::printf("%s valid, %s records%s%s\n", verdict.session_id().c_str(),
+    std::printf("%s %s, %s records%s%s\n", verdict.session_id().c_str(),
+                verdict.is_open() ? "OPEN, valid so far" : "valid",
                 absl::StrCat(verdict.records()).c_str(), verdict.reason().empty() ? "" : ": ",
                 verdict.reason().c_str());
   } else {
@@ -174,11 +166,16 @@ int ShowVerdict(const admin::v1::VerifySessionResponse& verdict, std::string_vie
                 absl::StrCat(verdict.first_bad_record()).c_str(),
                 Printable(verdict.reason()).c_str());
   }
-  return verdict.valid() ? 0 : 1;
+  return verdict.valid() && !verdict.is_open() ? 0 : 1;
+}
+
+// A session's, or that of an agent's own chain; everything else is a file.
+bool IsRecordingId(std::string_view what) {
+  return what.starts_with("ses_") || what.starts_with("agent:");
 }
 
 int Verify(const ClientOptions& options, const std::string& what) {
-  if (!absl::StartsWith(what, "ses_") && access(what.c_str(), F_OK) == 0) {
+  if (!IsRecordingId(what)) {
     absl::StatusOr<std::string> text = ReadFile(what, kMaxReplayBytes);
     if (!text.ok()) return Fail(text.status());
     absl::StatusOr<admin::v1::VerifySessionResponse> verdict = VerifyReplay(*text);
@@ -200,7 +197,7 @@ int Verify(const ClientOptions& options, const std::string& what) {
 void AddSessionCommands(CommandLine& line) {
   const ClientOptions& options = line.options();
   CLI::App* sessions = line.app().add_subcommand("sessions", "Sessions and their recordings.");
-  sessions->require_subcommand(1);
+  sessions->require_subcommand(0, 1);
   auto flags = std::make_shared<Flags>();
   auto command = [&](const char* name, const char* what) {
     CLI::App* added = sessions->add_subcommand(name, what);
@@ -233,8 +230,9 @@ void AddSessionCommands(CommandLine& line) {
 
   line.OnRun(command("replay", "Prints its records."),
              [&options, flags] { return Replay(options, flags->id); });
-  line.OnRun(command("verify", "Checks its chain, or that of a file of `replay -o json`."),
-             [&options, flags] { return Verify(options, flags->id); });
+  line.OnRun(
+      command("verify", "Proves its recording whole (0), or that of a file of `replay -o json`."),
+      [&options, flags] { return Verify(options, flags->id); });
 }
 
 }  // namespace sallyport::controlplane

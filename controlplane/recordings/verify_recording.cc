@@ -5,6 +5,7 @@
 
 #include "common/chain/chain.h"
 #include "common/denial.h"
+#include "common/json_printer.h"
 #include "common/status_macros.h"
 #include "controlplane/recordings/recording.h"
 
@@ -52,6 +53,7 @@ class RecordingCheck {
   }
 
   uint64_t records() const { return records_; }
+  bool has_end() const { return has_end_; }
   const std::optional<chain::Fault>& fault() const { return fault_; }
 
  private:
@@ -60,6 +62,13 @@ class RecordingCheck {
   uint64_t records_ = 0;
   bool has_end_ = false;
 };
+
+// Whether records may still come after the last one that is here.
+bool MayGoOn(const RecordingSubject& subject) {
+  if (!subject.is_session) return true;
+  return subject.session.state() == types::v1::SESSION_STATE_PENDING ||
+         subject.session.state() == types::v1::SESSION_STATE_ACTIVE;
+}
 
 bool MustHaveEnd(const RecordingSubject& subject) {
   return subject.is_session && subject.session.state() == types::v1::SESSION_STATE_ENDED &&
@@ -91,6 +100,14 @@ absl::StatusOr<admin::v1::VerifySessionResponse> VerifyRecording::Run(
   if (check.fault().has_value()) {
     response.set_first_bad_record(check.fault()->n);
     response.set_reason(check.fault()->reason);
+  } else if (!check.has_end() && MayGoOn(subject)) {
+    response.set_is_open(true);
+    response.set_reason(subject.is_session
+                            ? "the session is " + EnumWord(subject.session.state()) +
+                                  ": these records are proven, and whether more were made after "
+                                  "them is not until its END record is here"
+                            : "an agent's own chain has no END record: these records are proven, "
+                              "and whether more were made after them is not");
   }
   return response;
 }

@@ -15,7 +15,8 @@ class VerifyRecording {
       : control_(control), recordings_(recordings) {}
 
   // Admin, auditor or the admin socket. A broken chain is a response that says so; a session that
-  // has ended and was ever active must be closed by an END record. kNotFound: no such session.
+  // has ended and was ever active must be closed by an END record, and one that may still go on is
+  // `is_open`. kNotFound: no such session.
   absl::StatusOr<admin::v1::VerifySessionResponse> Run(
       const Caller& caller, const admin::v1::VerifySessionRequest& request);
 

@@ -195,6 +195,7 @@ TEST_CASE_METHOD(Fixture, "an agent speaks for its own sessions and its own deni
             .ok());
   CHECK(Replayed("agent:a1").size() == 1);
   CHECK(Verify("agent:a1")->valid());
+  CHECK(Verify("agent:a1")->is_open());
   CHECK(Send(Agent("a1"), {Recording("agent:a1:x7").Next(types::v1::RECORD_TYPE_DENIAL)}).ok());
   CHECK(Replayed("agent:a1:x7").size() == 1);
 }
@@ -313,14 +314,21 @@ TEST_CASE_METHOD(Fixture, "an ended session needs its END record, a live one doe
   Recording recording("ses_1");
   REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN), recording.Next(RECORD_TYPE_REQUEST)})
               .ok());
-  CHECK(Verify("ses_1")->valid());
+  const auto live = Verify("ses_1");
+  CHECK(live->valid());
+  CHECK(live->is_open());
+  CHECK(live->records() == 2);
+  CHECK(live->reason().find("the session is active") == 0);
   EndSession("ses_1");
   const auto open = Verify("ses_1");
   CHECK_FALSE(open->valid());
   CHECK(open->first_bad_record() == 3);
   CHECK(open->reason() == "the END record is missing");
+  CHECK_FALSE(open->is_open());
   REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_END)}).ok());
   CHECK(Verify("ses_1")->valid());
+  CHECK_FALSE(Verify("ses_1")->is_open());
+  CHECK(Verify("ses_1")->reason().empty());
   CHECK(Send(Agent("a1"), {recording.Next(RECORD_TYPE_REQUEST)}).code() ==
         absl::StatusCode::kFailedPrecondition);
   // Active once, and nothing ever came.

@@ -47,6 +47,19 @@ TEST_CASE("a saved replay verifies without asking anybody", "[cli][replay]") {
   CHECK(verdict->session_id() == kSession);
 }
 
+TEST_CASE("a saved replay without its END record is open: what is there is proven, its tail is not",
+          "[cli][replay]") {
+  CHECK_FALSE(VerifyReplay(Replay())->is_open());
+  std::string cut = Replay();
+  cut = cut.substr(0, cut.rfind(",\n")) + "\n]}";
+  const auto verdict = VerifyReplay(cut);
+  REQUIRE(verdict.ok());
+  CHECK(verdict->valid());
+  CHECK(verdict->is_open());
+  CHECK(verdict->records() == 2);
+  CHECK(verdict->reason().find("whether more came after them is not") != std::string::npos);
+}
+
 TEST_CASE("a saved replay that was edited does not verify, and says where", "[cli][replay]") {
   const std::string replay = Replay();
   for (const auto& [from, to] : {std::pair{"\"n\": 2", "\"n\": 3"}, {"\"n\":2", "\"n\":3"}}) {

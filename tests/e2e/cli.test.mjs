@@ -1,0 +1,163 @@
+// The command line as a person meets it: what it says when something is wrong, and its formats.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:net';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Deployment, allowAll, until } from './deployment.mjs';
+
+const BIN = process.env.SALLYPORT_BIN;
+let door, token, alice, dora;
+before(async () => {
+  door = await Deployment.start({ policy: allowAll('all', '{max_duration: 10m, approval: {approvers: ["demo:approvers"]}}') });
+  token = await door.token();
+  alice = await door.person('alice');
+  dora = await door.person('dora');
+});
+after(() => door?.close());
+
+// With an environment of the test's own: {code, out, err}.
+const sallyport = (args, env = {}) => new Promise((done) => {
+  const clean = { PATH: process.env.PATH, XDG_CONFIG_HOME: door.stage.path('nobody'), ...env };
+  execFile(join(BIN, 'sallyport'), args, { env: clean }, (error, out, err) => done({ code: error ? error.code : 0, out, err }));
+});
+const remote = (address, env = {}) => sallyport(['sessions', 'list'], { SALLYPORT_ADDR: address, SALLYPORT_TOKEN: 'a.b.c', SALLYPORT_CA_FILE: door.controlPlane.ca, ...env });
+
+async function fails(running, ...patterns) {
+  const { code, out, err } = await running;
+  assert.equal(code, 1, err);
+  assert.equal(out, '');
+  assert.equal(err.trimEnd().split('\n').length, 1, `more than one line: ${err}`);
+  for (const pattern of patterns) assert.match(err, pattern);
+  return err;
+}
+
+test('each cause of a connection that fails has its own words, and gRPC none', async () => {
+  const silent = createServer((socket) => socket.destroy());
+  await new Promise((done) => silent.listen(0, '127.0.0.1', done));
+  await fails(remote('no-such-host.invalid:7443'), /the name cannot be resolved/);
+  await fails(remote('127.0.0.1:1'), /nothing listens there/);
+  await fails(remote(door.controlPlane.api, { SALLYPORT_CA_FILE: '' }), /not trusted/, /SALLYPORT_CA_FILE/);
+  await fails(remote(`127.0.0.2:${silent.address().port}`), /nothing listens there/);
+  await fails(remote(`127.0.0.1:${silent.address().port}`), /is it the control plane's `listen` port/);
+  await fails(remote(door.controlPlane.api, { SALLYPORT_CA_FILE: door.controlPlane.file }), /SALLYPORT_CA_FILE.*no certificate/);
+  await fails(sallyport(['sessions', 'list'], { SALLYPORT_ADDR: 'unix:///no/such/admin.sock' }), /there is no such socket/);
+  silent.close();
+});
+
+test('a token that is refused is told apart from one that has expired or lacks a role', async () => {
+  await fails(remote(door.controlPlane.api), /\(token_invalid\)/, /event token_refused/);
+  const expired = await door.mint({ payload: { iss: door.issuer.url, aud: 'api://sallyport-admin', sub: 'dora', exp: 1000, iat: 900, client_id: 'sallyport-cli' } });
+  await fails(remote(door.controlPlane.api, { SALLYPORT_TOKEN: expired }), /\(token_expired\)/, /sallyport login` again/);
+  await fails(door.cli(['sessions', 'list'], alice), /the role admin or auditor is needed; `sallyport whoami`/);
+});
+
+test('whoami names the person, its roles and what the token is good for', async () => {
+  const who = await door.json(['whoami'], dora);
+  assert.equal(who.name, 'user:demo:dora');
+  assert.deepEqual(who.roles, ['admin', 'auditor']);
+  assert.equal(who.mayManage, true);
+  assert.match((await door.cli(['whoami'])).out, /^you are +local:uid=\d+$/m);
+  assert.match((await door.cli(['whoami'], { token })).out, /good for +access to servers alone/);
+});
+
+test('what the admin socket does not serve says where to go instead', async () => {
+  await fails(door.cli(['request', 'oracle']), /admin socket does not serve this/, /SALLYPORT_ADDR/);
+  await fails(door.cli(['approvals', 'approve', 'apr_x']), /token of your own/);
+  await fails(sallyport(['login', '--issuer', 'http://127.0.0.1:1', '--client-id', 'x'], { SALLYPORT_ADDR: door.controlPlane.admin }), /needs no login/);
+});
+
+test('an unknown command is named, with those that were meant, and a bare noun shows its help', async () => {
+  const unknown = async (args, ...patterns) => {
+    const { code, err } = await sallyport(args);
+    assert.equal(code, 2);
+    for (const pattern of patterns) assert.match(err, pattern);
+  };
+  await unknown(['sesions'], /no command `sesions` of `sallyport`/, /did you mean `sessions`\?/);
+  await unknown(['sessions', 'lst'], /no command `lst` of `sallyport sessions`/, /did you mean `list`\?/);
+  await unknown(['agents', 'token', 'frobnicate', '--name', 'x'], /no command `frobnicate` of `sallyport agents token`/, /Its commands: create/);
+  for (const noun of [['policy'], ['sessions'], ['agents', 'token'], []]) await unknown(noun, /Subcommands:/);
+});
+
+test('-o is honoured by every command that has something to print, and refused by the others', async () => {
+  assert.equal(JSON.parse((await sallyport(['version', '-o', 'json'])).out).version, '0.1.0');
+  assert.match((await sallyport(['version', '-o', 'yaml'])).out, /^version: /);
+  const refused = await sallyport(['config', 'check', door.controlPlane.file, '-o', 'json']);
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /leave -o out/);
+  await door.apply('kind: Lock\nname: gone\nspec: {server: nowhere}\n', 'gone.yaml');
+  assert.deepEqual(await door.json(['delete', 'lock', 'gone']), { kind: 'lock', name: 'gone', change: 'deleted' });
+});
+
+test('a list without entries says so, and is an empty list to a script', async () => {
+  const { code, out, err } = await door.cli(['get', 'mask-profile']);
+  assert.deepEqual([code, out, err], [0, '', 'no mask-profiles\n']);
+  assert.deepEqual(await door.json(['get', 'mask-profile']), { items: [] });
+});
+
+test('apply passes over the tests that lie beside policies, and policy test runs them', async () => {
+  mkdirSync(door.stage.path('policies'));
+  door.stage.write('policies/one.yaml', allowAll('one'));
+  const tests = door.stage.write('policies/two.yaml', `kind: PolicyTest
+policies: [one.yaml]
+cases:
+  - name: the bot may
+    principal: {realm: demo, kind: service, client_id: deploy-bot}
+    call: {server: wiki, method: tools/call, tool: echo}
+    expect: {decision: allow}
+  - name: the bot may not
+    principal: {realm: demo, kind: service, client_id: deploy-bot}
+    call: {server: wiki, method: tools/call, tool: echo}
+    expect: {decision: deny}
+`);
+  const folder = `${door.stage.path('policies')}/`;
+  const { code, out, err } = await door.cli(['apply', '-f', folder]);
+  assert.equal(code, 0, err);
+  assert.equal(out, 'policy/one created\n');
+  assert.ok(err.startsWith(`${tests}: a PolicyTest, not applied`), err);
+  await door.cli(['delete', 'policy', 'one']);
+  await fails(door.cli(['apply', '-f', tests]).then((run) => ({ ...run, err: run.err.replace(/^.*not applied.*\n/, '') })), /nothing to apply/);
+  const ran = await sallyport(['policy', 'test', tests, '-o', 'json']);
+  assert.equal(ran.code, 1);
+  const { items, passed, failed } = JSON.parse(ran.out);
+  assert.deepEqual([passed, failed, items.map((item) => item.passed)], [1, 1, [true, false]]);
+});
+
+test('a session that is approved, verified while open, and ended twice', async () => {
+  await door.session('oracle', token).then(() => assert.fail('opened without approval'), () => undefined);
+  const approval = await until('an approval', async () => (await door.json(['approvals', 'list'], alice)).items[0]);
+  const approved = await door.cli(['approvals', 'approve', approval.id], alice);
+  assert.equal(approved.out, `${approval.id} approved; session ${approval.sessionId} is open\n`);
+  const mcp = await door.session('oracle', token);
+  await mcp.call('tools/list');
+  const id = approval.sessionId;
+
+  const open = await until('records', async () => {
+    const { code, out } = await door.cli(['sessions', 'verify', id, '-o', 'json']);
+    const verdict = JSON.parse(out);
+    return verdict.records > 1 && { code, ...verdict };
+  });
+  assert.deepEqual([open.code, open.valid, open.isOpen], [1, true, true]);
+  assert.match((await door.cli(['sessions', 'verify', id])).out, /OPEN, valid so far, \d+ records: the session is active/);
+
+  const first = await door.cli(['sessions', 'end', id, '--reason', 'drill']);
+  assert.match(first.out, new RegExp(`^${id} ended\nlocked until`));
+  const again = await door.cli(['sessions', 'end', id, '--reason', 'again', '--for', '1h']);
+  assert.equal(again.code, 0);
+  assert.match(again.out, new RegExp(`^${id} was over already: ended \\(revoked\\) at 20.*: drill\nlocked until .*end-${id}`));
+  assert.equal((await door.json(['sessions', 'end', id])).hadEnded, true);
+  await door.cli(['delete', 'lock', `end-${id}`]);
+
+  const whole = await until('the END record', async () => {
+    const { code, out } = await door.cli(['sessions', 'verify', id, '-o', 'json']);
+    return code === 0 && JSON.parse(out);
+  });
+  assert.equal(whole.isOpen, false);
+  const replayed = await door.cli(['sessions', 'replay', id, '-o', 'yaml'], dora);
+  assert.match(replayed.out, /^items:\n- sessionId: ses_/);
+  assert.equal(replayed.out.match(/^- sessionId: /gm).length, whole.records);
+  const file = door.stage.write('saved.json', (await door.cli(['sessions', 'replay', id, '-o', 'json'], dora)).out);
+  assert.equal((await sallyport(['sessions', 'verify', file])).code, 0);
+  await fails(sallyport(['sessions', 'verify', '/no/such/file.json']), /\/no\/such\/file\.json/);
+});
