@@ -29,6 +29,7 @@ namespace {
 using types::v1::DenialReason;
 
 constexpr std::string_view kCredentialName = "credential";
+constexpr std::size_t kKeptBytes = 1u << 20;
 
 absl::Status Blocked(const absl::Status& why) {
   return Denied(DenialReason::DENIAL_REASON_MASKER_BLOCKED, ToStd(why.message()));
@@ -111,6 +112,7 @@ struct Masker::Work {
   std::vector<MaskHit> hits;
   std::vector<PersonalMatch> personal;
   std::vector<MaskEdit> edits;
+  std::string memory;  // of the search for credentials
 
   // Leaves the edits of `json` in `edits`.
   absl::Status Run(std::string_view json, const SessionMask& mask, MaskFor mask_for,
@@ -121,24 +123,13 @@ struct Masker::Work {
   void FindPersonalData(const MaskPlan::Rules& rules);
   void FindPatterns(const MaskPlan::Rules& rules);
   absl::Status FindCredentials(const CredentialEcho& credentials);
-  // The text that holds this place of the arena; nullptr between texts.
-  const MaskText* TextAt(std::size_t place) const;
   void Add(std::size_t begin, std::size_t end, MaskHit::Source source, const MaskOp& op,
            std::string_view name) {
-    hits.push_back(
-        {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), source, op, name});
+    const auto first = static_cast<std::uint32_t>(begin);
+    const auto last = static_cast<std::uint32_t>(end);
+    hits.push_back({first, last, source, op, name, first, last});
   }
 };
-
-const MaskText* Masker::Work::TextAt(std::size_t place) const {
-  const std::vector<MaskText>& all = texts.texts();
-  const auto after =
-      std::upper_bound(all.begin(), all.end(), place,
-                       [](std::size_t value, const MaskText& text) { return value < text.begin; });
-  if (after == all.begin()) return nullptr;
-  const MaskText& text = *std::prev(after);
-  return place < text.end ? &text : nullptr;
-}
 
 absl::Status Masker::Work::FindSecrets(const MaskPlan::Rules& rules) {
   std::array<std::size_t, kDetectorCount> barren_until{};
@@ -148,7 +139,7 @@ absl::Status Masker::Work::FindSecrets(const MaskPlan::Rules& rules) {
         if (!rules.Has(anchor.detector)) return;
         std::size_t& barren = barren_until[static_cast<std::size_t>(anchor.detector)];
         if (begin < barren) return;
-        const MaskText* text = TextAt(begin);
+        const MaskText* text = texts.TextAt(begin);
         if (text == nullptr) return;
         const std::string_view whole = texts.arena().substr(text->begin, text->end - text->begin);
         std::size_t local_barren = 0;
@@ -195,11 +186,18 @@ void Masker::Work::FindPatterns(const MaskPlan::Rules& rules) {
 }
 
 absl::Status Masker::Work::FindCredentials(const CredentialEcho& credentials) {
-  return credentials.Find(texts.arena(), scratch, [&](std::size_t begin, std::size_t end) {
-    const MaskText* text = TextAt(begin);
-    // An occurrence over two texts would hold a NUL, which no credential does.
-    if (text == nullptr || end > text->end) return;
-    Add(begin, end, MaskHit::Source::kCredential, MaskOp{}, kCredentialName);
+  return credentials.Find(texts.arena(), scratch, memory, [&](std::size_t begin, std::size_t end) {
+    // It may be cut up over several texts: what each of them has of it.
+    for (std::size_t at = begin; at < end;) {
+      const MaskText* text = texts.TextAt(at);
+      if (text == nullptr) {
+        ++at;
+        continue;
+      }
+      Add(at, std::min<std::size_t>(end, text->end), MaskHit::Source::kCredential, MaskOp{},
+          kCredentialName);
+      at = text->end;
+    }
   });
 }
 
@@ -208,6 +206,7 @@ absl::Status Masker::Work::Run(std::string_view json, const SessionMask& mask, M
   if (mask.plan == nullptr) return absl::InternalError("a session without a mask plan");
   const MaskPlan::Rules& rules = mask.plan->rules();
   edits.clear();
+  if (memory.size() > kKeptBytes) std::string().swap(memory);
   RETURN_IF_ERROR(texts.Collect(json, rules, mask_for));
   hits = texts.field_hits();
   RETURN_IF_ERROR(FindSecrets(rules));
@@ -247,8 +246,9 @@ absl::StatusOr<MaskedMessage> Masker::Mask(UpstreamMessage message, const Sessio
     // Over the very bytes that would go out: whatever the masks above took a credential for, it
     // does not leave.
     bool is_left = false;
-    const absl::Status searched = mask.credentials->Find(
-        message.bytes, work_->scratch, [&](std::size_t, std::size_t) { is_left = true; });
+    const absl::Status searched =
+        mask.credentials->Find(message.bytes, work_->scratch, work_->memory,
+                               [&](std::size_t, std::size_t) { is_left = true; });
     if (!searched.ok()) return Blocked(searched);
     if (is_left)
       return Blocked(absl::InternalError("a credential cannot be masked where it stands"));

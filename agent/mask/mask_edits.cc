@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/json_splice.h"
 #include "agent/mcp/json_text.h"
@@ -117,41 +117,93 @@ void Merge(std::vector<MaskHit>& hits) {
     MaskHit merged = IsStronger(hit, last) ? hit : last;
     merged.op = hit.source == last.source ? MaskOp::Stricter(hit.op, last.op) : merged.op;
     if (hit.op.kind == Kind::kBlock || last.op.kind == Kind::kBlock) merged.op.kind = Kind::kBlock;
-    merged.begin = last.begin;
-    merged.end = std::max(last.end, hit.end);
+    const std::uint32_t begin = last.begin;
+    const std::uint32_t end = std::max(last.end, hit.end);
+    if (merged.begin != begin || merged.end != end) {
+      merged.begin = merged.found_begin = begin;
+      merged.end = merged.found_end = end;
+    }
     last = merged;
   }
   hits.resize(kept);
 }
 
-// In the document's text.
-MaskEdit EditOf(const MaskText& text, const MaskHit& hit, std::string_view document,
-                UnescapeCursor& cursor, std::string replaced) {
-  MaskEdit edit;
-  edit.document = text.document;
-  switch (text.kind) {
-    case MaskText::Kind::kNumber:
-    case MaskText::Kind::kFlag:
-      edit.begin = text.raw_begin;
-      edit.end = text.raw_end;
-      edit.text = text.kind == MaskText::Kind::kNumber ? "0" : "false";
-      return edit;
-    case MaskText::Kind::kString:
-    case MaskText::Kind::kKey:
-      break;
-  }
-  const std::size_t begin = hit.begin - text.begin;
-  const std::size_t end = hit.end - text.begin;
-  edit.begin = text.raw_begin + (text.is_escaped ? cursor.BeginOf(begin) : begin);
-  edit.end = text.raw_begin + (text.is_escaped ? cursor.EndOf(end) : end);
-  // A text that is a whole document (a decoded blob) stands in no quotes.
-  if (text.raw_begin == 0 && text.raw_end == document.size()) {
-    edit.text = std::move(replaced);
-  } else {
-    AppendJsonEscaped(edit.text, replaced);
-  }
-  return edit;
+std::string Redaction(std::string_view name) {
+  return absl::StrCat("[REDACTED:", ToAbsl(name), "]");
 }
+
+// Edits that overlap (a value that is looked into in two ways) become one; those that come from
+// further inside stand last.
+void MergeEdits(std::vector<MaskEdit>& edits) {
+  std::stable_sort(edits.begin(), edits.end(), [](const MaskEdit& a, const MaskEdit& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
+  });
+  std::size_t kept = 0;
+  for (MaskEdit& edit : edits) {
+    if (kept == 0 || edit.begin >= edits[kept - 1].end) {
+      if (&edits[kept] != &edit) edits[kept] = std::move(edit);
+      ++kept;
+      continue;
+    }
+    MaskEdit& last = edits[kept - 1];
+    const bool is_same = edit.begin == last.begin && edit.end == last.end;
+    if (is_same && edit.is_rewrite == last.is_rewrite) {
+      last = std::move(edit);  // it knows the value's name
+      continue;
+    }
+    if (edit.end <= last.end && !last.is_rewrite) continue;
+    // One knows nothing of what the other has found.
+    last.end = std::max(last.end, edit.end);
+    last.text = Redaction(last.name);
+    last.is_rewrite = false;
+  }
+  edits.resize(kept);
+}
+
+// Edits of the arena as edits of the documents' texts.
+class ToDocument {
+ public:
+  explicit ToDocument(const MessageTexts& texts) : texts_(texts) {}
+
+  // Edits must come in order.
+  MaskEdit operator()(MaskEdit edit) {
+    const MaskText& text = *texts_.TextAt(edit.begin);
+    const std::size_t begin = edit.begin - text.begin;
+    const std::size_t end = edit.end - text.begin;
+    switch (text.kind) {
+      case MaskText::Kind::kNumber:
+      case MaskText::Kind::kFlag:
+        edit.begin = text.raw_begin;
+        edit.end = text.raw_end;
+        edit.text = text.kind == MaskText::Kind::kNumber ? "0" : "false";
+        return edit;
+      case MaskText::Kind::kWhole:
+        edit.begin = begin;
+        edit.end = end;
+        return edit;
+      case MaskText::Kind::kString:
+      case MaskText::Kind::kKey:
+      case MaskText::Kind::kFolded:  // never: Unfold
+        break;
+    }
+    if (text.is_escaped && cursor_text_ != &text) {
+      cursor_text_ = &text;
+      cursor_ = UnescapeCursor(texts_.documents()[text.document].text.substr(
+          text.raw_begin, text.raw_end - text.raw_begin));
+    }
+    edit.begin = text.raw_begin + (text.is_escaped ? cursor_.BeginOf(begin) : begin);
+    edit.end = text.raw_begin + (text.is_escaped ? cursor_.EndOf(end) : end);
+    std::string escaped;
+    AppendJsonEscaped(escaped, edit.text);
+    edit.text = std::move(escaped);
+    return edit;
+  }
+
+ private:
+  const MessageTexts& texts_;
+  const MaskText* cursor_text_ = nullptr;
+  UnescapeCursor cursor_{{}};
+};
 
 }  // namespace
 
@@ -173,31 +225,31 @@ std::string MaskReplacement::Of(const MaskHit& hit, std::string_view found) cons
         --begin;
         while (begin > 0 && IsContinuation(found[begin])) --begin;
       }
-      return absl::StrCat("[REDACTED:", ToAbsl(hit.name), "]", ToAbsl(found.substr(begin)));
+      const std::string_view end = found.substr(begin);
+      // Where escapes were undone, only what needs none can be put back.
+      if (hit.found_begin != hit.begin && !std::all_of(end.begin(), end.end(), absl::ascii_isalnum))
+        break;
+      return Redaction(hit.name) + std::string(end);
     }
     case Kind::kReplace:
     case Kind::kBlock:
       break;
   }
-  return absl::StrCat("[REDACTED:", ToAbsl(hit.name), "]");
+  return Redaction(hit.name);
 }
 
 absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
                        const MaskReplacement& replacement, MaskFor mask_for,
                        std::vector<MaskEdit>& edits, std::vector<Finding>& findings) {
+  for (MaskHit& hit : hits) texts.Unfold(hit.begin, hit.end);
   Merge(hits);
   std::vector<std::uint32_t> found_keys;
   std::vector<std::pair<std::string_view, std::uint32_t>> found;
-  auto text = texts.texts().begin();
-  UnescapeCursor cursor({});
-  const MaskText* cursor_text = nullptr;
   for (const MaskHit& hit : hits) {
-    while (text != texts.texts().end() && text->end < hit.end) ++text;
-    if (text == texts.texts().end() || hit.begin < text->begin) {
-      return absl::InternalError("a finding in no text");
-    }
+    const MaskText* const text = texts.TextAt(hit.begin);
+    if (text == nullptr || hit.end > text->end) return absl::InternalError("a finding in no text");
     if (mask_for == MaskFor::kClient) {
-      if (text->must_stay) {
+      if (texts.MustStay(*text)) {
         return absl::FailedPreconditionError(absl::StrCat(
             ToAbsl(hit.name),
             text->kind == MaskText::Kind::kKey ? " in a member name" : " in a protocol member"));
@@ -206,14 +258,12 @@ absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
         return absl::FailedPreconditionError(absl::StrCat(ToAbsl(hit.name), " blocks the message"));
       }
     }
-    const std::string_view document = texts.documents()[text->document].text;
-    if (cursor_text != &*text) {
-      cursor_text = &*text;
-      cursor = UnescapeCursor(document.substr(text->raw_begin, text->raw_end - text->raw_begin));
-    }
     edits.push_back(
-        EditOf(*text, hit, document, cursor,
-               replacement.Of(hit, texts.arena().substr(hit.begin, hit.end - hit.begin))));
+        {.begin = hit.begin,
+         .end = hit.end,
+         .text = replacement.Of(
+             hit, texts.arena().substr(hit.found_begin, hit.found_end - hit.found_begin)),
+         .name = hit.name});
     if (text->kind == MaskText::Kind::kKey && text->document == 0) found_keys.push_back(text->node);
     found.emplace_back(hit.name, text->node);
   }
@@ -227,39 +277,59 @@ absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
 }
 
 void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits) {
-  const auto by_place = [](const MaskEdit& a, const MaskEdit& b) { return a.begin < b.begin; };
-  // Inner documents have greater numbers than those that hold them.
-  std::map<std::uint32_t, std::vector<MaskEdit>, std::greater<>> by_document;
-  for (MaskEdit& edit : edits) by_document[edit.document].push_back(std::move(edit));
+  struct Edits {
+    std::vector<MaskEdit> arena;
+    std::vector<MaskEdit> raw;  // of the document's text
+  };
+  // A document has a greater number than the one that holds it.
+  std::map<std::uint32_t, Edits, std::greater<>> by_document;
+  const auto add = [&](MaskEdit edit) {
+    auto begin = static_cast<std::uint32_t>(edit.begin);
+    auto end = static_cast<std::uint32_t>(edit.end);
+    texts.Unfold(begin, end);
+    edit.begin = begin;
+    edit.end = end;
+    by_document[texts.TextAt(begin)->document].arena.push_back(std::move(edit));
+  };
+  for (MaskEdit& edit : edits) add(std::move(edit));
   edits.clear();
   while (!by_document.empty()) {
-    const auto first = by_document.begin();
-    const std::uint32_t document = first->first;
-    std::vector<MaskEdit> own = std::move(first->second);
-    by_document.erase(first);
-    std::sort(own.begin(), own.end(), by_place);
-    if (document == 0) {
-      edits = std::move(own);
+    const std::uint32_t number = by_document.begin()->first;
+    auto [arena, raw] = std::move(by_document.begin()->second);
+    by_document.erase(by_document.begin());
+    MergeEdits(arena);
+    ToDocument to_document(texts);
+    for (MaskEdit& edit : arena) raw.push_back(to_document(std::move(edit)));
+    MergeEdits(raw);
+    if (number == 0) {
+      edits = std::move(raw);
       return;
     }
-    const MaskDocument& inner = texts.documents()[document];
-    std::vector<MaskEdit>& outer = by_document[inner.parent];
-    if (inner.encoding == MaskDocument::Encoding::kBase64) {
-      Splicer splicer(inner.text);
-      for (const MaskEdit& edit : own) splicer.Replace(edit.begin, edit.end, edit.text);
-      outer.push_back(
-          {inner.parent, inner.raw_begin, inner.raw_end, absl::Base64Escape(splicer.Finish())});
+    const MaskDocument& document = texts.documents()[number];
+    if (document.encoding == MaskDocument::Encoding::kPacked) {
+      Splicer splicer(document.text);
+      for (const MaskEdit& edit : raw) splicer.Replace(edit.begin, edit.end, edit.text);
+      add({document.begin, document.end, Pack(splicer.Finish(), document.form), raw[0].name, true});
       continue;
     }
-    const std::string_view holder = texts.documents()[inner.parent].text;
-    UnescapeCursor cursor(holder.substr(inner.raw_begin, inner.raw_end - inner.raw_begin));
-    for (const MaskEdit& edit : own) {
-      MaskEdit carried;
-      carried.document = inner.parent;
-      carried.begin = inner.raw_begin + cursor.BeginOf(edit.begin);
-      carried.end = inner.raw_begin + cursor.EndOf(edit.end);
-      AppendJsonEscaped(carried.text, edit.text);
-      outer.push_back(std::move(carried));
+    UnescapeCursor cursor({});
+    if (document.encoding == MaskDocument::Encoding::kJsonString) {
+      cursor = UnescapeCursor(texts.documents()[document.parent].text.substr(
+          document.raw_begin, document.raw_end - document.raw_begin));
+    }
+    for (MaskEdit& edit : raw) {
+      if (document.encoding == MaskDocument::Encoding::kEmbedded) {
+        edit.begin += document.begin;
+        edit.end += document.begin;
+        add(std::move(edit));
+        continue;
+      }
+      edit.begin = document.raw_begin + cursor.BeginOf(edit.begin);
+      edit.end = document.raw_begin + cursor.EndOf(edit.end);
+      std::string escaped;
+      AppendJsonEscaped(escaped, edit.text);
+      edit.text = std::move(escaped);
+      by_document[document.parent].raw.push_back(std::move(edit));
     }
   }
 }

@@ -12,12 +12,15 @@
 
 namespace sallyport::agent {
 
-// Replaces a range of a document's text.
+// Replaces a range, of the arena or of a document's text.
 struct MaskEdit {
-  std::uint32_t document = 0;
   std::size_t begin = 0;
   std::size_t end = 0;
   std::string text;
+  // Of (one of) the findings.
+  std::string_view name;
+  // It puts a packed text anew, with its findings replaced, instead of replacing a finding.
+  bool is_rewrite = false;
 };
 
 // What a finding becomes.
@@ -31,15 +34,15 @@ class MaskReplacement {
   std::string_view key_;
 };
 
-// Turns findings, sorted or not, into edits of the documents they are in; overlapping ones become
+// Turns findings, sorted or not, into edits of the arena; overlapping ones become
 // one. Adds what was found to `findings`. An error when something is found that must stay as it is,
 // or under the operator `block`.
 absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
                        const MaskReplacement& replacement, MaskFor mask_for,
                        std::vector<MaskEdit>& edits, std::vector<Finding>& findings);
 
-// Carries edits of inner documents out through the escapes of the strings that hold them, until all
-// are edits of the message, in order.
+// Carries edits of the arena out through the escapes and the encodings of the texts that they are
+// in, until all are edits of the message, in order.
 void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits);
 
 }  // namespace sallyport::agent

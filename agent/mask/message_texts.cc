@@ -1,13 +1,12 @@
 #include "agent/mask/message_texts.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "common/utf8.h"
 
 namespace sallyport::agent {
 namespace {
@@ -16,10 +15,12 @@ namespace {
 constexpr std::size_t kMaxNodes = 400'000;
 // Shorter numbers are no card and no credential.
 constexpr std::size_t kMinNumber = 8;
-// What is looked at to tell text from a picture.
-constexpr std::size_t kBlobProbe = 1024;
-constexpr std::size_t kMinBlob = 24;
+// The shortest that a detector finds, unless it holds one of the characters below.
+constexpr std::size_t kMinPlain = 13;
 constexpr std::size_t kKeptBytes = 1u << 20;
+// What may be made of a message, as a multiple of it and beside that.
+constexpr std::size_t kMaxHiddenRatio = 6;
+constexpr std::size_t kMinHiddenBytes = 64u << 10;
 
 constexpr std::string_view kModernPrefix = "io.modelcontextprotocol/";
 
@@ -49,27 +50,81 @@ bool LooksLikeJson(std::string_view text) {
                              (text.front() == '[' && text.back() == ']'));
 }
 
-bool IsPlainText(std::string_view bytes) {
-  return std::none_of(bytes.begin(), bytes.end(), [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && !IsSpace(c)) || c == 0x7f;
-  });
+// Where the object or array that may begin at `at` ends; 0: none begins, or it does not end. Quotes
+// are minded; whether it is JSON is judged elsewhere.
+std::size_t BracketEnd(std::string_view text, std::size_t at) {
+  std::size_t next = at + 1;
+  while (next < text.size() && IsSpace(text[next])) ++next;
+  const std::string_view first = text.substr(next, 1);
+  if (text[at] == '{' ? first != "\"" : first != "{" && first != "[") return 0;
+  std::size_t depth = 0;
+  for (std::size_t i = at; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) {
+        if (text[i] == '\\') ++i;
+      }
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if ((c == '}' || c == ']') && --depth == 0) {
+      return i + 1;
+    }
+  }
+  return 0;
 }
 
-MaskText TextOf(const JsonNode& node, std::uint32_t document, std::uint32_t outer_node) {
-  MaskText text;
-  text.document = document;
-  text.node = outer_node;
-  text.raw_begin = node.begin;
-  text.raw_end = node.end;
-  if (node.is_string()) {
-    text.kind = MaskText::Kind::kString;
-    text.is_escaped = node.is_escaped();
-    ++text.raw_begin;
-    --text.raw_end;
-  } else {
-    text.kind = node.type == JsonType::kNumber ? MaskText::Kind::kNumber : MaskText::Kind::kFlag;
+// False: too short for anything but an address, and none of those, in any spelling.
+bool MayHold(std::string_view text) {
+  return text.size() >= kMinPlain || std::any_of(text.begin(), text.end(), [](char c) {
+           return c == '@' || c == '%' || c == '&' || c == '\\' || static_cast<signed char>(c) < 0;
+         });
+}
+
+// Also in base64, as Kubernetes keeps its secrets.
+bool IsSecretValue(std::string_view value) {
+  constexpr std::size_t kMaxPacked = 56;
+  if (IsAwsSecretValue(value)) return true;
+  if (value.size() > kMaxPacked || NextRun(value, 0) != 0) return false;
+  std::size_t next = 0;
+  const std::optional<PackedText> packed = ReadPacked(value, 0, false, next);
+  return packed.has_value() && packed->end == value.size() && IsAwsSecretValue(packed->text);
+}
+
+// The digits of a number that is whole, however it is written (4111.0, 4.111e3); empty: it is not,
+// or is too short or too long for a card.
+std::string WholeDigits(std::string_view number) {
+  constexpr std::size_t kMin = 13;
+  constexpr std::size_t kMax = 19;
+  constexpr std::size_t kMaxExponentDigits = 2;
+  std::string digits;
+  std::size_t at = number.substr(0, 1) == "-" ? 1 : 0;
+  std::size_t whole = 0;
+  bool has_point = false;
+  for (; at < number.size() && number[at] != 'e' && number[at] != 'E'; ++at) {
+    if (number[at] == '.') {
+      has_point = true;
+      continue;
+    }
+    digits.push_back(number[at]);
+    if (!has_point) ++whole;
   }
-  return text;
+  if (at < number.size()) {
+    ++at;
+    const bool is_negative = number.substr(at, 1) == "-";
+    if (is_negative || number.substr(at, 1) == "+") ++at;
+    if (is_negative || number.size() - at > kMaxExponentDigits) return {};
+    std::size_t exponent = 0;
+    for (; at < number.size(); ++at)
+      exponent = exponent * 10 + static_cast<std::size_t>(number[at] - '0');
+    whole += exponent;
+  }
+  while (digits.size() > whole) {
+    if (digits.back() != '0') return {};
+    digits.pop_back();
+  }
+  if (whole < kMin || whole > kMax) return {};
+  digits.resize(whole, '0');
+  return digits;
 }
 
 }  // namespace
@@ -78,9 +133,14 @@ absl::Status MessageTexts::Collect(std::string_view json, const MaskPlan::Rules&
                                    MaskFor mask_for) {
   rules_ = &rules;
   for_ = mask_for;
+  has_fields_ = !rules.keys.empty() || !rules.pointers.empty();
+  has_patterns_ = !rules.patterns.empty();
   if (arena_.capacity() > kKeptBytes) std::string().swap(arena_);
   arena_.clear();
+  arena_.reserve(json.size());
   texts_.clear();
+  last_text_ = 0;
+  pieces_.clear();
   documents_.clear();
   field_hits_.clear();
   kept_.clear();
@@ -89,9 +149,17 @@ absl::Status MessageTexts::Collect(std::string_view json, const MaskPlan::Rules&
       message.Parse(json, JsonLimits{.max_bytes = json.size(), .max_nodes = kMaxNodes});
   if (error != JsonError::kNone) return absl::InvalidArgumentError(ToAbsl(JsonErrorText(error)));
   nodes_left_ = kMaxNodes - message.nodes().size();
+  hidden_left_ = json.size() * kMaxHiddenRatio + kMinHiddenBytes;
   is_response_ = message.Member(&message.root(), "method") == nullptr;
   documents_.push_back({json});
-  return CollectDocument(Level{});
+  RETURN_IF_ERROR(CollectDocument(Level{}));
+  // What is found hidden may hide more.
+  for (std::size_t from = 0; from < arena_.size();) {
+    const std::size_t end = arena_.size();
+    RETURN_IF_ERROR(AddHidden(from));
+    from = end;
+  }
+  return absl::OkStatus();
 }
 
 JsonIndex& MessageTexts::IndexAt(std::size_t depth) {
@@ -135,99 +203,163 @@ MessageTexts::Place MessageTexts::PlaceOf(Place parent, const JsonNode& node,
   return Place::kData;
 }
 
+MessageTexts::Place MessageTexts::PlaceOf(std::uint32_t node) const {
+  if (node == 0) return Place::kTop;
+  const std::vector<JsonNode>& nodes = index().nodes();
+  const std::uint32_t parent = nodes[node].parent;
+  return PlaceOf(PlaceOf(parent), nodes[node], nodes[parent].is_array());
+}
+
+bool MessageTexts::IsFixed(std::uint32_t node) const {
+  return for_ != MaskFor::kApprover && PlaceOf(node) == Place::kFixed;
+}
+
+// The id of a response is the client's own.
+bool MessageTexts::IsClientsId(const JsonNode& node) const {
+  return is_response_ && for_ != MaskFor::kApprover && node.depth == 1 && node.key == "id";
+}
+
+bool MessageTexts::MustStay(const MaskText& text) const {
+  if (for_ != MaskFor::kClient) return false;
+  if (text.is_in_fixed) return true;
+  if (text.document != 0) return false;
+  return text.kind == MaskText::Kind::kKey || IsFixed(text.node);
+}
+
 absl::Status MessageTexts::CollectDocument(const Level& level) {
   const JsonIndex& index = *indexes_[level.depth];
-  const bool is_message = level.depth == 0 && for_ != MaskFor::kApprover;
   const std::vector<JsonNode>& nodes = index.nodes();
   MarkPointers(level.depth);
   auto mark = marks_[level.depth].begin();
-  if (is_message) places_.assign(nodes.size(), Place::kTop);
   std::uint32_t marked_end = 0;  // inside a field that a rule names
   MaskOp marked_op;
   for (std::uint32_t i = 0; i < nodes.size(); ++i) {
     const JsonNode& node = nodes[i];
     const std::uint32_t message_node = level.depth == 0 ? i : level.outer_node;
-    Place place = Place::kData;
-    if (is_message) {
-      if (i != 0) place = PlaceOf(places_[node.parent], node, nodes[node.parent].is_array());
-      if (i == 0) place = Place::kTop;
-      places_[i] = place;
-    }
     if (node.is_member()) AddKey(level, node, message_node);
-    while (mark != marks_[level.depth].end() && mark->first < i) ++mark;
-    if (i >= marked_end && place != Place::kFixed) {
+    if (has_fields_ && i >= marked_end) {
+      while (mark != marks_[level.depth].end() && mark->first < i) ++mark;
       const MaskOp* op = node.is_member() ? rules_->OpOfKey(node.key) : nullptr;
       if (mark != marks_[level.depth].end() && mark->first == i && op == nullptr)
         op = &mark->second;
-      if (op != nullptr) {
+      if (op != nullptr && !(level.depth == 0 && IsFixed(i))) {
         marked_op = *op;
         marked_end = node.next;
       }
     }
     if (node.is_object() || node.is_array() || node.type == JsonType::kNull) continue;
-    if (i < marked_end && place != Place::kFixed) {
-      AddFound(TextOf(node, level.document, message_node),
-               node.is_string() ? node.text : index.Raw(node), marked_op, "field",
-               MaskHit::Source::kField);
+    if (i < marked_end && !(level.depth == 0 && IsFixed(i))) {
+      AddFound(TextOf(level, node, message_node), node.is_string() ? node.text : index.Raw(node),
+               marked_op, "field", MaskHit::Source::kField);
     } else if (node.is_string()) {
-      RETURN_IF_ERROR(AddString(level, node, message_node, place));
-    } else if (node.type == JsonType::kNumber && node.end - node.begin >= kMinNumber &&
-               place != Place::kFixed) {
-      AddText(TextOf(node, level.document, message_node), index.Raw(node));
+      RETURN_IF_ERROR(AddString(level, node, message_node));
+    } else if (node.type == JsonType::kNumber && node.end - node.begin >= kMinNumber) {
+      AddNumber(level, node, message_node);
     }
   }
   return absl::OkStatus();
 }
 
+MaskText MessageTexts::TextOf(const Level& level, const JsonNode& node,
+                              std::uint32_t message_node) const {
+  MaskText text;
+  text.document = level.document;
+  text.node = message_node;
+  text.is_in_fixed = level.is_in_fixed;
+  text.level = level.text_level;
+  text.raw_begin = node.begin;
+  text.raw_end = node.end;
+  if (node.is_string()) {
+    text.kind = MaskText::Kind::kString;
+    text.is_escaped = node.is_escaped();
+    ++text.raw_begin;
+    --text.raw_end;
+  } else {
+    text.kind = node.type == JsonType::kNumber ? MaskText::Kind::kNumber : MaskText::Kind::kFlag;
+  }
+  return text;
+}
+
 void MessageTexts::AddKey(const Level& level, const JsonNode& node, std::uint32_t message_node) {
+  const bool is_escaped = node.key.size() != node.key_end - node.key_begin - 2;
+  // Nearly all are short. A credential in one is found in the bytes that go out.
+  if (for_ == MaskFor::kClient && !has_patterns_ && !is_escaped && !MayHold(node.key)) return;
   MaskText text;
   text.kind = MaskText::Kind::kKey;
   text.document = level.document;
   text.node = message_node;
   text.raw_begin = node.key_begin + 1;
   text.raw_end = node.key_end - 1;
-  text.is_escaped = node.key.size() != text.raw_end - text.raw_begin;
-  text.must_stay = for_ == MaskFor::kClient && level.depth == 0;
+  text.is_escaped = is_escaped;
+  text.is_in_fixed = level.is_in_fixed;
+  text.level = level.text_level;
   AddText(text, node.key);
 }
 
+// By its own name, or by the name that stands beside it: {"name": "...", "value": "..."}.
+bool MessageTexts::IsSecretMember(const Level& level, const JsonNode& node) const {
+  if (!rules_->Has(Detector::kAws)) return false;
+  if (IsAwsSecretName(node.key)) return IsSecretValue(node.text);
+  if (node.key != "value" && node.key != "Value") return false;
+  if (!IsSecretValue(node.text)) return false;
+  const JsonIndex& index = *indexes_[level.depth];
+  for (const JsonNode& sibling : index.Children(index.nodes()[node.parent])) {
+    if (sibling.is_string() && IsAwsSecretName(sibling.text)) return true;
+  }
+  return false;
+}
+
 absl::Status MessageTexts::AddString(const Level& level, const JsonNode& node,
-                                     std::uint32_t message_node, Place place) {
+                                     std::uint32_t message_node) {
   if (node.text.empty()) return absl::OkStatus();
-  // The id of a response is the client's own.
-  if (place == Place::kFixed && node.depth == 1 && node.key == "id" && is_response_) {
-    return absl::OkStatus();
+  const bool is_message = level.depth == 0;
+  if (is_message && IsClientsId(node)) return absl::OkStatus();
+  const bool looks_like_json = LooksLikeJson(node.text);
+  if (looks_like_json && !(is_message && IsFixed(message_node))) {
+    std::string_view inner = node.text;
+    // What this index has decoded is gone when its next document is read; the message's stays.
+    if (node.is_escaped() && !is_message) inner = kept_.emplace_back(inner);
+    ASSIGN_OR_RETURN(const bool is_document,
+                     AddNested(level, message_node,
+                               {.text = inner,
+                                .encoding = MaskDocument::Encoding::kJsonString,
+                                .parent = level.document,
+                                .raw_begin = node.begin + 1,
+                                .raw_end = node.end - 1}));
+    if (is_document) return absl::OkStatus();
   }
-  if (place != Place::kFixed) {
-    if (LooksLikeJson(node.text)) {
-      ASSIGN_OR_RETURN(const bool is_document, AddNested(level, node, node.text, message_node,
-                                                         MaskDocument::Encoding::kJsonString));
-      if (is_document) return absl::OkStatus();
-    } else if (level.depth == 0 && node.key == "blob") {
-      ASSIGN_OR_RETURN(const bool is_document, AddBlob(level, node, message_node));
-      if (is_document) return absl::OkStatus();
-    }
-  }
-  MaskText text = TextOf(node, level.document, message_node);
-  if (rules_->Has(Detector::kAws) && IsAwsSecretMember(node.key, node.text)) {
+  const MaskText text = TextOf(level, node, message_node);
+  if (IsSecretMember(level, node)) {
     AddFound(text, node.text, rules_->OpOf(Detector::kAws), NameOf(Detector::kAws),
              MaskHit::Source::kDetector);
     return absl::OkStatus();
   }
-  text.must_stay = for_ == MaskFor::kClient && place == Place::kFixed;
   AddText(text, node.text);
-  return absl::OkStatus();
+  if (!has_fields_) return absl::OkStatus();
+  return AddEmbedded(level, message_node, node.text, texts_.back().begin);
 }
 
-absl::StatusOr<bool> MessageTexts::AddNested(const Level& level, const JsonNode& node,
-                                             std::string_view text, std::uint32_t message_node,
-                                             MaskDocument::Encoding encoding) {
-  const std::size_t depth = level.depth + 1;
+void MessageTexts::AddNumber(const Level& level, const JsonNode& node, std::uint32_t message_node) {
+  if (level.depth == 0 && IsClientsId(node)) return;
+  const std::string_view literal = indexes_[level.depth]->Raw(node);
+  AddText(TextOf(level, node, message_node), literal);
+  if (literal.find_first_of(".eE") == std::string_view::npos) return;
+  const std::string digits = WholeDigits(literal);
+  if (digits.empty()) return;
+  MaskText folded = texts_.back();
+  folded.kind = MaskText::Kind::kFolded;
+  folded.raw_begin = static_cast<std::uint32_t>(pieces_.size());
+  folded.raw_end = folded.raw_begin + 1;
+  pieces_.push_back({static_cast<std::uint32_t>(arena_.size()), texts_.back().begin,
+                     static_cast<std::uint32_t>(literal.size())});
+  AddText(folded, digits);
+}
+
+absl::StatusOr<bool> MessageTexts::AddNested(const Level& holder, std::uint32_t message_node,
+                                             MaskDocument document) {
+  const std::size_t depth = holder.depth + 1;
   if (depth == kMaxLevels) return absl::InvalidArgumentError("JSON in strings is nested too deep");
-  // What this index has decoded is gone when its next document is read; the message's stays.
-  if (encoding == MaskDocument::Encoding::kJsonString && node.is_escaped() && level.depth > 0) {
-    text = kept_.emplace_back(text);
-  }
+  const std::string_view text = document.text;
   JsonIndex& index = IndexAt(depth);
   switch (index.Parse(text, JsonLimits{.max_bytes = text.size(),
                                        .max_keys_per_object = nodes_left_,
@@ -244,47 +376,173 @@ absl::StatusOr<bool> MessageTexts::AddNested(const Level& level, const JsonNode&
       return false;  // it only looked like it: plain text
   }
   nodes_left_ -= index.nodes().size();
-  documents_.push_back({text, level.document, node.begin + 1, node.end - 1, encoding});
-  RETURN_IF_ERROR(
-      CollectDocument({static_cast<std::uint32_t>(documents_.size() - 1), depth, message_node}));
+  documents_.push_back(std::move(document));
+  Level level = holder;
+  level.document = static_cast<std::uint32_t>(documents_.size() - 1);
+  level.depth = depth;
+  level.outer_node = message_node;
+  RETURN_IF_ERROR(CollectDocument(level));
   return true;
 }
 
-absl::StatusOr<bool> MessageTexts::AddBlob(const Level& level, const JsonNode& node,
-                                           std::uint32_t message_node) {
-  const std::string_view encoded = node.text;
-  if (encoded.size() < kMinBlob || encoded.size() % 4 != 0) return false;
-  std::string decoded;
-  if (!absl::Base64Unescape(ToAbsl(encoded.substr(0, kBlobProbe)), &decoded) &&
-      encoded.size() > kBlobProbe) {
-    return false;
+absl::Status MessageTexts::AddEmbedded(const Level& level, std::uint32_t message_node,
+                                       std::string_view text, std::uint32_t arena_begin) {
+  // Brackets that never close would be read to the end of the text from each of them.
+  std::size_t work_left = text.size() * kMaxLevels;
+  for (std::size_t at = 0; (at = text.find_first_of("{[", at)) != std::string_view::npos;) {
+    const std::size_t end = BracketEnd(text.substr(0, at + work_left), at);
+    work_left -= std::min(work_left, (end == 0 ? text.size() : end) - at);
+    if (work_left == 0) break;
+    const std::string_view inner = end == 0 ? std::string_view() : text.substr(at, end - at);
+    if (LooksLikeJson(inner)) {
+      const std::string_view kept = kept_.emplace_back(inner);
+      const auto begin = arena_begin + static_cast<std::uint32_t>(at);
+      ASSIGN_OR_RETURN(const bool is_document,
+                       AddNested(level, message_node,
+                                 {.text = kept,
+                                  .encoding = MaskDocument::Encoding::kEmbedded,
+                                  .begin = begin,
+                                  .end = begin + static_cast<std::uint32_t>(inner.size())}));
+      if (is_document) {
+        at = end;
+        continue;
+      }
+      kept_.pop_back();
+    }
+    ++at;
   }
-  if (!IsPlainText(decoded)) return false;
-  if (!absl::Base64Unescape(ToAbsl(encoded), &decoded) || !IsPlainText(decoded) ||
-      !IsUtf8(decoded)) {
-    return false;
+  return absl::OkStatus();
+}
+
+absl::Status MessageTexts::Descend(const MaskText& of, std::size_t bytes) {
+  if (of.level + 1u == kMaxLevels) return absl::InvalidArgumentError("text is hidden too deep");
+  if (bytes > hidden_left_) return absl::InvalidArgumentError("too much text is hidden");
+  hidden_left_ -= bytes;
+  return absl::OkStatus();
+}
+
+absl::Status MessageTexts::AddHidden(std::size_t from) {
+  const std::size_t end = arena_.size();
+  FoldUnit unit;
+  for (std::size_t at = from; NextUnit(std::string_view(arena_).substr(0, end), at, unit);) {
+    const MaskText* const text = TextAt(unit.begin);
+    if (text == nullptr) return absl::InternalError("a unit in no text");
+    const MaskText of = *text;
+    RETURN_IF_ERROR(AddFolded(of, unit));
+    at = of.end;
   }
-  const std::string_view text = kept_.emplace_back(std::move(decoded));
-  if (LooksLikeJson(text)) {
-    ASSIGN_OR_RETURN(const bool is_document,
-                     AddNested(level, node, text, message_node, MaskDocument::Encoding::kBase64));
-    if (is_document) return true;
+  for (std::size_t at = from;;) {
+    at = NextRun(std::string_view(arena_).substr(0, end), at);
+    if (at == std::string_view::npos) return absl::OkStatus();
+    const MaskText* const text = TextAt(at);
+    if (text == nullptr) return absl::InternalError("a run in no text");
+    const MaskText of = *text;
+    std::optional<PackedText> packed =
+        ReadPacked(std::string_view(arena_).substr(0, of.end), at, IsBinaryMember(of), at);
+    if (packed.has_value()) RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
   }
-  documents_.push_back(
-      {text, level.document, node.begin + 1, node.end - 1, MaskDocument::Encoding::kBase64});
+}
+
+bool MessageTexts::IsBinaryMember(const MaskText& text) const {
+  if (text.document != 0 || text.kind != MaskText::Kind::kString) return false;
+  const std::string_view key = index().nodes()[text.node].key;
+  return key == "blob" || key == "data";
+}
+
+absl::Status MessageTexts::AddFolded(const MaskText& of, const FoldUnit& first) {
+  const std::uint32_t size = of.end - of.begin;
+  FoldUnit unit = first;
+  unit.begin -= of.begin;
+  for (bool has_more = true; has_more;) {
+    // No part is longer than the text: what is appended to does not move. The surroundings of two
+    // parts may overlap, by less than they hold.
+    arena_.reserve(arena_.size() + size + 1);
+    MaskText text = of;
+    text.kind = MaskText::Kind::kFolded;
+    text.level = static_cast<std::uint8_t>(of.level + 1);
+    text.raw_begin = static_cast<std::uint32_t>(pieces_.size());
+    text.begin = static_cast<std::uint32_t>(arena_.size());
+    has_more = AppendFolded(std::string_view(arena_).substr(of.begin, size), of.begin, unit, arena_,
+                            pieces_);
+    text.end = static_cast<std::uint32_t>(arena_.size());
+    text.raw_end = static_cast<std::uint32_t>(pieces_.size());
+    arena_.push_back('\0');
+    // A unit may mean nothing, and stand alone.
+    if (text.end != text.begin) texts_.push_back(text);
+    RETURN_IF_ERROR(Descend(of, text.end - text.begin));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MessageTexts::AddPacked(const MaskText& of, PackedText packed) {
+  RETURN_IF_ERROR(Descend(of, packed.text.size()));
+  const std::string_view inner = kept_.emplace_back(std::move(packed.text));
+  MaskDocument document = {.text = inner,
+                           .encoding = MaskDocument::Encoding::kPacked,
+                           .begin = static_cast<std::uint32_t>(packed.begin),
+                           .end = static_cast<std::uint32_t>(packed.end),
+                           .form = std::move(packed.form)};
+  Level level;
+  level.outer_node = of.node;
+  level.is_in_fixed = MustStay(of);
+  level.text_level = static_cast<std::uint8_t>(of.level + 1);
+  if (LooksLikeJson(inner)) {
+    ASSIGN_OR_RETURN(const bool is_document, AddNested(level, of.node, document));
+    if (is_document) return absl::OkStatus();
+  }
+  documents_.push_back(std::move(document));
   MaskText whole;
+  whole.kind = MaskText::Kind::kWhole;
   whole.document = static_cast<std::uint32_t>(documents_.size() - 1);
-  whole.raw_end = static_cast<std::uint32_t>(text.size());
-  whole.node = message_node;
-  AddText(whole, text);
-  return true;
+  whole.raw_end = static_cast<std::uint32_t>(inner.size());
+  whole.node = of.node;
+  whole.is_in_fixed = level.is_in_fixed;
+  whole.level = level.text_level;
+  AddText(whole, inner);
+  if (!has_fields_) return absl::OkStatus();
+  return AddEmbedded(level, of.node, inner, texts_.back().begin);
+}
+
+const MaskText* MessageTexts::TextAt(std::size_t place) const {
+  constexpr std::size_t kNear = 8;
+  for (std::size_t i = last_text_; i < std::min(texts_.size(), last_text_ + kNear); ++i) {
+    if (place < texts_[i].begin) break;
+    if (place < texts_[i].end) {
+      last_text_ = i;
+      return &texts_[i];
+    }
+  }
+  const auto after =
+      std::upper_bound(texts_.begin(), texts_.end(), place,
+                       [](std::size_t value, const MaskText& text) { return value < text.begin; });
+  if (after == texts_.begin()) return nullptr;
+  const MaskText& text = *std::prev(after);
+  last_text_ = static_cast<std::size_t>(&text - texts_.data());
+  return place < text.end ? &text : nullptr;
+}
+
+void MessageTexts::Unfold(std::uint32_t& begin, std::uint32_t& end) const {
+  for (const MaskText* text = TextAt(begin);
+       text != nullptr && text->kind == MaskText::Kind::kFolded; text = TextAt(begin)) {
+    const auto piece_at = [&](std::uint32_t place) -> const FoldPiece& {
+      const auto after = std::upper_bound(
+          pieces_.begin() + text->raw_begin, pieces_.begin() + text->raw_end, place,
+          [](std::uint32_t value, const FoldPiece& piece) { return value < piece.folded; });
+      return *std::prev(after);
+    };
+    const FoldPiece& first = piece_at(begin);
+    const FoldPiece& last = piece_at(end - 1);
+    end = last.size != 0 ? last.source + last.size : last.source + (end - last.folded);
+    begin = first.size != 0 ? first.source : first.source + (begin - first.folded);
+  }
 }
 
 void MessageTexts::AddFound(const MaskText& text, std::string_view decoded, const MaskOp& op,
                             std::string_view name, MaskHit::Source source) {
   if (decoded.empty()) return;
   AddText(text, decoded);
-  field_hits_.push_back({texts_.back().begin, texts_.back().end, source, op, name});
+  const MaskText& added = texts_.back();
+  field_hits_.push_back({added.begin, added.end, source, op, name, added.begin, added.end});
 }
 
 void MessageTexts::AddText(MaskText text, std::string_view decoded) {

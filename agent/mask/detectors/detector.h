@@ -54,8 +54,9 @@ struct Anchor {
 
 absl::Span<const Anchor> Anchors();
 
-// The secret access key that stands alone in a value, where the member's name says that it is one.
-bool IsAwsSecretMember(std::string_view key, std::string_view value);
+// A value that may be a secret access key, and a name that says that its value is one.
+bool IsAwsSecretValue(std::string_view value);
+bool IsAwsSecretName(std::string_view name);
 
 struct PersonalMatch {
   Detector detector = Detector::kEmail;

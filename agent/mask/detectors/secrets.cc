@@ -5,25 +5,14 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "agent/mask/detectors/detector.h"
+#include "agent/mask/detectors/readers.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
-bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
-bool IsAlnum(char c) { return IsDigit(c) || IsUpper(c) || IsLower(c); }
 bool IsBase64(char c) { return IsAlnum(c) || c == '+' || c == '/'; }
 bool IsBase64Url(char c) { return IsAlnum(c) || c == '-' || c == '_'; }
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-// The end of the run of characters that `is` takes, from `at`.
-template <class Is>
-std::size_t RunEnd(std::string_view text, std::size_t at, Is is) {
-  while (at < text.size() && is(text[at])) ++at;
-  return at;
-}
 
 // The literal and at least `min` characters of the class behind it.
 template <class Is>
@@ -59,6 +48,21 @@ std::optional<Match> ReadAccessKeyId(std::string_view text, std::size_t at, std:
   return Match{at, end};
 }
 
+// Rarer kinds, whose prefixes are words of a gene: twenty characters alone, of more than a few
+// kinds.
+std::optional<Match> ReadRareKeyId(std::string_view text, std::size_t at, std::size_t& barren) {
+  constexpr std::size_t kMinKinds = 6;
+  const auto match = ReadAccessKeyId(text, at, barren);
+  if (!match.has_value() || (at > 0 && IsAlnum(text[at - 1])) ||
+      (match->end < text.size() && IsAlnum(text[match->end]))) {
+    return std::nullopt;
+  }
+  std::string kinds(text.substr(at, match->end - at));
+  std::sort(kinds.begin(), kinds.end());
+  const auto count = std::unique(kinds.begin(), kinds.end()) - kinds.begin();
+  return static_cast<std::size_t>(count) < kMinKinds ? std::nullopt : match;
+}
+
 // 40 characters of base64 alone; not a SHA-1.
 bool IsSecretKey(std::string_view text) {
   constexpr std::size_t kSize = 40;
@@ -68,7 +72,8 @@ bool IsSecretKey(std::string_view text) {
          std::any_of(text.begin(), text.end(), IsLower);
 }
 
-// `secret_access_key`, then at most a few characters that assign, then the key.
+// `secret_access_key`, then at most a few characters that assign, with `value` on its own line
+// where names and values are listed, then the key.
 std::optional<Match> ReadNamedSecretKey(std::string_view text, std::size_t at, std::size_t&) {
   const auto is_name = [](char c) { return IsAlnum(c) || c == '_' || c == '-'; };
   const auto is_assignment = [](char c) {
@@ -78,9 +83,16 @@ std::optional<Match> ReadNamedSecretKey(std::string_view text, std::size_t at, s
   constexpr std::size_t kMaxAssignment = 24;
   constexpr std::size_t kMaxName = 64;
   constexpr std::size_t kMaxKey = 41;  // one more than a key has
-  const std::size_t name_end = RunEnd(text.substr(0, at + kMaxName), at, is_name);
-  const std::size_t begin = RunEnd(text, name_end, is_assignment);
+  // The shortest name; spaces may stand in it.
+  constexpr std::size_t kMinName = 14;
+  const std::size_t name_end = RunEnd(text.substr(0, at + kMaxName), at + kMinName, is_name);
+  std::size_t begin = RunEnd(text, name_end, is_assignment);
   if (begin == name_end || begin - name_end > kMaxAssignment) return std::nullopt;
+  constexpr std::string_view kValue = "value";
+  if (absl::StartsWithIgnoreCase(ToAbsl(text.substr(begin)), ToAbsl(kValue))) {
+    const std::size_t assigned = RunEnd(text, begin + kValue.size(), is_assignment);
+    if (assigned != begin + kValue.size() && assigned - begin <= kMaxAssignment) begin = assigned;
+  }
   const std::size_t end = RunEnd(text.substr(0, begin + kMaxKey), begin, IsBase64);
   if (!IsSecretKey(text.substr(begin, end - begin))) return std::nullopt;
   return Match{begin, end};
@@ -100,6 +112,13 @@ std::optional<Match> ReadBedrockKey(std::string_view text, std::size_t at, std::
   return WithTail(text, at, 4, 100, [](char c) { return IsBase64(c) || c == '='; });
 }
 
+// `bedrock-api-key-` and a presigned URL in base64, good for hours.
+std::optional<Match> ReadBedrockShortKey(std::string_view text, std::size_t at, std::size_t&) {
+  constexpr std::size_t kPrefix = 16;
+  return WithTail(text, at, kPrefix, 100,
+                  [](char c) { return IsBase64(c) || c == '=' || c == '&' || c == '-'; });
+}
+
 // ---- GitHub
 
 std::optional<Match> ReadGithubToken(std::string_view text, std::size_t at, std::size_t&) {
@@ -108,6 +127,22 @@ std::optional<Match> ReadGithubToken(std::string_view text, std::size_t at, std:
   if (!match.has_value()) return std::nullopt;
   const std::string_view tail = text.substr(at + kPrefix, match->end - at - kPrefix);
   return IsOneCharacter(tail) ? std::nullopt : match;
+}
+
+// Installation tokens may hold a JWT: ghs_<app>_<header>.<payload>.<signature>.
+std::optional<Match> ReadGithubInstallation(std::string_view text, std::size_t at,
+                                            std::size_t& barren_until) {
+  const auto match = WithTail(text, at, 4, 36, [](char c) { return IsBase64Url(c) || c == '.'; });
+  if (!match.has_value()) return std::nullopt;
+  const std::string_view tail = text.substr(at + 4, match->end - at - 4);
+  // Words with dots between them are none.
+  if (IsOneCharacter(tail) || std::none_of(tail.begin(), tail.end(), IsDigit)) {
+    barren_until = match->end;
+    return std::nullopt;
+  }
+  std::size_t end = match->end;
+  while (text[end - 1] == '.') --end;
+  return Match{at, end};
 }
 
 std::optional<Match> ReadGithubFineGrained(std::string_view text, std::size_t at, std::size_t&) {
@@ -128,8 +163,21 @@ std::optional<Match> ReadSlackToken(std::string_view text, std::size_t at,
   return std::nullopt;
 }
 
+// The cookie that goes with a browser's token: base64, or that percent-encoded.
+std::optional<Match> ReadSlackCookie(std::string_view text, std::size_t at,
+                                     std::size_t& barren_until) {
+  const auto match = WithTail(text, at, 5, 12, [](char c) {
+    return IsBase64(c) || c == '-' || c == '_' || c == '%' || c == '=';
+  });
+  if (!match.has_value()) return std::nullopt;
+  const std::string_view token = text.substr(match->begin, match->end - match->begin);
+  if (std::any_of(token.begin(), token.end(), IsDigit)) return match;
+  barren_until = match->end;
+  return std::nullopt;
+}
+
 std::optional<Match> ReadSlackWebhook(std::string_view text, std::size_t at, std::size_t&) {
-  const std::size_t host_end = at + std::string_view("hooks.slack.com/").size();
+  const std::size_t host_end = text.find('/', at) + 1;
   const std::size_t kind_end = RunEnd(text, host_end, IsLower);
   if (kind_end >= text.size() || text[kind_end] != '/') return std::nullopt;
   const auto is_path = [](char c) { return IsBase64Url(c) || c == '/' || c == '+'; };
@@ -213,73 +261,29 @@ std::optional<Match> ReadPrivateKey(std::string_view text, std::size_t at, std::
   return Match{begin, end};
 }
 
-// ---- user:password@ in a URL
-
-// A form to fill in, and nothing but that: a password that merely holds a `$` or a `<` is one.
-bool IsPlaceholder(std::string_view password) {
-  const auto is_within = [password](std::string_view open, std::string_view close) {
-    if (password.size() <= open.size() + close.size() || !password.starts_with(open) ||
-        !password.ends_with(close)) {
-      return false;
-    }
-    const std::string_view name =
-        password.substr(open.size(), password.size() - open.size() - close.size());
-    return std::all_of(name.begin(), name.end(), [](char c) {
-      return IsAlnum(c) || c == '_' || c == '-' || c == '.' || c == ' ';
-    });
-  };
-  if (is_within("${", "}") || is_within("{{", "}}") || is_within("{", "}") || is_within("<", ">")) {
-    return true;
-  }
-  if (password.size() > 1 && password[0] == '$' &&
-      std::all_of(password.begin() + 1, password.end(),
-                  [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; })) {
-    return true;
-  }
-  return std::all_of(password.begin(), password.end(),
-                     [](char c) { return c == '*' || c == 'x' || c == 'X' || c == '.'; });
-}
-
-std::optional<Match> ReadUrlPassword(std::string_view text, std::size_t at, std::size_t&) {
-  constexpr std::size_t kMaxUserinfo = 1024;
-  const std::size_t begin = at + 3;
-  const auto is_userinfo = [](char c) {
-    return static_cast<unsigned char>(c) > 0x20 && c != '/' && c != '?' && c != '#' && c != '"' &&
-           c != '\'' && c != '`' && c != '|' && c != '\\';
-  };
-  const std::size_t authority_end =
-      RunEnd(text.substr(0, std::min(text.size(), begin + kMaxUserinfo)), begin, is_userinfo);
-  const std::string_view authority = text.substr(begin, authority_end - begin);
-  const std::size_t colon = authority.find(':');
-  const std::size_t last = authority.rfind('@');
-  if (colon == std::string_view::npos || last == std::string_view::npos || last < colon + 2) {
-    return std::nullopt;
-  }
-  // Behind the last at sign stands a host: user:a@b@host has the password a@b, but mail@x in a list
-  // does not extend it.
-  if (last + 1 >= authority.size() ||
-      !(IsAlnum(authority[last + 1]) || authority[last + 1] == '[')) {
-    return std::nullopt;
-  }
-  if (IsPlaceholder(authority.substr(colon + 1, last - colon - 1))) return std::nullopt;
-  return Match{begin + colon + 1, begin + last};
-}
-
 constexpr auto kAnchors = std::to_array<Anchor>({
     {"AKIA", false, Detector::kAws, ReadAccessKeyId},
     {"ASIA", false, Detector::kAws, ReadAccessKeyId},
+    {"ABIA", false, Detector::kAws, ReadRareKeyId},
+    {"ACCA", false, Detector::kAws, ReadRareKeyId},
     {"secret_access_key", true, Detector::kAws, ReadNamedSecretKey},
     {"secretaccesskey", true, Detector::kAws, ReadNamedSecretKey},
+    {"secret-access-key", true, Detector::kAws, ReadNamedSecretKey},
+    {"secret access key", true, Detector::kAws, ReadNamedSecretKey},
     {"aws_secret_key", true, Detector::kAws, ReadNamedSecretKey},
     {"IQoJb3JpZ2lu", false, Detector::kAws, ReadSessionToken},
     {"FwoGZXIv", false, Detector::kAws, ReadSessionToken},
     {"ABSK", false, Detector::kAws, ReadBedrockKey},
+    {"bedrock-api-key-", false, Detector::kAws, ReadBedrockShortKey},
     {"ghp_", false, Detector::kGithub, ReadGithubToken},
     {"gho_", false, Detector::kGithub, ReadGithubToken},
     {"ghu_", false, Detector::kGithub, ReadGithubToken},
-    {"ghs_", false, Detector::kGithub, ReadGithubToken},
+    {"ghs_", false, Detector::kGithub, ReadGithubInstallation},
     {"ghr_", false, Detector::kGithub, ReadGithubToken},
     {"github_pat_", false, Detector::kGithub, ReadGithubFineGrained},
+    {"xwfp-", false, Detector::kSlack, ReadSlackToken},
+    {"xoxc-", false, Detector::kSlack, ReadSlackToken},
+    {"xoxd-", false, Detector::kSlack, ReadSlackCookie},
     {"xoxa-", false, Detector::kSlack, ReadSlackToken},
     {"xoxb-", false, Detector::kSlack, ReadSlackToken},
     {"xoxe-", false, Detector::kSlack, ReadSlackToken},
@@ -290,26 +294,27 @@ constexpr auto kAnchors = std::to_array<Anchor>({
     {"xoxs-", false, Detector::kSlack, ReadSlackToken},
     {"xapp-", false, Detector::kSlack, ReadSlackToken},
     {"hooks.slack.com/", true, Detector::kSlack, ReadSlackWebhook},
+    {"hooks.slack-gov.com/", true, Detector::kSlack, ReadSlackWebhook},
     {"eyJ", false, Detector::kJwt, ReadJwt},
     {"-----BEGIN ", false, Detector::kPem, ReadPrivateKey},
-    {"://", false, Detector::kUrlCredentials, ReadUrlPassword},
+    {"://", false, Detector::kUrlCredentials, ReadUrlCredentials},
 });
 
 }  // namespace
 
 absl::Span<const Anchor> Anchors() { return kAnchors; }
 
-bool IsAwsSecretMember(std::string_view key, std::string_view value) {
+bool IsAwsSecretValue(std::string_view value) { return IsSecretKey(value); }
+
+bool IsAwsSecretName(std::string_view name) {
   constexpr std::string_view kName = "secretaccesskey";
-  if (value.size() != 40 || key.size() < kName.size()) return false;
+  if (name.size() < kName.size()) return false;
   std::string letters;
-  for (const char c : key) {
+  for (const char c : name) {
     if (IsAlnum(c))
       letters.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
   }
-  return letters.size() >= kName.size() &&
-         std::string_view(letters).substr(letters.size() - kName.size()) == kName &&
-         IsSecretKey(value);
+  return letters.ends_with(kName);
 }
 
 }  // namespace sallyport::agent

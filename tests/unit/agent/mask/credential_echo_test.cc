@@ -1,5 +1,6 @@
 #include "agent/mask/credential_echo.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "mask_fixture.h"
 
@@ -39,6 +40,65 @@ TEST_CASE("a credential is found in all its spellings", "[agent][mask]") {
   CHECK(fixture.Text("p%40ss%2Fw%22ord%2B42%3Fx%5Cy") == "[REDACTED:credential]");
   CHECK(fixture.Text("p%40ss%2fw%22ord%2b42%3fx%5cy") == "[REDACTED:credential]");
   CHECK(fixture.Text(absl::BytesToHexString(kCredential)) == "[REDACTED:credential]");
+}
+
+TEST_CASE("a credential is found however it is cut up and turned", "[agent][mask]") {
+  MaskFixture fixture({"email"});
+  const std::string credential = "held-Credential_0a1b2c3d4e5f";
+  fixture.SetCredentials({credential});
+  const std::string mask = "[REDACTED:credential]";
+  const std::string hex = absl::BytesToHexString(credential);
+  const auto join = [](const std::string& text, std::size_t n, const std::string& by) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); i += n) out += (i == 0 ? "" : by) + text.substr(i, n);
+    return out;
+  };
+  std::string codes;
+  std::string references;
+  for (const char c : credential) {
+    codes += (codes.empty() ? "" : ", ") + std::to_string(c);
+    references += "&#" + std::to_string(c) + ";";
+  }
+  for (const std::string& spelled : std::vector<std::string>{
+           credential, absl::AsciiStrToUpper(credential), absl::AsciiStrToLower(credential),
+           std::string(credential.rbegin(), credential.rend()), hex, absl::AsciiStrToUpper(hex),
+           join(hex, 2, ":"), join(hex, 2, " "), join(credential, 1, " "),
+           join(credential, 9, "\\n"), join(credential, 5, "\u200b"),
+           join(credential, 4, "\\\" + \\\""), codes, references, "%68" + credential.substr(1),
+           "\\u0068" + credential.substr(1), "\\\\u0068" + credential.substr(1),
+           std::string("held\\\\u002d") + credential.substr(5),
+           std::string("NBSWYZBNINZGKZDFNZ2GSYLML4YGCMLCGJRTGZBUMU2WM===")}) {
+    INFO(spelled);
+    const std::string masked = fixture.Text("v=(" + spelled + ").");
+    CHECK(masked.find(mask) != std::string::npos);
+    CHECK(masked.size() <= mask.size() + 10);
+  }
+  for (std::size_t before = 0; before < 3; ++before) {
+    const std::string packed = absl::Base64Escape(std::string(before, '\x01') + credential);
+    CHECK(fixture.Text("v=" + join(packed, 15, "\\n")).find(mask) != std::string::npos);
+    // Twice: what comes out holds the mask, packed.
+    std::string unpacked;
+    const std::string twice = fixture.Text(absl::Base64Escape("v=" + packed + ","));
+    REQUIRE(absl::Base64Unescape(twice, &unpacked));
+    CHECK(unpacked.find(mask) != std::string::npos);
+  }
+  CHECK(fixture.Text("held credential 0a1b2c3d4e5") == "held credential 0a1b2c3d4e5");
+}
+
+TEST_CASE("a credential over several values is masked in each, or blocks", "[agent][mask]") {
+  MaskFixture fixture({"email"});
+  fixture.SetCredentials({"held-credential-0a1b2c3d4e5f"});
+  const auto result = [](const std::string& value) {
+    return R"({"jsonrpc":"2.0","id":1,"result":{"structuredContent":)" + value + "}}";
+  };
+  CHECK(
+      fixture.Mask(result(R"({"a":["held-","credential-","0a1b2c3d4e5f","x"]})")) ==
+      result(
+          R"({"a":["[REDACTED:credential]","[REDACTED:credential]","[REDACTED:credential]","x"]})"));
+  CHECK(fixture.IsBlocked(result(R"({"held-":"credential-0a1b2c3d4e5f"})")));
+  CHECK(fixture.IsBlocked(result(
+      "{\"a\":[104,101,108,100,45,99,114,101,100,101,110,116,105,97,108,45,48,97,49,98,50,99,51,"
+      "100,52,101,53,102]}")));
 }
 
 TEST_CASE("a credential is found inside JSON texts and wins over other findings", "[agent][mask]") {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
 #include "mask_fixture.h"
 
 namespace sallyport::agent {
@@ -142,6 +143,222 @@ TEST_CASE("what only looks like JSON is looked through as text", "[agent][mask]"
   CHECK(fixture.Text("[1] " + kGithubToken + " [2]") == "[1] [REDACTED:github] [2]");
 }
 
+// The inside of a JSON string that holds `text`.
+std::string Escaped(const std::string& text) {
+  const std::string quoted = nlohmann::json(text).dump();
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+std::string UnicodeEscapes(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    char quad[8];
+    std::snprintf(quad, sizeof quad, "\\u%04x", c);
+    out += quad;
+  }
+  return out;
+}
+
+TEST_CASE("escapes are undone in text that is not one JSON document", "[agent][mask]") {
+  MaskFixture fixture;
+  const std::string t = UnicodeEscapes(kGithubToken);
+  const std::string m = "[REDACTED:github]";
+  const auto text = [&](const std::string& decoded) {
+    return nlohmann::json::parse("\"" + fixture.Text(Escaped(decoded)) + "\"").get<std::string>();
+  };
+  for (const auto& [before, after] : std::vector<std::pair<std::string, std::string>>{
+           {"{\"b\":1}\n{\"a\":\"", "\"}"},
+           {"Result: {\"a\":\"", "\"} (1 row)"},
+           {"```json\n{\"a\":\"", "\"}\n```"},
+           {"{\"a\":1} {\"a\":\"", "\"}"},
+           {"log {\"a\":\"{\\\"b\\\":\\\"", "\\\"}\"}"},
+           {"'", "'"},
+           {"", ""}}) {
+    CHECK(text(before + t + after) == before + m + after);
+    CHECK(text(before + "\\u0067" + kGithubToken.substr(1) + after) == before + m + after);
+    // Escaped once more, and as C and JavaScript do.
+    CHECK(text(before + Escaped(t) + after) == before + m + after);
+    CHECK(text(before + Escaped(Escaped(t)) + after) == before + m + after);
+    CHECK(text(before + "\\x67\\u{68}" + kGithubToken.substr(2) + after) == before + m + after);
+    CHECK(text(before + "\\u005cu0067" + kGithubToken.substr(1) + after) == before + m + after);
+  }
+  CHECK(text("a\n" + std::string(3000, 'x') + " \\u0067" + kGithubToken.substr(1) + " " +
+             std::string(3000, 'y') + " \\u0041") ==
+        "a\n" + std::string(3000, 'x') + " " + m + " " + std::string(3000, 'y') + " \\u0041");
+  CHECK(text("x https:\\/\\/u:hunter2@host") == "x https:\\/\\/u:[REDACTED:url_credentials]@host");
+  const std::string body(64, 'M');
+  std::string key = "k: \"-----BEGIN PRIVATE KE\\u0059-----\\n";
+  for (int i = 0; i < 50; ++i) key += body + "\n";
+  CHECK(text(key + "-----END PRIVATE KEY-----\\n\"").find(body) == std::string::npos);
+  // A path is none.
+  CHECK(text("C:\\new\\users\\x \\\\srv\\u") == "C:\\new\\users\\x \\\\srv\\u");
+}
+
+TEST_CASE("other escapes are undone, and what nobody sees is seen through", "[agent][mask]") {
+  MaskFixture fixture;
+  std::string percent;
+  std::string decimal;
+  std::string wide;
+  std::string spaced;
+  for (const char c : kGithubToken) {
+    char unit[16];
+    std::snprintf(unit, sizeof unit, "%%%02X", c);
+    percent += unit;
+    std::snprintf(unit, sizeof unit, "&#%d;", c);
+    decimal += unit;
+    std::snprintf(unit, sizeof unit, "\\u%04x", c - '!' + 0xff01);
+    wide += unit;
+    spaced += std::string(1, c) + "\\u200b";
+  }
+  for (const std::string& spelled :
+       {percent, decimal, wide, std::string("%2567") + kGithubToken.substr(1),
+        std::string("&amp;#103;") + kGithubToken.substr(1),
+        kGithubToken.substr(0, 20) + "=\\n" + kGithubToken.substr(20),
+        kGithubToken.substr(0, 20) + "\\\\\\n   " + kGithubToken.substr(20)}) {
+    INFO(spelled);
+    CHECK(fixture.Text("a " + spelled + " b") == "a [REDACTED:github] b");
+  }
+  CHECK(fixture.Text("a " + spaced + " b").find("REDACTED:github") != std::string::npos);
+  CHECK(fixture.Text("a " + spaced + " b").find("aB3") == std::string::npos);
+  for (const char* text : {"100% of 50%2 &amp; &x; a=b ======\\nx", "caf\u00e9 \u201cx\u201d",
+                           "\u041f\u0440\u0438\u0432\u0435\u0442 %d0%9f"}) {
+    CHECK(fixture.Text(text) == text);
+  }
+}
+
+TEST_CASE("text in base64 and hex is masked inside and packed the same way", "[agent][mask]") {
+  MaskFixture fixture;
+  const std::string plain = "password file\ntoken=" + kGithubToken + "\nx=1?>~";
+  const std::string masked = "password file\ntoken=[REDACTED:github]\nx=1?>~";
+  const auto unpadded = [](std::string text) {
+    while (text.back() == '=') text.pop_back();
+    return text;
+  };
+  const auto wrapped = [](const std::string& text, std::size_t line,
+                          const std::string& line_break) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); i += line)
+      out += (i == 0 ? "" : line_break) + text.substr(i, line);
+    return out;
+  };
+  const auto check = [&](const std::string& before, const std::string& after) {
+    INFO(before);
+    CHECK(fixture.Text("data: " + before + "\\n x") == "data: " + after + "\\n x");
+  };
+  const std::string standard = absl::Base64Escape(plain);
+  const std::string url = absl::WebSafeBase64Escape(plain);
+  check(standard, absl::Base64Escape(masked));
+  check(unpadded(standard), unpadded(absl::Base64Escape(masked)));
+  check(url, absl::WebSafeBase64Escape(masked));
+  for (const std::string line_break : {"\\n", "\\r\\n", "\\n    "}) {
+    check(wrapped(standard, 32, line_break), wrapped(absl::Base64Escape(masked), 32, line_break));
+  }
+  check(absl::BytesToHexString(plain), absl::BytesToHexString(masked));
+  check(absl::Base64Escape(standard), absl::Base64Escape(absl::Base64Escape(masked)));
+  // Behind a path, and in text that is JSON itself.
+  CHECK(fixture.Text("a/b" + standard).find(standard.substr(30)) == std::string::npos);
+  CHECK(fixture.Text(absl::Base64Escape(R"({"token":")" + kGithubToken + R"("})")) ==
+        absl::Base64Escape(R"({"token":"[REDACTED:github]"})"));
+  // Two ways to the same finding.
+  CHECK(fixture.Text("\\\\n" + standard + "\\\\n") ==
+        "\\\\n" + absl::Base64Escape(masked) + "\\\\n");
+  for (const std::string& text :
+       {std::string("da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+        absl::Base64Escape("nothing to be found in this text"),
+        std::string("eaf330a9-895e-470d-a93b-e139a6708473"),
+        std::string("src/agent/mask/a_rather_long_file_name_of_nothing")}) {
+    CHECK(fixture.Text(text) == text);
+  }
+}
+
+TEST_CASE("text in a blob is found wherever it stands", "[agent][mask]") {
+  MaskFixture fixture;
+  const auto blob = [&](const std::string& bytes) {
+    const std::string head =
+        R"({"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"x:1","blob":")";
+    const std::string masked = fixture.Mask(head + bytes + "\"}]}}");
+    return masked.substr(head.size(), masked.size() - head.size() - 5);
+  };
+  CHECK(blob("NDExMTExMTExMTExMTExMQ") == "W1JFREFDVEVEOmNhcmRd");
+  CHECK(blob("Z2hwX2FCM2RFNmdIOWpLMm1ONXBROHNUMXZXNHlaN2NGMGlMM29SNg") ==
+        "W1JFREFDVEVEOmdpdGh1Yl0");
+  std::string picture = "\x89PNG\r\n\x1a\n";
+  for (int i = 0; i < 400; ++i) picture.push_back(static_cast<char>(i * 7 % 32));
+  const std::string clean = absl::Base64Escape(picture);
+  CHECK(blob(clean) == clean);
+  const std::string text = " a comment of some length " + kGithubToken + " and more ";
+  CHECK(blob(absl::Base64Escape(picture + text + picture))
+            .find(absl::Base64Escape(text).substr(12, 24)) == std::string::npos);
+}
+
+TEST_CASE("what is packed in a value that must stay blocks the message", "[agent][mask]") {
+  MaskFixture fixture;
+  CHECK(fixture.IsBlocked(Result(R"({"tools":[],"nextCursor":")" +
+                                 absl::Base64Escape("cursor " + kGithubToken) + R"("})")));
+  CHECK(fixture.IsBlocked(
+      Result(R"({"tools":[],"nextCursor":"%67)" + kGithubToken.substr(1) + R"("})")));
+  CHECK(fixture.IsBlocked(
+      Result(R"({"structuredContent":{"%67)" + kGithubToken.substr(1) + R"(":1}})")));
+}
+
+TEST_CASE("a number that is a card is found in each of its spellings", "[agent][mask]") {
+  MaskFixture fixture;
+  for (const char* number :
+       {"4111111111111111", "4111111111111111.0", "4111111111111111.000", "4.111111111111111e15",
+        "4.111111111111111E+15", "41111111111111110e-0", "-4111111111111111"}) {
+    const std::string message =
+        Result(R"({"structuredContent":{"n":)" + std::string(number) + "}}");
+    INFO(number);
+    if (std::string(number).find("e-") != std::string::npos) {
+      CHECK(fixture.Mask(message) == message);
+      continue;
+    }
+    CHECK(fixture.Mask(message) == Result(R"({"structuredContent":{"n":0}})"));
+  }
+  for (const char* number : {"4111111111111111.5", "4.1111111111111115e15", "4.111111111111111e-15",
+                             "4111111111111112.0", "1.7e308"}) {
+    const std::string message =
+        Result(R"({"structuredContent":{"n":)" + std::string(number) + "}}");
+    CHECK(fixture.Mask(message) == message);
+  }
+}
+
+TEST_CASE("text that is escaped and packed too deep blocks, long runs of escapes do not",
+          "[agent][mask]") {
+  MaskFixture fixture;
+  std::string packed = "some text in here " + kGithubToken;
+  std::string escaped = "%67";
+  for (int i = 0; i < 9; ++i) {
+    packed = absl::Base64Escape(packed);
+    escaped = "%25" + escaped.substr(1);
+  }
+  CHECK(fixture.IsBlocked(Result(R"({"x":")" + packed + R"("})")));
+  CHECK(fixture.IsBlocked(Result(R"({"x":")" + escaped + R"("})")));
+  for (const std::string& text :
+       {std::string(4000, '\\'), std::string(4000, '='), std::string(200, '&') + "amp;",
+        std::string("=\\n=\\n=\\n=\\n")}) {
+    CHECK(fixture.Text(text) == text);
+  }
+}
+
+TEST_CASE("field rules reach JSON that stands among other text", "[agent][mask]") {
+  types::v1::MaskProfileSpec profile;
+  profile.add_detectors("github");
+  profile.add_fields()->add_keys("password");
+  MaskFixture fixture({"p"}, {{"p", profile}});
+  const auto text = [&](const std::string& decoded) {
+    return nlohmann::json::parse("\"" + fixture.Text(Escaped(decoded)) + "\"").get<std::string>();
+  };
+  CHECK(text("{\"password\":\"a\"}\n{\"password\":7,\"b\":2}") ==
+        "{\"password\":\"[REDACTED:field]\"}\n{\"password\":0,\"b\":2}");
+  CHECK(text("```json\n[{\"password\":\"" + kGithubToken + "\"}]\n```") ==
+        "```json\n[{\"password\":\"[REDACTED:field]\"}]\n```");
+  CHECK(text("x {\"a\":\"{\\\"password\\\":\\\"b\\\"}\"} y") ==
+        "x {\"a\":\"{\\\"password\\\":\\\"[REDACTED:field]\\\"}\"} y");
+  CHECK(text("{ not json {\"password\":1}") == "{ not json {\"password\":0}");
+  CHECK(text("f(){ \"}\" [1]") == "f(){ \"}\" [1]");
+}
+
 TEST_CASE("JSON that hides too deep blocks the message", "[agent][mask]") {
   MaskFixture fixture;
   std::string text = "x";
@@ -235,14 +452,38 @@ TEST_CASE("approvers see type and length, and no invisible character", "[agent][
 
 TEST_CASE("text made of anchors costs one pass", "[agent][mask]") {
   MaskFixture fixture;
-  for (const char* unit :
-       {"-----BEGIN PRIVATE KEY-----", "eyJhbGci", "github_pat_", "xoxb-", "secret_access_key",
-        "://a:b", "AKIA", "a@", "hooks.slack.com/s/", "ABSK", "4111 ", "IQoJb3JpZ2lu"}) {
+  for (const char* unit : {"-----BEGIN PRIVATE KEY-----",
+                           "eyJhbGci",
+                           "github_pat_",
+                           "xoxb-",
+                           "secret_access_key",
+                           "://a:b",
+                           "AKIA",
+                           "a@",
+                           "hooks.slack.com/s/",
+                           "ABSK",
+                           "4111 ",
+                           "IQoJb3JpZ2lu",
+                           "{\\\"a",
+                           "[[",
+                           "%25",
+                           "&amp;",
+                           "\\\\",
+                           "\\\\u00",
+                           "=\\n",
+                           "ghs_a.",
+                           "\\\"@a.",
+                           "\uff14",
+                           "YWFh",
+                           "6161",
+                           "PRIVATE KEY\\\\n",
+                           "a@b.cc\\n"}) {
     std::string text;
     while (text.size() < 400'000) text += unit;
     auto message =
         ScanUpstreamMessage(Result(R"({"content":[{"type":"text","text":")" + text + R"("}]})"));
     REQUIRE(message.ok());
+    INFO(unit);
     CHECK(fixture.masker().Mask(*std::move(message), fixture.mask()).ok());
   }
 }
