@@ -179,19 +179,33 @@ bool ReadReference(std::string_view text, FoldUnit& unit) {
   return Finish(unit, end + 1, code);
 }
 
+// The equals sign at `at` may be quoted-printable's own: its lines are short, what stands under a
+// heading is none, and what ends whole groups of base64 is padding.
+bool MayBreakSoftly(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMaxLine = 75;
+  constexpr std::size_t kMinPacked = 20;
+  std::size_t line = at;
+  std::size_t word = at;
+  while (line > 0 && static_cast<unsigned char>(text[line - 1]) >= 0x20) {
+    const char c = text[--line];
+    if (at - line > kMaxLine) return false;
+    const bool is_packed = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                           (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
+    if (is_packed && word == line + 1) word = line;
+  }
+  if (line == at || text[at - 1] == '=') return false;
+  return at - word < kMinPacked || (at - word) % 4 != 3;
+}
+
 // A soft line break of quoted-printable, and its equals sign. Not `=41` in general, which half of
 // all assignments read like.
 bool ReadSoftBreak(std::string_view text, FoldUnit& unit) {
-  // Behind something: under a heading they stand in a row.
-  if (unit.begin == 0) return false;
-  const char before = text[unit.begin - 1];
-  if (before == '=' || static_cast<unsigned char>(before) < 0x20) return false;
   std::size_t next = unit.begin + 1;
   if (next < text.size() && text[next] == '\r') ++next;
   if (next < text.size() && text[next] == '\n') {
     ++next;
     const bool goes_on = next < text.size() && static_cast<unsigned char>(text[next]) > 0x20;
-    return goes_on && FinishSilent(unit, next);
+    return goes_on && MayBreakSoftly(text, unit.begin) && FinishSilent(unit, next);
   }
   return text.substr(unit.begin, 3) == "=3D" && Finish(unit, unit.begin + 3, '=');
 }
