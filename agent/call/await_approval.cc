@@ -94,9 +94,9 @@ Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approv
                           std::string detail) {
   ServedSession& session = *call.granted.session;
   types::v1::RecordContent content;
-  content.set_method(call.message.method);
-  content.set_target(call.message.target);
-  content.set_rpc_id(call.message.id);
+  content.set_method(call.message->method);
+  content.set_target(call.message->target);
+  content.set_rpc_id(call.message->id);
   content.set_approval_id(approval.id());
   content.set_policy(call.policy);
   content.set_mcp_session(call.granted.connection->record_tag());
@@ -111,15 +111,15 @@ Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approv
 Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
                                        std::string digest) {
   ServedSession& session = *call.granted.session;
-  auto shown = gateway.masker.MaskArguments(Arguments(call.message), session.mask);
+  auto shown = gateway.masker.MaskArguments(Arguments(*call.message), session.mask);
   if (!shown.ok()) {
     co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                      "the arguments cannot be shown to an approver");
   }
   v1::RequestCallApprovalRequest request;
   request.set_session_id(session.id());
-  request.set_method(call.message.method);
-  request.set_target(call.message.target);
+  request.set_method(call.message->method);
+  request.set_target(call.message->target);
   request.set_arguments_digest(std::move(digest));
   request.set_arguments(*std::move(shown));
   co_return co_await gateway.approval_client.Request(std::move(request));
@@ -172,10 +172,10 @@ Task<Approval> Hold(Gateway& gateway, const JudgedCall& call, OpenRequest& reque
                          request.is_cancelled || reply.is_gone() || session.live().is_ended() ||
                          left <= absl::ZeroDuration();
     if (is_over) break;
-    if (!call.message.progress_token.empty()) {
+    if (!call.message->progress_token.empty()) {
       ++progress;
       co_await DeliverNotice(gateway, call.granted, approval.id(),
-                             ProgressNotification(call.message.progress_token, progress, text));
+                             ProgressNotification(call.message->progress_token, progress, text));
     }
     if (co_await changed.Wait(std::min(left, gateway.limits.approval_progress))) changed.Reset();
   }
@@ -195,7 +195,7 @@ Task<Outcome> AwaitApproval(Gateway& gateway, JudgedCall call, OpenRequest& requ
                      Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
                             "too many calls of this session wait for approval already"));
   }
-  auto digest = ArgumentsDigest(session, call.message);
+  auto digest = ArgumentsDigest(session, *call.message);
   if (!digest.ok()) co_return Refuse(std::move(call), digest.status());
   auto asked = co_await Request(gateway, call, *digest);
   if (!asked.ok()) co_return Refuse(std::move(call), asked.status());

@@ -21,6 +21,8 @@
 // allowed it, and its record is durable.
 //
 //   IncomingCall -> AuthenticatedCall -> GrantedCall -> JudgedCall -> PermittedCall -> RecordedCall
+//
+// The message itself is read once and never changed: the stages share it.
 namespace sallyport::agent {
 
 // The head of an HTTP request for /{server}/mcp. The views are of the connection, which outlives
@@ -53,7 +55,7 @@ struct GrantedCall {
 // Policy allows it, or asks for a person.
 struct JudgedCall {
   GrantedCall granted;
-  ClientMessage message;
+  std::shared_ptr<const ClientMessage> message;
   std::shared_ptr<const SessionRules> rules;
   // Counts against max_calls.
   bool is_counted = false;
@@ -83,7 +85,7 @@ struct RecordedCall {
 // A stage's no: the call as it stood, and why.
 struct RefusedCall {
   GrantedCall granted;
-  ClientMessage message;
+  std::shared_ptr<const ClientMessage> message;
   absl::Status why;
   RefusalDetails details;
 };

@@ -9,7 +9,7 @@
 namespace sallyport::agent {
 namespace {
 
-RefusedCall Refuse(GrantedCall call, ClientMessage message, absl::Status why,
+RefusedCall Refuse(GrantedCall call, std::shared_ptr<const ClientMessage> message, absl::Status why,
                    RefusalDetails details = {}) {
   return RefusedCall{std::move(call), std::move(message), std::move(why), std::move(details)};
 }
@@ -48,29 +48,30 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
   return rules;
 }
 
-Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call, ClientMessage message) {
+Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
+                              std::shared_ptr<const ClientMessage> message) {
   auto rules =
       RulesFor(gateway, *call.session, call.authenticated.caller, call.authenticated.snapshot);
   if (!rules.ok()) return Refuse(std::move(call), std::move(message), rules.status());
-  const ClientMethod* method = FindClientMethod(message.method);
+  const ClientMethod* method = FindClientMethod(message->method);
   const bool is_misplaced =
-      method != nullptr && method->is_notification != (message.shape == Shape::kNotification);
+      method != nullptr && method->is_notification != (message->shape == Shape::kNotification);
   if (is_misplaced || (method != nullptr && !method->is_served)) {
     return Refuse(std::move(call), std::move(message),
                   Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here"));
   }
-  if (message.asks_for_task) {
+  if (message->asks_for_task) {
     return Refuse(std::move(call), std::move(message),
                   Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "tasks are not served here"));
   }
   CallDecision decision;
-  if (IsRootsNotice(message, *(*rules)->policy)) {
+  if (IsRootsNotice(*message, *(*rules)->policy)) {
     decision.verdict = Verdict::kAllow;
   } else {
-    decision = (*rules)->policy->EvaluateCall({.method = message.method,
-                                               .target = message.target,
-                                               .ref_is_resource = message.ref_is_resource,
-                                               .arguments = Bytes(message, message.arguments)});
+    decision = (*rules)->policy->EvaluateCall({.method = message->method,
+                                               .target = message->target,
+                                               .ref_is_resource = message->ref_is_resource,
+                                               .arguments = Bytes(*message, message->arguments)});
   }
   switch (decision.verdict) {
     case Verdict::kDeny:
@@ -78,7 +79,7 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call, ClientMessage 
       RefusalDetails details;
       details.is_hidden = decision.verdict == Verdict::kHidden;
       details.policy = std::string(decision.policy);
-      absl::Status why = Denied(decision.reason, Sentence(decision, message));
+      absl::Status why = Denied(decision.reason, Sentence(decision, *message));
       return Refuse(std::move(call), std::move(message), std::move(why), std::move(details));
     }
     case Verdict::kAllow:

@@ -15,6 +15,7 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
 
 // Whether policy lets a client's request or notification through, or asks for a person first. What
 // it refuses keeps the true reason, and whether the caller may know.
-Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call, ClientMessage message);
+Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
+                              std::shared_ptr<const ClientMessage> message);
 
 }  // namespace sallyport::agent

@@ -246,8 +246,8 @@ Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *refused.granted.connection, session.rules.get(), refused.details.policy,
               refused.details.approval_id, refused.granted.authenticated.incoming.client_address);
-  UpstreamMessage own = RefuseRequest(refused.message, refused.why, refused.details);
-  co_await WriteRefusal(gateway, refused.granted, refused.message, facts, refused.why,
+  UpstreamMessage own = RefuseRequest(*refused.message, refused.why, refused.details);
+  co_await WriteRefusal(gateway, refused.granted, *refused.message, facts, refused.why,
                         std::move(own));
 }
 
@@ -269,7 +269,9 @@ Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
     co_await RecordBlockedRequest(gateway, *session, *connection);
     co_return;
   }
-  auto outbound = co_await RecordOutbound(gateway, session, connection, std::move(answer), {}, {});
+  auto outbound =
+      co_await RecordOutbound(gateway, session, connection,
+                              std::make_shared<const ClientMessage>(std::move(answer)), {}, {});
   if (!outbound.ok() || connection->upstream() == nullptr) co_return;
   // A server that is lost says so where its messages are waited for.
   (void)co_await connection->upstream()->Send(*outbound);

@@ -1,5 +1,6 @@
 #include "agent/call/handle_call.h"
 
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -41,8 +42,8 @@ class Registered {
 Task<void> Accept(Reply& reply) { co_await reply.Answer(OwnAnswer{.status = 202}); }
 
 // A client's message that is forwarded without an answer.
-Task<void> SendOn(Gateway& gateway, const GrantedCall& call, ClientMessage message,
-                  std::string policy) {
+Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
+                  std::shared_ptr<const ClientMessage> message, std::string policy) {
   auto outbound = co_await RecordOutbound(gateway, call.session, call.connection,
                                           std::move(message), std::move(policy),
                                           std::string(call.authenticated.incoming.client_address));
@@ -54,12 +55,13 @@ Task<void> SendOn(Gateway& gateway, const GrantedCall& call, ClientMessage messa
   if (!call.connection->is_over()) (void)co_await call.connection->upstream()->Send(*outbound);
 }
 
-Task<void> HandleRequest(Gateway& gateway, GrantedCall call, ClientMessage message) {
+Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
+                         std::shared_ptr<const ClientMessage> message) {
   const Held<ServedSession> session = call.session;
   const Held<McpConnection> connection = call.connection;
   Reply& reply = *call.authenticated.incoming.reply;
   const LiveSession::InFlight in_flight(session->live());
-  OpenRequest request{.id = message.id};
+  OpenRequest request{.id = message->id};
   {
     const Registered registered(*connection, request);
     if (!registered.ok()) {
@@ -100,16 +102,17 @@ Task<void> HandleRequest(Gateway& gateway, GrantedCall call, ClientMessage messa
 
 // What a notification is refused for is recorded; its sender is told nothing, for it expects no
 // answer.
-Task<void> HandleNotification(Gateway& gateway, GrantedCall call, ClientMessage message) {
+Task<void> HandleNotification(Gateway& gateway, GrantedCall call,
+                              std::shared_ptr<const ClientMessage> message) {
   Reply& reply = *call.authenticated.incoming.reply;
   auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
   RefusedCall* refused = std::get_if<RefusedCall>(&judged);
   JudgedCall* passed = std::get_if<JudgedCall>(&judged);
   if (refused == nullptr && !passed->approval) {
-    const bool is_cancel = passed->message.method == "notifications/cancelled";
+    const bool is_cancel = passed->message->method == "notifications/cancelled";
     // What the server has not got it need not forget.
     const bool goes_on =
-        !is_cancel || passed->granted.connection->CancelRequest(passed->message.cancelled_id);
+        !is_cancel || passed->granted.connection->CancelRequest(passed->message->cancelled_id);
     if (goes_on) {
       co_await SendOn(gateway, passed->granted, std::move(passed->message),
                       std::move(passed->policy));
@@ -118,7 +121,7 @@ Task<void> HandleNotification(Gateway& gateway, GrantedCall call, ClientMessage 
     co_return;
   }
   const GrantedCall& granted = refused != nullptr ? refused->granted : passed->granted;
-  const ClientMessage& what = refused != nullptr ? refused->message : passed->message;
+  const ClientMessage& what = refused != nullptr ? *refused->message : *passed->message;
   const types::v1::DenialReason reason =
       refused != nullptr ? ReasonOf(refused->why) : types::v1::DENIAL_REASON_POLICY_DENIED;
   gateway.metrics.Denied(reason);
@@ -132,14 +135,15 @@ Task<void> HandleNotification(Gateway& gateway, GrantedCall call, ClientMessage 
 }
 
 // A client's answer to a request of the server that it was given.
-Task<void> HandleAnswer(Gateway& gateway, GrantedCall call, ClientMessage message) {
+Task<void> HandleAnswer(Gateway& gateway, GrantedCall call,
+                        std::shared_ptr<const ClientMessage> message) {
   Reply& reply = *call.authenticated.incoming.reply;
-  if (!call.connection->mcp().TakeServerRequest(message.id)) {
+  if (!call.connection->mcp().TakeServerRequest(message->id)) {
     const absl::Status why = Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
                                     "no request of the server waits for this answer");
     gateway.metrics.Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID);
     types::v1::RecordContent content;
-    content.set_rpc_id(message.id);
+    content.set_rpc_id(message->id);
     content.set_denial_reason(types::v1::DENIAL_REASON_MESSAGE_INVALID);
     content.set_mcp_session(call.connection->record_tag());
     content.set_detail(std::string(why.message()));
@@ -169,12 +173,13 @@ Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, absl::
 Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body) {
   ScanLimits limits;
   limits.max_bytes = gateway.limits.message_bytes;
-  auto message = ScanClientMessage(std::move(body), limits);
-  if (!message.ok()) {
-    OwnAnswer answer = UnreadableMessage(message.status(), JsonRpcCodeOf(message.status()));
-    co_await RefuseMessage(gateway, call, message.status(), std::move(answer));
+  auto scanned = ScanClientMessage(std::move(body), limits);
+  if (!scanned.ok()) {
+    OwnAnswer answer = UnreadableMessage(scanned.status(), JsonRpcCodeOf(scanned.status()));
+    co_await RefuseMessage(gateway, call, scanned.status(), std::move(answer));
     co_return;
   }
+  auto message = std::make_shared<const ClientMessage>(*std::move(scanned));
   if (const auto modern = ModernVersion(*message, call.incoming.protocol_version)) {
     OwnAnswer answer{.status = 400, .body = UnsupportedVersion(*message, *modern).bytes};
     absl::Status why =
@@ -184,7 +189,7 @@ Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body
   }
   if (message->method == "initialize" && message->shape == Shape::kRequest &&
       !call.incoming.mcp_session_id) {
-    co_await Initialize(gateway, std::move(call), *std::move(message));
+    co_await Initialize(gateway, std::move(call), std::move(message));
     co_return;
   }
   Reply& reply = *call.incoming.reply;
@@ -198,18 +203,18 @@ Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body
     absl::Status why =
         Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID, "this MCP session is initialized already");
     co_await AnswerRefused(gateway,
-                           RefusedCall{std::move(live), *std::move(message), std::move(why), {}});
+                           RefusedCall{std::move(live), std::move(message), std::move(why), {}});
     co_return;
   }
   switch (message->shape) {
     case Shape::kRequest:
-      co_await HandleRequest(gateway, std::move(live), *std::move(message));
+      co_await HandleRequest(gateway, std::move(live), std::move(message));
       break;
     case Shape::kNotification:
-      co_await HandleNotification(gateway, std::move(live), *std::move(message));
+      co_await HandleNotification(gateway, std::move(live), std::move(message));
       break;
     case Shape::kResponse:
-      co_await HandleAnswer(gateway, std::move(live), *std::move(message));
+      co_await HandleAnswer(gateway, std::move(live), std::move(message));
       break;
   }
 }

@@ -115,7 +115,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
     co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
   }
   auto outbound = co_await RecordOutbound(gateway, session, Held<McpConnection>(connection),
-                                          std::move(request), {}, std::move(client_address));
+                                          std::make_shared<const ClientMessage>(std::move(request)),
+                                          {}, std::move(client_address));
   if (!outbound.ok()) co_return outbound.status();
   starting.request_n = outbound->record_n();
   auto exchange = co_await connection.upstream()->Forward(*outbound);
@@ -234,18 +235,19 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
 
 }  // namespace
 
-Task<void> Initialize(Gateway& gateway, AuthenticatedCall call, ClientMessage message) {
+Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
+                      std::shared_ptr<const ClientMessage> message) {
   const absl::Duration arrived = gateway.clock.SinceBoot();
   const std::string server(call.incoming.server);
   if (!gateway.upstreams.Has(server) || !call.snapshot->Fronts(server)) {
     co_await Refuse(
-        gateway, call, message, nullptr,
+        gateway, call, *message, nullptr,
         OpenRefusal{.why = Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server here")});
     co_return;
   }
   auto opened = co_await OpenSession(gateway, call, std::string(BearerToken(call.incoming)));
   if (const auto* refusal = std::get_if<OpenRefusal>(&opened)) {
-    co_await Refuse(gateway, call, message, nullptr, *refusal);
+    co_await Refuse(gateway, call, *message, nullptr, *refusal);
     co_return;
   }
   const Held<ServedSession> session = std::get<Held<ServedSession>>(opened);
@@ -260,13 +262,13 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call, ClientMessage me
   auto rules = RulesFor(gateway, *session, call.caller, call.snapshot);
   if (!rules.ok()) {
     refusal.why = rules.status();
-    co_await Refuse(gateway, call, message, &*session, refusal);
+    co_await Refuse(gateway, call, *message, &*session, refusal);
     co_return;
   }
-  auto attached = Attach(gateway, session, **rules, call, message);
+  auto attached = Attach(gateway, session, **rules, call, *message);
   if (!attached.ok()) {
     refusal.why = attached.status();
-    co_await Refuse(gateway, call, message, &*session, refusal);
+    co_await Refuse(gateway, call, *message, &*session, refusal);
     co_return;
   }
   const std::shared_ptr<StartingConnection> starting = *std::move(attached);
@@ -278,7 +280,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call, ClientMessage me
     refusal.why =
         Denied(types::v1::DENIAL_REASON_SERVER_STARTING,
                absl::StrCat("the server ", server, " is starting; connect again in a moment"));
-    co_await Refuse(gateway, call, message, &*session, refusal);
+    co_await Refuse(gateway, call, *message, &*session, refusal);
     co_return;
   }
   std::erase(session->starting, starting);
@@ -288,7 +290,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call, ClientMessage me
   if (starting->connection != nullptr) gateway.loop.Spawn(CloseUpstream(starting));
   if (!finished.ok()) {
     refusal.why = std::move(finished);
-    co_await Refuse(gateway, call, message, &*session, refusal);
+    co_await Refuse(gateway, call, *message, &*session, refusal);
   }
 }
 

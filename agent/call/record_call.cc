@@ -8,16 +8,6 @@
 namespace sallyport::agent {
 namespace {
 
-// What a refusal needs of a message whose bytes have gone.
-ClientMessage Label(const ClientMessage& message) {
-  ClientMessage label;
-  label.shape = message.shape;
-  label.id = message.id;
-  label.method = message.method;
-  label.target = message.target;
-  return label;
-}
-
 absl::StatusOr<MaskedRequest> MaskForRecord(Gateway& gateway, const ServedSession& session,
                                             const SessionRules* rules,
                                             const ClientMessage& message) {
@@ -47,17 +37,16 @@ RecordFacts FactsOf(const ServedSession& session, const McpConnection& connectio
 Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   JudgedCall& judged = call.judged;
   ServedSession& session = *judged.granted.session;
-  ClientMessage label = Label(judged.message);
   const auto refuse = [&](absl::Status why) {
     RefusalDetails details;
     details.approval_id = call.approval_id;
-    return RefusedCall{std::move(judged.granted), std::move(label), std::move(why),
+    return RefusedCall{std::move(judged.granted), std::move(judged.message), std::move(why),
                        std::move(details)};
   };
   if (session.live().is_ended()) {
     co_return refuse(Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session.live().end().detail));
   }
-  auto masked = MaskForRecord(gateway, session, judged.rules.get(), judged.message);
+  auto masked = MaskForRecord(gateway, session, judged.rules.get(), *judged.message);
   if (!masked.ok()) {
     co_return refuse(Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                             "the request cannot be recorded, for it cannot be masked"));
@@ -70,8 +59,8 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *judged.granted.connection, judged.rules.get(), judged.policy,
               call.approval_id, judged.granted.authenticated.incoming.client_address);
-  auto outbound = co_await gateway.recorder.RecordRequest(
-      *session.chain, facts, masked->bytes, masked->findings, std::move(judged.message));
+  auto outbound = co_await gateway.recorder.RecordRequest(*session.chain, facts, masked->bytes,
+                                                          masked->findings, judged.message);
   if (!outbound.ok()) {
     if (judged.is_counted) session.live().UncountCall();
     co_return refuse(outbound.status());
@@ -83,10 +72,11 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
 
 Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<ServedSession> session,
                                                      Held<McpConnection> connection,
-                                                     ClientMessage message, std::string policy,
+                                                     std::shared_ptr<const ClientMessage> message,
+                                                     std::string policy,
                                                      std::string client_address) {
   const std::shared_ptr<const SessionRules> rules = session->rules;
-  auto masked = MaskForRecord(gateway, *session, rules.get(), message);
+  auto masked = MaskForRecord(gateway, *session, rules.get(), *message);
   if (!masked.ok()) co_return masked.status();
   RequestFacts facts;
   static_cast<RecordFacts&>(facts) =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,7 +18,8 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call);
 // out. `policy` decided.
 Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<ServedSession> session,
                                                      Held<McpConnection> connection,
-                                                     ClientMessage message, std::string policy,
+                                                     std::shared_ptr<const ClientMessage> message,
+                                                     std::string policy,
                                                      std::string client_address);
 
 // What the records of a message say about its circumstances. The views are of the arguments.

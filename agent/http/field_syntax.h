@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "absl/strings/match.h"
+
 // The characters of HTTP fields (RFC 9110, section 5).
 namespace sallyport::agent {
 
@@ -28,6 +30,19 @@ inline bool IsToken(std::string_view text) {
 inline bool IsFieldChar(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+}
+// All of it, without a way out in the middle, so that the compiler can take many bytes at once: a
+// token is a kilobyte.
+inline bool IsFieldText(std::string_view text) {
+  unsigned char bad = 0;
+  for (const char c : text) bad |= static_cast<unsigned char>(!IsFieldChar(c));
+  return bad == 0;
+}
+
+// Names of fields and schemes are equal whatever their case.
+inline bool EqualsNoCase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && absl::EqualsIgnoreCase(absl::string_view(a.data(), a.size()),
+                                                        absl::string_view(b.data(), b.size()));
 }
 
 inline std::string_view TrimFieldSpace(std::string_view text) {

@@ -4,18 +4,12 @@
 #include <array>
 #include <cstring>
 
-#include "absl/strings/match.h"
 #include "agent/http/field_syntax.h"
 
 namespace sallyport::agent {
 namespace {
 
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
-
-bool EqualsNoCase(std::string_view a, std::string_view b) {
-  return absl::EqualsIgnoreCase(absl::string_view(a.data(), a.size()),
-                                absl::string_view(b.data(), b.size()));
-}
 
 // Two of these could mean two things to two readers.
 constexpr std::array<std::string_view, 16> kOnce = {"authorization",
@@ -37,7 +31,7 @@ constexpr std::array<std::string_view, 16> kOnce = {"authorization",
 
 std::size_t OnceIndex(std::string_view name) {
   for (std::size_t i = 0; i < kOnce.size(); ++i) {
-    if (kOnce[i].size() == name.size() && EqualsNoCase(kOnce[i], name)) return i;
+    if (kOnce[i] == name) return i;
   }
   return kOnce.size();
 }
@@ -106,18 +100,20 @@ std::size_t HeadLines::Collect(std::string_view bytes, std::string& head, const 
   return taken;
 }
 
-HttpError HeadLines::SplitField(std::string_view line, const HttpLimits& limits,
+HttpError HeadLines::SplitField(std::span<char> bytes, const HttpLimits& limits,
                                 std::string_view& name, std::string_view& value) {
+  const std::string_view line(bytes.data(), bytes.size());
   if (line.front() == ' ' || line.front() == '\t') return {400, "a folded field"};
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return {400, "a field without a colon"};
   name = line.substr(0, colon);
   if (!IsToken(name)) return {400, "a field name is not a token"};
-  value = TrimFieldSpace(line.substr(colon + 1));
-  if (!std::all_of(value.begin(), value.end(), IsFieldChar)) {
-    return {400, "a control character in a field"};
+  for (char& c : bytes.first(colon)) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
   }
-  const bool is_authorization = EqualsNoCase(name, "authorization");
+  value = TrimFieldSpace(line.substr(colon + 1));
+  if (!IsFieldText(value)) return {400, "a control character in a field"};
+  const bool is_authorization = name == "authorization";
   if (line.size() > (is_authorization ? limits.authorization : limits.field)) {
     return {431, "a field is too long"};
   }
@@ -125,27 +121,27 @@ HttpError HeadLines::SplitField(std::string_view line, const HttpLimits& limits,
 }
 
 bool HeadLines::IsFraming(std::string_view name) {
-  return EqualsNoCase(name, "content-length") || EqualsNoCase(name, "transfer-encoding") ||
-         EqualsNoCase(name, "connection") || EqualsNoCase(name, "host");
+  return name == "content-length" || name == "transfer-encoding" || name == "connection" ||
+         name == "host";
 }
 
 HttpError HeadLines::Judge(std::string_view name, std::string_view value, Framing& framing) {
-  if (EqualsNoCase(name, "content-length")) {
+  if (name == "content-length") {
     framing.length = ParseLength(value);
     if (!framing.length.has_value()) return {400, "content-length is not a plain number"};
-  } else if (EqualsNoCase(name, "transfer-encoding")) {
+  } else if (name == "transfer-encoding") {
     if (!EqualsNoCase(value, "chunked")) return {400, "transfer-encoding is not chunked alone"};
     framing.is_chunked = true;
-  } else if (EqualsNoCase(name, "content-encoding")) {
+  } else if (name == "content-encoding") {
     framing.is_encoded = !EqualsNoCase(value, "identity");
-  } else if (EqualsNoCase(name, "connection")) {
+  } else if (name == "connection") {
     const std::optional<bool> is_closing = HasToken(value, "close");
     if (!is_closing.has_value()) return {400, "connection is not a list of tokens"};
     framing.is_closing = *is_closing;
-  } else if (EqualsNoCase(name, "expect")) {
+  } else if (name == "expect") {
     framing.has_expectation = true;
     framing.expects_continue = EqualsNoCase(value, "100-continue");
-  } else if (EqualsNoCase(name, "host")) {
+  } else if (name == "host") {
     ++framing.hosts;
   }
   return {};
@@ -166,10 +162,10 @@ HttpError HeadLines::Parse(std::string& head, const HttpLimits& limits, HttpFiel
   std::size_t at = first_end + 2;
   while (at + 2 < text.size()) {
     const std::size_t end = text.find("\r\n", at);
-    const std::string_view line = text.substr(at, end - at);
     std::string_view name;
     std::string_view value;
-    if (HttpError error = SplitField(line, limits, name, value)) return error;
+    if (HttpError error = SplitField({fields.head_.data() + at, end - at}, limits, name, value))
+      return error;
     if (fields.fields_.size() == limits.fields) return {431, "too many fields"};
     if (const std::size_t once = OnceIndex(name); once != kOnce.size()) {
       if (seen[once]) return {400, "a field that may stand once stands twice"};

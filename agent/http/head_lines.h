@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,12 +36,13 @@ class HeadLines {
   static HttpError Parse(std::string& head, const HttpLimits& limits, HttpFields& fields,
                          std::string_view& start_line, Framing& framing);
 
-  // One field line, without its CRLF. Also judges trailers.
-  static HttpError SplitField(std::string_view line, const HttpLimits& limits,
+  // One field line, without its CRLF; its name is turned to lower case where it stands, so that the
+  // rest compares bytes. Also judges trailers.
+  static HttpError SplitField(std::span<char> line, const HttpLimits& limits,
                               std::string_view& name, std::string_view& value);
 
   // Fields that say where a message ends or whose it is: never in trailers.
-  static bool IsFraming(std::string_view name);
+  static bool IsFraming(std::string_view lower_case_name);
 
  private:
   static HttpError Judge(std::string_view name, std::string_view value, Framing& framing);

@@ -20,9 +20,10 @@ void AppendNumber(std::string& out, std::size_t number, int base) {
 }  // namespace
 
 bool IsFieldValue(std::string_view value) {
-  return value.size() <= kMaxValueBytes && TrimFieldSpace(value) == value &&
-         std::all_of(value.begin(), value.end(),
-                     [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\t'; });
+  unsigned char above_ascii = 0;
+  for (const char c : value) above_ascii |= static_cast<unsigned char>(c & 0x80);
+  return value.size() <= kMaxValueBytes && TrimFieldSpace(value) == value && above_ascii == 0 &&
+         IsFieldText(value);
 }
 
 bool IsFieldName(std::string_view name) { return IsToken(name); }

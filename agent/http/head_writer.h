@@ -24,6 +24,9 @@ class HeadWriter {
   static HeadWriter Request(std::string& out, std::string_view method, std::string_view target,
                             std::string_view host);
 
+  // Goes on with a head that was begun before.
+  static HeadWriter Rest(std::string& out) { return HeadWriter(out); }
+
   // A name or value that could break the head is refused: it is left out and `ok` turns false, and
   // the head must not be sent.
   HeadWriter& Field(std::string_view name, std::string_view value);

@@ -1,15 +1,9 @@
 #include "agent/http/message.h"
 
-#include "absl/strings/match.h"
 #include "agent/http/field_syntax.h"
 
 namespace sallyport::agent {
 namespace {
-
-bool EqualsNoCase(std::string_view a, std::string_view b) {
-  return absl::EqualsIgnoreCase(absl::string_view(a.data(), a.size()),
-                                absl::string_view(b.data(), b.size()));
-}
 
 // q=0, q=0.000: what the client says it will not take.
 bool IsRefused(std::string_view parameters) {
@@ -34,9 +28,7 @@ bool Admits(std::string_view range, std::string_view type) {
 
 std::optional<std::string_view> HttpFields::Find(std::string_view lower_case_name) const {
   for (const Place& place : fields_) {
-    if (place.name_size != lower_case_name.size()) continue;
-    if (EqualsNoCase(std::string_view(head_).substr(place.name, place.name_size),
-                     lower_case_name)) {
+    if (std::string_view(head_).substr(place.name, place.name_size) == lower_case_name) {
       return std::string_view(head_).substr(place.value, place.value_size);
     }
   }
@@ -94,7 +86,7 @@ bool Accepts(const HttpFields& fields, std::string_view type) {
   bool has_accept = false;
   bool is_admitted = false;
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (!EqualsNoCase(fields[i].name, "accept")) continue;
+    if (fields[i].name != "accept") continue;
     has_accept = true;
     std::string_view value = fields[i].value;
     while (!value.empty()) {

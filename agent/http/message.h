@@ -38,7 +38,7 @@ class HttpFields {
   std::optional<std::string_view> Find(std::string_view lower_case_name) const;
 
   struct Field {
-    std::string_view name;  // as sent
+    std::string_view name;  // in lower case
     std::string_view value;
   };
   std::size_t size() const { return fields_.size(); }
@@ -51,7 +51,7 @@ class HttpFields {
   struct Place {
     std::uint32_t name, name_size, value, value_size;
   };
-  std::string head_;  // the raw head; values are spans of it
+  std::string head_;  // the head, its names in lower case; values are spans of it
   std::vector<Place> fields_;
 };
 

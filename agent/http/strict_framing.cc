@@ -188,7 +188,7 @@ void ResponseReader::OnHead() {
   if (line.size() < kStatusEnd || line.substr(0, kVersion.size()) != kVersion || line[8] != ' ' ||
       !std::all_of(line.begin() + 9, line.begin() + kStatusEnd, IsDigit) ||
       (line.size() > kStatusEnd && line[kStatusEnd] != ' ') ||
-      !std::all_of(line.begin() + kStatusEnd, line.end(), IsFieldChar)) {
+      !IsFieldText(line.substr(kStatusEnd))) {
     return Fail("no proper status line");
   }
   const int status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');

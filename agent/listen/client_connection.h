@@ -10,7 +10,7 @@
 #include "agent/http/strict_framing.h"
 #include "agent/listen/client_socket.h"
 #include "agent/listen/http_service.h"
-#include "agent/listen/input_buffer.h"
+#include "agent/http/input_buffer.h"
 #include "agent/loop/loop.h"
 #include "agent/loop/signal.h"
 #include "common/clock.h"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "agent/listen/input_buffer.h"
+#include "agent/http/input_buffer.h"
 #include "agent/loop/task.h"
 
 namespace sallyport::agent {

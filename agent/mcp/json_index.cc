@@ -20,20 +20,22 @@ constexpr std::size_t kKeptNodes = 1u << 14;
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// The first quote or backslash in [p, end), or end.
-const char* FindQuoteOrBackslash(const char* p, const char* end) {
+// The first quote or backslash in [p, end), or end. Bytes before `readable` may be looked at too: a
+// short string is then one step.
+const char* FindQuoteOrBackslash(const char* p, const char* end,
+                                 [[maybe_unused]] const char* readable) {
 #if defined(__SSE2__)
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
-  for (; p + 16 <= end; p += 16) {
+  for (; p < end && readable - p >= 16; p += 16) {
     const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     const int hits =
         _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
-    if (hits != 0) return p + __builtin_ctz(static_cast<unsigned>(hits));
+    if (hits != 0) return std::min(p + __builtin_ctz(static_cast<unsigned>(hits)), end);
   }
 #endif
-  while (p != end && *p != '"' && *p != '\\') ++p;
-  return p;
+  while (p < end && *p != '"' && *p != '\\') ++p;
+  return std::min(p, end);
 }
 
 // RFC 8259: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
@@ -140,11 +142,12 @@ JsonError JsonIndex::ReadString(std::uint32_t begin, std::uint32_t limit, std::u
                                 std::string_view& text) {
   const char* const first = json_.data() + begin + 1;
   const char* const last = json_.data() + limit;
-  const char* p = FindQuoteOrBackslash(first, last);
+  const char* const readable = json_.data() + json_.size();
+  const char* p = FindQuoteOrBackslash(first, last, readable);
   const bool is_plain = p != last && *p == '"';
   while (p != last && *p != '"') {
     if (last - p < 2) return JsonError::kSyntax;
-    p = FindQuoteOrBackslash(p + 2, last);
+    p = FindQuoteOrBackslash(p + 2, last, readable);
   }
   if (p == last) return JsonError::kSyntax;
   text = std::string_view(first, static_cast<std::size_t>(p - first));

@@ -34,6 +34,8 @@ absl::Status Refusal(DenialReason reason, int code, std::string_view what) {
 // Equal but for case, as the most lenient readers fold it: Go's encoding/json also takes U+017F for
 // s and U+212A for k.
 bool IsCaseTwin(std::string_view key, std::string_view name) {
+  // Nearly always another name, told by its first letter.
+  if (key.empty() || (((key[0] ^ name[0]) & 0x5f) != 0 && (key[0] & 0x80) == 0)) return false;
   if (key == name) return false;
   std::size_t i = 0;
   for (const char expected : name) {

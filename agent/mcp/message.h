@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -120,16 +121,16 @@ class RecordedMessage {
 // A client's message for the server whose record is durable: the original bytes, which may go out once.
 class OutboundMessage {
  public:
-  OutboundMessage(const RecordPass&, ClientMessage message, std::uint64_t record_n)
+  OutboundMessage(const RecordPass&, std::shared_ptr<const ClientMessage> message, std::uint64_t record_n)
       : message_(std::move(message)), record_n_(record_n) {}
 
-  const ClientMessage& message() const { return message_; }
-  std::string_view bytes() const { return message_.bytes; }
+  const ClientMessage& message() const { return *message_; }
+  std::string_view bytes() const { return message_->bytes; }
   // The n of its record.
   std::uint64_t record_n() const { return record_n_; }
 
  private:
-  ClientMessage message_;
+  std::shared_ptr<const ClientMessage> message_;
   std::uint64_t record_n_;
 };
 

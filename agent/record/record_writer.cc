@@ -9,11 +9,11 @@ class FieldWriter {
   explicit FieldWriter(std::string& out) : out_(out) {}
 
   void Varint(std::uint64_t value) {
-    while (value >= 0x80) {
-      out_.push_back(static_cast<char>(value | 0x80));
-      value >>= 7;
-    }
-    out_.push_back(static_cast<char>(value));
+    char bytes[10];
+    std::size_t n = 0;
+    for (; value >= 0x80; value >>= 7) bytes[n++] = static_cast<char>(value | 0x80);
+    bytes[n++] = static_cast<char>(value);
+    out_.append(bytes, n);
   }
   void Uint(int field, std::uint64_t value) {
     if (value == 0) return;

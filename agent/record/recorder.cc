@@ -593,12 +593,10 @@ absl::Status NotDurable() {
 }
 }  // namespace
 
-Task<absl::StatusOr<OutboundMessage>> Recorder::RecordRequest(RecordingChain& chain,
-                                                              RequestFacts facts,
-                                                              std::string_view masked,
-                                                              std::span<const Finding> findings,
-                                                              ClientMessage message) {
-  CO_RETURN_IF_ERROR(impl_->AppendRequest(chain, facts, masked, findings, message));
+Task<absl::StatusOr<OutboundMessage>> Recorder::RecordRequest(
+    RecordingChain& chain, RequestFacts facts, std::string_view masked,
+    std::span<const Finding> findings, std::shared_ptr<const ClientMessage> message) {
+  CO_RETURN_IF_ERROR(impl_->AppendRequest(chain, facts, masked, findings, *message));
   std::uint64_t n = chain.n();
   if (!co_await impl_->Durable()) co_return NotDurable();
   co_return OutboundMessage(RecordPass{}, std::move(message), n);

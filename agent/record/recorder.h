@@ -129,7 +129,7 @@ class Recorder {
   Task<absl::StatusOr<OutboundMessage>> RecordRequest(RecordingChain& chain, RequestFacts facts,
                                                       std::string_view masked,
                                                       std::span<const Finding> findings,
-                                                      ClientMessage message);
+                                                      std::shared_ptr<const ClientMessage> message);
 
   // The record of what a client is about to get. Returns when it is durable.
   Task<absl::StatusOr<RecordedMessage>> RecordMessage(RecordingChain& chain, MessageFacts facts,

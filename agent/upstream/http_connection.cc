@@ -21,6 +21,7 @@ using Tcp = net::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
 constexpr std::size_t kReadBytes = std::size_t{16} << 10;
+constexpr std::chrono::milliseconds kStillFresh{10};
 
 }  // namespace
 
@@ -43,8 +44,7 @@ HttpConnection::HttpConnection(Loop& loop, DeadlineSweep& sweep,
       sweep_(sweep.state_),
       context_(std::move(tls)),
       socket_(loop.executor()),
-      reader_(response_, limits),
-      buffer_(kReadBytes, '\0') {
+      reader_(response_, limits) {
   sweep_->connections.insert(this);
 }
 
@@ -97,6 +97,7 @@ Task<absl::Status> HttpConnection::Connect(const ServerUrl& url) {
 
 bool HttpConnection::IsReusable() {
   if (!socket_.is_open() || !input_.empty()) return false;
+  if (std::chrono::steady_clock::now() - last_used_ < kStillFresh) return true;
   char byte;
   ssize_t n = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -130,17 +131,16 @@ Task<absl::Status> HttpConnection::Write(std::string_view head, std::string_view
 }
 
 Task<absl::Status> HttpConnection::ReadSome() {
+  const auto room = net::buffer(input_.Prepare(kReadBytes), kReadBytes);
   ErrorCode error;
   std::size_t n = 0;
   if (tls_) {
-    std::tie(error, n) = co_await tls_->async_read_some(net::buffer(buffer_), kAsTuple);
+    std::tie(error, n) = co_await tls_->async_read_some(room, kAsTuple);
   } else {
-    std::tie(error, n) = co_await socket_.async_read_some(net::buffer(buffer_), kAsTuple);
+    std::tie(error, n) = co_await socket_.async_read_some(room, kAsTuple);
   }
-  if (!error) {
-    input_.append(buffer_, 0, n);
-    co_return absl::OkStatus();
-  }
+  input_.Commit(n);
+  if (!error) co_return absl::OkStatus();
   // Only TLS's own close_notify, or a plain FIN, ends a body that ends with the connection; a cut
   // TLS stream does not.
   if (error == net::error::eof && !is_late_ && reader_.OnClose()) co_return absl::OkStatus();
@@ -150,7 +150,7 @@ Task<absl::Status> HttpConnection::ReadSome() {
 Task<absl::Status> HttpConnection::ReadHead() {
   while (!reader_.is_head_done()) {
     if (input_.empty()) CO_RETURN_IF_ERROR(co_await ReadSome());
-    input_.erase(0, reader_.Feed(input_));
+    input_.Consume(reader_.Feed(input_.view()));
     if (HttpError error = reader_.error()) {
       co_return absl::InvalidArgumentError(
           absl::StrCat("the server's answer is not clean HTTP: ",
@@ -162,7 +162,7 @@ Task<absl::Status> HttpConnection::ReadHead() {
 
 Task<absl::Status> HttpConnection::ReadBody() {
   for (;;) {
-    input_.erase(0, reader_.Feed(input_));
+    input_.Consume(reader_.Feed(input_.view()));
     if (HttpError error = reader_.error()) {
       co_return absl::InvalidArgumentError(
           absl::StrCat("the server's answer is not clean HTTP: ",
@@ -176,7 +176,7 @@ Task<absl::Status> HttpConnection::ReadBody() {
 Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
   response_.body.clear();
   for (;;) {
-    input_.erase(0, reader_.Feed(input_));
+    input_.Consume(reader_.Feed(input_.view()));
     if (HttpError error = reader_.error()) {
       co_return absl::InvalidArgumentError(
           absl::StrCat("the server's answer is not clean HTTP: ",
@@ -191,6 +191,7 @@ Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
 void HttpConnection::NextResponse() {
   response_.Clear();
   reader_.Next();
+  last_used_ = std::chrono::steady_clock::now();
 }
 
 }  // namespace sallyport::agent

@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "agent/http/input_buffer.h"
 #include "agent/http/message.h"
 #include "agent/http/strict_framing.h"
 #include "agent/loop/loop.h"
@@ -53,7 +54,9 @@ class HttpConnection {
 
   // Resolves, connects, and verifies the server's certificate for its name.
   Task<absl::Status> Connect(const ServerUrl& url);
-  // Idle and open: neither its end nor a byte that nobody asked for has arrived.
+  // Idle and open: neither its end nor a byte that nobody asked for has arrived. One that was in
+  // use a moment ago is taken to be so: a server tells of the end it means to bring with an answer,
+  // and brings one that it does not tell of when the connection has idled for seconds.
   bool IsReusable();
   // `has_begun` turns true when a byte may have gone out.
   Task<absl::Status> Write(std::string_view head, std::string_view body, bool& has_begun);
@@ -91,9 +94,8 @@ class HttpConnection {
 
   HttpResponse response_;
   ResponseReader reader_;
-  // What has been read and not yet been taken by the reader.
-  std::string input_;
-  std::string buffer_;
+  InputBuffer input_;
+  std::chrono::steady_clock::time_point last_used_;
 };
 
 }  // namespace sallyport::agent

@@ -89,6 +89,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   }
   ~Core() {
     for (auto& [name, value] : options_.headers) OPENSSL_cleanse(value.data(), value.size());
+    ForgetPostHead();
   }
 
   const HttpUpstreamOptions& options() const { return options_; }
@@ -152,6 +153,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
     auto id = response.fields.Find("mcp-session-id");
     if (id && IsVisible(*id) && id->size() <= kMaxSessionIdBytes) session_id_ = std::string(*id);
     version_ = NegotiatedVersion(message);
+    ForgetPostHead();
   }
 
   void StartListening() {
@@ -219,20 +221,35 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
 
   std::string BuildHead(std::string_view method, std::string_view body) {
     std::string head;
+    if (method != "POST") {
+      BeginHead(head, method);
+      if (method == "GET") HeadWriter::Rest(head).Field("Accept", "text/event-stream");
+      HeadWriter::Rest(head).End();
+      return head;
+    }
+    if (post_head_.empty()) {
+      BeginHead(post_head_, method);
+      HeadWriter::Rest(post_head_)
+          .Field("Accept", "application/json, text/event-stream")
+          .Field("Content-Type", "application/json");
+    }
+    constexpr std::size_t kLengthField = 40;
+    head.reserve(post_head_.size() + kLengthField);
+    head.append(post_head_);
+    HeadWriter::Rest(head).ContentLength(body.size()).End();
+    return head;
+  }
+  void BeginHead(std::string& head, std::string_view method) const {
     HeadWriter writer =
         HeadWriter::Request(head, method, options_.url.target, options_.url.authority);
     writer.Field("User-Agent", "sallyport").Field("Accept-Encoding", "identity");
-    if (method == "GET") writer.Field("Accept", "text/event-stream");
     if (!session_id_.empty()) writer.Field("Mcp-Session-Id", session_id_);
     if (!version_.empty()) writer.Field("MCP-Protocol-Version", version_);
     for (const auto& [name, value] : options_.headers) writer.Field(name, value);
-    if (method == "POST") {
-      writer.Field("Accept", "application/json, text/event-stream")
-          .Field("Content-Type", "application/json");
-      writer.ContentLength(body.size());
-    }
-    writer.End();
-    return head;
+  }
+  void ForgetPostHead() {
+    OPENSSL_cleanse(post_head_.data(), post_head_.size());
+    post_head_.clear();
   }
 
   static Task<void> ReadEnd(std::shared_ptr<Core> self, ConnectionPtr connection) {
@@ -296,6 +313,8 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
 
   std::string session_id_;
   std::string version_;
+  // A POST's head as far as it is the same for every call of the session; empty until it is needed.
+  std::string post_head_;
   Queue<UpstreamMessage> unrelated_;
   bool is_listening_ = false;
   Signal ended_;

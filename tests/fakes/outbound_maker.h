@@ -33,7 +33,8 @@ class OutboundMaker {
   Task<OutboundMessage> Make(std::string json) {
     auto message = ScanClientMessage(std::move(json));
     if (!message.ok()) std::abort();
-    auto out = co_await recorder_->RecordRequest(*chain_, {}, {}, {}, *std::move(message));
+    auto out = co_await recorder_->RecordRequest(
+        *chain_, {}, {}, {}, std::make_shared<const ClientMessage>(*std::move(message)));
     if (!out.ok()) std::abort();
     co_return *std::move(out);
   }

@@ -69,10 +69,10 @@ struct Rig {
   std::unique_ptr<RecordingChain> chain;
 };
 
-ClientMessage Client(std::string json) {
+std::shared_ptr<const ClientMessage> Client(std::string json) {
   auto message = ScanClientMessage(std::move(json));
   REQUIRE(message.ok());
-  return *std::move(message);
+  return std::make_shared<const ClientMessage>(*std::move(message));
 }
 const std::string kCall =
     R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"deploy","arguments":{}}})";
