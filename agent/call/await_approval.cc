@@ -165,7 +165,8 @@ Task<Approval> Hold(Gateway& gateway, const JudgedCall& call, OpenRequest& reque
   const std::string text =
       absl::StrCat("Waiting for approval ", approval.id(), " by ",
                    absl::StrJoin(approval.approvers(), ", "), ", expires ", Deadline(approval));
-  std::uint64_t progress = 0;
+  // Progress must rise over the whole request, and the server counts its own from zero.
+  double progress = -2;
   for (;;) {
     const absl::Duration left = until - gateway.clock.SinceBoot();
     const bool is_over = waiting.approval().state() != types::v1::APPROVAL_STATE_PENDING ||
@@ -173,7 +174,7 @@ Task<Approval> Hold(Gateway& gateway, const JudgedCall& call, OpenRequest& reque
                          left <= absl::ZeroDuration();
     if (is_over) break;
     if (!call.message->progress_token.empty()) {
-      ++progress;
+      progress /= 2;
       co_await DeliverNotice(gateway, call.granted, approval.id(),
                              ProgressNotification(call.message->progress_token, progress, text));
     }

@@ -1,5 +1,6 @@
 #include "agent/mcp/json_rpc.h"
 
+#include "absl/strings/str_cat.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
@@ -58,10 +59,10 @@ UpstreamMessage ResultResponse(std::string_view id, std::string_view result_json
   return Response(id, "result", result_json);
 }
 
-UpstreamMessage ProgressNotification(std::string_view token, std::uint64_t progress,
+UpstreamMessage ProgressNotification(std::string_view token, double progress,
                                      std::string_view message) {
   std::string params = R"({"progressToken":)";
-  params.append(token).append(R"(,"progress":)").append(std::to_string(progress));
+  params.append(token).append(R"(,"progress":)").append(absl::StrCat(progress));
   params.append(R"(,"message":)").append(JsonString(message)).push_back('}');
   UpstreamMessage notification = ServerNotification("notifications/progress", params);
   notification.progress_token.assign(token);

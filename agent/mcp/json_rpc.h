@@ -32,7 +32,7 @@ UpstreamMessage ErrorResponse(std::string_view id, int code, std::string_view me
 UpstreamMessage ToolErrorResult(std::string_view id, std::string_view text,
                                 std::string_view meta_json = {});
 UpstreamMessage ResultResponse(std::string_view id, std::string_view result_json = "{}");
-UpstreamMessage ProgressNotification(std::string_view token, std::uint64_t progress,
+UpstreamMessage ProgressNotification(std::string_view token, double progress,
                                      std::string_view message);
 UpstreamMessage ServerNotification(std::string_view method, std::string_view params_json = {});
 

@@ -46,8 +46,11 @@ test('a risky call waits, is approved, goes on at once and is forwarded once', a
   assert.equal(approval.tool, 'delete_record');
   assert.deepEqual(JSON.parse(approval.arguments), { id: 1 });
   assert.equal((await door.cli(['approvals', 'approve', approval.id], alice)).code, 0);
-  const { message } = await waiting;
+  const { message, body } = await waiting;
   assert.equal(message.result.content[0].text, 'deleted 1');
+  const [notice] = body.match(/^data: .+$/gm).map((line) => JSON.parse(line.slice(6)).params).filter((params) => params?.progressToken === 'p');
+  assert.match(notice.message, new RegExp(`Waiting for approval ${approval.id}`));
+  assert.ok(notice.progress < 0, 'the server counts its own progress from zero, and progress must rise');
   assert.equal(forwarded(1), 1);
   assert.equal((await door.json(['approvals', 'show', approval.id], alice)).state, 'consumed');
   await mcp.end();

@@ -25,7 +25,7 @@ TEST_CASE("our own messages pass the scan and keep the id", "[agent][mcp]") {
   CHECK(tool["result"]["_meta"]["x"] == 1);
   CHECK(tool["id"] == 7);
 
-  const auto progress = ProgressNotification("0", 3, "waiting");
+  const auto progress = ProgressNotification("0", -0.5, "waiting");
   CHECK(ScanUpstreamMessage(progress.bytes)->progress_token == "0");
   CHECK(ScanUpstreamMessage(ResultResponse("1").bytes).ok());
   CHECK(ScanUpstreamMessage(ServerNotification("notifications/tools/list_changed").bytes).ok());
