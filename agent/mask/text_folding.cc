@@ -72,7 +72,8 @@ std::size_t SkipBlanks(std::string_view text, std::size_t at) {
 }
 
 // A run of backslashes (each may itself be spelled \u005c) and what they escape: each level of
-// escaping only makes the run longer.
+// escaping only makes the run longer. Where they escape nothing, the unit's size is that of the
+// run.
 bool ReadBackslashes(std::string_view text, FoldUnit& unit) {
   std::size_t at = unit.begin + 1;
   for (;;) {
@@ -84,6 +85,7 @@ bool ReadBackslashes(std::string_view text, FoldUnit& unit) {
       break;
     }
   }
+  unit.size = at - unit.begin;
   if (at >= text.size()) return false;
   const char c = text[at];
   const std::size_t end = at + 1;
@@ -327,7 +329,7 @@ bool NextUnit(std::string_view text, std::size_t from, FoldUnit& unit) {
   const auto is_unit = [&](std::size_t at) {
     if (at < barren) return false;
     if (ReadUnit(text, at, unit)) return true;
-    if (text[at] == '\\') barren = std::min(text.find_first_not_of('\\', at), text.size());
+    if (text[at] == '\\') barren = at + unit.size;
     return false;
   };
 #if defined(__SSE2__)

@@ -7,8 +7,6 @@ namespace {
 
 constexpr std::size_t kMaxLocal = 64;
 constexpr std::size_t kMaxDomain = 255;
-// How far back a scheme is looked for.
-constexpr std::size_t kMaxBefore = 512;
 
 unsigned char Byte(char c) { return static_cast<unsigned char>(c); }
 bool IsContinuation(char c) { return (Byte(c) & 0xc0) == 0x80; }
@@ -85,26 +83,6 @@ bool IsGitRemote(std::string_view local, std::string_view domain, std::string_vi
          std::find(std::begin(kHosts), std::end(kHosts), domain) != std::end(kHosts);
 }
 
-// The at sign ends the user:password of a URL. A list of URLs and addresses is none.
-bool IsInUserinfo(std::string_view text, std::size_t begin, std::size_t at) {
-  const auto ends_url = [](char c) {
-    return c == ',' || c == ';' || c == '|' || c == '<' || c == '>' || c == '(' || c == ')' ||
-           c == '"' || c == '\'' || c == '`';
-  };
-  std::size_t word = begin;
-  while (word > 0 && begin - word < kMaxBefore && Byte(text[word - 1]) > 0x20) --word;
-  const std::string_view before = text.substr(word, begin - word);
-  const std::size_t scheme = before.rfind("://");
-  if (scheme == std::string_view::npos) return false;
-  if (before.substr(0, scheme).ends_with("mailto")) return false;
-  std::size_t barren = 0;
-  const std::optional<Match> secret = ReadUrlCredentials(text, word + scheme, barren);
-  if (secret.has_value() && secret->end == at) return true;
-  const std::string_view behind = before.substr(scheme + 3);
-  return std::none_of(behind.begin(), behind.end(), ends_url) &&
-         behind.find_first_of("/?#") == std::string_view::npos;
-}
-
 }  // namespace
 
 std::optional<Match> ReadEmail(std::string_view text, std::size_t at) {
@@ -125,8 +103,21 @@ std::optional<Match> ReadEmail(std::string_view text, std::size_t at) {
   const std::string_view top = domain.substr(dot + 1);
   if (!IsTopLevel(top) || IsUnit(top)) return std::nullopt;
   if (IsGitRemote(text.substr(begin, at - begin), domain, text.substr(end))) return std::nullopt;
-  if (IsInUserinfo(text, begin, at)) return std::nullopt;
   return Match{begin, end};
+}
+
+bool IsInUserinfo(std::string_view text, std::size_t scheme, std::size_t begin, std::size_t at) {
+  constexpr std::size_t kMaxBefore = 512;
+  const std::size_t authority = scheme + 3;
+  if (authority > begin || begin - authority > kMaxBefore) return false;
+  const std::string_view before = text.substr(authority, begin - authority);
+  if (std::any_of(before.begin(), before.end(), [](char c) { return Byte(c) <= 0x20; }))
+    return false;
+  if (text.substr(0, scheme).ends_with("mailto")) return false;
+  std::size_t barren = 0;
+  const std::optional<Match> secret = ReadUrlCredentials(text, scheme, barren);
+  if (secret.has_value() && secret->end == at) return true;
+  return before.find_first_of("/?#,;|<>()\"'`") == std::string_view::npos;
 }
 
 }  // namespace sallyport::agent

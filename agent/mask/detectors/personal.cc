@@ -26,13 +26,27 @@ class PersonalScan {
     }
   }
   void OnAtSign(std::size_t at) {
-    if (const auto match = ReadEmail(text_, at)) found_.push_back({Detector::kEmail, *match});
+    const auto match = ReadEmail(text_, at);
+    if (!match.has_value()) return;
+    if (!has_searched_) next_scheme_ = text_.find("://");
+    has_searched_ = true;
+    while (next_scheme_ < at) {
+      scheme_ = next_scheme_;
+      next_scheme_ = text_.find("://", next_scheme_ + 1);
+    }
+    const bool has_scheme = scheme_ != std::string_view::npos;
+    if (has_scheme && IsInUserinfo(text_, scheme_, match->begin, at)) return;
+    found_.push_back({Detector::kEmail, *match});
   }
 
  private:
   std::string_view text_;
   std::vector<PersonalMatch>& found_;
   std::size_t digits_done_ = 0;
+  // The last `://` before the last address, and the next.
+  std::size_t scheme_ = std::string_view::npos;
+  std::size_t next_scheme_ = std::string_view::npos;
+  bool has_searched_ = false;
 };
 
 }  // namespace

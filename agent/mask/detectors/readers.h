@@ -35,6 +35,9 @@ inline bool MayBeginCard(char first, char second) {
 
 // An address whose at sign is at `at`.
 std::optional<Match> ReadEmail(std::string_view text, std::size_t at);
+// An address from `begin` on would be the user:password@host of the URL whose `://` is at `scheme`,
+// the last one before `at`, the at sign. In a list of URLs and addresses it would not.
+bool IsInUserinfo(std::string_view text, std::size_t scheme, std::size_t begin, std::size_t at);
 
 // The secret part of `user:password@` behind the `://` at `at`.
 std::optional<Match> ReadUrlCredentials(std::string_view text, std::size_t at,

@@ -79,6 +79,19 @@ bool IsTokenMark(std::string_view password) {
   return password.empty() || password == "x-oauth-basic" || password == "X-OAUTH-BASIC";
 }
 
+// What may belong to the URL whose authority is at `begin`: to a blank or a quote, or to another
+// one's `://`.
+std::string_view RegionAt(std::string_view text, std::size_t begin) {
+  const std::string_view rest = text.substr(begin, kMaxUserinfo);
+  std::size_t end = 0;
+  for (; end < rest.size(); ++end) {
+    const char c = rest[end];
+    if (static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '`' || c == '\\') break;
+    if (c == ':' && rest.substr(end, 3) == "://") break;
+  }
+  return rest.substr(0, end);
+}
+
 std::optional<Match> Found(std::string_view text, std::size_t begin, std::size_t end) {
   if (begin >= end || IsPlaceholder(text.substr(begin, end - begin))) return std::nullopt;
   return Match{begin, end};
@@ -88,12 +101,7 @@ std::optional<Match> Found(std::string_view text, std::size_t begin, std::size_t
 
 std::optional<Match> ReadUrlCredentials(std::string_view text, std::size_t at, std::size_t&) {
   const std::size_t begin = at + 3;
-  const auto is_region = [](char c) {
-    return static_cast<unsigned char>(c) > 0x20 && c != '"' && c != '`' && c != '\\';
-  };
-  std::string_view region = text.substr(begin, kMaxUserinfo);
-  region = region.substr(0, RunEnd(region, 0, is_region));
-  region = region.substr(0, region.find("://"));  // another one's
+  const std::string_view region = RegionAt(text, begin);
   if (region.find('@') == region.npos) return std::nullopt;
   const std::string_view authority = region.substr(0, region.find_first_of("/?#"));
   const std::size_t user_end = RunEnd(authority, 0, IsUserCharacter);
