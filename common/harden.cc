@@ -18,6 +18,7 @@ absl::Status HardenProcess() {
     return absl::ErrnoToStatus(errno, "cannot shut this process to debuggers");
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   return absl::OkStatus();
 }
 

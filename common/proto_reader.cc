@@ -15,6 +15,7 @@
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/time_text.h"
+#include "sallyport/options/v1/empty_list.pb.h"
 #include "sallyport/options/v1/sensitivity.pb.h"
 #include "sallyport/types/v1/policy.pb.h"
 
@@ -145,6 +146,12 @@ absl::Status ProtoReader::ReadField(const YamlNode& node, const std::string& whe
   if (field.is_map()) return ReadMapField(node, where, field, message);
   if (!field.is_repeated()) return ReadSingle(node, where, field, message);
   if (!node.is_list()) return Wrong(node, where, "a list");
+  if (node.items.empty() && !field.options().GetExtension(options::v1::may_be_empty)) {
+    return YamlError(file_, node.line,
+                     absl::StrCat(where,
+                                  ": the list is empty; name something, or leave the key "
+                                  "out, which means what its reference says"));
+  }
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     RETURN_IF_ERROR(ReadSingle(node.items[i], absl::StrCat(where, "[", i, "]"), field, message));
   }

@@ -12,6 +12,7 @@
 #include "common/grpc_log.h"
 #include "common/harden.h"
 #include "common/log.h"
+#include "common/service_manager.h"
 #include "controlplane/controlplane.h"
 #include "controlplane/settings.h"
 
@@ -51,6 +52,7 @@ int Serve(const std::string& config_path) {
   LogInfo("ready", {LogField::Object("listen", {{"api", addresses.api},
                                                 {"admin", addresses.admin},
                                                 {"local", addresses.local}})});
+  TellReady("serving");
   int signal = 0;
   sigwait(&end_signals, &signal);
   LogInfo("stopping", {{"signal", signal}});

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/json_string.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -21,6 +22,8 @@ namespace {
 constexpr std::size_t kMaxRequestBytes = 4 << 10;
 constexpr absl::Duration kConnectionTime = absl::Seconds(2);
 constexpr int kPauseMilliseconds = 50;
+// The agent answers in the same words.
+constexpr char kJson[] = "application/json";
 
 std::string Response(std::string_view status, std::string_view type, std::string_view body) {
   return absl::StrCat("HTTP/1.1 ", ToAbsl(status), "\r\nContent-Type: ", ToAbsl(type),
@@ -114,11 +117,13 @@ std::string LocalListener::Answer(std::string_view request_line) const {
   }
   const std::string_view target =
       request_line.substr(target_begin + 1, target_end - target_begin - 1);
-  if (target == "/healthz") return Response("200 OK", "text/plain", "ok\n");
+  if (target == "/healthz") return Response("200 OK", kJson, R"({"status":"ok"})");
   if (target == "/readyz") {
     const absl::Status ready = readiness_();
-    if (ready.ok()) return Response("200 OK", "text/plain", "ok\n");
-    return Response("503 Service Unavailable", "text/plain", absl::StrCat(ready.message(), "\n"));
+    if (ready.ok()) return Response("200 OK", kJson, R"({"status":"ready"})");
+    return Response("503 Service Unavailable", kJson,
+                    absl::StrCat(R"({"status":"not ready","message":)",
+                                 JsonString(ToStd(ready.message())), "}"));
   }
   if (target == "/metrics") {
     return Response("200 OK", "text/plain; version=0.0.4; charset=utf-8", metrics_.Text());

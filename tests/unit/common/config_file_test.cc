@@ -152,6 +152,24 @@ TEST_CASE("a value of the wrong type is refused and not repeated", "[common][con
         "f.yaml:1: in[0]: expected a decimal number, or quotes around it");
 }
 
+TEST_CASE("an empty list that would be read as none by people and as the default by us is refused",
+          "[common][config]") {
+  const auto plane = [](std::string_view text) {
+    return ErrorOf<config::v1::ControlPlaneConfig>(text);
+  };
+  CHECK(plane("issuers:\n  - id: okta\n    claims: {token_id: []}\n")
+            .starts_with("f.yaml:3: issuers[0].claims.token_id: the list is empty"));
+  CHECK(plane("issuers:\n  - id: okta\n    algs: []\n").starts_with("f.yaml:3: issuers[0].algs"));
+  CHECK(plane("notify:\n  - {name: x, approvers: []}\n")
+            .starts_with("f.yaml:2: notify[0].approvers"));
+  CHECK(ErrorOf<types::v1::PolicySpec>("principals:\n  - {realm: okta, client_ids: []}\n")
+            .starts_with("f.yaml:2: principals[0].client_ids"));
+  CHECK(ErrorOf<types::v1::PolicySpec>("mask: []\n").starts_with("f.yaml:1: mask"));
+  // These mean none when they are left out.
+  CHECK(plane("notify: []\ntrusted_proxies: []\nroles: {admin: []}\n").empty());
+  CHECK(ErrorOf<config::v1::AgentConfig>("allowed_origins: []\n").empty());
+}
+
 TEST_CASE("two members of one choice exclude each other", "[common][config]") {
   CHECK(ErrorOf<types::v1::Document>("policy: {}\nlock: {}\n") ==
         "f.yaml:2: \"policy\" and \"lock\" exclude each other");

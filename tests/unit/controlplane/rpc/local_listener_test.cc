@@ -45,10 +45,13 @@ TEST_CASE("probes are answered, and readiness says why not", "[rpc][local_listen
   const std::string& address = (*listener)->address();
 
   CHECK(Get(address, "/healthz").starts_with("HTTP/1.1 200 "));
+  CHECK(Get(address, "/healthz").ends_with("\r\n\r\n{\"status\":\"ok\"}"));
   CHECK(Get(address, "/readyz").starts_with("HTTP/1.1 200 "));
+  CHECK(Get(address, "/readyz").ends_with("\r\n\r\n{\"status\":\"ready\"}"));
   ready = false;
   CHECK(Get(address, "/readyz").starts_with("HTTP/1.1 503 "));
-  CHECK(Get(address, "/readyz").ends_with("the store is closed\n"));
+  CHECK(Get(address, "/readyz")
+            .ends_with("\r\n\r\n{\"status\":\"not ready\",\"message\":\"the store is closed\"}"));
   CHECK(Get(address, "/healthz").starts_with("HTTP/1.1 200 "));
   CHECK(Get(address, "/metrics")
             .ends_with(
