@@ -8,6 +8,7 @@
 #include <boost/asio/basic_signal_set.hpp>
 #include <csignal>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "common/service_manager.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -46,11 +48,14 @@ using config::v1::AgentConfig;
 constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{64} << 20;
 constexpr absl::Duration kFirstSnapshot = absl::Seconds(10);
 constexpr absl::Duration kSweepPeriod = absl::Milliseconds(250);
+// A session that ends is over at the control plane once its END record is there, and its caller may
+// come back at once. The END is written when what was in flight has gone, 5 s at most.
+constexpr absl::Duration kEndsPeriod = absl::Milliseconds(20);
+constexpr absl::Duration kEndsHurry = absl::Seconds(6);
 // In all well under the ten seconds that supervisors wait before they kill.
 constexpr absl::Duration kFinishCalls = absl::Seconds(2);
 constexpr absl::Duration kEndSessions = absl::Seconds(3);
 constexpr absl::Duration kDrainConnections = absl::Seconds(1);
-constexpr absl::Duration kTellEnds = absl::Seconds(1);
 constexpr absl::Duration kShipRecords = absl::Seconds(1);
 
 void FillDefaults(AgentConfig& config) {
@@ -118,8 +123,12 @@ class DirectoryLock {
 
 // What the keys of sessions are derived from; it must outlive restarts, or an approval that was
 // given could not be used any more.
+std::string SessionSecretFile(const std::string& data_dir) {
+  return absl::StrCat(data_dir, "/session.key");
+}
+
 absl::StatusOr<std::string> LoadSessionSecret(const std::string& data_dir) {
-  const std::string path = absl::StrCat(data_dir, "/session.key");
+  const std::string path = SessionSecretFile(data_dir);
   auto secret = ReadSecretFile(path);
   if (secret.ok() && secret->size() == 32) return secret;
   if (!absl::IsNotFound(secret.status())) {
@@ -166,6 +175,41 @@ absl::Status CheckConfig(const AgentConfig& given) {
   if (config.servers().empty())
     return absl::InvalidArgumentError("servers: at least one is required");
   return Upstreams::Check(config);
+}
+
+absl::StatusOr<std::vector<std::string>> CheckMachine(const AgentConfig& given) {
+  AgentConfig config = given;
+  FillDefaults(config);
+  const SystemClock clock;
+  ASSIGN_OR_RETURN(
+      const std::optional<Enrollment> enrolled,
+      CheckEnrollment(config.data_dir(), config.control_plane().join_token_file(), clock));
+  const absl::Status secret = ReadSecretFile(SessionSecretFile(config.data_dir())).status();
+  if (!secret.ok() && !absl::IsNotFound(secret)) return secret;
+  Loop loop;
+  ASSIGN_OR_RETURN(const auto upstreams, Upstreams::Create(loop, config));
+  std::vector<std::string> warnings;
+  std::set<std::string> names;
+  for (const std::string& name : upstreams->names()) {
+    names.insert(name);
+    if (absl::Status read = upstreams->ReadCredentials(name).status(); !read.ok()) {
+      return absl::Status(read.code(), absl::StrCat("servers: ", name, ": ", read.message()));
+    }
+  }
+  if (!enrolled.has_value()) return warnings;
+  const std::set<std::string> may(enrolled->servers.begin(), enrolled->servers.end());
+  for (const std::string& name : names) {
+    if (may.contains(name)) continue;
+    warnings.push_back(absl::StrCat("servers: ", name, ": agent ", enrolled->name,
+                                    " has not enrolled for it, so no session of it will open; "
+                                    "enroll again with a join string that names it"));
+  }
+  for (const std::string& name : may) {
+    if (names.contains(name)) continue;
+    warnings.push_back(absl::StrCat("servers: ", name, " is not there, and agent ", enrolled->name,
+                                    " has enrolled for it"));
+  }
+  return warnings;
 }
 
 struct Agent::Parts {
@@ -306,12 +350,18 @@ void Agent::Parts::Observe() {
   };
   observer.on_session = [this](const v1::SessionUpdate& update) {
     TakeSessionUpdate(*gateway, update);
+    if (update.session().state() != types::v1::SESSION_STATE_ENDED) return;
+    recorder->ForgetEnds([&](const std::string& id) { return id == update.session().id(); });
   };
   observer.on_approval = [this](const types::v1::Approval& approval) {
     gateway->approvals.Learn(approval, gateway->sessions);
   };
   observer.on_resynced = [this](const absl::flat_hash_set<std::string>& active) {
     TakeResync(*gateway, active);
+    recorder->ForgetEnds([&](const std::string& id) { return !active.contains(id); });
+    for (const std::string& id : recorder->damaged_sessions()) {
+      if (active.contains(id)) session_client->EndDamaged(id);
+    }
   };
   snapshots->Observe(std::move(observer));
 }
@@ -323,6 +373,7 @@ Task<void> Agent::Parts::Serve() {
     return LogField::Object("listen", {{"mcp", clients->address()}, {"local", local->address()}});
   };
   LogInfo("listening", {listen()});
+  TellReady("listening");
   // Until there are policies every call is refused with no_snapshot: that is no readiness.
   while (!co_await snapshots->WaitForSnapshot(kFirstSnapshot)) LogWarning("no_snapshot");
   LogInfo("ready", {listen()});
@@ -349,7 +400,7 @@ Task<void> Agent::Parts::Drain() {
                           kEndSessions);
   co_await clients->Drain(kDrainConnections);
   co_await local->Drain(absl::ZeroDuration());
-  co_await session_client->Drain(kTellEnds);
+  co_await session_client->Drain();
   co_await renewal->Drain();
   co_await snapshots->Drain();
 }
@@ -369,6 +420,12 @@ void Agent::Run() {
   parts.snapshots->Start();
   parts.session_client->Start();
   parts.loop.Every(kSweepPeriod, [&parts] { Sweep(*parts.gateway); });
+  parts.loop.Every(kEndsPeriod, [&parts, seen = std::uint64_t{0}]() mutable {
+    const std::uint64_t ended = parts.gateway->metrics.sessions_ended;
+    if (ended == seen) return;
+    seen = ended;
+    parts.uploader->Hurry(kEndsHurry);
+  });
   parts.loop.Spawn(parts.AwaitSignal());
   parts.loop.Spawn(parts.Serve());
   parts.loop.Run();

@@ -32,12 +32,6 @@ Task<void> CloseSession(Gateway& gateway, Held<ServedSession> session) {
   absl::Status recorded = co_await gateway.recorder.RecordEvent(
       *session->chain, types::v1::RECORD_TYPE_END, std::move(content));
   if (!recorded.ok()) LogError("record_failed", {{"session", session->id()}, {"error", recorded}});
-  access::v1::EndSessionRequest request;
-  request.set_session_id(session->id());
-  request.set_end_reason(live.end().reason);
-  request.set_calls(live.calls());
-  request.set_detail(live.end().detail);
-  gateway.session_client.End(std::move(request));
   session->is_closed = true;
 }
 

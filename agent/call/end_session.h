@@ -10,8 +10,8 @@
 namespace sallyport::agent {
 
 // Ends a session now: no further call of it passes, its streams close, what is in flight gets its
-// answer, its upstreams are closed, and then its END record is written and the control plane told.
-// Returns at once. The first end stands.
+// answer, its upstreams are closed, and then its END record is written, which tells the control
+// plane. Returns at once. The first end stands.
 void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end);
 
 // Ends one MCP session: its stream closes, its upstream is closed. Returns at once. `detail` is
@@ -23,7 +23,7 @@ void EndConnection(Gateway& gateway, ServedSession& session, McpConnection& conn
 // completed.
 void EndIfCompleted(Gateway& gateway, ServedSession& session);
 
-// Every session's end record is written and told, or `timeout` has passed.
+// Every session's end record is written, or `timeout` has passed.
 Task<void> EndAllSessions(Gateway& gateway, SessionEnd end, absl::Duration timeout);
 
 }  // namespace sallyport::agent

@@ -168,6 +168,10 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
     session->chain = std::move(left->second);
     gateway.openings.open_chains.erase(left);
   }
+  if (session->chain->is_closed()) {
+    return Denied(DENIAL_REASON_SESSION_ENDED,
+                  "the session is over here, and the control plane will hear so in a moment");
+  }
   ++gateway.metrics.sessions_opened;
   LogInfo("session_opened",
           {{"session", session->id()}, {"server", claims.server}, {"principal", claims.principal}});

@@ -30,6 +30,14 @@ int CheckFile(const std::string& path) {
   if (absl::Status checked = CheckConfig(config); !checked.ok()) {
     return Complain(absl::Status(checked.code(), path + ": " + std::string(checked.message())));
   }
+  const auto warnings = CheckMachine(config);
+  if (!warnings.ok()) {
+    return Complain(absl::Status(warnings.status().code(),
+                                 path + ": " + std::string(warnings.status().message())));
+  }
+  for (const std::string& warning : *warnings) {
+    std::fprintf(stderr, "sallyport-agent: warning: %s: %s\n", path.c_str(), warning.c_str());
+  }
   std::printf("%s: ok\n", path.c_str());
   return kDone;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "agent/control/pinned_ca.h"
@@ -116,6 +117,19 @@ absl::StatusOr<JoinString> ReadJoinFile(const std::string& join_token_file,
                 absl::StrCat(join_token_file, ": ", join.status().message()));
 }
 
+// The enrollment that holds, or what to enroll with.
+absl::StatusOr<std::variant<Enrollment, JoinString>> StartOf(const std::string& data_dir,
+                                                             const std::string& join_token_file,
+                                                             const Clock& clock) {
+  absl::StatusOr<Enrollment> kept = LoadEnrollment(data_dir);
+  if (kept.ok() && clock.Now() < kept->not_after) return *std::move(kept);
+  if (!kept.ok() && !absl::IsNotFound(kept.status())) return kept.status();
+  const std::string why =
+      kept.ok() ? absl::StrCat("this agent's certificate ran out at ", TimeText(kept->not_after))
+                : "this agent has not enrolled";
+  return ReadJoinFile(join_token_file, why);
+}
+
 }  // namespace
 
 absl::StatusOr<Enrollment> LoadEnrollment(const std::string& data_dir) {
@@ -179,16 +193,19 @@ absl::StatusOr<Enrollment> Enroll(const JoinString& join, const std::string& dat
   return enrollment;
 }
 
+absl::StatusOr<std::optional<Enrollment>> CheckEnrollment(const std::string& data_dir,
+                                                          const std::string& join_token_file,
+                                                          const Clock& clock) {
+  ASSIGN_OR_RETURN(auto start, StartOf(data_dir, join_token_file, clock));
+  if (auto* kept = std::get_if<Enrollment>(&start)) return std::move(*kept);
+  return std::nullopt;
+}
+
 absl::StatusOr<Enrollment> LoadOrEnroll(const std::string& data_dir,
                                         const std::string& join_token_file, const Clock& clock) {
-  absl::StatusOr<Enrollment> kept = LoadEnrollment(data_dir);
-  if (kept.ok() && clock.Now() < kept->not_after) return kept;
-  if (!kept.ok() && !absl::IsNotFound(kept.status())) return kept;
-  const std::string why =
-      kept.ok() ? absl::StrCat("this agent's certificate ran out at ", TimeText(kept->not_after))
-                : "this agent has not enrolled";
-  ASSIGN_OR_RETURN(const JoinString join, ReadJoinFile(join_token_file, why));
-  return Enroll(join, data_dir, clock);
+  ASSIGN_OR_RETURN(auto start, StartOf(data_dir, join_token_file, clock));
+  if (auto* kept = std::get_if<Enrollment>(&start)) return std::move(*kept);
+  return Enroll(std::get<JoinString>(start), data_dir, clock);
 }
 
 absl::Status SaveIdentity(const std::string& data_dir, const LinkIdentity& identity) {

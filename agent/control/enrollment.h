@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,12 @@ absl::StatusOr<Enrollment> Enroll(const JoinString& join, const std::string& dat
 // kFailedPrecondition with what to do when it is needed and not given.
 absl::StatusOr<Enrollment> LoadOrEnroll(const std::string& data_dir,
                                         const std::string& join_token_file, const Clock& clock);
+
+// What LoadOrEnroll would begin with, without the network: the enrollment there is, or nullopt
+// where there is none that still holds and the join string in `join_token_file` can be read.
+absl::StatusOr<std::optional<Enrollment>> CheckEnrollment(const std::string& data_dir,
+                                                          const std::string& join_token_file,
+                                                          const Clock& clock);
 
 // What the control plane signed for `key_pem`, as the agent's identity: the chain must be for that
 // key, lead to `ca` now and name the agent. kUnauthenticated otherwise.

@@ -1,5 +1,6 @@
 #include "agent/control/session_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/control/unavailable.h"
@@ -36,12 +37,9 @@ bool IsWorthRetrying(const absl::Status& status) {
 
 SessionClient::SessionClient(ControlPlaneChannel& channel)
     : channel_(channel),
-      has_ends_(channel.loop()),
-      all_told_(channel.loop()),
+      has_damaged_(channel.loop()),
       stop_(channel.loop()),
-      stopped_(channel.loop()) {
-  all_told_.Set();
-}
+      stopped_(channel.loop()) {}
 
 Task<absl::StatusOr<access::v1::OpenSessionResponse>> SessionClient::Open(
     access::v1::OpenSessionRequest request, absl::Duration timeout) {
@@ -66,35 +64,34 @@ Task<absl::StatusOr<types::v1::Session>> SessionClient::Renew(std::string sessio
   co_return std::move(*response->mutable_session());
 }
 
-void SessionClient::End(access::v1::EndSessionRequest request) {
-  ends_.push_back(std::move(request));
-  all_told_.Reset();
-  has_ends_.Set();
+void SessionClient::EndDamaged(const std::string& session_id) {
+  if (std::ranges::find(damaged_, session_id) != damaged_.end()) return;
+  damaged_.push_back(session_id);
+  has_damaged_.Set();
 }
 
 void SessionClient::Start() {
   is_started_ = true;
-  channel_.loop().Spawn(TellEnds());
+  channel_.loop().Spawn(TellDamaged());
 }
 
-Task<void> SessionClient::Drain(absl::Duration timeout) {
-  if (is_started_) co_await all_told_.Wait(timeout);
+Task<void> SessionClient::Drain() {
   stop_.Set();
-  has_ends_.Set();
+  has_damaged_.Set();
   if (is_started_) co_await stopped_.Wait();
 }
 
-Task<void> SessionClient::TellEnds() {
+Task<void> SessionClient::TellDamaged() {
   Backoff backoff(absl::Milliseconds(200), absl::Seconds(15));
-  while (true) {
-    if (ends_.empty()) {
-      all_told_.Set();
-      has_ends_.Reset();
-      if (!stop_.is_set()) co_await has_ends_.Wait();
+  while (!stop_.is_set()) {
+    if (damaged_.empty()) {
+      has_damaged_.Reset();
+      co_await has_damaged_.Wait();
+      continue;
     }
-    if (stop_.is_set()) break;
-    if (ends_.empty()) continue;
-    const access::v1::EndSessionRequest request = ends_.front();
+    access::v1::EndSessionRequest request;
+    request.set_session_id(damaged_.front());
+    request.set_detail("its recording was damaged on the agent's disk and cannot go on");
     const auto response = co_await CallOnce<access::v1::AccessService>(channel_, &Rpc::EndSession,
                                                                        request, kEndTimeout);
     if (!response.ok() && IsWorthRetrying(response.status())) {
@@ -102,7 +99,7 @@ Task<void> SessionClient::TellEnds() {
       continue;
     }
     backoff.Reset();
-    ends_.pop_front();
+    damaged_.pop_front();
     if (response.ok() || absl::IsCancelled(response.status())) continue;
     LogWarning("session_end_refused",
                {{"session", request.session_id()}, {"error", response.status()}});

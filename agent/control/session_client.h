@@ -32,25 +32,24 @@ class SessionClient {
                                                  std::string resource,
                                                  absl::Duration timeout = absl::Seconds(10));
 
-  // Tells the control plane that a session is over, in the order of these calls and again until it
-  // has acknowledged, however long it is away. Returns at once. A refusal (it knows no such session
-  // of ours) ends the telling.
-  void End(access::v1::EndSessionRequest request);
-  // Ends that are not acknowledged yet.
-  std::size_t pending_ends() const { return ends_.size(); }
+  // Tells the control plane that a session of ours must end because its recording is damaged, and
+  // again until it has taken that, however long it is away; once for each session, however often it
+  // is called. Returns at once.
+  void EndDamaged(const std::string& session_id);
+  // Not taken yet.
+  std::size_t pending_ends() const { return damaged_.size(); }
 
   void Start();
-  // Waits until all ends are acknowledged, `timeout` at most; returns when nothing of it runs any
-  // more.
-  Task<void> Drain(absl::Duration timeout);
+  // Returns when nothing of it runs any more. What was not taken is known to the recorder, and told
+  // by the next run.
+  Task<void> Drain();
 
  private:
-  Task<void> TellEnds();
+  Task<void> TellDamaged();
 
   ControlPlaneChannel& channel_;
-  std::deque<access::v1::EndSessionRequest> ends_;
-  Signal has_ends_;
-  Signal all_told_;
+  std::deque<std::string> damaged_;
+  Signal has_damaged_;
   Signal stop_;
   Signal stopped_;
   bool is_started_ = false;

@@ -96,6 +96,7 @@ bool ChainTable::OnRecord(std::string_view bytes) {
       break;
     }
     case RecordType::RECORD_TYPE_END:
+      closed_.insert(record.session_id());
       open_.erase(known);
       break;
     default:

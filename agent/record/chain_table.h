@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "agent/record/spool.h"
 
 namespace sallyport::agent {
@@ -41,10 +43,13 @@ class ChainTable {
   std::vector<std::string> Damaged() const;
 
   const absl::flat_hash_map<std::string, ChainState>& open() const { return open_; }
+  // Chains whose END record is among the records. Moves them out.
+  absl::flat_hash_set<std::string> TakeClosed() { return std::exchange(closed_, {}); }
 
  private:
   enum class Doubt : std::uint8_t { kSuspect, kBroken };
   absl::flat_hash_map<std::string, ChainState> open_;
+  absl::flat_hash_set<std::string> closed_;
   absl::flat_hash_map<std::string, Doubt> doubts_;
 };
 

@@ -121,6 +121,8 @@ class Recorder::Impl final : public RecordingChainOwner {
   Journal sessions_;
   Journal denials_;
   std::vector<std::string> damaged_;
+  // Sessions whose END record is written and not known to the control plane, as far as we know.
+  absl::flat_hash_set<std::string> ended_;
 
  private:
   struct Source {
@@ -209,6 +211,7 @@ absl::Status Recorder::Impl::OpenJournal(Journal& journal, const std::string& na
   if (damaged.size() > known)
     RETURN_IF_ERROR(WriteFileAtomically(list, absl::StrJoin(damaged, "\n")));
   damaged_.assign(damaged.begin(), damaged.end());
+  ended_ = journal.found.TakeClosed();
   for (auto& [id, state] : journal.found.TakeOpen()) {
     if (!damaged.contains(id)) recovered_.push_back(NewChain(id, std::move(state)));
   }
@@ -288,7 +291,8 @@ std::unique_ptr<RecordingChain> Recorder::Impl::NewChain(std::string session_id,
 }
 
 std::unique_ptr<RecordingChain> Recorder::Impl::StartChain(std::string session_id) {
-  if (std::binary_search(damaged_.begin(), damaged_.end(), session_id)) {
+  if (std::binary_search(damaged_.begin(), damaged_.end(), session_id) ||
+      ended_.contains(session_id)) {
     auto chain = NewChain(std::move(session_id), {});
     chain->closed_ = true;
     return chain;
@@ -442,6 +446,7 @@ absl::Status Recorder::Impl::AppendEvent(RecordingChain& chain, RecordType type,
   Answered(chain, content.request_n());
   if (is_end) {
     chain.closed_ = true;
+    ended_.insert(chain.session_id_);
     sessions_.spool->Release(kEndBytes + chain.unanswered_.size() * kOutcomeBytes);
     chain.unanswered_.clear();
   }
@@ -583,6 +588,9 @@ std::unique_ptr<RecordingChain> Recorder::StartChain(std::string session_id) {
 }
 std::vector<std::unique_ptr<RecordingChain>> Recorder::TakeOpenChains() {
   return impl_->TakeOpenChains();
+}
+void Recorder::ForgetEnds(const std::function<bool(const std::string&)>& is_over) {
+  absl::erase_if(impl_->ended_, is_over);
 }
 const std::vector<std::string>& Recorder::damaged_sessions() const { return impl_->damaged_; }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -112,12 +113,17 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   // A new session's chain; or, where an open one of that session was let go of in this run, that
-  // one; or, for one of damaged_sessions, a closed one, which refuses every record.
+  // one; or, for one of damaged_sessions and for one whose END record has been written, also by the
+  // last run, a closed one, which refuses every record.
   std::unique_ptr<RecordingChain> StartChain(std::string session_id);
 
   // The chains that the last run did not close, each once; their OUTCOME records are written.
   // Whoever takes them continues each with its session or closes it with an END record.
   std::vector<std::unique_ptr<RecordingChain>> TakeOpenChains();
+
+  // The control plane knows that the session is over, and will not bring it up again: its END need
+  // not be remembered any more. `is_over` says so of each that is remembered.
+  void ForgetEnds(const std::function<bool(const std::string& session_id)>& is_over);
 
   // Sessions whose chains the last run did not close and that cannot be continued, because the
   // spool was damaged. They must be ended at the control plane; their recordings stay without an

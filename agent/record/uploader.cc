@@ -6,6 +6,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "common/backoff.h"
+#include "common/grpc_status.h"
 #include "common/log.h"
 #include "sallyport/agent/v1/recording_service.pb.h"
 
@@ -25,6 +27,9 @@ constexpr char kMethod[] = "/sallyport.agent.v1.RecordingService/StreamRecords";
 // Priority rises when the backlog passes the first and falls when it is below the second.
 constexpr std::uint64_t kRaiseBytes = std::uint64_t{8} << 20;
 constexpr std::uint64_t kLowerBytes = std::uint64_t{1} << 20;
+
+// How often one and the same complaint is repeated.
+constexpr absl::Duration kSayAgain = absl::Minutes(1);
 
 std::int64_t Nanos(Steady::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
@@ -184,7 +189,7 @@ class Uploader::Stream {
         block_.count() >= up_.options_.block_records || block_.bytes() >= up_.options_.block_bytes;
     bool due = Steady::now() - since_ >= absl::ToChronoNanoseconds(up_.options_.max_delay);
     bool stopping = up_.stop_at_.load(std::memory_order_acquire) != 0;
-    if (!full && !due && !stopping) return;
+    if (!full && !due && !stopping && !up_.Hurries()) return;
     Sent sent{.number = ++number_, .records = block_.count()};
     for (Lane& lane : lanes_)
       sent.after.emplace_back(lane.reader.position(), lane.reader.TakeBytes());
@@ -232,10 +237,25 @@ bool Uploader::Drained() const {
   return true;
 }
 
+void Uploader::Hurry(absl::Duration time) {
+  hurry_until_.store(Nanos(Steady::now() + absl::ToChronoNanoseconds(time)),
+                     std::memory_order_release);
+  // From here: at idle priority it might not come to do so itself for a long time.
+  if (const pid_t tid = tid_.load(std::memory_order_acquire); tid != 0) {
+    sched_param param{};
+    sched_setscheduler(tid, SCHED_OTHER, &param);
+  }
+}
+
+bool Uploader::Hurries() const {
+  return Nanos(Steady::now()) < hurry_until_.load(std::memory_order_acquire);
+}
+
 void Uploader::AdjustPriority() {
   std::uint64_t backlog = 0;
   for (const Spool* spool : spools_) backlog += spool->backlog_bytes();
-  if (raised_ ? backlog < kLowerBytes : backlog > kRaiseBytes) SetPriority(!raised_);
+  const bool is_urgent = Hurries() || backlog >= (raised_ ? kLowerBytes : kRaiseBytes);
+  if (is_urgent != raised_) SetPriority(is_urgent);
 }
 
 void Uploader::SetPriority(bool raised) {
@@ -244,7 +264,23 @@ void Uploader::SetPriority(bool raised) {
   sched_setscheduler(0, raised ? SCHED_OTHER : SCHED_IDLE, &param);
 }
 
+void Uploader::NoteNotTaken(const grpc::Status& status) {
+  // Away, or cut by us: the snapshot's stream says so already.
+  if (status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+      status.error_code() == grpc::StatusCode::CANCELLED)
+    return;
+  const auto now = Steady::now();
+  if (status.error_message() == not_taken_ && now < say_again_at_) return;
+  not_taken_ = status.error_message();
+  say_again_at_ = now + absl::ToChronoNanoseconds(kSayAgain);
+  std::uint64_t backlog = 0;
+  for (const Spool* spool : spools_) backlog += spool->backlog_bytes();
+  // The message names the record and its recording.
+  LogError("records_not_taken", {{"error", FromGrpcStatus(status)}, {"backlog_bytes", backlog}});
+}
+
 void Uploader::Run() {
+  tid_.store(gettid(), std::memory_order_release);
   SetPriority(false);
   Backoff backoff(options_.backoff_min, options_.backoff_max);
   auto stopped = [this] {
@@ -264,6 +300,7 @@ void Uploader::Run() {
                                       "nothing more is shipped until a person has looked at it"}});
       }
       if (refused_.load(std::memory_order_relaxed)) return;
+      NoteNotTaken(status);
       if (stream.was_acknowledged()) backoff.Reset();
     }
     auto until = Steady::now() + absl::ToChronoNanoseconds(backoff.Next());

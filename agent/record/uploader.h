@@ -1,9 +1,13 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -13,6 +17,7 @@
 
 namespace grpc {
 class Channel;
+class Status;
 }  // namespace grpc
 
 namespace sallyport::agent {
@@ -31,7 +36,7 @@ struct UploaderOptions {
 
 // Ships what the spools hold to the control plane and frees what it acknowledges. A thread of its
 // own, which polls, so that no call ever pays for waking it, and runs at idle priority until the
-// backlog grows.
+// backlog grows or somebody is in a hurry.
 //
 // The control plane's DATA_LOSS (it holds another record of that number) stops the upload for good,
 // with an alarm in the log.
@@ -46,6 +51,10 @@ class Uploader {
   Uploader(const Uploader&) = delete;
   Uploader& operator=(const Uploader&) = delete;
 
+  // For `time` from now on what is written is shipped at once, at ordinary priority: somebody waits
+  // for it at the control plane. Any thread.
+  void Hurry(absl::Duration time);
+
   // Waits until all is acknowledged, at most `drain`, then ends the thread. Idempotent.
   void Stop(absl::Duration drain);
 
@@ -59,7 +68,10 @@ class Uploader {
   class Stream;
 
   void Run();
+  // The control plane did not take what was sent: said once a minute, it is sent again for ever.
+  void NoteNotTaken(const grpc::Status& status);
   bool Drained() const;
+  bool Hurries() const;
   void AdjustPriority();
   void SetPriority(bool raised);
 
@@ -67,11 +79,17 @@ class Uploader {
   ChannelSource channels_;
   UploaderOptions options_;
   bool raised_ = true;
+  std::string not_taken_;
+  std::chrono::steady_clock::time_point say_again_at_;
   std::atomic<std::uint64_t> acked_records_{0};
   std::atomic<bool> connected_{false};
   std::atomic<bool> refused_{false};
   // CLOCK_MONOTONIC nanoseconds; 0 while it runs.
   std::atomic<std::int64_t> stop_at_{0};
+  // Likewise; 0: nobody has been in a hurry.
+  std::atomic<std::int64_t> hurry_until_{0};
+  // The thread's; 0 before it runs.
+  std::atomic<pid_t> tid_{0};
   std::thread thread_;
 };
 

@@ -3,6 +3,7 @@
 #include "common/denial.h"
 #include "common/status_macros.h"
 #include "controlplane/store/approvals.h"
+#include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -10,10 +11,12 @@ namespace {
 
 // A session past its end that the sweep has not met yet goes without a grant: the agent counts its
 // own time anyway.
-absl::StatusOr<agent::v1::AgentUpdate> UpdateOf(const SessionGrants& grants,
+// The agent goes on counting from the calls in it.
+absl::StatusOr<agent::v1::AgentUpdate> UpdateOf(Transaction& recorded, const SessionGrants& grants,
                                                 const Session& session) {
   agent::v1::AgentUpdate update;
-  *update.mutable_session()->mutable_session() = session.proto();
+  ASSIGN_OR_RETURN(*update.mutable_session()->mutable_session(),
+                   records::WithCalls(recorded, session));
   if (session.state() != types::v1::SESSION_STATE_ACTIVE) return update;
   absl::StatusOr<types::v1::Grant> grant = grants.For(session);
   if (grant.ok()) {
@@ -30,9 +33,10 @@ absl::StatusOr<std::vector<agent::v1::AgentUpdate>> AgentUpdates::All(std::strin
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(const std::vector<Session> sessions, sessions::LiveOfAgent(*t, agent));
   ASSIGN_OR_RETURN(const std::vector<Approval> approvals, approvals::OpenCallsOfAgent(*t, agent));
+  ASSIGN_OR_RETURN(const auto recorded, recordings_.Read());
   std::vector<agent::v1::AgentUpdate> updates;
   for (const Session& session : sessions) {
-    ASSIGN_OR_RETURN(agent::v1::AgentUpdate update, UpdateOf(grants_, session));
+    ASSIGN_OR_RETURN(agent::v1::AgentUpdate update, UpdateOf(*recorded, grants_, session));
     updates.push_back(std::move(update));
   }
   for (const Approval& approval : approvals)
@@ -47,7 +51,8 @@ absl::StatusOr<std::optional<agent::v1::AgentUpdate>> AgentUpdates::Of(std::stri
     ASSIGN_OR_RETURN(const std::optional<Session> session, sessions::Find(*t, change.id));
     if (!session.has_value() || std::string_view(session->proto().agent()) != agent)
       return std::nullopt;
-    ASSIGN_OR_RETURN(agent::v1::AgentUpdate update, UpdateOf(grants_, *session));
+    ASSIGN_OR_RETURN(const auto recorded, recordings_.Read());
+    ASSIGN_OR_RETURN(agent::v1::AgentUpdate update, UpdateOf(*recorded, grants_, *session));
     return update;
   }
   if (change.kind == ChangeKind::kApproval) {

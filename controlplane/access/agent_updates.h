@@ -16,9 +16,9 @@ namespace sallyport::controlplane {
 // grants, and the approvals of their calls.
 class AgentUpdates {
  public:
-  // Both outlive it.
-  AgentUpdates(Database& control, const SessionGrants& grants)
-      : control_(control), grants_(grants) {}
+  // All of them outlive it.
+  AgentUpdates(Database& control, Database& recordings, const SessionGrants& grants)
+      : control_(control), recordings_(recordings), grants_(grants) {}
 
   // The agent's live sessions, then the open approvals of their calls: what a stream begins with,
   // before `resynced`.
@@ -31,6 +31,7 @@ class AgentUpdates {
 
  private:
   Database& control_;
+  Database& recordings_;
   const SessionGrants& grants_;
 };
 

@@ -5,6 +5,7 @@
 #include "common/denial.h"
 #include "common/json_printer.h"
 #include "common/json_string.h"
+#include "common/log.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/access/read_sessions.h"
@@ -65,10 +66,6 @@ types::v1::Document LockOf(const Session& session, const admin::v1::EndSessionRe
 
 absl::StatusOr<access::v1::EndSessionResponse> EndSession::Run(
     const Caller& caller, const access::v1::EndSessionRequest& request) {
-  if (caller.agent() != nullptr && (request.end_reason() == types::v1::END_REASON_UNSPECIFIED ||
-                                    !types::v1::EndReason_IsValid(request.end_reason()))) {
-    return absl::InvalidArgumentError("an agent says why it ends a session: end_reason");
-  }
   if (request.detail().size() > kMaxDetailBytes)
     return absl::InvalidArgumentError("detail is longer than 1,000 bytes");
   const absl::Time now = clock_.Now();
@@ -77,23 +74,21 @@ absl::StatusOr<access::v1::EndSessionResponse> EndSession::Run(
   if (!session.has_value() || !ReadSessions::IsOwn(caller, *session)) {
     return absl::NotFoundError("there is no session " + request.session_id());
   }
-  const bool is_live = IsLive(*session);
-  const bool reports = caller.agent() != nullptr && !session->is_reported() &&
-                       !session->is_pending() &&
-                       session->state() != types::v1::SESSION_STATE_DENIED;
-  if (reports) RETURN_IF_ERROR(session->ReportCalls(request.calls()));
-  if (is_live) {
+  if (IsLive(*session)) {
+    const bool is_damaged = caller.agent() != nullptr;
     const types::v1::EndReason reason =
-        caller.agent() != nullptr ? request.end_reason() : types::v1::END_REASON_COMPLETED;
+        is_damaged ? types::v1::END_REASON_REVOKED : types::v1::END_REASON_COMPLETED;
+    const std::string action = is_damaged ? "recording.damaged" : "session.end";
     RETURN_IF_ERROR(sessions::EndLive(*t, *session, reason, request.detail(), now));
     RETURN_IF_ERROR(audit_log::Append(
-        *t, audit_log::LineOf(caller, now, "session.end", session->id(), EnumWord(reason))));
-  } else if (reports) {
-    RETURN_IF_ERROR(sessions::Update(*t, *session));
-    RETURN_IF_ERROR(
-        audit_log::Append(*t, audit_log::LineOf(caller, now, "session.report", session->id())));
+        *t, audit_log::LineOf(caller, now, action, session->id(), request.detail())));
+    RETURN_IF_ERROR(t->Commit());
+    if (is_damaged) {
+      LogError("recording_damaged", {{"session", session->id()},
+                                     {"agent", caller.agent()->name},
+                                     {"detail", request.detail()}});
+    }
   }
-  if (is_live || reports) RETURN_IF_ERROR(t->Commit());
   access::v1::EndSessionResponse response;
   *response.mutable_session() = session->proto();
   return response;

@@ -16,9 +16,9 @@ class EndSession {
   // Both outlive it.
   EndSession(Database& control, const Clock& clock) : control_(control), clock_(clock) {}
 
-  // By the agent that serves it, which reports its calls (also for a session that was ended from
-  // here before), or by its own caller. Anybody else: kNotFound, as for a session that does not
-  // exist.
+  // By its own caller: completed. By its agent, whose recording of it is damaged: revoked, with an
+  // alarm in the log; how many calls it made is not known, and so it counts as used up. Anybody
+  // else: kNotFound, as for a session that does not exist.
   absl::StatusOr<access::v1::EndSessionResponse> Run(const Caller& caller,
                                                      const access::v1::EndSessionRequest& request);
 

@@ -6,6 +6,7 @@
 #include "common/denial.h"
 #include "common/status_macros.h"
 #include "controlplane/access/page.h"
+#include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -39,7 +40,10 @@ absl::StatusOr<admin::v1::ListSessionsResponse> ReadSessions::Run(
     response.set_next_page_token(
         MakePageToken(found.back().proto().created_at(), found.back().id()));
   }
-  for (const Session& session : found) *response.add_items() = session.proto();
+  ASSIGN_OR_RETURN(const auto recorded, recordings_.Read());
+  for (const Session& session : found) {
+    ASSIGN_OR_RETURN(*response.add_items(), records::WithCalls(*recorded, session));
+  }
   return response;
 }
 
@@ -50,7 +54,7 @@ absl::StatusOr<admin::v1::GetSessionResponse> ReadSessions::Run(
   ASSIGN_OR_RETURN(const std::optional<Session> session, sessions::Find(*t, request.id()));
   if (!session.has_value()) return NotFound(request.id());
   admin::v1::GetSessionResponse response;
-  *response.mutable_session() = session->proto();
+  ASSIGN_OR_RETURN(*response.mutable_session(), Shown(*session));
   return response;
 }
 
@@ -59,7 +63,12 @@ absl::StatusOr<types::v1::Session> ReadSessions::Own(const Caller& caller,
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(const std::optional<Session> session, sessions::Find(*t, session_id));
   if (!session.has_value() || !IsOwn(caller, *session)) return NotFound(session_id);
-  return session->proto();
+  return Shown(*session);
+}
+
+absl::StatusOr<types::v1::Session> ReadSessions::Shown(const Session& session) {
+  ASSIGN_OR_RETURN(const auto t, recordings_.Read());
+  return records::WithCalls(*t, session);
 }
 
 bool ReadSessions::IsOwn(const Caller& caller, const Session& session) {

@@ -15,7 +15,8 @@ namespace sallyport::controlplane {
 class ReadSessions {
  public:
   // Outlives it.
-  explicit ReadSessions(Database& control) : control_(control) {}
+  ReadSessions(Database& control, Database& recordings)
+      : control_(control), recordings_(recordings) {}
 
   // Admin, auditor or the admin socket: kPermissionDenied (ROLE_MISSING) for anybody else.
   absl::StatusOr<admin::v1::ListSessionsResponse> Run(
@@ -30,7 +31,11 @@ class ReadSessions {
   static bool IsOwn(const Caller& caller, const Session& session);
 
  private:
+  // With the calls that are known of by now.
+  absl::StatusOr<types::v1::Session> Shown(const Session& session);
+
   Database& control_;
+  Database& recordings_;
 };
 
 }  // namespace sallyport::controlplane

@@ -1,11 +1,14 @@
 #include "controlplane/recordings/ingest_records.h"
 
+#include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "common/chain/chain.h"
 #include "common/denial.h"
+#include "common/json_printer.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -55,6 +58,20 @@ absl::Status CheckFollows(const records::Head& head, const Record& record) {
   return Bad(record, "its hash does not follow from the record before");
 }
 
+// What an agent says that does not exist here is a loss of contact with it.
+types::v1::EndReason EndReasonIn(const types::v1::RecordContent& content) {
+  for (int i = 1; types::v1::EndReason_IsValid(i); ++i) {
+    const auto reason = static_cast<types::v1::EndReason>(i);
+    if (EnumWord(reason) == content.end_reason()) return reason;
+  }
+  return types::v1::END_REASON_DISCONNECTED;
+}
+
+absl::StatusOr<uint64_t> CallsOf(Database& recordings, std::string_view session_id) {
+  ASSIGN_OR_RETURN(const auto t, recordings.Read());
+  return records::CountedCalls(*t, session_id);
+}
+
 }  // namespace
 
 absl::Status IngestRecords::Run(const Caller& caller,
@@ -75,7 +92,34 @@ absl::Status IngestRecords::Run(const Caller& caller,
   }
   const absl::Status appended = appender_.Append(agent, batch, clock_.Now(), CheckFollows);
   if (absl::IsDataLoss(appended)) Alarm(caller, block, appended);
-  return appended;
+  RETURN_IF_ERROR(appended);
+  // Also for an END that was there already: the last time may have got no further.
+  for (const Record* record : batch) {
+    if (record->type() == types::v1::RECORD_TYPE_END) {
+      RETURN_IF_ERROR(CloseSession(caller, *record));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end) {
+  types::v1::RecordContent content;
+  if (!content.ParseFromString(end.payload())) content.Clear();
+  // An agent that closes what a former run has left open does not know how many there were.
+  ASSIGN_OR_RETURN(const uint64_t calls, CallsOf(recordings_, end.session_id()));
+  const absl::Time now = clock_.Now();
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, end.session_id()));
+  if (!session.has_value()) return absl::OkStatus();  // the agent's own chain
+  const bool was_active = session->state() == types::v1::SESSION_STATE_ACTIVE;
+  ASSIGN_OR_RETURN(const bool is_news,
+                   sessions::Close(*t, *session, EndReasonIn(content), content.detail(),
+                                   std::max(calls, content.calls()), now));
+  if (!is_news) return absl::OkStatus();
+  const std::string action = was_active ? "session.end" : "session.report";
+  RETURN_IF_ERROR(audit_log::Append(
+      *t, audit_log::LineOf(caller, now, action, session->id(), content.end_reason())));
+  return t->Commit();
 }
 
 absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::string& session_id) {
@@ -83,7 +127,7 @@ absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::stri
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(const auto session, sessions::Find(*t, session_id));
   if (session.has_value() && session->proto().agent() == agent) return absl::OkStatus();
-  return absl::PermissionDeniedError("no recording of this agent's");
+  return absl::PermissionDeniedError(session_id + " is no recording of this agent's");
 }
 
 // Somebody has two histories of one session. The stored one stands; people must look at it.

@@ -13,23 +13,28 @@ namespace sallyport::controlplane {
 class IngestRecords {
  public:
   // All of them outlive it.
-  IngestRecords(Database& control, records::Appender& appender, const Clock& clock)
-      : control_(control), appender_(appender), clock_(clock) {}
+  IngestRecords(Database& control, Database& recordings, records::Appender& appender,
+                const Clock& clock)
+      : control_(control), recordings_(recordings), appender_(appender), clock_(clock) {}
 
   // One block: all of it is durable when this returns OK, and nothing of it otherwise. Blocks until
-  // then. Records that are there already are passed over. kPermissionDenied for a chain that is
-  // neither a session of this agent nor its own denial chain (agent:NAME:SUFFIX); kInvalidArgument
-  // for a record that is not whole or whose hash is wrong; kFailedPrecondition for a gap or a
-  // record after the END; kDataLoss, with an alarm in the log and a line in the audit log, for a
-  // record that is there with another hash.
+  // then. Records that are there already are passed over. An END record ends its session, if that
+  // has not ended before, and settles its count of calls: an agent learns that its END is known
+  // only after that, so however often either side restarts, no end is lost. kPermissionDenied for a
+  // chain that is neither a session of this agent nor its own denial chain (agent:NAME:SUFFIX);
+  // kInvalidArgument for a record that is not whole or whose hash is wrong; kFailedPrecondition for
+  // a gap or a record after the END; kDataLoss, with an alarm in the log and a line in the audit
+  // log, for a record that is there with another hash.
   absl::Status Run(const Caller& caller, const agent::v1::StreamRecordsRequest& block);
 
  private:
   absl::Status CheckOwner(const std::string& agent, const std::string& session_id);
+  absl::Status CloseSession(const Caller& caller, const types::v1::Record& end);
   void Alarm(const Caller& caller, const agent::v1::StreamRecordsRequest& block,
              const absl::Status& status);
 
   Database& control_;
+  Database& recordings_;
   records::Appender& appender_;
   const Clock& clock_;
 };

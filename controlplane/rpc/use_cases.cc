@@ -27,7 +27,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
                     .notices = notices}),
       renew_session(on.control, on.clock, on.issuers),
       end_session(on.control, on.clock),
-      read_sessions(on.control),
+      read_sessions(on.control, on.recordings),
       decide_approval(on.control, on.clock),
       read_approvals(on.control),
       call_approvals(
@@ -35,13 +35,13 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       enroll_agent(on.control, on.clock, on.keys.ca()),
       create_join_token(on.control, on.clock, on.keys.ca(), public_address),
       read_agents(on.control, [this](std::string_view name) { return connected_agents.Has(name); }),
-      agent_updates(on.control, grants),
+      agent_updates(on.control, on.recordings, grants),
       apply_policy(on.control, on.clock, RealmsOf(config, on.issuers.trusted())),
       delete_document(on.control, on.clock),
       read_documents(on.control),
       build_snapshot(on.control, on.clock, on.keys.snapshot_signer()),
       appender(on.recordings),
-      ingest_records(on.control, appender, on.clock),
+      ingest_records(on.control, on.recordings, appender, on.clock),
       replay_recording(on.control, on.recordings, on.clock),
       verify_recording(on.control, on.recordings) {}
 

@@ -38,12 +38,20 @@ absl::Status ExpectSame(WriteTransaction& t, const types::v1::Record& record) {
                              " is there already, with another content");
 }
 
+bool IsCall(const types::v1::Record& record) {
+  if (record.type() != types::v1::RECORD_TYPE_REQUEST) return false;
+  types::v1::RecordContent content;
+  if (!content.ParseFromString(record.payload())) return false;
+  const std::string& method = content.method();
+  return method == "tools/call" || method == "resources/read" || method == "prompts/get";
+}
+
 absl::Status Insert(WriteTransaction& t, const types::v1::Record& record, absl::Time received_at) {
   return t
       .Prepare(
           "insert into records (session_id, n, type, time_unix_nanos, salt, payload, "
-          "payload_digest, hash, received_at)"
-          " values (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "payload_digest, hash, received_at, is_call)"
+          " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Text(record.session_id())
       .Int(static_cast<int64_t>(record.n()))
       .Int(record.type())
@@ -53,6 +61,7 @@ absl::Status Insert(WriteTransaction& t, const types::v1::Record& record, absl::
       .Blob(record.payload_digest())
       .Blob(record.hash())
       .Time(received_at)
+      .Int(IsCall(record) ? 1 : 0)
       .Run();
 }
 
@@ -126,6 +135,21 @@ absl::StatusOr<std::vector<types::v1::Record>> List(Transaction& t, std::string_
     record.set_payload_digest(std::string(list.blob(5)));
     record.set_hash(std::string(list.blob(6)));
   }
+}
+
+absl::StatusOr<uint64_t> CountedCalls(Transaction& t, std::string_view session_id) {
+  Statement count = t.Prepare("select count(*) from records where session_id = ? and is_call = 1");
+  count.Text(session_id);
+  RETURN_IF_ERROR(count.Step().status());
+  return static_cast<uint64_t>(count.integer(0));
+}
+
+absl::StatusOr<types::v1::Session> WithCalls(Transaction& t, const Session& session) {
+  types::v1::Session proto = session.proto();
+  if (session.is_reported() || !proto.has_opened_at()) return proto;
+  ASSIGN_OR_RETURN(const uint64_t calls, CountedCalls(t, session.id()));
+  proto.set_calls(calls);
+  return proto;
 }
 
 absl::StatusOr<std::optional<std::string>> AgentOf(Transaction& t, std::string_view session_id) {

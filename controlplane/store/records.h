@@ -14,8 +14,10 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "controlplane/model/session.h"
 #include "controlplane/store/database.h"
 #include "sallyport/types/v1/record.pb.h"
+#include "sallyport/types/v1/session.pb.h"
 
 // Recordings, in recordings.db. Records are never changed or deleted (triggers see to it).
 namespace sallyport::controlplane::records {
@@ -33,6 +35,13 @@ absl::StatusOr<Head> FindHead(Transaction& t, std::string_view session_id);
 // payload.
 absl::StatusOr<std::vector<types::v1::Record>> List(Transaction& t, std::string_view session_id,
                                                     uint64_t after, int limit, size_t max_bytes);
+
+// The counted calls (tools/call, resources/read, prompts/get) among the records that are here.
+absl::StatusOr<uint64_t> CountedCalls(Transaction& t, std::string_view session_id);
+
+// The session as it is shown: with its counted calls so far, where its agent has not reported them
+// yet.
+absl::StatusOr<types::v1::Session> WithCalls(Transaction& t, const Session& session);
 
 // The agent that a chain belongs to. nullopt: there is no such chain.
 absl::StatusOr<std::optional<std::string>> AgentOf(Transaction& t, std::string_view session_id);

@@ -174,6 +174,16 @@ absl::Status EndLive(WriteTransaction& t, Session& session, types::v1::EndReason
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> Close(WriteTransaction& t, Session& session, types::v1::EndReason reason,
+                           std::string_view detail, uint64_t calls, absl::Time now) {
+  const bool is_active = session.state() == types::v1::SESSION_STATE_ACTIVE;
+  if (session.is_reported() || (!is_active && session.state() != types::v1::SESSION_STATE_ENDED))
+    return false;
+  RETURN_IF_ERROR(session.ReportCalls(calls));
+  RETURN_IF_ERROR(is_active ? EndLive(t, session, reason, detail, now) : Update(t, session));
+  return true;
+}
+
 absl::StatusOr<std::optional<Window>> OpenWindow(Transaction& t,
                                                  const types::v1::Principal& principal,
                                                  std::string_view server, absl::Time now) {

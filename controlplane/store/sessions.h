@@ -54,6 +54,11 @@ absl::Status Update(WriteTransaction& t, const Session& session);
 absl::Status EndLive(WriteTransaction& t, Session& session, types::v1::EndReason reason,
                      std::string_view detail, absl::Time now);
 
+// Its agent has closed the recording: the session is over (as it ended before, where it had), and
+// `calls` were made. True: something has changed. False: that was known, or it was never active.
+absl::StatusOr<bool> Close(WriteTransaction& t, Session& session, types::v1::EndReason reason,
+                           std::string_view detail, uint64_t calls, absl::Time now);
+
 // The latest window of the principal (realm, kind, subject) and server that has not ended at `now`.
 // nullopt: there is none.
 absl::StatusOr<std::optional<Window>> OpenWindow(Transaction& t,

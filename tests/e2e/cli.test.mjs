@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Deployment, allowAll, until } from './deployment.mjs';
 
@@ -51,6 +51,11 @@ test('a token that is refused is told apart from one that has expired or lacks a
   const expired = await door.mint({ payload: { iss: door.issuer.url, aud: 'api://sallyport-admin', sub: 'dora', exp: 1000, iat: 900, client_id: 'sallyport-cli' } });
   await fails(remote(door.controlPlane.api, { SALLYPORT_TOKEN: expired }), /\(token_expired\)/, /sallyport login` again/);
   await fails(door.cli(['sessions', 'list'], alice), /the role admin or auditor is needed; `sallyport whoami`/);
+  const events = door.controlPlane.log.map((line) => JSON.parse(line));
+  for (const [event, reason] of [['token_refused', 'token_invalid'], ['rpc', 'token_expired'], ['rpc', 'role_missing']]) {
+    const found = events.find((line) => line.event === event && line.reason === reason);
+    assert.equal(found?.address, '127.0.0.1', JSON.stringify(found));
+  }
 });
 
 test('whoami names the person, its roles and what the token is good for', async () => {
@@ -88,6 +93,32 @@ test('-o is honoured by every command that has something to print, and refused b
   assert.match(refused.err, /leave -o out/);
   await door.apply('kind: Lock\nname: gone\nspec: {server: nowhere}\n', 'gone.yaml');
   assert.deepEqual(await door.json(['delete', 'lock', 'gone']), { kind: 'lock', name: 'gone', change: 'deleted' });
+});
+
+test('config check of an agent reads what serve would, as it would', async () => {
+  const check = (file) => new Promise((done) => execFile(join(BIN, 'sallyport-agent'), ['config', 'check', file], (error, out, err) => done({ code: error ? error.code : 0, out, err })));
+  const text = readFileSync(door.agent.file, 'utf8');
+  const variant = (name, from, to) => { assert.ok(text.includes(from), from); return door.stage.write(name, text.replaceAll(from, to)); };
+  const fine = await check(door.agent.file);
+  assert.deepEqual([fine.code, fine.out, fine.err], [0, `${door.agent.file}: ok\n`, '']);
+
+  const other = await check(variant('renamed.yaml', '- name: oracle', '- name: elsewhere'));
+  assert.equal(other.code, 0);
+  assert.match(other.err, /warning: .*renamed\.yaml: servers: elsewhere: agent agent-a has not enrolled for it/);
+  assert.match(other.err, /warning: .*servers: oracle is not there/);
+
+  const bare = door.stage.write('open-credential', 'secret', 0o644);
+  chmodSync(bare, 0o644);
+  const open = await check(variant('open.yaml', door.stage.path('credential'), bare));
+  assert.equal(open.code, 1);
+  assert.match(open.err, /servers: (oracle|everything): .*open-credential.*chmod 600/);
+
+  const elsewhere = (join_) => text.replace(`data_dir: ${door.agent.dataDir}`, `data_dir: ${door.stage.path('no-such-data')}`).replace(/join_token_file: [^}]+/, `join_token_file: ${join_}`);
+  const fresh = await check(door.stage.write('fresh.yaml', elsewhere(door.stage.path('agent-a.join'))));
+  assert.equal(fresh.code, 0, fresh.err);
+  const joinless = await check(door.stage.write('joinless.yaml', elsewhere('/no/such/join')));
+  assert.equal(joinless.code, 1);
+  assert.match(joinless.err, /\/no\/such\/join/);
 });
 
 test('a list without entries says so, and is an empty list to a script', async () => {

@@ -2,6 +2,7 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Deployment, allowAll, until } from './deployment.mjs';
 
@@ -11,6 +12,20 @@ before(async () => {
   token = await door.token();
 });
 after(() => door?.close());
+
+// Turns a byte of a record of this session that others follow: what a disk does, not a torn write.
+function damageFirstUnacked(folder, id) {
+  for (const name of readdirSync(folder).filter((entry) => entry.startsWith('segment-'))) {
+    const bytes = readFileSync(join(folder, name));
+    const places = [];
+    for (let at = bytes.indexOf(id); at !== -1; at = bytes.indexOf(id, at + 1)) places.push(at);
+    if (places.length < 4) continue;
+    bytes[places.at(-3)] ^= 1;
+    writeFileSync(join(folder, name), bytes);
+    return;
+  }
+  throw new Error(`no record of ${id} on the disk`);
+}
 
 const echo = { name: 'echo', arguments: { message: 'x' } };
 const latest = async () => (await door.json(['sessions', 'list'])).items[0];
@@ -68,6 +83,53 @@ test('a dead control plane: no new session, with the reason; back again: it open
   door.controlPlane = await door.stage.restart(door.controlPlane);
   const mcp = await until('the door opens again', () => door.session('oracle', second).catch(() => undefined));
   await mcp.end();
+});
+
+test('a session that ends while nobody hears it is ended and whole after both sides were killed', async () => {
+  const mcp = await door.session('oracle', token);
+  await mcp.call('tools/call', echo);
+  const { id } = await latest();
+  await until('its call is counted while it is open', async () => (await door.json(['sessions', 'show', id])).calls === 1);
+  await door.stage.stop(door.controlPlane, 'SIGKILL');
+  await mcp.end();
+  await until('the agent has ended it', () => door.agent.log.some((line) => line.includes('"session_ended"') && line.includes(id)));
+  await new Promise((done) => setTimeout(done, 300));  // its END record is on disk
+  await door.stage.stop(door.agent, 'SIGKILL');
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  assert.equal((await door.json(['sessions', 'show', id])).state, 'active');
+  door.agent = await door.stage.restart(door.agent);
+  const ended = await until('it is ended here', async () => {
+    const session = await door.json(['sessions', 'show', id]);
+    return session.state === 'ended' && session;
+  });
+  assert.deepEqual([ended.endReason, ended.calls], ['completed', 1]);
+  await until('its recording is whole', async () => (await door.cli(['sessions', 'verify', id])).code === 0);
+  const again = await until('the door opens again', () => door.session('oracle', token).catch(() => undefined));
+  assert.notEqual((await latest()).id, id);
+  await again.end();
+  assert.ok(!door.agent.log.some((line) => line.includes('"records_refused"')), 'two histories of one session');
+});
+
+test('a session whose recording is damaged on the agent\'s disk is revoked, with an alarm', async () => {
+  const mcp = await door.session('oracle', token);
+  const { id } = await latest();
+  await door.stage.stop(door.controlPlane);
+  for (let i = 0; i < 3; ++i) await mcp.call('tools/call', echo);
+  await door.stage.stop(door.agent, 'SIGKILL');
+  damageFirstUnacked(join(door.agent.dataDir, 'spool/sessions'), id);
+  door.agent = await door.stage.restart(door.agent);
+  assert.ok(door.agent.log.some((line) => line.includes('"recording_damaged"') && line.includes(id)), door.agent.log.join('\n'));
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  const ended = await until('it is revoked', async () => {
+    const session = await door.json(['sessions', 'show', id]);
+    return session.state === 'ended' && session;
+  }, { tries: 300 });
+  assert.equal(ended.endReason, 'revoked');
+  assert.match(ended.detail, /recording was damaged/);
+  assert.ok(door.controlPlane.log.some((line) => line.includes('"recording_damaged"') && line.includes(id)));
+  assert.equal((await door.cli(['sessions', 'verify', id])).code, 1);
+  const again = await until('the door opens again', () => door.session('oracle', token).catch(() => undefined));
+  await again.end();
 });
 
 test('a join token works once', async () => {

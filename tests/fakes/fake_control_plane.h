@@ -21,6 +21,7 @@
 #include "common/grant/claims.h"
 #include "common/ids.h"
 #include "common/jose/key_set.h"
+#include "common/json_printer.h"
 #include "common/policy/documents.h"
 #include "common/tls.h"
 #include "sallyport/access/v1/access_service.grpc.pb.h"
@@ -243,8 +244,15 @@ class FakeControlPlane {
       return first;
     });
   }
-  std::optional<access::v1::EndSessionRequest> AwaitEnd() {
-    return WaitFor([&]() -> std::optional<access::v1::EndSessionRequest> {
+  // What the END record of a session says.
+  struct SessionEnd {
+    std::string session_id;
+    types::v1::EndReason end_reason = types::v1::END_REASON_UNSPECIFIED;
+    std::uint64_t calls = 0;
+    std::string detail;
+  };
+  std::optional<SessionEnd> AwaitEnd() {
+    return WaitFor([&]() -> std::optional<SessionEnd> {
       if (ends_.empty()) return std::nullopt;
       return ends_.front();
     });
@@ -408,15 +416,6 @@ class FakeControlPlane {
                               access::v1::RenewSessionResponse*) override {
       return grpc::Status::OK;
     }
-    grpc::Status EndSession(Context*, const access::v1::EndSessionRequest* request,
-                            access::v1::EndSessionResponse*) override {
-      std::lock_guard lock(self.mutex_);
-      self.ends_.push_back(*request);
-      std::erase_if(self.sessions_,
-                    [&](const auto& entry) { return entry.second.id() == request->session_id(); });
-      self.changed_.notify_all();
-      return grpc::Status::OK;
-    }
     FakeControlPlane& self;
   };
 
@@ -460,7 +459,10 @@ class FakeControlPlane {
       agent::v1::StreamRecordsRequest block;
       while (stream->Read(&block)) {
         std::lock_guard lock(self.mutex_);
-        for (const types::v1::Record& record : block.records()) self.records_.push_back(record);
+        for (const types::v1::Record& record : block.records()) {
+          self.records_.push_back(record);
+          if (record.type() == types::v1::RECORD_TYPE_END) self.TakeEnd(record);
+        }
         self.changed_.notify_all();
         if (!self.acks_records) continue;
         agent::v1::StreamRecordsResponse ack;
@@ -471,6 +473,21 @@ class FakeControlPlane {
     }
     FakeControlPlane& self;
   };
+
+  // Under the lock.
+  void TakeEnd(const types::v1::Record& record) {
+    types::v1::RecordContent content;
+    content.ParseFromString(record.payload());
+    SessionEnd end{
+        .session_id = record.session_id(), .calls = content.calls(), .detail = content.detail()};
+    for (int i = 1; types::v1::EndReason_IsValid(i); ++i) {
+      const auto reason = static_cast<types::v1::EndReason>(i);
+      if (EnumWord(reason) == content.end_reason()) end.end_reason = reason;
+    }
+    ends_.push_back(std::move(end));
+    std::erase_if(sessions_,
+                  [&](const auto& entry) { return entry.second.id() == record.session_id(); });
+  }
 
   TestCa ca_;
   FakeSnapshotSigner signer_;
@@ -483,7 +500,7 @@ class FakeControlPlane {
   std::vector<agent::v1::AgentUpdate> updates_;
   std::map<std::string, types::v1::Session> sessions_;
   std::vector<types::v1::Approval> approvals_;
-  std::vector<access::v1::EndSessionRequest> ends_;
+  std::vector<SessionEnd> ends_;
   std::vector<types::v1::Record> records_;
   std::vector<std::string> withdrawn_;
   int opens_ = 0;

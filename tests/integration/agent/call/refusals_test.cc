@@ -418,8 +418,8 @@ TEST_CASE("max_calls counts operations, and the last one ends the session", "[ag
   CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
   const auto end = door.control.AwaitEnd();
   REQUIRE(end);
-  CHECK(end->end_reason() == END_REASON_COMPLETED);
-  CHECK(end->calls() == 1);
+  CHECK(end->end_reason == END_REASON_COMPLETED);
+  CHECK(end->calls == 1);
   CHECK(bot.Post(Door::Call("echo", R"({"n":2})")).status == 404);
   CHECK(door.Seen("tools/call") == 1);
 }
@@ -431,7 +431,7 @@ TEST_CASE("a lock cuts the session at once, and its client is told", "[agent][ca
                      {"wiki"});
   const auto end = door.control.AwaitEnd();
   REQUIRE(end);
-  CHECK(end->end_reason() == END_REASON_REVOKED);
+  CHECK(end->end_reason == END_REASON_REVOKED);
   const auto late = bot.Post(Door::Call("echo"));
   CHECK(late.status == 404);
   CHECK(Json::parse(late.body)["reason"] == "session_ended");

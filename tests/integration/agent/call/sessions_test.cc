@@ -33,8 +33,8 @@ TEST_CASE("the last DELETE completes the session, with its end record", "[agent]
   two.Delete();
   const auto end = door.control.AwaitEnd();
   REQUIRE(end);
-  CHECK(end->end_reason() == END_REASON_COMPLETED);
-  CHECK(end->calls() == 1);
+  CHECK(end->end_reason == END_REASON_COMPLETED);
+  CHECK(end->calls == 1);
   CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_END, types::v1::DENIAL_REASON_UNSPECIFIED));
 }
 
@@ -68,7 +68,7 @@ TEST_CASE(
   CHECK(bot.Post(Door::Call("echo")).status == 404);
   const auto end = door.control.AwaitEnd();
   REQUIRE(end);
-  CHECK(end->end_reason() == END_REASON_REVOKED);
+  CHECK(end->end_reason == END_REASON_REVOKED);
   go.set_value();
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("a session expires on time, is idle in vain, and notices that its clie
   }
   const auto end = door.control.AwaitEnd();
   REQUIRE(end);
-  CHECK(end->end_reason() == reason);
+  CHECK(end->end_reason == reason);
   CHECK(bot.Post(Door::Call("echo")).status == 404);
   CHECK(door.Seen("tools/call") == 0);
 }
@@ -112,7 +112,7 @@ TEST_CASE("an agent that is stopped ends its sessions with their end records", "
   CHECK(door.agent->Stop() == 0);
   const auto end = door.control.AwaitEnd();
   REQUIRE(end);
-  CHECK(end->end_reason() == END_REASON_DISCONNECTED);
+  CHECK(end->end_reason == END_REASON_DISCONNECTED);
   CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_END, types::v1::DENIAL_REASON_UNSPECIFIED));
 }
 

@@ -133,8 +133,8 @@ struct Fixture {
     loop.context().restart();
     until = nullptr;
   }
-  Task<bool> DrainSessions(SessionClient* client, absl::Duration timeout) {
-    co_await client->Drain(timeout);
+  Task<bool> DrainSessions(SessionClient* client) {
+    co_await client->Drain();
     co_return true;
   }
 
@@ -147,13 +147,6 @@ struct Fixture {
   std::unique_ptr<ControlPlaneChannel> channel;
   std::function<bool()> until;
 };
-
-access::v1::EndSessionRequest EndOf(const std::string& id) {
-  access::v1::EndSessionRequest request;
-  request.set_session_id(id);
-  request.set_end_reason(types::v1::END_REASON_COMPLETED);
-  return request;
-}
 
 const grpc::Status kAway(grpc::StatusCode::UNAVAILABLE, "restarting");
 
@@ -192,54 +185,61 @@ TEST_CASE_METHOD(Fixture, "a refusal keeps its own reason", "[agent][control]") 
   CHECK(ReasonOf(Run(client.Open({})).status()) == types::v1::DENIAL_REASON_LOCKED);
 }
 
-TEST_CASE_METHOD(Fixture, "ends are told in order, again until they are taken",
+TEST_CASE_METHOD(Fixture, "damaged sessions are told in order, each once, until they are taken",
                  "[agent][control]") {
   SessionClient client(*channel);
   access.ended.Fail(kAway);
   access.ended.Fail(grpc::Status(grpc::StatusCode::INTERNAL, "disk"));
-  client.End(EndOf("ses_1"));
-  client.End(EndOf("ses_2"));
+  client.EndDamaged("ses_1");
+  client.EndDamaged("ses_2");
+  client.EndDamaged("ses_1");
   CHECK(client.pending_ends() == 2);
   client.Start();
   RunUntil([&] { return client.pending_ends() == 0; });
-  client.End(EndOf("ses_3"));
-  CHECK(Run(DrainSessions(&client, absl::Seconds(30))));
+  client.EndDamaged("ses_3");
+  RunUntil([&] { return client.pending_ends() == 0; });
   std::vector<std::string> told;
-  for (const auto& request : access.ended.requests()) told.push_back(request.session_id());
+  for (const auto& request : access.ended.requests()) {
+    told.push_back(request.session_id());
+    CHECK(request.detail().find("damaged") != std::string::npos);
+  }
   CHECK(told == std::vector<std::string>{"ses_1", "ses_1", "ses_1", "ses_2", "ses_3"});
+  CHECK(Run(DrainSessions(&client)));
 }
 
-TEST_CASE_METHOD(Fixture, "an end that is refused for good is not told again", "[agent][control]") {
+TEST_CASE_METHOD(Fixture, "a damaged session that is refused for good is not told again",
+                 "[agent][control]") {
   SessionClient client(*channel);
   access.ended.Fail(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such session"));
-  client.End(EndOf("ses_1"));
-  client.End(EndOf("ses_2"));
+  client.EndDamaged("ses_1");
+  client.EndDamaged("ses_2");
   client.Start();
-  CHECK(Run(DrainSessions(&client, absl::Seconds(30))));
-  CHECK(client.pending_ends() == 0);
+  RunUntil([&] { return client.pending_ends() == 0; });
   CHECK(access.ended.requests().size() == 2);
+  CHECK(Run(DrainSessions(&client)));
 }
 
-TEST_CASE_METHOD(Fixture, "an end waits for a control plane that comes back", "[agent][control]") {
+TEST_CASE_METHOD(Fixture, "a damaged session waits for a control plane that comes back",
+                 "[agent][control]") {
   const int port = door->port();
   door->Stop();
   SessionClient client(*channel);
-  client.End(EndOf("ses_1"));
+  client.EndDamaged("ses_1");
   client.Start();
   RunUntil([&] { return true; });
   CHECK(client.pending_ends() == 1);
   door = std::make_unique<FakeDoor>(ca, std::vector<grpc::Service*>{&access, &approvals},
                                     FakeDoor::Options{.port = port});
-  CHECK(Run(DrainSessions(&client, absl::Seconds(30))));
-  CHECK(client.pending_ends() == 0);
+  RunUntil([&] { return client.pending_ends() == 0; });
+  CHECK(Run(DrainSessions(&client)));
 }
 
-TEST_CASE_METHOD(Fixture, "draining gives up in time when nobody listens", "[agent][control]") {
+TEST_CASE_METHOD(Fixture, "draining waits for nobody", "[agent][control]") {
   door->Stop();
   SessionClient client(*channel);
-  client.End(EndOf("ses_1"));
+  client.EndDamaged("ses_1");
   client.Start();
-  CHECK(Run(DrainSessions(&client, absl::Milliseconds(50))));
+  CHECK(Run(DrainSessions(&client)));
   CHECK(client.pending_ends() == 1);
 }
 

@@ -187,6 +187,26 @@ TEST_CASE_METHOD(Fixture, "an agent that cannot enroll says what to do", "[agent
   CHECK(std::string(open_to_all.message()).find("chmod 600") != std::string::npos);
 }
 
+TEST_CASE_METHOD(Fixture, "what an enrollment would begin with can be checked without beginning it",
+                 "[agent][control]") {
+  const FakeDoor door(ca, {&service}, EnrollmentDoor());
+  CHECK_FALSE(CheckEnrollment(data_dir, "", clock).ok());
+  CHECK_FALSE(CheckEnrollment(data_dir, dir / "missing", clock).ok());
+  const std::string join_file = WriteJoinFile(door);
+  REQUIRE(chmod(join_file.c_str(), 0644) == 0);
+  const absl::Status open_to_all = CheckEnrollment(data_dir, join_file, clock).status();
+  CHECK(std::string(open_to_all.message()).find("chmod") != std::string::npos);
+  REQUIRE(chmod(join_file.c_str(), 0600) == 0);
+  const auto before = CheckEnrollment(data_dir, join_file, clock);
+  REQUIRE(before.ok());
+  CHECK_FALSE(before->has_value());
+  // The secret is still good: nothing has used it.
+  REQUIRE(LoadOrEnroll(data_dir, join_file, clock).ok());
+  const auto enrolled = CheckEnrollment(data_dir, "", clock);
+  REQUIRE(enrolled.ok());
+  CHECK((*enrolled)->name == "a");
+}
+
 TEST_CASE_METHOD(Fixture, "an enrollment that was tampered with stops the start",
                  "[agent][control]") {
   const FakeDoor door(ca, {&service}, EnrollmentDoor());

@@ -208,6 +208,27 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "a session whose END is written is not begun again, also by the next run, until it is known",
+    "[agent][recorder]") {
+  Rig rig;
+  rig.Run(OneCall(&rig, "ses_over", false));
+  rig.Run([](Rig* r) -> Task<void> {
+    types::v1::RecordContent end;
+    end.set_end_reason("completed");
+    CHECK((co_await r->recorder->RecordEvent(*r->chain, types::v1::RECORD_TYPE_END, end)).ok());
+  }(&rig));
+  rig.chain.reset();
+  const bool restarts = GENERATE(false, true);
+  if (restarts) rig.Start();
+  CHECK(rig.recorder->StartChain("ses_over")->is_closed());
+  CHECK_FALSE(rig.recorder->StartChain("ses_other")->is_closed());
+  rig.recorder->ForgetEnds([](const std::string& id) { return id == "ses_other"; });
+  CHECK(rig.recorder->StartChain("ses_over")->is_closed());
+  rig.recorder->ForgetEnds([](const std::string& id) { return id == "ses_over"; });
+  CHECK_FALSE(rig.recorder->StartChain("ses_over")->is_closed());
+}
+
+TEST_CASE(
     "an open chain is remembered although every record of it was acknowledged and overwritten",
     "[agent][recorder]") {
   Rig rig;

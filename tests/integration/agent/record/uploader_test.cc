@@ -1,12 +1,15 @@
 #include "agent/record/uploader.h"
 
 #include <grpcpp/grpcpp.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <condition_variable>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "sallyport/agent/v1/recording_service.grpc.pb.h"
 #include "tests/fakes/temp_dir.h"
@@ -30,7 +33,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
         records[record.session_id()][record.n()] = record.payload();
       }
       changed_.notify_all();
-      if (fails_with != grpc::StatusCode::OK) return grpc::Status(fails_with, "as told");
+      if (fails_with != grpc::StatusCode::OK) return grpc::Status(fails_with, message);
       if (!acknowledges) continue;
       lock.unlock();
       agent::v1::StreamRecordsResponse response;
@@ -50,6 +53,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
   int received = 0;
   bool acknowledges = true;
   grpc::StatusCode fails_with = grpc::StatusCode::OK;
+  std::string message = "as told";
 
  private:
   std::mutex mutex_;
@@ -159,6 +163,52 @@ TEST_CASE("what was not acknowledged is shipped again after either side was star
   uploader->Stop(absl::Seconds(60));
   CHECK(rig.spool->backlog_bytes() == 0);
   CHECK(ledger.received == 22);
+}
+
+// What is written to stderr while it lives.
+class Stderr {
+ public:
+  Stderr() : file_(std::tmpfile()), kept_(dup(STDERR_FILENO)) {
+    dup2(fileno(file_), STDERR_FILENO);
+  }
+  ~Stderr() {
+    if (kept_ >= 0) Text();
+    std::fclose(file_);
+  }
+  // Ends the taking.
+  std::string Text() {
+    dup2(kept_, STDERR_FILENO);
+    close(std::exchange(kept_, -1));
+    std::rewind(file_);
+    std::string text(1 << 16, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), file_));
+    return text;
+  }
+
+ private:
+  std::FILE* file_;
+  int kept_;
+};
+
+TEST_CASE("what the control plane does not take is said once, with its reason, and sent again",
+          "[agent][uploader]") {
+  Rig rig;
+  Ledger ledger;
+  ledger.fails_with = grpc::StatusCode::FAILED_PRECONDITION;
+  ledger.message = "record 1 of ses_a leaves a gap after 7";
+  ControlPlane control(ledger);
+  rig.Add(1, 3);
+  Stderr taken;
+  auto uploader = rig.Upload(control.port);
+  ledger.WaitUntil([&] { return ledger.blocks >= 5; });
+  uploader->Stop(absl::ZeroDuration());
+  const std::string log = taken.Text();
+  const std::size_t first = log.find("\"records_not_taken\"");
+  REQUIRE(first != log.npos);
+  CHECK(log.find("record 1 of ses_a leaves a gap after 7", first) != log.npos);
+  CHECK(log.find("\"records_not_taken\"", first + 1) == log.npos);
+  CHECK_FALSE(uploader->is_refused());
+  CHECK(rig.spool->backlog_bytes() > 0);
 }
 
 TEST_CASE("a control plane that holds other records stops the upload for good",

@@ -145,7 +145,9 @@ TEST_CASE_METHOD(Asking, "of many who decide at once, one decides", "[controlpla
 TEST_CASE_METHOD(Asking, "an approval that its session's end took back opens nothing",
                  "[controlplane][access]") {
   const auto pending = ByAgent(BotToken());
-  REQUIRE(EndByAgent(pending.session().id(), types::v1::END_REASON_DISCONNECTED, 0).ok());
+  admin::v1::EndSessionRequest request;
+  request.set_id(pending.session().id());
+  REQUIRE(end->Run(admin, request).ok());
   CHECK(RefusalOf(pending.session().approval_id(), SignedIn("alice")) ==
         types::v1::DENIAL_REASON_APPROVAL_REVOKED);
   CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_ENDED);

@@ -24,38 +24,30 @@ struct Ending : Fixture {
   std::string id;
 };
 
-TEST_CASE_METHOD(Ending, "an agent ends its session and reports its calls, once",
-                 "[controlplane][access]") {
-  const auto ended = EndByAgent(id, types::v1::END_REASON_DISCONNECTED, 5);
-  REQUIRE(ended.ok());
-  CHECK(ended->state() == types::v1::SESSION_STATE_ENDED);
-  CHECK(ended->end_reason() == types::v1::END_REASON_DISCONNECTED);
-  CHECK(ended->calls() == 5);
-  const auto again = EndByAgent(id, types::v1::END_REASON_COMPLETED, 9);
-  CHECK(again->end_reason() == types::v1::END_REASON_DISCONNECTED);
-  CHECK(again->calls() == 5);
-}
-
 TEST_CASE_METHOD(Ending,
-                 "a session ended from here stays as it ended, and still takes its agent's count",
+                 "an agent's end of a damaged session revokes it, and its calls stay unknown",
                  "[controlplane][access]") {
-  REQUIRE(end->Run(admin, Operators()).ok());
-  const auto reported = EndByAgent(id, types::v1::END_REASON_COMPLETED, 5);
-  CHECK(reported->end_reason() == types::v1::END_REASON_REVOKED);
-  CHECK(reported->calls() == 5);
-  CHECK(LastAction() == "session.report");
-}
-
-TEST_CASE_METHOD(Ending, "an agent says why it ends a session", "[controlplane][access]") {
-  CHECK(EndByAgent(id, types::v1::END_REASON_UNSPECIFIED, 0).status().code() ==
-        absl::StatusCode::kInvalidArgument);
-  CHECK(SessionOf(id).IsActiveAt(clock.Now()));
+  ApplyPolicy("max_duration: 15m, max_calls: 10");
+  id = ByAgent(BotToken("other")).session().id();
+  access::v1::EndSessionRequest request = Callers();
+  request.set_detail("its recording was damaged");
+  const auto ended = end->Run(Agent("a1"), request);
+  REQUIRE(ended.ok());
+  CHECK(ended->session().end_reason() == types::v1::END_REASON_REVOKED);
+  CHECK(ended->session().detail() == "its recording was damaged");
+  CHECK(LastAction() == "recording.damaged");
+  CHECK_FALSE(SessionOf(id).is_reported());
+  // All that it might have called counts against the window.
+  CHECK(ByAgent(BotToken("other")).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  // Told again, it changes nothing.
+  clock.Advance(absl::Seconds(1));
+  CHECK(end->Run(Agent("a1"), request)->session().SerializeAsString() ==
+        ended->session().SerializeAsString());
 }
 
 TEST_CASE_METHOD(Ending, "another agent's or another caller's session does not exist",
                  "[controlplane][access]") {
-  CHECK(EndByAgent(id, types::v1::END_REASON_COMPLETED, 0, "a2").status().code() ==
-        absl::StatusCode::kNotFound);
+  CHECK(end->Run(Agent("a2"), Callers()).status().code() == absl::StatusCode::kNotFound);
   CHECK(end->Run(Person(BotToken("other")), Callers()).status().code() ==
         absl::StatusCode::kNotFound);
   CHECK(end->Run(Person(BotToken("bot", "client-2")), Callers()).status().code() ==

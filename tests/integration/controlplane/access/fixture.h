@@ -79,7 +79,9 @@ struct Fixture {
   // As if the program had been started again over the same files.
   void Restart() {
     control.reset();
+    recordings.reset();
     control = *Database::Open(dir / "control.db", migrations::Control());
+    recordings = *Database::Open(dir / "recordings.db", migrations::Recordings());
     deployment_id = *meta::DeploymentId(*Read());
     grants.emplace(keys->grant_signer(), deployment_id, clock);
     notices.emplace(config);
@@ -92,9 +94,9 @@ struct Fixture {
     expire.emplace(*control, clock);
     enroll.emplace(*control, clock, keys->ca());
     join.emplace(*control, clock, keys->ca(), "cp.test:7443");
-    read_sessions.emplace(*control);
+    read_sessions.emplace(*control, *recordings);
     read_approvals.emplace(*control);
-    updates.emplace(*control, *grants);
+    updates.emplace(*control, *recordings, *grants);
   }
 
   std::unique_ptr<WriteTransaction> Write() { return *control->Write(); }
@@ -207,15 +209,15 @@ struct Fixture {
     if (!response.ok()) return response.status();
     return response->approval();
   }
+  // As when the session's END record has come in.
   absl::StatusOr<types::v1::Session> EndByAgent(const std::string& id, types::v1::EndReason reason,
-                                                uint64_t count, const std::string& agent = "a1") {
-    access::v1::EndSessionRequest request;
-    request.set_session_id(id);
-    request.set_end_reason(reason);
-    request.set_calls(count);
-    auto response = end->Run(Agent(agent), request);
-    if (!response.ok()) return response.status();
-    return response->session();
+                                                uint64_t count) {
+    const auto t = *control->Write();
+    Session session = **sessions::Find(*t, id);
+    const auto closed = sessions::Close(*t, session, reason, "", count, clock.Now());
+    if (!closed.ok()) return closed.status();
+    if (const absl::Status committed = t->Commit(); !committed.ok()) return committed;
+    return session.proto();
   }
 
   Session SessionOf(const std::string& id) { return **sessions::Find(*Read(), id); }
@@ -239,6 +241,7 @@ struct Fixture {
   config::v1::ControlPlaneConfig config;
   const Caller admin{LocalAdminCaller{.uid = 0}, ""};
   std::unique_ptr<Database> control;
+  std::unique_ptr<Database> recordings;
   std::string deployment_id;
   std::optional<SessionGrants> grants;
   std::optional<ApprovalNotices> notices;

@@ -4,6 +4,8 @@
 
 #include "common/chain/chain.h"
 #include "common/denial.h"
+#include "common/json_printer.h"
+#include "controlplane/access/read_sessions.h"
 #include "controlplane/recordings/ingest_records.h"
 #include "controlplane/recordings/replay_recording.h"
 #include "controlplane/recordings/verify_recording.h"
@@ -20,6 +22,7 @@ using types::v1::Record;
 using types::v1::RECORD_TYPE_END;
 using types::v1::RECORD_TYPE_OPEN;
 using types::v1::RECORD_TYPE_REQUEST;
+using types::v1::RECORD_TYPE_RESULT;
 
 Caller Agent(const std::string& name) { return Caller(AgentCaller{name}, "192.0.2.1"); }
 Caller Person(bool is_admin, bool is_auditor, bool may_manage = true) {
@@ -67,7 +70,7 @@ struct Fixture {
   std::unique_ptr<Database> recordings =
       *Database::Open(dir / "recordings.db", migrations::Recordings());
   records::Appender appender{*recordings};
-  IngestRecords ingest{*control, appender, clock};
+  IngestRecords ingest{*control, *recordings, appender, clock};
   ReplayRecording replay{*control, *recordings, clock};
   VerifyRecording verify{*control, *recordings};
 
@@ -105,6 +108,8 @@ struct Fixture {
     REQUIRE(sessions::Update(**t, session).ok());
     REQUIRE((*t)->Commit().ok());
   }
+
+  Session SessionOf(const std::string& id) { return **sessions::Find(**control->Read(), id); }
 
   absl::Status Send(const Caller& caller, const std::vector<Record>& records) {
     agent::v1::StreamRecordsRequest block;
@@ -161,7 +166,6 @@ TEST_CASE_METHOD(Fixture, "records are taken, replayed in order and verified", "
   REQUIRE(replayed.size() == sent.size());
   for (std::size_t i = 0; i < sent.size(); ++i)
     CHECK(replayed[i].SerializeAsString() == sent[i].SerializeAsString());
-  EndSession("ses_1");
   const auto verified = Verify("ses_1");
   REQUIRE(verified.ok());
   CHECK(verified->valid());
@@ -308,6 +312,98 @@ TEST_CASE_METHOD(Fixture, "verify is for admins, auditors and the admin socket",
   CHECK(absl::IsNotFound(Verify("agent:nobody").status()));
 }
 
+std::string End(types::v1::EndReason reason, uint64_t calls) {
+  types::v1::RecordContent content;
+  content.set_end_reason(EnumWord(reason));
+  content.set_detail("so it went");
+  content.set_calls(calls);
+  return content.SerializeAsString();
+}
+std::string Call(const std::string& method) {
+  types::v1::RecordContent content;
+  content.set_method(method);
+  return content.SerializeAsString();
+}
+
+TEST_CASE_METHOD(Fixture, "a session's END record ends it, with its reason and its count of calls",
+                 "[recordings]") {
+  Recording recording("ses_1");
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN)}).ok());
+  CHECK(SessionOf("ses_1").IsActiveAt(clock.Now()));
+  const Record end = recording.Next(RECORD_TYPE_END, End(types::v1::END_REASON_EXPIRED, 3));
+  REQUIRE(Send(Agent("a1"), {end}).ok());
+  const Session ended = SessionOf("ses_1");
+  CHECK(ended.state() == types::v1::SESSION_STATE_ENDED);
+  CHECK(ended.proto().end_reason() == types::v1::END_REASON_EXPIRED);
+  CHECK(ended.proto().detail() == "so it went");
+  CHECK(ended.proto().calls() == 3);
+  CHECK(ended.is_reported());
+  CHECK(Audit().back().action == "session.end");
+  // Sent again because its acknowledgement was lost.
+  const std::size_t lines = Audit().size();
+  REQUIRE(Send(Agent("a1"), {end}).ok());
+  CHECK(Audit().size() == lines);
+  CHECK(SessionOf("ses_1").stored().revision == ended.stored().revision);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "an END that was stored, but whose session was not ended, ends it when it comes "
+                 "again",
+                 "[recordings]") {
+  // The control plane was killed between its two databases.
+  Recording recording("ses_1");
+  const std::vector<Record> sent = {
+      recording.Next(RECORD_TYPE_OPEN),
+      recording.Next(RECORD_TYPE_END, End(types::v1::END_REASON_COMPLETED, 1))};
+  const auto any = [](const records::Head&, const Record&) { return absl::OkStatus(); };
+  std::vector<const Record*> batch = {&sent[0], &sent[1]};
+  REQUIRE(appender.Append("a1", batch, clock.Now(), any).ok());
+  REQUIRE(SessionOf("ses_1").IsActiveAt(clock.Now()));
+  REQUIRE(Send(Agent("a1"), sent).ok());
+  CHECK(SessionOf("ses_1").proto().end_reason() == types::v1::END_REASON_COMPLETED);
+}
+
+TEST_CASE_METHOD(Fixture, "a session that was ended from here keeps its end and takes the count",
+                 "[recordings]") {
+  EndSession("ses_1");
+  Recording recording("ses_1");
+  REQUIRE(Send(Agent("a1"),
+               {recording.Next(RECORD_TYPE_END, End(types::v1::END_REASON_DISCONNECTED, 5))})
+              .ok());
+  CHECK(SessionOf("ses_1").proto().end_reason() == types::v1::END_REASON_COMPLETED);
+  CHECK(SessionOf("ses_1").proto().calls() == 5);
+  CHECK(Audit().back().action == "session.report");
+}
+
+TEST_CASE_METHOD(Fixture, "calls are counted as their records come in, and never below them",
+                 "[recordings]") {
+  ReadSessions read(*control, *recordings);
+  const auto shown = [&] {
+    admin::v1::GetSessionRequest request;
+    request.set_id("ses_1");
+    return read.Run(kAdmin, request)->session().calls();
+  };
+  Recording recording("ses_1");
+  CHECK(shown() == 0);
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN),
+                             recording.Next(RECORD_TYPE_REQUEST, Call("tools/call")),
+                             recording.Next(RECORD_TYPE_REQUEST, Call("tools/list")),
+                             recording.Next(RECORD_TYPE_RESULT, Call("tools/call")),
+                             recording.Next(RECORD_TYPE_REQUEST, Call("resources/read")),
+                             recording.Next(RECORD_TYPE_REQUEST, Call("prompts/get"))})
+              .ok());
+  CHECK(shown() == 3);
+  CHECK(read.Run(kAdmin, admin::v1::ListSessionsRequest())->items(1).calls() +
+            read.Run(kAdmin, admin::v1::ListSessionsRequest())->items(0).calls() ==
+        3);
+  // An agent that closes what a former run has left open does not know the count.
+  REQUIRE(Send(Agent("a1"),
+               {recording.Next(RECORD_TYPE_END, End(types::v1::END_REASON_DISCONNECTED, 0))})
+              .ok());
+  CHECK(shown() == 3);
+  CHECK(SessionOf("ses_1").proto().calls() == 3);
+}
+
 TEST_CASE_METHOD(Fixture, "an ended session needs its END record, a live one does not",
                  "[recordings]") {
   CHECK(Verify("ses_1")->valid());
@@ -347,7 +443,7 @@ TEST_CASE("verify finds what was done to the database behind our back", "[record
       {"delete from records where n = 6", 6},
       {"delete from records", 1},
       {"insert into records select session_id, 7, 2, time_unix_nanos, salt, payload, "
-       "payload_digest, hash, received_at from records where n = 2",
+       "payload_digest, hash, received_at, is_call from records where n = 2",
        7},
   };
   for (const auto& [sql, n] : deeds) {
@@ -358,7 +454,6 @@ TEST_CASE("verify finds what was done to the database behind our back", "[record
     for (int i = 0; i < 4; ++i) records.push_back(recording.Next(RECORD_TYPE_REQUEST));
     records.push_back(recording.Next(RECORD_TYPE_END));
     REQUIRE(fixture.Send(Agent("a1"), records).ok());
-    fixture.EndSession("ses_1");
     REQUIRE(fixture.Verify("ses_1")->valid());
     fixture.Tamper(sql);
     const auto verified = fixture.Verify("ses_1");
