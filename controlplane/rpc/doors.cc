@@ -15,7 +15,6 @@
 #include "controlplane/rpc/enrollment_service.h"
 #include "controlplane/rpc/policy_service.h"
 #include "controlplane/rpc/recording_service.h"
-#include "controlplane/rpc/seats.h"
 #include "controlplane/rpc/session_service.h"
 #include "controlplane/rpc/snapshot_service.h"
 
@@ -26,8 +25,6 @@ namespace {
 constexpr int kMaxAgentMessageBytes = 80 << 20;
 constexpr int kMaxPeopleMessageBytes = 8 << 20;
 constexpr int kMaxEnrollmentMessageBytes = 64 << 10;
-// So many addresses at once, at each door, can be told apart where a call is refused.
-constexpr std::size_t kSeats = 64;
 
 using Services = std::vector<std::unique_ptr<grpc::Service>>;
 
@@ -111,32 +108,24 @@ Services ServicesOf(const RpcDoor& door, const Doors::Needs& needs) {
 // door.
 struct Doors::Served {
   RpcDoor door;
-  Seats seats;
   Services services;
   std::unique_ptr<RpcServer> server;
-
-  void Take(int fd) { server->Take(fd, seats.Take(PeerIp(fd), absl::Now())); }
 };
 
-absl::StatusOr<std::unique_ptr<Doors::Served>> Doors::Serve(const Needs& needs,
-                                                            const RpcServer::Options& options,
-                                                            Credentials credentials,
-                                                            uid_t local_uid) {
+absl::StatusOr<std::unique_ptr<Doors::Served>> Doors::Serve(
+    const Needs& needs, const RpcServer::Options& options,
+    std::shared_ptr<grpc::ServerCredentials> credentials, uid_t local_uid) {
   std::unique_ptr<Served> served(
-      new Served{.door = RpcDoor(options.door, needs.identify, needs.metrics, local_uid),
-                 .seats = Seats(credentials.size(), RpcServer::LongestStay(options))});
+      new Served{.door = RpcDoor(options.door, needs.identify, needs.metrics, local_uid)});
   served->services = ServicesOf(served->door, needs);
   // Without TLS there is nothing that would ask a guard: the admin socket serves only what its
   // callers may call, and the door is passed again at the head of each method.
   if (options.door != DoorKind::kAdminSocket) {
-    for (std::size_t seat = 0; seat < credentials.size(); ++seat) {
-      credentials[seat]->SetAuthMetadataProcessor(served->door.Guard(
-          [&seats = served->seats, seat] { return seats.AddressAt(seat, absl::Now()); }));
-    }
+    credentials->SetAuthMetadataProcessor(served->door.Guard());
   }
   std::vector<grpc::Service*> services;
   for (const auto& service : served->services) services.push_back(service.get());
-  ASSIGN_OR_RETURN(served->server, RpcServer::Start(options, credentials, services));
+  ASSIGN_OR_RETURN(served->server, RpcServer::Start(options, std::move(credentials), services));
   return served;
 }
 
@@ -147,26 +136,26 @@ absl::StatusOr<std::unique_ptr<Doors>> Doors::Open(const Needs& needs, const Fil
                                          {.door = DoorKind::kPeople,
                                           .max_message_bytes = kMaxPeopleMessageBytes,
                                           .max_threads = 512},
-                                         ServerTls(files.people, kSeats)));
+                                         ServerTls(files.people)));
   // An agent holds two streams for as long as it lives.
   ASSIGN_OR_RETURN(doors->agents_, Serve(needs,
                                          {.door = DoorKind::kAgents,
                                           .max_message_bytes = kMaxAgentMessageBytes,
                                           .max_threads = 4096,
                                           .max_connection_age = absl::Hours(1)},
-                                         MutualTls(files.agents, files.ca_file, kSeats)));
+                                         MutualTls(files.agents, files.ca_file)));
   ASSIGN_OR_RETURN(doors->enrollment_, Serve(needs,
                                              {.door = DoorKind::kEnrollment,
                                               .max_message_bytes = kMaxEnrollmentMessageBytes,
                                               .max_threads = 64,
                                               .max_connection_age = absl::Minutes(1)},
-                                             ServerTls(files.agents, kSeats)));
+                                             ServerTls(files.agents)));
   std::map<uid_t, RpcServer*> by_uid;
   for (const uid_t uid : std::set<uid_t>{0, geteuid()}) {
     ASSIGN_OR_RETURN(
         auto served,
         Serve(needs, {.door = DoorKind::kAdminSocket, .max_message_bytes = kMaxPeopleMessageBytes},
-              {grpc::InsecureServerCredentials()}, uid));
+              grpc::InsecureServerCredentials(), uid));
     by_uid[uid] = served->server.get();
     doors->local_.push_back(std::move(served));
   }
@@ -178,9 +167,9 @@ absl::StatusOr<std::unique_ptr<Doors>> Doors::Open(const Needs& needs, const Fil
   ASSIGN_OR_RETURN(
       doors->front_door_,
       FrontDoor::Open(std::move(listener),
-                      {.people = [&to = *doors->people_](int fd) { to.Take(fd); },
-                       .agents = [&to = *doors->agents_](int fd) { to.Take(fd); },
-                       .enrollment = [&to = *doors->enrollment_](int fd) { to.Take(fd); }},
+                      {.people = [&to = *doors->people_->server](int fd) { to.Take(fd); },
+                       .agents = [&to = *doors->agents_->server](int fd) { to.Take(fd); },
+                       .enrollment = [&to = *doors->enrollment_->server](int fd) { to.Take(fd); }},
                       {}, needs.metrics));
   return doors;
 }

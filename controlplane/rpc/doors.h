@@ -52,7 +52,7 @@ class Doors {
   Doors() = default;
   static absl::StatusOr<std::unique_ptr<Served>> Serve(const Needs& needs,
                                                        const RpcServer::Options& options,
-                                                       Credentials credentials,
+                                                       std::shared_ptr<grpc::ServerCredentials> tls,
                                                        uid_t local_uid = 0);
 
   std::unique_ptr<Served> people_;

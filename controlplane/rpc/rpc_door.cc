@@ -44,31 +44,27 @@ std::string CodeWord(absl::StatusCode code) {
 
 class RpcDoor::GuardProcessor final : public grpc::AuthMetadataProcessor {
  public:
-  GuardProcessor(const RpcDoor& door, std::function<std::string()> address)
-      : door_(door), address_(std::move(address)) {}
+  explicit GuardProcessor(const RpcDoor& door) : door_(door) {}
 
   grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* connection,
                        OutputMetadata*, OutputMetadata*) override {
     const absl::Time begin = absl::Now();
     const std::string_view path = OnlyValue(metadata, kPath);
     const MethodRow* row = FindMethod(path);
-    const std::string address = address_();
     const absl::StatusOr<Caller> caller =
-        door_.Admit(row, OnlyValue(metadata, kAuthorization), connection, address);
+        door_.Admit(row, OnlyValue(metadata, kAuthorization), connection, {});
     if (caller.ok()) return grpc::Status::OK;
-    door_.Note(row != nullptr ? row->method : "unknown", kUnknownActor, address, caller.status(),
+    door_.Note(row != nullptr ? row->method : "unknown", kUnknownActor, {}, caller.status(),
                absl::Now() - begin);
     return WithReasonInWords(caller.status());
   }
 
  private:
   const RpcDoor& door_;
-  const std::function<std::string()> address_;
 };
 
-std::shared_ptr<grpc::AuthMetadataProcessor> RpcDoor::Guard(
-    std::function<std::string()> address) const {
-  return std::make_shared<GuardProcessor>(*this, std::move(address));
+std::shared_ptr<grpc::AuthMetadataProcessor> RpcDoor::Guard() const {
+  return std::make_shared<GuardProcessor>(*this);
 }
 
 grpc::Status RpcDoor::Pass(grpc::ServerContext& context,

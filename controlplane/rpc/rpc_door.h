@@ -4,7 +4,6 @@
 #include <grpcpp/server_context.h>
 #include <sys/types.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,9 +35,8 @@ class RpcDoor {
   DoorKind kind() const { return kind_; }
 
   // For the server's credentials; lives no longer than the door. gRPC passes no status details from
-  // here, so the reason's word stands before the message. `address`: where the calls come from that
-  // it sees, as far as that is known.
-  std::shared_ptr<grpc::AuthMetadataProcessor> Guard(std::function<std::string()> address) const;
+  // here, so the reason's word stands before the message.
+  std::shared_ptr<grpc::AuthMetadataProcessor> Guard() const;
 
   // One call of the method that takes `request`: `use_case` runs if the caller may, and its result
   // or its error is the reply.

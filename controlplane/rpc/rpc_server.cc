@@ -38,7 +38,7 @@ void RpcServer::RegisterCommonServices() {
 }
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
-    const Options& options, std::span<const std::shared_ptr<grpc::ServerCredentials>> credentials,
+    const Options& options, std::shared_ptr<grpc::ServerCredentials> credentials,
     std::span<grpc::Service* const> services) {
   const std::string name(DoorName(options.door));
   grpc::ServerBuilder builder;
@@ -60,10 +60,9 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   for (grpc::Service* service : services) builder.RegisterService(service);
 
   std::unique_ptr<RpcServer> server(new RpcServer);
-  for (const auto& seat : credentials) {
-    server->acceptors_.push_back(builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, seat));
-  }
+  server->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      std::move(credentials));
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return absl::InternalError(
@@ -75,15 +74,10 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
 
 RpcServer::~RpcServer() { Drain(absl::InfinitePast()); }
 
-// gRPC takes up to a tenth more than the age that it is given.
-absl::Duration RpcServer::LongestStay(const Options& options) {
-  return kHandshakeTimeout + options.max_connection_age * 1.1 + kConnectionAgeGrace;
-}
-
-void RpcServer::Take(int fd, std::size_t seat) {
+void RpcServer::Take(int fd) {
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
   parameters.fd = fd;
-  acceptors_[seat]->HandleNewConnection(&parameters);
+  acceptor_->HandleNewConnection(&parameters);
 }
 
 void RpcServer::Drain(absl::Time deadline) {

@@ -26,24 +26,21 @@ class RpcServer {
     // another minute, so that nobody outlives his certificate by much.
     absl::Duration max_connection_age = absl::Minutes(30);
   };
-  // How long a connection may be there at most, from when it is handed over.
-  static absl::Duration LongestStay(const Options& options);
 
   // Must be called once in the program before the first Start: health and reflection are registered
   // with every server that is built (the method table says who gets to them).
   static void RegisterCommonServices();
 
-  // One seat for each of `credentials`; connections differ by the seat they are given, and in
-  // nothing else. `services` outlive it.
+  // `services` outlive it.
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(
-      const Options& options, std::span<const std::shared_ptr<grpc::ServerCredentials>> credentials,
+      const Options& options, std::shared_ptr<grpc::ServerCredentials> credentials,
       std::span<grpc::Service* const> services);
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
   // Takes the descriptor of a connection over. Closes it when the server has been drained.
-  void Take(int fd, std::size_t seat = 0);
+  void Take(int fd);
 
   // Health says NOT_SERVING, no call is begun any more, and those still running at `deadline`
   // are cancelled. Returns when the last has ended.
@@ -51,7 +48,7 @@ class RpcServer {
 
  private:
   RpcServer() = default;
-  std::vector<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>> acceptors_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace sallyport::controlplane {
 
@@ -15,15 +14,12 @@ struct TlsIdentityFiles {
   std::string chain_file;
 };
 
-// `count` credentials over one look at the files: a guard belongs to its credentials.
-using Credentials = std::vector<std::shared_ptr<grpc::ServerCredentials>>;
-
 // TLS without client certificates.
-Credentials ServerTls(const TlsIdentityFiles& identity, std::size_t count);
+std::shared_ptr<grpc::ServerCredentials> ServerTls(const TlsIdentityFiles& identity);
 
 // TLS that ends the handshake unless the client shows a certificate that leads to a CA in
 // `ca_file`.
-Credentials MutualTls(const TlsIdentityFiles& identity, const std::string& ca_file,
-                      std::size_t count);
+std::shared_ptr<grpc::ServerCredentials> MutualTls(const TlsIdentityFiles& identity,
+                                                   const std::string& ca_file);
 
 }  // namespace sallyport::controlplane
