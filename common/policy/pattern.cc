@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "common/utf8.h"
+
 namespace sallyport {
 namespace {
 
@@ -57,15 +59,66 @@ bool HasControlCharacter(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-// `.` or `..` between separators, with or without `;parameters`. Every character that some server
-// takes for a separator is one.
+// What readers that normalise Unicode (NFKC, or a code page's best fit) take for ASCII: the
+// full-width forms, and other dots and slashes. NUL: nothing.
+char AsciiOf(char32_t c) {
+  if (c >= 0xff01 && c <= 0xff5e) return static_cast<char>(c - 0xff01 + '!');
+  switch (c) {
+    case 0x2024:  // one dot leader
+    case 0xfe52:  // small full stop
+      return '.';
+    case 0x2044:  // fraction slash
+    case 0x2215:  // division slash
+      return '/';
+    case 0x2216:  // set minus
+    case 0xfe68:  // small reverse solidus
+      return '\\';
+    default:
+      return '\0';
+  }
+}
+
+// What readers that look at letters alone leave out.
+bool IsIgnorable(char32_t c) {
+  return c == 0xad || c == 0x34f || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
+         (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+         (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff;
+}
+
+// `text` (UTF-8) as such a reader sees it.
+std::string Normalised(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  while (!text.empty()) {
+    char32_t c = 0;
+    const std::size_t length = DecodeUtf8(text, &c);
+    if (c == 0x2025 || c == 0x2026) {  // two and three dots in one character
+      plain.append(c == 0x2025 ? ".." : "...");
+    } else if (const char other = AsciiOf(c); other != '\0') {
+      plain += other;
+    } else if (!IsIgnorable(c)) {
+      plain.append(text.substr(0, length));
+    }
+    text.remove_prefix(length);
+  }
+  return plain;
+}
+
+// Dots alone, or with spaces, which some file systems drop.
+bool IsDots(std::string_view name) {
+  return name.find('.') != std::string_view::npos &&
+         name.find_first_not_of(". ") == std::string_view::npos;
+}
+
+// `.`, `..` or more dots between separators, with or without `;parameters`. Every character that
+// some server takes for a separator is one.
 bool HasDotSegment(std::string_view uri) {
   std::string_view rest = uri.substr(SchemeLength(uri));
   while (true) {
     const std::size_t end = std::min(rest.find_first_of("/\\?#"), rest.size());
     const std::string_view segment = rest.substr(0, end);
     const std::string_view name = segment.substr(0, segment.find(';'));
-    if (name == "." || name == "..") return true;
+    if (IsDots(name)) return true;
     if (end == rest.size()) return false;
     rest.remove_prefix(end + 1);
   }
@@ -203,22 +256,22 @@ UriForms::UriForms(std::string_view uri) : as_it_stands_(uri) {
   std::string decoded;
   for (int i = 0;; ++i) {
     const std::string_view form = i == 0 ? as_it_stands_ : std::string_view(decoded);
+    if (!IsUtf8(form)) {
+      refusal_ = "the uri is not UTF-8 once it is decoded";
+      return;
+    }
     if (HasControlCharacter(form)) {
       refusal_ = "the uri holds a control character";
       return;
     }
-    if (HasDotSegment(form)) {
+    std::string normalised = Normalised(form);
+    std::string collapsed = SlashesCollapsed(normalised);
+    if (HasDotSegment(form) || HasDotSegment(collapsed)) {
       refusal_ = "the uri holds a dot segment";
       return;
     }
-    std::string collapsed = SlashesCollapsed(form);
-    if (collapsed != form) {
-      if (HasDotSegment(collapsed)) {
-        refusal_ = "the uri holds a dot segment";
-        return;
-      }
-      others_.push_back(std::move(collapsed));
-    }
+    if (collapsed != normalised) others_.push_back(std::move(collapsed));
+    if (normalised != form) others_.push_back(std::move(normalised));
     if (form.find('%') == std::string_view::npos) return;
     std::string next = PercentDecoded(form);
     if (next == form) return;

@@ -48,10 +48,11 @@ class UriPattern {
   std::vector<int> tokens_;  // a byte, kStar or kAnyRun
 };
 
-// The ways in which servers may read one URI: as it stands, percent-decoded, with runs of slashes
-// collapsed. What grants must hold for all of them, what restricts need hold for one. A URI whose
-// meaning depends on the reader has none at all: dot segments, also encoded (more than once),
-// encoded control characters, or more than 8 KiB.
+// The ways in which servers may read one URI: as it stands, percent-decoded, with full-width
+// characters and other dots and slashes taken for ASCII, with runs of slashes collapsed. What
+// grants must hold for all of them, what restricts need hold for one. A URI whose meaning depends
+// on the reader has none at all: segments of dots, also encoded (more than once), encoded control
+// characters, bytes that are not UTF-8, or more than 8 KiB.
 class UriForms {
  public:
   explicit UriForms(std::string_view uri);

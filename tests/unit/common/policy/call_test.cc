@@ -207,15 +207,17 @@ TEST_CASE("no spelling of a uri slips past a denial", "[policy][call]") {
     - deny: {resources: ["file:///secret/**"]})"));
   const char* uri = GENERATE("file:///secret/x", "FILE:///secret/x", "file:///%73ecret/x",
                              "file:///secret%2fx", "file:////secret/x", "file:///secret//x",
-                             "file:///%2573ecret/x", "file:///secret\\x");
+                             "file:///%2573ecret/x", "file:///secret\\x", "file:///secret\uff0fx",
+                             "file:///\uff53ecret/x", "file:///sec\u00adret/x");
   INFO(uri);
   CHECK(Read(*policy, uri).verdict == Verdict::kDeny);
 }
 
 TEST_CASE("no spelling of a uri slips into an allowance", "[policy][call]") {
   const auto policy = Bound(BotPolicy("  rules: [{allow: {resources: [\"file:///public/*\"]}}]"));
-  const char* uri = GENERATE("file:///public/a%2fb", "file:///public/a%5cb",
-                             "file:///public/a%252fb", "file:///publi%63x/a", "file:///publicx/a");
+  const char* uri =
+      GENERATE("file:///public/a%2fb", "file:///public/a%5cb", "file:///public/a%252fb",
+               "file:///publi%63x/a", "file:///publicx/a", "file:///public/a\u2215b");
   INFO(uri);
   CHECK(Read(*policy, uri).verdict != Verdict::kAllow);
 }

@@ -61,7 +61,10 @@ TEST_CASE("a uri that servers may read in another way is refused", "[policy]") {
       "file:///a/../b", "file:///a/./b", "file:///a/..", "file:///..", "file:..", "../a",
       "file:///a/%2e%2e/b", "file:///a/%2E./b", "file:///a/%252e%252e/b", "file:///a/..%2fb",
       "file:///a\\..\\b", "file:///a/..;x/b", "file:///a/..?q", "file:///a/..#f", "file:///a%00b",
-      "file:///a%0ab", "file:///a\nb", "x:%25252525252541", "");
+      "file:///a%0ab", "file:///a\nb", "x:%25252525252541", "", "file:///a/%c0%ae%c0%ae/b",
+      "file:///a/%ff", "file:///a/\uff0e\uff0e/b", "file:///a/%EF%BC%8E./b",
+      "file:///a\uff0f..\uff0fb", "file:///a/\u2025/b", "file:///a/.\u200b./b", "file:///a/.. /b",
+      "file:///a/%2e%2e%20/b", "file:///a/.../b");
   INFO(uri);
   CHECK_FALSE(UriForms(uri).refusal().empty());
   CHECK_FALSE(UriForms(std::string(9000, 'a')).refusal().empty());
@@ -69,7 +72,8 @@ TEST_CASE("a uri that servers may read in another way is refused", "[policy]") {
 
 TEST_CASE("a plain uri has one form, and dots in names are no segments", "[policy]") {
   const std::string uri = GENERATE("file:///a/b.txt", "file:///a/..b", "file:///a/b..", "wiki:/x",
-                                   "file:///.hidden", "https://host/a?b=c.d", "a%20b:c");
+                                   "file:///.hidden", "https://host/a?b=c.d", "a%20b:c",
+                                   "file:///a/report\u2026.txt", "file:///caf%C3%A9");
   INFO(uri);
   CHECK(UriForms(uri).refusal().empty());
 }
