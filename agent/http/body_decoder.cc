@@ -4,6 +4,7 @@
 
 #include "agent/http/field_syntax.h"
 #include "agent/http/head_lines.h"
+#include "common/hex_digit.h"
 
 namespace sallyport::agent {
 namespace {
@@ -15,13 +16,6 @@ constexpr std::uint64_t kReserved = 64u << 10;
 constexpr std::uint64_t kOverheadAllowance = 64u << 10;
 // A chunk is smaller than 4 GiB; body limits are smaller still.
 constexpr std::size_t kMaxSizeDigits = 8;
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 }  // namespace
 

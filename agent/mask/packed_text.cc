@@ -8,6 +8,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "common/hex_digit.h"
+
 namespace sallyport::agent {
 namespace {
 
@@ -36,13 +38,6 @@ constexpr std::array<std::int8_t, 256> kDecode = DecodeTable();
 
 unsigned Sextet(char c) { return static_cast<unsigned>(kDecode[static_cast<unsigned char>(c)]); }
 bool IsRunCharacter(char c) { return kDecode[static_cast<unsigned char>(c)] >= 0; }
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool IsAsciiText(unsigned char c) {
   return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' || c == '\r';

@@ -8,17 +8,11 @@
 #include <emmintrin.h>
 #endif
 
+#include "common/hex_digit.h"
 #include "common/utf8.h"
 
 namespace sallyport::agent {
 namespace {
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // The value of exactly `n` hex digits at `at`.
 std::optional<std::uint32_t> Hex(std::string_view text, std::size_t at, std::size_t n) {

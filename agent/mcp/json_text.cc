@@ -6,17 +6,11 @@
 #include <emmintrin.h>
 #endif
 
+#include "common/hex_digit.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
 namespace {
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // The four digits at raw[i..i+4), or -1.
 int HexQuad(std::string_view raw, std::size_t i) {

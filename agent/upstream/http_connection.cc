@@ -21,7 +21,6 @@ using Tcp = net::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
 constexpr std::size_t kReadBytes = std::size_t{16} << 10;
-constexpr std::chrono::milliseconds kStillFresh{10};
 
 }  // namespace
 
@@ -97,7 +96,6 @@ Task<absl::Status> HttpConnection::Connect(const ServerUrl& url) {
 
 bool HttpConnection::IsReusable() {
   if (!socket_.is_open() || !input_.empty()) return false;
-  if (std::chrono::steady_clock::now() - last_used_ < kStillFresh) return true;
   char byte;
   ssize_t n = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -191,7 +189,6 @@ Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
 void HttpConnection::NextResponse() {
   response_.Clear();
   reader_.Next();
-  last_used_ = std::chrono::steady_clock::now();
 }
 
 }  // namespace sallyport::agent

@@ -54,9 +54,7 @@ class HttpConnection {
 
   // Resolves, connects, and verifies the server's certificate for its name.
   Task<absl::Status> Connect(const ServerUrl& url);
-  // Idle and open: neither its end nor a byte that nobody asked for has arrived. One that was in
-  // use a moment ago is taken to be so: a server tells of the end it means to bring with an answer,
-  // and brings one that it does not tell of when the connection has idled for seconds.
+  // Idle and open: neither its end nor a byte that nobody asked for has arrived.
   bool IsReusable();
   // `has_begun` turns true when a byte may have gone out.
   Task<absl::Status> Write(std::string_view head, std::string_view body, bool& has_begun);
@@ -95,7 +93,6 @@ class HttpConnection {
   HttpResponse response_;
   ResponseReader reader_;
   InputBuffer input_;
-  std::chrono::steady_clock::time_point last_used_;
 };
 
 }  // namespace sallyport::agent

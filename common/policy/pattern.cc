@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "common/hex_digit.h"
 #include "common/utf8.h"
 
 namespace sallyport {
@@ -30,13 +31,6 @@ void LowerScheme(std::string& uri) {
   for (std::size_t i = 0; i < length; ++i) {
     if (uri[i] >= 'A' && uri[i] <= 'Z') uri[i] |= 0x20;
   }
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 std::string PercentDecoded(std::string_view text) {

@@ -151,8 +151,10 @@ int Replay(const ClientOptions& options, const std::string& id) {
   return 0;
 }
 
-// 0 only where the whole recording is proven: an open one may have more than is here.
-int ShowVerdict(const admin::v1::VerifySessionResponse& verdict, std::string_view format) {
+// 0 where all that is here is proven. Whether more belongs to a recording that is open can be told
+// of a session, which is known to go on, and not of a file.
+int ShowVerdict(const admin::v1::VerifySessionResponse& verdict, bool may_be_open,
+                std::string_view format) {
   if (format != "table") {
     PrintMessage(verdict, format);
   } else if (verdict.valid()) {
@@ -166,7 +168,7 @@ int ShowVerdict(const admin::v1::VerifySessionResponse& verdict, std::string_vie
                 absl::StrCat(verdict.first_bad_record()).c_str(),
                 Printable(verdict.reason()).c_str());
   }
-  return verdict.valid() && !verdict.is_open() ? 0 : 1;
+  return verdict.valid() && (may_be_open || !verdict.is_open()) ? 0 : 1;
 }
 
 // A session's, or that of an agent's own chain; everything else is a file.
@@ -182,13 +184,13 @@ int Verify(const ClientOptions& options, const std::string& what) {
     if (!verdict.ok()) {
       return Fail(absl::InvalidArgumentError(absl::StrCat(what, ": ", verdict.status().message())));
     }
-    return ShowVerdict(*verdict, options.format);
+    return ShowVerdict(*verdict, /*may_be_open=*/false, options.format);
   }
   admin::v1::VerifySessionRequest request;
   request.set_id(what);
   return Ask<SessionService>(options, &SessionService::Stub::VerifySession, request,
                              [&](const admin::v1::VerifySessionResponse& response) {
-                               return ShowVerdict(response, options.format);
+                               return ShowVerdict(response, /*may_be_open=*/true, options.format);
                              });
 }
 

@@ -146,6 +146,13 @@ ${await this.servers()}`;
     };
   }
 
+  // Its chain is proven to its END record.
+  async isWhole(id) {
+    const { out } = await this.cli(['sessions', 'verify', id, '-o', 'json']);
+    const { valid, isOpen, records } = JSON.parse(out);
+    return valid && !isOpen && { valid, records };
+  }
+
   async close() {
     this.oracle?.close();
     await this.stage.close();

@@ -15,7 +15,7 @@ before(async () => {
 after(() => door?.close());
 
 const latest = async () => (await door.json(['sessions', 'list'])).items[0];
-const verified = (id) => until(`recording of ${id} whole`, async () => (await door.cli(['sessions', 'verify', id])).code === 0);
+const verified = (id) => until(`recording of ${id} whole`, () => door.isWhole(id));
 async function records(id) {
   const { out } = await door.cli(['sessions', 'replay', id, '-o', 'json'], dora);
   const parsed = JSON.parse(out);

@@ -15,12 +15,7 @@ const ended = (id, state = 'ended') => until(`session ${id} ${state}`, async () 
   const session = await door.json(['sessions', 'show', id]);
   return session.state === state && session;
 });
-async function recorded(id) {
-  return until(`recording of ${id} whole`, async () => {
-    const { code, out } = await door.cli(['sessions', 'verify', id, '-o', 'json']);
-    return code === 0 && JSON.parse(out);
-  });
-}
+const recorded = (id) => until(`recording of ${id} whole`, () => door.isWhole(id));
 
 test('a first connection opens a session, the last DELETE completes it', async () => {
   const one = await door.session('oracle', token), two = await door.session('oracle', token);

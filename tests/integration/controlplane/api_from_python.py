@@ -97,7 +97,8 @@ roles: {{admin: ["corp:admins"], approver: ["corp:approvers"], auditor: ["corp:a
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(TIMEOUT) == 0, "the control plane did not end cleanly"
+        code = self.process.wait(TIMEOUT)
+        assert code == 0, f"the control plane ended with {code}:\n" + pathlib.Path(self.log.name).read_text()
 
 
 def bearer(token):

@@ -56,7 +56,6 @@ TEST_CASE("what may not stand in an issuer entry is refused, naming entry and ke
       {", preset: aws-sts", "claims.bound:"},
       {", preset: kubernetes", ""},
       {", claims: {bound: [{path: [tid]}]}", "claims.bound: `equals`"},
-      {", claims: {subject: []}", "claims.subject:"},
       {", claims: {groups: [[\"\"]]}", "claims.groups:"},
       {", principal: {kind: robot}", "principal.kind:"},
       {", principal: {user_if: [{}]}", "principal.user_if:"},
