@@ -24,7 +24,7 @@ namespace sallyport::agent {
 
 struct UploaderOptions {
   // A block is full with this many records; what is there is sent after `max_delay`.
-  int block_records = 64;
+  int block_records = 512;
   std::size_t block_bytes = std::size_t{1} << 20;
   absl::Duration max_delay = absl::Milliseconds(100);
   absl::Duration poll = absl::Milliseconds(20);
