@@ -159,6 +159,8 @@ TEST_CASE("an empty list that would be read as none by people and as the default
   };
   CHECK(plane("issuers:\n  - id: okta\n    claims: {token_id: []}\n")
             .starts_with("f.yaml:3: issuers[0].claims.token_id: the list is empty"));
+  CHECK(plane("issuers:\n  - id: okta\n    claims: {subject: []}\n")
+            .starts_with("f.yaml:3: issuers[0].claims.subject: the list is empty"));
   CHECK(plane("issuers:\n  - id: okta\n    algs: []\n").starts_with("f.yaml:3: issuers[0].algs"));
   CHECK(plane("notify:\n  - {name: x, approvers: []}\n")
             .starts_with("f.yaml:2: notify[0].approvers"));
@@ -167,7 +169,8 @@ TEST_CASE("an empty list that would be read as none by people and as the default
   CHECK(ErrorOf<types::v1::PolicySpec>("mask: []\n").starts_with("f.yaml:1: mask"));
   // These mean none when they are left out.
   CHECK(plane("notify: []\ntrusted_proxies: []\nroles: {admin: []}\n").empty());
-  CHECK(ErrorOf<config::v1::AgentConfig>("allowed_origins: []\n").empty());
+  CHECK(ErrorOf<config::v1::AgentConfig>("allowed_origins: []\nservers: []\n").empty());
+  CHECK(ErrorOf<types::v1::PolicySpec>("rules: []\n").empty());
 }
 
 TEST_CASE("two members of one choice exclude each other", "[common][config]") {
