@@ -1,6 +1,5 @@
 #include "agent/upstream/http_upstream.h"
 
-#include <openssl/crypto.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -8,59 +7,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agent/http/head_writer.h"
-#include "agent/http/sse.h"
+#include "agent/http/message.h"
 #include "agent/loop/signal.h"
+#include "agent/upstream/connection_pool.h"
+#include "agent/upstream/event_stream.h"
+#include "agent/upstream/request_heads.h"
 #include "agent/upstream/rpc_id.h"
+#include "agent/upstream/upstream_error.h"
 #include "common/backoff.h"
-#include "common/denial.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
 
 using MessageOr = absl::StatusOr<UpstreamMessage>;
-using ConnectionPtr = std::unique_ptr<HttpConnection>;
 
-// As many as a session may have calls in flight: one fewer, and a busy session pays for handshakes.
-constexpr std::size_t kMaxIdle = 128;
 constexpr std::size_t kMaxUnrelated = 64;
 constexpr std::size_t kMaxSessionIdBytes = 1024;
 constexpr std::size_t kMaxVersionBytes = 32;
-
-absl::Status Lost(std::string_view what) {
-  return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, what);
-}
-absl::Status Invalid(std::string_view what) {
-  return WithReason(absl::InvalidArgumentError(ToAbsl(what)),
-                    types::v1::DENIAL_REASON_UPSTREAM_INVALID);
-}
-
-MessageOr Scan(std::string bytes, const ScanLimits& limits) {
-  MessageOr message = ScanUpstreamMessage(std::move(bytes), limits);
-  if (!message.ok()) return Invalid(ToStd(message.status().message()));
-  return message;
-}
-
-// What a connection says, as an upstream's error.
-absl::Status Told(const absl::Status& status) {
-  using types::v1::DenialReason;
-  return WithReason(status, status.code() == absl::StatusCode::kInvalidArgument
-                                ? DenialReason::DENIAL_REASON_UPSTREAM_INVALID
-                                : DenialReason::DENIAL_REASON_UPSTREAM_LOST);
-}
-
-// The body of such an answer is nobody's business: it may quote the request's headers.
-absl::Status StatusError(int status) {
-  std::string code = absl::StrCat("the server answered HTTP ", status);
-  if (status == 404) return Lost("the server has ended the MCP session");
-  if (status >= 500) return Lost(code);
-  if (status == 401 || status == 403) return Invalid(code + ": it refuses the agent's credential");
-  if (status >= 300 && status < 400) return Invalid(code + ": redirects are not followed");
-  return Invalid(code);
-}
 
 bool IsVisible(std::string_view text) {
   return !text.empty() &&
@@ -79,81 +44,49 @@ std::string NegotiatedVersion(const UpstreamMessage& response) {
                                                                   : std::string();
 }
 
+bool IsJson(HttpConnection& connection) {
+  return IsMediaType(connection.response().fields.Find("content-type").value_or(""),
+                     "application/json");
+}
+
 }  // namespace
 
 class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(Loop& loop, DeadlineSweep& sweep, HttpUpstreamOptions options)
-      : loop_(loop), sweep_(sweep), options_(std::move(options)), unrelated_(loop), ended_(loop) {
-    limits_.body = options_.limits.max_bytes;
-  }
-  ~Core() {
-    for (auto& [name, value] : options_.headers) OPENSSL_cleanse(value.data(), value.size());
-    ForgetPostHead();
-  }
+      : loop_(loop),
+        options_(std::move(options)),
+        heads_(options_.url, std::move(options_.headers)),
+        pool_(std::make_shared<ConnectionPool>(
+            loop, sweep,
+            PoolOptions{.url = options_.url,
+                        .tls = options_.tls,
+                        .limits = {.body = options_.limits.max_bytes},
+                        .connect_timeout = options_.connect_timeout,
+                        .idle_timeout = options_.idle_timeout})),
+        unrelated_(loop),
+        ended_(loop) {}
 
   const HttpUpstreamOptions& options() const { return options_; }
-  bool is_lost() const { return ended_.is_set(); }
-  absl::Status lost_status() const { return lost_; }
+  ConnectionPool& pool() { return *pool_; }
 
-  // A connection that the request has gone out on; its answer is still to be read. An error: no
-  // byte has.
-  Task<absl::StatusOr<ConnectionPtr>> Request(std::string_view method, std::string_view body,
-                                              bool wants_answer) {
-    auto self = shared_from_this();
-    for (;;) {
-      if (is_lost() && method != "DELETE") co_return lost_;
-      ConnectionPtr connection = TakeIdle();
-      bool is_pooled = connection != nullptr;
-      if (!is_pooled) {
-        CO_ASSIGN_OR_RETURN(connection, co_await Connect());
-      }
-      Busy busy(*this, *connection);
-      connection->SetDeadline(method == "DELETE" ? options_.delete_timeout
-                              : wants_answer     ? options_.exchange_timeout
-                                                 : options_.connect_timeout * 6);
-      bool has_begun = false;
-      // Of this request alone: others may be built while it waits for the socket.
-      std::string head = BuildHead(method, body);
-      absl::Status written = co_await connection->Write(head, body, has_begun);
-      OPENSSL_cleanse(head.data(), head.size());
-      if (written.ok()) co_return connection;
-      if (has_begun) {
-        connection->Close();  // the answer's reader finds it so
-        co_return connection;
-      }
-      if (!is_pooled) co_return Told(written);
-    }
-  }
-
-  void Keep(ConnectionPtr connection) {
-    if (is_lost() || !connection->CanBeKept() || idle_.size() >= kMaxIdle) return;
-    connection->NextResponse();
-    connection->SetDeadline(options_.idle_timeout);
-    idle_.push_back(std::move(connection));
-  }
-  // A stream that has said all it had to say ends a moment later.
-  void KeepOnceDone(ConnectionPtr connection) {
-    if (connection->reader().is_done()) return Keep(std::move(connection));
-    loop_.Spawn(ReadEnd(shared_from_this(), std::move(connection)));
+  // As ConnectionPool::Send, for a message.
+  Task<absl::StatusOr<ConnectionPtr>> Post(std::string_view body, absl::Duration timeout) {
+    return pool_->Send(heads_.Post(body.size()), body, timeout);
   }
 
   // Whether the head of an answer is one to go on with.
   absl::Status CheckHead(HttpConnection& connection) {
     const HttpResponse& response = connection.response();
-    if (response.status == 404 && !session_id_.empty()) Lose(StatusError(404));
-    if (response.status < 200 || response.status > 299) return StatusError(response.status);
-    auto encoding = response.fields.Find("content-encoding");
-    if (encoding && *encoding != "identity")
-      return Invalid("the server encoded its answer although it was told not to");
-    return absl::OkStatus();
+    if (response.status == 404 && heads_.has_session()) Lose(HttpStatusError(404));
+    if (response.status < 200 || response.status > 299) return HttpStatusError(response.status);
+    return CheckEncoding(connection);
   }
 
   void TakeSession(const HttpResponse& response, const UpstreamMessage& message) {
-    auto id = response.fields.Find("mcp-session-id");
-    if (id && IsVisible(*id) && id->size() <= kMaxSessionIdBytes) session_id_ = std::string(*id);
-    version_ = NegotiatedVersion(message);
-    ForgetPostHead();
+    const auto id = response.fields.Find("mcp-session-id");
+    const bool has_id = id && IsVisible(*id) && id->size() <= kMaxSessionIdBytes;
+    heads_.SetSession(has_id ? std::string(*id) : std::string(), NegotiatedVersion(message));
   }
 
   void StartListening() {
@@ -163,162 +96,69 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   Task<MessageOr> NextUnrelated() {
     auto self = shared_from_this();
     auto message = co_await unrelated_.Pop();
-    if (!message) co_return lost_;
+    if (!message) co_return pool_->why();
     co_return *std::move(message);
   }
 
   void Lose(absl::Status status) {
-    if (is_lost()) return;
-    lost_ = std::move(status);
+    if (pool_->is_shut()) return;
+    pool_->Shut(std::move(status));
     ended_.Set();
     unrelated_.Close();
-    idle_.clear();
-    for (HttpConnection* connection : busy_) connection->Close();
   }
 
   Task<void> Close() {
     auto self = shared_from_this();
     if (std::exchange(is_closed_, true)) co_return;
-    Lose(Lost("the session has ended"));
-    if (session_id_.empty()) co_return;
-    auto connection = co_await Request("DELETE", {}, false);
+    Lose(UpstreamLost("the session has ended"));
+    if (!heads_.has_session()) co_return;
+    auto connection = co_await pool_->SendLast(heads_.Delete(), options_.delete_timeout);
     if (connection.ok()) (co_await (*connection)->ReadHead()).IgnoreError();
   }
 
-  // A connection in use, so that the session's end closes it.
-  class Busy {
-   public:
-    Busy(Core& core, HttpConnection& connection) : core_(core), connection_(&connection) {
-      core_.busy_.insert(connection_);
-    }
-    ~Busy() { core_.busy_.erase(connection_); }
-    Busy(const Busy&) = delete;
-    Busy& operator=(const Busy&) = delete;
-
-   private:
-    Core& core_;
-    HttpConnection* connection_;
-  };
-
  private:
-  ConnectionPtr TakeIdle() {
-    while (!idle_.empty()) {
-      ConnectionPtr connection = std::move(idle_.back());
-      idle_.pop_back();
-      if (connection->IsReusable()) return connection;
-    }
-    return nullptr;
-  }
-
-  Task<absl::StatusOr<ConnectionPtr>> Connect() {
-    auto connection = std::make_unique<HttpConnection>(loop_, sweep_, options_.tls, limits_);
-    connection->SetDeadline(is_lost() ? options_.delete_timeout : options_.connect_timeout);
-    Busy busy(*this, *connection);
-    absl::Status connected = co_await connection->Connect(options_.url);
-    if (!connected.ok()) co_return Told(absl::UnavailableError(connected.message()));
-    co_return connection;
-  }
-
-  std::string BuildHead(std::string_view method, std::string_view body) {
-    std::string head;
-    if (method != "POST") {
-      BeginHead(head, method);
-      if (method == "GET") HeadWriter::Rest(head).Field("Accept", "text/event-stream");
-      HeadWriter::Rest(head).End();
-      return head;
-    }
-    if (post_head_.empty()) {
-      BeginHead(post_head_, method);
-      HeadWriter::Rest(post_head_)
-          .Field("Accept", "application/json, text/event-stream")
-          .Field("Content-Type", "application/json");
-    }
-    constexpr std::size_t kLengthField = 40;
-    head.reserve(post_head_.size() + kLengthField);
-    head.append(post_head_);
-    HeadWriter::Rest(head).ContentLength(body.size()).End();
-    return head;
-  }
-  void BeginHead(std::string& head, std::string_view method) const {
-    HeadWriter writer =
-        HeadWriter::Request(head, method, options_.url.target, options_.url.authority);
-    writer.Field("User-Agent", "sallyport").Field("Accept-Encoding", "identity");
-    if (!session_id_.empty()) writer.Field("Mcp-Session-Id", session_id_);
-    if (!version_.empty()) writer.Field("MCP-Protocol-Version", version_);
-    for (const auto& [name, value] : options_.headers) writer.Field(name, value);
-  }
-  void ForgetPostHead() {
-    OPENSSL_cleanse(post_head_.data(), post_head_.size());
-    post_head_.clear();
-  }
-
-  static Task<void> ReadEnd(std::shared_ptr<Core> self, ConnectionPtr connection) {
-    connection->SetDeadline(absl::Seconds(2));
-    Busy busy(*self, *connection);
-    auto more = co_await connection->ReadPiece();
-    if (more.ok() && !*more) self->Keep(std::move(connection));
-  }
-
   // The server's own stream, kept up until the end.
   static Task<void> Listen(std::shared_ptr<Core> self) {
     Backoff backoff(self->options_.listen_backoff, absl::Seconds(30));
-    while (!self->is_lost()) {
+    while (!self->pool_->is_shut()) {
       bool serves = co_await ListenOnce(self, backoff);
       if (!serves || co_await self->ended_.Wait(backoff.Next())) co_return;
     }
   }
   // False: the server has no such stream.
   static Task<bool> ListenOnce(std::shared_ptr<Core> self, Backoff& backoff) {
-    auto connection = co_await self->Request("GET", {}, true);
+    auto connection =
+        co_await self->pool_->Send(self->heads_.Get(), {}, self->options_.connect_timeout * 6);
     if (!connection.ok()) co_return true;
     HttpConnection& stream = **connection;
-    Busy busy(*self, stream);
-    stream.SetDeadline(self->options_.connect_timeout * 6);
+    const ConnectionPool::Busy busy(*self->pool_, stream);
     if (!(co_await stream.ReadHead()).ok()) co_return true;
     int status = stream.response().status;
     if (!self->CheckHead(stream).ok()) co_return status != 405 && status != 404;
-    if (!IsMediaType(stream.response().fields.Find("content-type").value_or(""),
-                     "text/event-stream"))
-      co_return false;
+    if (!IsEventStream(stream)) co_return false;
     backoff.Reset();
     stream.SetDeadline(absl::Hours(24 * 365));
-    stream.reader().Stream();
-    SseReader events(self->options_.limits.max_bytes);
+    EventStream events(stream, self->options_.limits.max_bytes);
     for (;;) {
-      auto more = co_await stream.ReadPiece();
-      if (!more.ok() || !*more) co_return true;
-      std::string_view bytes = stream.response().body;
-      SseEvent event;
-      for (;;) {
-        auto complete = events.Next(bytes, event);
-        if (!complete.ok()) co_return true;
-        if (!*complete) break;
-        MessageOr message = Scan(std::move(event.data), self->options_.limits);
-        if (!message.ok() || message->shape == Shape::kResponse) {
-          LogWarning("server_message_dropped", {{"server", self->options_.server}});
-          continue;
-        }
-        co_await self->unrelated_.WaitForRoom(kMaxUnrelated);
-        self->unrelated_.Push(*std::move(message));
+      auto event = co_await events.Next();
+      if (!event.ok() || !*event) co_return true;
+      MessageOr message = ScanFromServer(std::move((*event)->data), self->options_.limits);
+      if (!message.ok() || message->shape == Shape::kResponse) {
+        LogWarning("server_message_dropped", {{"server", self->options_.server}});
+        continue;
       }
+      co_await self->unrelated_.WaitForRoom(kMaxUnrelated);
+      self->unrelated_.Push(*std::move(message));
     }
   }
 
   Loop& loop_;
-  DeadlineSweep& sweep_;
   HttpUpstreamOptions options_;
-  HttpLimits limits_;
-  std::vector<ConnectionPtr> idle_;
-  absl::flat_hash_set<HttpConnection*> busy_;
-
-  std::string session_id_;
-  std::string version_;
-  // A POST's head as far as it is the same for every call of the session; empty until it is needed.
-  std::string post_head_;
+  RequestHeads heads_;
+  const std::shared_ptr<ConnectionPool> pool_;
   Queue<UpstreamMessage> unrelated_;
   bool is_listening_ = false;
   Signal ended_;
-  absl::Status lost_;
   bool is_closed_ = false;
 };
 
@@ -329,10 +169,9 @@ class HttpUpstream::Answer final : public Exchange {
   Answer(std::shared_ptr<Core> core, ConnectionPtr connection, const ClientMessage& request)
       : core_(std::move(core)),
         connection_(std::move(connection)),
-        busy_(std::in_place, *core_, *connection_),
+        busy_(std::in_place, core_->pool(), *connection_),
         id_(CanonicalId(request.id)),
-        is_initialize_(request.method == "initialize"),
-        events_(core_->options().limits.max_bytes) {}
+        is_initialize_(request.method == "initialize") {}
 
   Task<MessageOr> Next() override {
     if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
@@ -340,7 +179,7 @@ class HttpUpstream::Answer final : public Exchange {
     auto core = core_;
     MessageOr message = co_await Read();
     if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
-    if (!message.ok() && core->is_lost()) message = core->lost_status();
+    if (!message.ok() && core->pool().is_shut()) message = core->pool().why();
     is_over_ = !message.ok() || message->shape == Shape::kResponse;
     if (!is_over_) co_return message;
     busy_.reset();
@@ -349,7 +188,8 @@ class HttpUpstream::Answer final : public Exchange {
       co_return message;
     }
     if (is_initialize_ && !message->is_error) core->TakeSession(connection_->response(), *message);
-    core->KeepOnceDone(std::move(connection_));
+    events_.reset();
+    core->pool().KeepOnceDone(std::move(connection_));
     co_return message;
   }
 
@@ -361,83 +201,70 @@ class HttpUpstream::Answer final : public Exchange {
  private:
   Task<MessageOr> Read() {
     if (!connection_->reader().is_head_done()) {
-      if (absl::Status read = co_await connection_->ReadHead(); !read.ok()) co_return Told(read);
+      if (absl::Status read = co_await connection_->ReadHead(); !read.ok())
+        co_return ConnectionError(read);
       CO_RETURN_IF_ERROR(core_->CheckHead(*connection_));
-      auto type = connection_->response().fields.Find("content-type").value_or("");
-      if (IsMediaType(type, "text/event-stream")) {
-        connection_->reader().Stream();
-        is_stream_ = true;
-      } else if (!IsMediaType(type, "application/json")) {
-        co_return Invalid("the server's answer is neither JSON nor an event stream");
+      if (IsEventStream(*connection_)) {
+        events_.emplace(*connection_, core_->options().limits.max_bytes);
+      } else if (!IsJson(*connection_)) {
+        co_return UpstreamInvalid("the server's answer is neither JSON nor an event stream");
       }
     }
-    if (is_stream_) co_return co_await ReadEvent();
-    if (absl::Status read = co_await connection_->ReadBody(); !read.ok()) co_return Told(read);
+    std::string bytes;
+    if (events_) {
+      CO_ASSIGN_OR_RETURN(auto event, co_await events_->Next());
+      if (!event) co_return UpstreamLost("the server ended its stream before its answer");
+      bytes = std::move(event->data);
+    } else {
+      if (absl::Status read = co_await connection_->ReadBody(); !read.ok())
+        co_return ConnectionError(read);
+      bytes = std::move(connection_->response().body);
+    }
     CO_ASSIGN_OR_RETURN(UpstreamMessage message,
-                        Scan(std::move(connection_->response().body), core_->options().limits));
-    if (!IsAnswer(message)) co_return Invalid("the server answered another request");
+                        ScanFromServer(std::move(bytes), core_->options().limits));
+    const bool may_come =
+        message.shape == Shape::kResponse ? IsAnswer(message) : events_.has_value();
+    if (!may_come) co_return UpstreamInvalid("the server answered another request");
     co_return message;
   }
 
-  Task<MessageOr> ReadEvent() {
-    SseEvent event;
-    for (;;) {
-      auto complete = events_.Next(bytes_, event);
-      if (!complete.ok()) co_return Invalid(ToStd(complete.status().message()));
-      if (*complete) {
-        CO_ASSIGN_OR_RETURN(UpstreamMessage message,
-                            Scan(std::move(event.data), core_->options().limits));
-        if (message.shape == Shape::kResponse && !IsAnswer(message))
-          co_return Invalid("the server answered another request");
-        co_return message;
-      }
-      auto more = co_await connection_->ReadPiece();
-      if (!more.ok()) co_return Told(more.status());
-      if (!*more) co_return Lost("the server ended its stream before its answer");
-      bytes_ = connection_->response().body;
-    }
-  }
-
-  bool IsAnswer(const UpstreamMessage& message) const {
-    return message.shape == Shape::kResponse && CanonicalId(message.id) == id_;
-  }
+  bool IsAnswer(const UpstreamMessage& message) const { return CanonicalId(message.id) == id_; }
 
   std::shared_ptr<Core> core_;
   ConnectionPtr connection_;
-  std::optional<Core::Busy> busy_;
+  std::optional<ConnectionPool::Busy> busy_;
   std::string id_;
   bool is_initialize_;
-  bool is_stream_ = false;
   bool is_cancelled_ = false;
   bool is_over_ = false;
-  SseReader events_;
-  // What of the last piece has not been read.
-  std::string_view bytes_;
+  // Set: the answer is a stream.
+  std::optional<EventStream> events_;
 };
 
 HttpUpstream::HttpUpstream(Loop& loop, DeadlineSweep& sweep, HttpUpstreamOptions options)
     : core_(std::make_shared<Core>(loop, sweep, std::move(options))) {}
 
-HttpUpstream::~HttpUpstream() { core_->Lose(Lost("the session has ended")); }
+HttpUpstream::~HttpUpstream() { core_->Lose(UpstreamLost("the session has ended")); }
 
 Task<absl::StatusOr<std::unique_ptr<Exchange>>> HttpUpstream::Forward(
     const OutboundMessage& request) {
   auto core = core_;
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
-                      co_await core->Request("POST", request.bytes(), true));
+                      co_await core->Post(request.bytes(), core->options().exchange_timeout));
   co_return std::make_unique<Answer>(core, std::move(connection), request.message());
 }
 
 Task<absl::Status> HttpUpstream::Send(const OutboundMessage& message) {
   auto core = core_;
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
-                      co_await core->Request("POST", message.bytes(), false));
+                      co_await core->Post(message.bytes(), core->options().connect_timeout * 6));
   {
-    Core::Busy busy(*core, *connection);
-    if (absl::Status read = co_await connection->ReadHead(); !read.ok()) co_return Told(read);
+    const ConnectionPool::Busy busy(core->pool(), *connection);
+    if (absl::Status read = co_await connection->ReadHead(); !read.ok())
+      co_return ConnectionError(read);
     CO_RETURN_IF_ERROR(core->CheckHead(*connection));
   }
-  core->KeepOnceDone(std::move(connection));
+  core->pool().KeepOnceDone(std::move(connection));
   if (message.message().method == "notifications/initialized") core->StartListening();
   co_return absl::OkStatus();
 }

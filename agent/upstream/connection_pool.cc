@@ -1,0 +1,108 @@
+#include "agent/upstream/connection_pool.h"
+
+#include <openssl/crypto.h>
+
+#include <utility>
+
+#include "agent/upstream/upstream_error.h"
+#include "common/status_macros.h"
+
+namespace sallyport::agent {
+namespace {
+
+// As many as a session may have calls in flight: one fewer, and a busy session pays for handshakes.
+constexpr std::size_t kMaxIdle = 128;
+
+// A head on its way out, with the credentials in it.
+struct Head {
+  ~Head() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+  std::string bytes;
+};
+
+}  // namespace
+
+ConnectionPool::ConnectionPool(Loop& loop, DeadlineSweep& sweep, PoolOptions options)
+    : loop_(loop), sweep_(sweep), options_(std::move(options)) {}
+ConnectionPool::~ConnectionPool() = default;
+
+Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Send(std::string head_bytes,
+                                                         std::string_view body,
+                                                         absl::Duration timeout) {
+  auto self = shared_from_this();
+  const Head head{std::move(head_bytes)};
+  for (;;) {
+    if (is_shut()) co_return why_;
+    ConnectionPtr connection = TakeIdle();
+    const bool is_pooled = connection != nullptr;
+    if (!is_pooled) {
+      CO_ASSIGN_OR_RETURN(connection, co_await Connect(options_.connect_timeout));
+    }
+    const Busy busy(*this, *connection);
+    connection->SetDeadline(timeout);
+    bool has_begun = false;
+    const absl::Status written = co_await connection->Write(head.bytes, body, has_begun);
+    if (written.ok()) co_return connection;
+    if (has_begun) {
+      connection->Close();  // the answer's reader finds it so
+      co_return connection;
+    }
+    if (!is_pooled) co_return ConnectionError(written);
+  }
+}
+
+Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::SendLast(std::string head_bytes,
+                                                             absl::Duration timeout) {
+  auto self = shared_from_this();
+  const Head head{std::move(head_bytes)};
+  CO_ASSIGN_OR_RETURN(ConnectionPtr connection, co_await Connect(timeout));
+  bool has_begun = false;
+  const absl::Status written = co_await connection->Write(head.bytes, {}, has_begun);
+  if (!written.ok()) co_return ConnectionError(written);
+  co_return connection;
+}
+
+ConnectionPtr ConnectionPool::TakeIdle() {
+  while (!idle_.empty()) {
+    ConnectionPtr connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (connection->IsReusable()) return connection;
+  }
+  return nullptr;
+}
+
+Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Connect(absl::Duration timeout) {
+  auto connection = std::make_unique<HttpConnection>(loop_, sweep_, options_.tls, options_.limits);
+  connection->SetDeadline(timeout);
+  const Busy busy(*this, *connection);
+  const absl::Status connected = co_await connection->Connect(options_.url);
+  if (!connected.ok()) co_return ConnectionError(absl::UnavailableError(connected.message()));
+  co_return connection;
+}
+
+void ConnectionPool::Keep(ConnectionPtr connection) {
+  if (is_shut() || !connection->CanBeKept() || idle_.size() >= kMaxIdle) return;
+  connection->NextResponse();
+  connection->SetDeadline(options_.idle_timeout);
+  idle_.push_back(std::move(connection));
+}
+
+void ConnectionPool::KeepOnceDone(ConnectionPtr connection) {
+  if (connection->reader().is_done()) return Keep(std::move(connection));
+  loop_.Spawn(ReadEnd(shared_from_this(), std::move(connection)));
+}
+
+Task<void> ConnectionPool::ReadEnd(std::shared_ptr<ConnectionPool> self, ConnectionPtr connection) {
+  connection->SetDeadline(absl::Seconds(2));
+  const Busy busy(*self, *connection);
+  auto more = co_await connection->ReadPiece();
+  if (more.ok() && !*more) self->Keep(std::move(connection));
+}
+
+void ConnectionPool::Shut(absl::Status why) {
+  if (is_shut()) return;
+  why_ = std::move(why);
+  idle_.clear();
+  for (HttpConnection* connection : busy_) connection->Close();
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "agent/http/sse.h"
+#include "agent/loop/task.h"
+#include "agent/upstream/http_connection.h"
+
+namespace sallyport::agent {
+
+// The events of a streamed response, read as they are asked for: nothing is queued, and a slow
+// reader slows the server down.
+class EventStream {
+ public:
+  // The response's head is done. `connection` outlives it.
+  EventStream(HttpConnection& connection, std::size_t max_event_bytes)
+      : connection_(connection), reader_(max_event_bytes) {
+    connection.reader().Stream();
+  }
+
+  // nullopt: the server has ended the stream. Its error is an upstream's: upstream_lost, or
+  // upstream_invalid for what is no clean stream.
+  Task<absl::StatusOr<std::optional<SseEvent>>> Next();
+
+ private:
+  HttpConnection& connection_;
+  SseReader reader_;
+  // What of the last piece has not been read.
+  std::string_view bytes_;
+};
+
+// Whether the response's Content-Type says so.
+bool IsEventStream(HttpConnection& connection);
+// Refuses a response that is encoded although it was asked not to be.
+absl::Status CheckEncoding(HttpConnection& connection);
+
+}  // namespace sallyport::agent

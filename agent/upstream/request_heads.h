@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/upstream/server_url.h"
+
+namespace sallyport::agent {
+
+// The heads of the requests to one server, built from nothing but its entry and what it said at the
+// session's start. They hold its credentials: whoever is given one wipes it. Wiped itself when it
+// goes.
+class RequestHeads {
+ public:
+  // `headers`: the configured ones, with the credentials in them.
+  RequestHeads(ServerUrl url, std::vector<std::pair<std::string, std::string>> headers);
+  ~RequestHeads();
+  RequestHeads(const RequestHeads&) = delete;
+  RequestHeads& operator=(const RequestHeads&) = delete;
+
+  // The server's own id of the MCP session and the negotiated version, for all heads from now on.
+  // Either may be empty: the field is left out.
+  void SetSession(std::string id, std::string version);
+  bool has_session() const { return !session_id_.empty(); }
+
+  std::string Get() const;
+  std::string Delete() const;
+  std::string Post(std::size_t body_bytes);
+  // To another place of the same server, where there is no session id.
+  std::string PostTo(std::string_view target, std::size_t body_bytes) const;
+
+ private:
+  void Begin(std::string& head, std::string_view method, std::string_view target) const;
+
+  const ServerUrl url_;
+  std::vector<std::pair<std::string, std::string>> headers_;
+  std::string session_id_;
+  std::string version_;
+  // A POST's head as far as it is the same for every call of the session; empty until it is needed.
+  std::string post_head_;
+};
+
+}  // namespace sallyport::agent

@@ -1,0 +1,44 @@
+#include "agent/upstream/upstream_error.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/denial.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+
+using types::v1::DenialReason;
+
+absl::Status UpstreamLost(std::string_view what) {
+  return Denied(DenialReason::DENIAL_REASON_UPSTREAM_LOST, what);
+}
+
+absl::Status UpstreamInvalid(std::string_view what) {
+  return WithReason(absl::InvalidArgumentError(ToAbsl(what)),
+                    DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+}
+
+absl::Status ConnectionError(const absl::Status& status) {
+  return WithReason(status, status.code() == absl::StatusCode::kInvalidArgument
+                                ? DenialReason::DENIAL_REASON_UPSTREAM_INVALID
+                                : DenialReason::DENIAL_REASON_UPSTREAM_LOST);
+}
+
+absl::Status HttpStatusError(int status) {
+  const std::string code = absl::StrCat("the server answered HTTP ", status);
+  if (status == 404) return UpstreamLost("the server has ended the MCP session");
+  if (status >= 500) return UpstreamLost(code);
+  if (status == 401 || status == 403)
+    return UpstreamInvalid(code + ": it refuses the agent's credential");
+  if (status >= 300 && status < 400) return UpstreamInvalid(code + ": redirects are not followed");
+  return UpstreamInvalid(code);
+}
+
+absl::StatusOr<UpstreamMessage> ScanFromServer(std::string bytes, const ScanLimits& limits) {
+  auto message = ScanUpstreamMessage(std::move(bytes), limits);
+  if (!message.ok()) return UpstreamInvalid(ToStd(message.status().message()));
+  return message;
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/mcp/json_scan.h"
+#include "agent/mcp/message.h"
+
+// What an upstream's callers are told of a server that fails.
+namespace sallyport::agent {
+
+// upstream_lost: the server or the connection is gone.
+absl::Status UpstreamLost(std::string_view what);
+// upstream_invalid: the server said what it must not.
+absl::Status UpstreamInvalid(std::string_view what);
+
+// What an HttpConnection says of itself, as an upstream's error.
+absl::Status ConnectionError(const absl::Status& status);
+// For an HTTP status that is no success. The body of such an answer is nobody's business: it may
+// quote the request's headers.
+absl::Status HttpStatusError(int status);
+
+// ScanUpstreamMessage, its refusal as an upstream's error.
+absl::StatusOr<UpstreamMessage> ScanFromServer(std::string bytes, const ScanLimits& limits);
+
+}  // namespace sallyport::agent
