@@ -26,10 +26,7 @@ struct StdioOptions {
 // no message is skipped and counted; one that would be a message but is not clean ends every
 // request in flight with kInvalidArgument, for it cannot be told whose answer it was. stderr is
 // drained and counted, never shown: a child may print its credentials.
-//
-// A response goes to its request; progress to the request that gave the token; everything else to
-// the only request in flight, or to NextUnrelated. While a client is slower than its server, the
-// child's pipe is not read.
+// While a client is slower than its server, the child's pipe is not read.
 class StdioUpstream final : public Upstream {
  public:
   // `loop` outlives it. Destroying it without Close kills the child's tree without grace.
@@ -43,7 +40,6 @@ class StdioUpstream final : public Upstream {
 
  private:
   class Core;
-  class Answer;
   std::shared_ptr<Core> core_;
 };
 

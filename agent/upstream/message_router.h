@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/loop/loop.h"
+#include "agent/loop/signal.h"
+#include "agent/loop/task.h"
+#include "agent/mcp/message.h"
+#include "agent/upstream/upstream.h"
+
+namespace sallyport::agent {
+
+// Whose message it is, where all that a server says comes one after the other: from a child's
+// stdout, or on the one event stream of a server. A response goes to its request; progress to the
+// request that gave the token; everything else to the only request in flight, or to NextUnrelated.
+// A shared_ptr owns it. On the loop's thread.
+class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
+ public:
+  explicit MessageRouter(Loop& loop) : loop_(loop), unrelated_(loop) {}
+
+  // A request's place, to be taken before the request goes out; its exchange gives it up.
+  // kFailedPrecondition: one of the same id is in flight.
+  absl::StatusOr<std::unique_ptr<Exchange>> Register(const ClientMessage& request);
+
+  // What became of a message: it was dropped, for nobody waits for it, and `dropped` says what it
+  // was; or it was taken. While the client is slower than its server, many messages wait or some
+  // large ones: then the server's stream must not be read on before WaitForRoom.
+  struct Routed {
+    std::string_view dropped;
+    std::shared_ptr<Queue<absl::StatusOr<UpstreamMessage>>> to;
+    std::size_t limit = 0;
+    bool is_full() const { return to != nullptr && to->size() >= limit; }
+  };
+  Routed Route(UpstreamMessage message);
+  static Task<void> WaitForRoom(Routed routed) { co_await routed.to->WaitForRoom(routed.limit); }
+
+  // Ends all requests that are in flight with `why`, and no other.
+  void FailAll(const absl::Status& why);
+  // The same, and nothing comes any more: later calls get `why` too. Idempotent.
+  void Lose(absl::Status why);
+  bool is_lost() const { return !why_.ok(); }
+  const absl::Status& why() const { return why_; }
+
+  // As Upstream says.
+  Task<absl::StatusOr<UpstreamMessage>> NextUnrelated();
+
+ private:
+  class Answer;
+  struct Pending;
+
+  void Unregister(const std::shared_ptr<Pending>& pending);
+  // The request that the message belongs to; null: none.
+  std::shared_ptr<Pending> Find(const UpstreamMessage& message, std::string_view& dropped);
+  bool PushUnrelated(UpstreamMessage message);
+
+  Loop& loop_;
+  absl::flat_hash_map<std::string, std::shared_ptr<Pending>> pending_;
+  Queue<UpstreamMessage> unrelated_;
+  std::size_t unrelated_bytes_ = 0;
+  absl::Status why_;
+};
+
+}  // namespace sallyport::agent
