@@ -1,17 +1,14 @@
 #include "agent/call/await_approval.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/call/arguments_digest.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/deliver_message.h"
-#include "agent/mcp/canonical_arguments.h"
 #include "agent/mcp/json_rpc.h"
 #include "common/denial.h"
 #include "common/ids.h"
@@ -27,18 +24,6 @@ using Outcome = std::variant<PermittedCall, RefusedCall, AbandonedCall>;
 
 std::string_view Arguments(const ClientMessage& message) {
   return std::string_view(message.bytes).substr(message.arguments.begin, message.arguments.size());
-}
-
-// Bound to the session by its key, for a plain digest of a short secret could be guessed.
-absl::StatusOr<std::string> ArgumentsDigest(const ServedSession& session,
-                                            const ClientMessage& message) {
-  auto canonical = CanonicalArguments(Arguments(message));
-  if (!canonical.ok()) return canonical.status();
-  unsigned char digest[32];
-  unsigned size = sizeof digest;
-  HMAC(EVP_sha256(), session.digest_key.data(), static_cast<int>(session.digest_key.size()),
-       reinterpret_cast<const unsigned char*>(canonical->data()), canonical->size(), digest, &size);
-  return ToHex(std::string_view(reinterpret_cast<const char*>(digest), size));
 }
 
 std::string Deadline(const Approval& approval) {
@@ -160,7 +145,12 @@ Task<Approval> Hold(Gateway& gateway, const JudgedCall& call, OpenRequest& reque
   const ApprovalDesk::Waiting waiting(gateway.approvals, approval.id(), changed);
   request.waiting = &changed;
   co_await reply.Begin({});
-  reply.TellWhenGone(&changed);
+  // A modern client takes its call back by going.
+  const bool is_modern = call.message->era == Era::kModern;
+  reply.TellWhenGone([&changed, &request, is_modern] {
+    request.is_cancelled = request.is_cancelled || is_modern;
+    changed.Set();
+  });
   const absl::Duration until = gateway.clock.SinceBoot() + gateway.limits.approval_hold;
   const std::string text =
       absl::StrCat("Waiting for approval ", approval.id(), " by ",

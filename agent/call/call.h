@@ -10,8 +10,10 @@
 #include "agent/call/caller.h"
 #include "agent/call/error_reply.h"
 #include "agent/call/reply.h"
+#include "agent/call/request_state.h"
 #include "agent/call/served_session.h"
 #include "agent/call/session_rules.h"
+#include "agent/http/message.h"
 #include "agent/mcp/message.h"
 #include "agent/session/held.h"
 
@@ -34,6 +36,8 @@ struct IncomingCall {
   std::optional<std::string_view> protocol_version;
   // Without the port.
   std::string_view client_address;
+  // All of its header; of the modern era some repeat the body.
+  const HttpFields* fields = nullptr;
   Reply* reply = nullptr;
 };
 
@@ -50,6 +54,8 @@ struct GrantedCall {
   AuthenticatedCall authenticated;
   Held<ServedSession> session;
   Held<McpConnection> connection;
+  // Set: it is a retry that goes on with an operation (modern era).
+  std::optional<Continuation> continues = std::nullopt;
 };
 
 // Policy allows it, or asks for a person.
@@ -81,6 +87,9 @@ struct RecordedCall {
   std::string approval_id;
   bool is_counted = false;
 };
+
+// What a retry of this call would go on with.
+Continuation ContinuationOf(const RecordedCall& call);
 
 // A stage's no: the call as it stood, and why.
 struct RefusedCall {

@@ -51,7 +51,8 @@ Task<void> Renew(Gateway& gateway, std::string session_id, std::string token,
     LogWarning("renew_failed", {{"session", session_id}, {"error", renewed.status()}});
 }
 
-// The session goes on under the caller's newer token.
+}  // namespace
+
 void TakeToken(Gateway& gateway, ServedSession& session, const AuthenticatedCall& call) {
   const bool is_newer = session.caller != nullptr &&
                         session.caller->token_id != call.caller->token_id &&
@@ -65,8 +66,6 @@ void TakeToken(Gateway& gateway, ServedSession& session, const AuthenticatedCall
                              gateway.ResourceUri(call.incoming.server)));
   }
 }
-
-}  // namespace
 
 std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedCall call) {
   if (!call.incoming.mcp_session_id) {

@@ -13,4 +13,7 @@ namespace sallyport::agent {
 // 400. A session that has just run out is ended here.
 std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedCall call);
 
+// The session goes on under the caller's token where that is newer, and the control plane hears so.
+void TakeToken(Gateway& gateway, ServedSession& session, const AuthenticatedCall& call);
+
 }  // namespace sallyport::agent

@@ -55,12 +55,13 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
   if (!rules.ok()) return Refuse(std::move(call), std::move(message), rules.status());
   const ClientMethod* method = FindClientMethod(message->method);
   const bool is_misplaced =
-      method != nullptr && method->is_notification != (message->shape == Shape::kNotification);
+      method != nullptr && (method->is_notification != (message->shape == Shape::kNotification) ||
+                            !Has(method->eras, message->era));
   if (is_misplaced || (method != nullptr && !method->is_served)) {
     return Refuse(std::move(call), std::move(message),
                   Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here"));
   }
-  if (message->asks_for_task) {
+  if (message->asks_for_task && message->era == Era::kLegacy) {
     return Refuse(std::move(call), std::move(message),
                   Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "tasks are not served here"));
   }
@@ -88,9 +89,12 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
   }
   JudgedCall judged{
       .granted = std::move(call), .message = std::move(message), .rules = *std::move(rules)};
-  judged.is_counted = method != nullptr && method->is_counted;
+  const std::optional<Continuation>& continues = judged.granted.continues;
+  judged.is_counted =
+      method != nullptr && method->is_counted && !(continues && continues->is_counted);
   judged.policy = std::string(decision.policy);
-  if (decision.verdict == Verdict::kRequireApproval) {
+  const bool is_approved = continues && !continues->approval_id.empty();
+  if (decision.verdict == Verdict::kRequireApproval && !is_approved) {
     judged.approval = ApprovalNeed{std::move(decision.approvers), decision.expires_after};
   }
   return judged;

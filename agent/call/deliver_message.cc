@@ -1,33 +1,38 @@
 #include "agent/call/deliver_message.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "agent/call/check_policy.h"
 #include "agent/call/record_call.h"
+#include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
 #include "agent/mcp/list_filter.h"
 #include "agent/mcp/methods.h"
+#include "agent/mcp/modern_request.h"
+#include "agent/mcp/modern_result.h"
 #include "common/denial.h"
 #include "common/log.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
 
 using types::v1::DenialReason;
 
-Task<void> Write(Gateway& gateway, Reply& reply, const RecordedMessage& message) {
+Task<void> Write(Gateway& gateway, Reply& reply, Era era, const RecordedMessage& message) {
   ++gateway.metrics.messages_delivered;
   if (reply.has_begun()) {
     co_await reply.Event(message);
     co_await reply.End();
   } else {
-    co_await reply.Answer(message, {});
+    co_await reply.Answer(message, {.status = HttpStatusOf(era, message.message())});
   }
 }
 
-absl::StatusOr<UpstreamMessage> Narrow(const RecordedCall& call, UpstreamMessage response) {
+absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, UpstreamMessage response) {
   const ClientMethod* method = FindClientMethod(call.outbound.message().method);
   if (method == nullptr || method->list == ListKind::kNone) return response;
   const SessionPolicy& policy = *call.rules->policy;
@@ -46,6 +51,55 @@ absl::StatusOr<UpstreamMessage> Narrow(const RecordedCall& call, UpstreamMessage
     }
     return false;
   });
+}
+
+// What stands in a modern result for all to see, as this caller may see it. A server's input
+// request opens a round, in which the retry of the call goes on with what is settled of it.
+absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCall& call,
+                                             UpstreamMessage response) {
+  ServedSession& session = *call.granted.session;
+  const ClientMessage& request = call.outbound.message();
+  const SessionPolicy& policy = *call.rules->policy;
+  const UsableCapabilities& usable = policy.capabilities();
+  if (request.method == "tools/list" && session.shared != nullptr) {
+    std::string next_cursor;
+    session.shared->tools.Learn(response, next_cursor);
+  }
+  absl::Status sealed;
+  const absl::Duration left = session.live().facts().expires_at - gateway.clock.Now();
+  ASSIGN_OR_RETURN(ModernResult result,
+                   NarrowModernResult(
+                       std::move(response), request,
+                       {.server = {.tools = usable.tools,
+                                   .resources = usable.resources,
+                                   .prompts = usable.prompts,
+                                   .completions = usable.completions,
+                                   .logging = usable.logging},
+                        .may_be_asked =
+                            [&](ServerRequestKind kind) {
+                              return Declares(request, PolicyWord(kind)) &&
+                                     policy.EvaluateServerRequest(PolicyWord(kind)).verdict ==
+                                         Verdict::kAllow;
+                            },
+                        .seal =
+                            [&](std::string_view state) {
+                              Continuation continuation = ContinuationOf(call);
+                              continuation.server_state = std::string(state);
+                              auto text = SealRequestState(session, request, continuation);
+                              sealed = text.status();
+                              return text.ok() ? *std::move(text) : std::string();
+                            },
+                        .max_ttl_ms = std::max<std::int64_t>(0, absl::ToInt64Milliseconds(left))}));
+  RETURN_IF_ERROR(sealed);
+  return std::move(result.message);
+}
+
+absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, const RecordedCall& call,
+                                       UpstreamMessage response) {
+  if (call.outbound.message().era == Era::kModern) {
+    ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response)));
+  }
+  return NarrowEntries(call, std::move(response));
 }
 
 MessageFacts ResponseFacts(const RecordedCall& call) {
@@ -74,18 +128,19 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
   const std::string detail(why.message());
   facts.detail = detail;
   const std::string bytes = own.bytes;
+  const int status = HttpStatusOf(request.era, own);
   auto masked = gateway.masker.Mask(own, session.mask);
   if (!masked.ok()) masked = Masker::Refusal(request.id, reason);
   auto recorded =
       co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
   if (!recorded.ok()) recorded = gateway.recorder.RefuseUnrecorded(std::move(own));
   if (recorded.ok()) {
-    co_await Write(gateway, reply, *recorded);
+    co_await Write(gateway, reply, request.era, *recorded);
   } else if (reply.has_begun()) {
     co_await reply.End();
   } else {
     // The recording has its end record already.
-    co_await reply.Answer(OwnAnswer{.body = bytes});
+    co_await reply.Answer(OwnAnswer{.status = status, .body = bytes});
   }
 }
 
@@ -135,7 +190,7 @@ Task<void> RecordBlockedRequest(Gateway& gateway, ServedSession& session,
 }  // namespace
 
 Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response) {
-  auto narrowed = Narrow(call, std::move(response));
+  auto narrowed = Narrow(gateway, call, std::move(response));
   if (!narrowed.ok()) {
     co_await AnswerFailed(gateway, call, narrowed.status());
     co_return;
@@ -152,7 +207,8 @@ Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
     co_await AnswerFailed(gateway, call, recorded.status());
     co_return;
   }
-  co_await Write(gateway, *call.granted.authenticated.incoming.reply, *recorded);
+  co_await Write(gateway, *call.granted.authenticated.incoming.reply, call.outbound.message().era,
+                 *recorded);
 }
 
 Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
@@ -160,11 +216,12 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
   const bool is_request = message.shape == Shape::kRequest;
   const ServerMethod* method = FindServerMethod(message.method);
   const ServerRequestKind kind = method == nullptr ? ServerRequestKind::kNone : method->request;
-  if (is_request && kind == ServerRequestKind::kPing) {
+  const bool has_method = method != nullptr && Has(method->eras, connection->era());
+  if (has_method && is_request && kind == ServerRequestKind::kPing) {
     co_await AnswerServer(gateway, session, connection, ResultAnswer(message.id));
     co_return false;
   }
-  bool is_allowed = method != nullptr && method->is_served && method->is_notification != is_request;
+  bool is_allowed = has_method && method->is_served && method->is_notification != is_request;
   if (is_allowed && kind != ServerRequestKind::kNone) {
     is_allowed =
         IsDeclared(connection->mcp().capabilities(), kind) && MayAsk(gateway, *session, kind);

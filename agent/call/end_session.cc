@@ -39,6 +39,9 @@ Task<void> CloseSession(Gateway& gateway, Held<ServedSession> session) {
 
 void EndConnection(Gateway& gateway, ServedSession& session, McpConnection& connection,
                    const std::string& detail) {
+  if (session.shared != nullptr && session.shared->connection == &connection) {
+    session.shared = nullptr;
+  }
   gateway.loop.Spawn(CloseUpstream(Held<McpConnection>(connection)));
   gateway.sessions.EndConnection(session, connection, detail);
 }
@@ -63,7 +66,8 @@ void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end) {
 
 void EndIfCompleted(Gateway& gateway, ServedSession& session) {
   if (session.live().is_ended()) return;
-  if (session.live().is_used_up() && session.counted_in_flight == 0) {
+  const bool is_answered = session.counted_in_flight == 0 && session.open_rounds.empty();
+  if (session.live().is_used_up() && is_answered) {
     EndSession(gateway, session, {types::v1::END_REASON_COMPLETED, "max_calls is used up"});
   } else if (session.was_deleted && session.connections.empty() && session.starting.empty()) {
     EndSession(gateway, session,

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "common/denial.h"
 #include "common/json_string.h"
@@ -218,18 +219,20 @@ OwnAnswer UnreadableMessage(const absl::Status& why, int rpc_code) {
 UpstreamMessage RefuseRequest(const ClientMessage& request, const absl::Status& why,
                               const RefusalDetails& details) {
   const DenialReason reason = ReasonToTell(why);
-  const RpcError error = ErrorFor(request, reason, why, details.is_hidden);
+  RpcError error = ErrorFor(request, reason, why, details.is_hidden);
+  if (details.rpc_code != 0) error.code = details.rpc_code;
   if (details.is_hidden) return ErrorResponse(request.id, error.code, error.message);
   const std::string data = DetailsJson(reason, details);
-  if (IsToolResult(request, error.code)) return ToolErrorResult(request.id, error.message, data);
+  if (IsToolResult(request, error.code)) {
+    return ToolErrorResult(request.id, request.era, error.message, data);
+  }
   return ErrorResponse(request.id, error.code, error.message, data);
 }
 
-OwnAnswer RefuseInitialize(const ClientMessage& request, const absl::Status& why,
-                           const RefusalDetails& details) {
-  OwnAnswer answer;
-  answer.body = RefuseRequest(request, why, details).bytes;
-  return answer;
+OwnAnswer RefuseOpening(const ClientMessage& request, const absl::Status& why,
+                        const RefusalDetails& details) {
+  const UpstreamMessage refusal = RefuseRequest(request, why, details);
+  return OwnAnswer{.status = HttpStatusOf(request.era, refusal), .body = refusal.bytes};
 }
 
 }  // namespace sallyport::agent

@@ -35,6 +35,8 @@ OwnAnswer UnreadableMessage(const absl::Status& why, int rpc_code);
 
 // What a refused request gets beside its reason.
 struct RefusalDetails {
+  // Not 0: the JSON-RPC code, where the reason's own would say too little.
+  int rpc_code = 0;
   // The caller is not to know that there is such a tool, prompt, resource or method.
   bool is_hidden = false;
   // The policy document that decided.
@@ -51,9 +53,8 @@ struct RefusalDetails {
 UpstreamMessage RefuseRequest(const ClientMessage& request, const absl::Status& why,
                               const RefusalDetails& details = {});
 
-// The same as a complete answer, before there is a session that could record it. Always a JSON-RPC
-// error, since only initialize comes before its session.
-OwnAnswer RefuseInitialize(const ClientMessage& request, const absl::Status& why,
-                           const RefusalDetails& details = {});
+// The same as a complete answer, to a message that has come before its session.
+OwnAnswer RefuseOpening(const ClientMessage& request, const absl::Status& why,
+                        const RefusalDetails& details = {});
 
 }  // namespace sallyport::agent

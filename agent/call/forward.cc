@@ -29,6 +29,27 @@ class Counted {
   ServedSession* session_;
 };
 
+// In the modern era a client cancels its request by closing the stream of the answer.
+class CancelWhenGone {
+ public:
+  CancelWhenGone(Reply& reply, OpenRequest& request, Era era)
+      : reply_(era == Era::kModern ? &reply : nullptr) {
+    if (reply_ == nullptr) return;
+    reply_->TellWhenGone([&request] {
+      request.is_cancelled = true;
+      if (request.exchange != nullptr) request.exchange->Cancel();
+    });
+  }
+  ~CancelWhenGone() {
+    if (reply_ != nullptr) reply_->TellWhenGone(nullptr);
+  }
+  CancelWhenGone(const CancelWhenGone&) = delete;
+  CancelWhenGone& operator=(const CancelWhenGone&) = delete;
+
+ private:
+  Reply* reply_;
+};
+
 Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
                          const absl::Status& why) {
   ServedSession& session = *call.granted.session;
@@ -107,6 +128,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   ++gateway.metrics.calls_forwarded;
   request.exchange = exchange->get();
   if (request.is_cancelled) (*exchange)->Cancel();
+  const CancelWhenGone cancel_when_gone(reply, request, call.outbound.message().era);
   reply.BeginWhenSlow(kNoSessionId);
   for (;;) {
     auto message = co_await (*exchange)->Next();

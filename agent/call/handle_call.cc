@@ -12,11 +12,15 @@
 #include "agent/call/error_reply.h"
 #include "agent/call/forward.h"
 #include "agent/call/initialize.h"
+#include "agent/call/join_session.h"
 #include "agent/call/record_call.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
+#include "agent/mcp/modern_headers.h"
+#include "agent/mcp/modern_request.h"
 #include "common/denial.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
@@ -41,6 +45,10 @@ class Registered {
 
 Task<void> Accept(Reply& reply) { co_await reply.Answer(OwnAnswer{.status = 202}); }
 
+bool IsListening(const ClientMessage& message) {
+  return message.era == Era::kModern && message.method == "subscriptions/listen";
+}
+
 // A client's message that is forwarded without an answer.
 Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
                   std::shared_ptr<const ClientMessage> message, std::string policy) {
@@ -60,7 +68,9 @@ Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
   const Held<ServedSession> session = call.session;
   const Held<McpConnection> connection = call.connection;
   Reply& reply = *call.authenticated.incoming.reply;
-  const LiveSession::InFlight in_flight(session->live());
+  // A stream that only listens is no work in progress.
+  std::optional<LiveSession::InFlight> in_flight;
+  if (!IsListening(*message)) in_flight.emplace(session->live());
   OpenRequest request{.id = message->id};
   {
     const Registered registered(*connection, request);
@@ -98,6 +108,60 @@ Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
     co_await Forward(gateway, std::get<RecordedCall>(std::move(recorded)), request);
   }
   EndIfCompleted(gateway, *session);
+}
+
+// The arguments that a tool repeats in the headers: they must agree, and a server behind us over
+// HTTP is sent them as we read them. message_invalid, with the code of the revision.
+Task<absl::Status> SettleParamHeaders(Gateway& gateway, const GrantedCall& call,
+                                      ClientMessage& message) {
+  co_await LearnTool(gateway, call.session, call.connection, message.target);
+  const std::shared_ptr<SharedConnection> shared = call.session->shared;
+  if (shared == nullptr) co_return absl::OkStatus();  // its server is lost, and Forward says so
+  const HttpFields& fields = *call.authenticated.incoming.fields;
+  const auto disagreement =
+      shared->tools.Disagreement(message, [&](std::string_view name) { return fields.Find(name); });
+  if (disagreement) {
+    co_return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                     "the headers and the body disagree: " + *disagreement);
+  }
+  message.modern.param_fields = shared->tools.FieldsFor(message);
+  co_return absl::OkStatus();
+}
+
+// The message as its server shall see it, and what it goes on with.
+absl::StatusOr<ClientMessage> Narrow(GrantedCall& call, const SessionRules& rules,
+                                     ClientMessage message) {
+  std::optional<std::string_view> server_state;
+  if (!message.modern.request_state.empty()) {
+    ASSIGN_OR_RETURN(call.continues, OpenRequestState(*call.session, message));
+    server_state = call.continues->server_state;
+  }
+  const SessionPolicy& policy = *rules.policy;
+  const UsableCapabilities& usable = policy.capabilities();
+  const std::string method = message.method;
+  return NarrowModernRequest(
+      std::move(message),
+      {.client = {.sampling = usable.sampling,
+                  .elicitation = usable.elicitation,
+                  .roots = usable.roots},
+       .may_hear_of =
+           [&](std::string_view uri) {
+             return policy.EvaluateCall({.method = method, .target = uri}).verdict ==
+                    Verdict::kAllow;
+           },
+       .request_state = server_state});
+}
+
+Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, absl::Status why,
+                         OwnAnswer answer) {
+  gateway.metrics.Denied(ReasonOf(why));
+  gateway.recorder.RecordDenial(
+      {.reason = ReasonOf(why),
+       .server = call.incoming.server,
+       .client_address = call.incoming.client_address,
+       .token_id = call.caller->token_id,
+       .detail = std::string_view(why.message().data(), why.message().size())});
+  co_await call.incoming.reply->Answer(std::move(answer));
 }
 
 // What a notification is refused for is recorded; its sender is told nothing, for it expects no
@@ -156,16 +220,70 @@ Task<void> HandleAnswer(Gateway& gateway, GrantedCall call,
   co_await Accept(reply);
 }
 
-Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, absl::Status why,
-                         OwnAnswer answer) {
-  gateway.metrics.Denied(ReasonOf(why));
-  gateway.recorder.RecordDenial(
-      {.reason = ReasonOf(why),
-       .server = call.incoming.server,
-       .client_address = call.incoming.client_address,
-       .token_id = call.caller->token_id,
-       .detail = std::string_view(why.message().data(), why.message().size())});
-  co_await call.incoming.reply->Answer(std::move(answer));
+// A message of the modern era. Its headers, its envelope and its era come before anything it asks
+// for.
+Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage message) {
+  const HttpFields& fields = *call.incoming.fields;
+  const auto refusal =
+      CheckModernMessage(message, {.protocol_version = call.incoming.protocol_version,
+                                   .method = fields.Find("mcp-method"),
+                                   .name = fields.Find("mcp-name")});
+  if (refusal) {
+    const bool is_version = refusal->code == rpc_code::kUnsupportedVersion;
+    const std::string requested = message.modern.version.empty()
+                                      ? std::string(call.incoming.protocol_version.value_or(""))
+                                      : message.modern.version;
+    const UpstreamMessage error = is_version
+                                      ? UnsupportedVersion(message, requested)
+                                      : ErrorResponse(message.id, refusal->code, refusal->message);
+    absl::Status why = Denied(is_version ? types::v1::DENIAL_REASON_VERSION_UNSUPPORTED
+                                         : types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                              refusal->message);
+    co_await RefuseMessage(gateway, call, std::move(why),
+                           OwnAnswer{.status = 400, .body = error.bytes});
+    co_return;
+  }
+  // A client cancels by closing its stream; ids of the modern era say nothing to others.
+  if (message.method == "notifications/cancelled") {
+    co_await Accept(*call.incoming.reply);
+    co_return;
+  }
+  auto joined = co_await JoinSession(gateway, std::move(call), message);
+  if (!joined) co_return;
+  GrantedCall& granted = *joined;
+  const auto refuse = [&](absl::Status why, ClientMessage refused, int code) {
+    RefusalDetails details;
+    details.rpc_code = code;
+    return RefusedCall{std::move(granted),
+                       std::make_shared<const ClientMessage>(std::move(refused)), std::move(why),
+                       std::move(details)};
+  };
+  auto rules = RulesFor(gateway, *granted.session, granted.authenticated.caller,
+                        granted.authenticated.snapshot);
+  if (!rules.ok()) {
+    co_await AnswerRefused(gateway, refuse(rules.status(), std::move(message), 0));
+    co_return;
+  }
+  auto narrowed = Narrow(granted, **rules, message);
+  if (!narrowed.ok()) {
+    co_await AnswerRefused(gateway,
+                           refuse(narrowed.status(), std::move(message), rpc_code::kInvalidParams));
+    co_return;
+  }
+  if (message.method == "tools/call") {
+    absl::Status settled = co_await SettleParamHeaders(gateway, granted, *narrowed);
+    if (!settled.ok()) {
+      co_await AnswerRefused(
+          gateway, refuse(std::move(settled), std::move(message), rpc_code::kHeaderMismatch));
+      co_return;
+    }
+  }
+  auto judged = std::make_shared<const ClientMessage>(*std::move(narrowed));
+  if (judged->shape == Shape::kNotification) {
+    co_await HandleNotification(gateway, std::move(granted), std::move(judged));
+  } else {
+    co_await HandleRequest(gateway, std::move(granted), std::move(judged));
+  }
 }
 
 }  // namespace
@@ -179,14 +297,12 @@ Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body
     co_await RefuseMessage(gateway, call, scanned.status(), std::move(answer));
     co_return;
   }
-  auto message = std::make_shared<const ClientMessage>(*std::move(scanned));
-  if (const auto modern = ModernVersion(*message, call.incoming.protocol_version)) {
-    OwnAnswer answer{.status = 400, .body = UnsupportedVersion(*message, *modern).bytes};
-    absl::Status why =
-        Denied(types::v1::DENIAL_REASON_VERSION_UNSUPPORTED, "a client of another era");
-    co_await RefuseMessage(gateway, call, std::move(why), std::move(answer));
+  if (IsModernByHeader(*scanned, call.incoming.protocol_version)) scanned->era = Era::kModern;
+  if (scanned->era == Era::kModern) {
+    co_await HandleModern(gateway, std::move(call), *std::move(scanned));
     co_return;
   }
+  auto message = std::make_shared<const ClientMessage>(*std::move(scanned));
   if (message->method == "initialize" && message->shape == Shape::kRequest &&
       !call.incoming.mcp_session_id) {
     co_await Initialize(gateway, std::move(call), std::move(message));
@@ -240,7 +356,7 @@ Task<void> HandleGet(Gateway& gateway, AuthenticatedCall call) {
   connection.ResetStream();
   live.StreamOpened();
   co_await reply.Begin({});
-  reply.TellWhenGone(&connection.wake());
+  reply.TellWhenGone([&connection] { connection.wake().Set(); });
   while (!reply.is_gone() && !connection.is_stream_closing()) {
     if (auto message = connection.TakeQueued()) {
       co_await DeliverMessage(gateway, granted, reply, *std::move(message));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/call/authenticate.h"
+#include "agent/call/check_grant.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/end_session.h"
@@ -21,47 +22,6 @@ namespace sallyport::agent {
 namespace {
 
 using types::v1::DenialReason;
-
-// Before there is a session, or in it but before there is an MCP session: said in our own words,
-// recorded where there is a chain for it.
-Task<void> Refuse(Gateway& gateway, const AuthenticatedCall& call, const ClientMessage& message,
-                  ServedSession* session, const OpenRefusal& refusal) {
-  const DenialReason reason = ReasonOf(refusal.why);
-  gateway.metrics.Denied(reason);
-  const std::string detail(refusal.why.message());
-  if (session == nullptr) {
-    gateway.recorder.RecordDenial({.reason = reason,
-                                   .server = call.incoming.server,
-                                   .method = message.method,
-                                   .client_address = call.incoming.client_address,
-                                   .token_id = call.caller->token_id,
-                                   .detail = detail});
-  } else {
-    types::v1::RecordContent content;
-    content.set_method(message.method);
-    content.set_rpc_id(message.id);
-    content.set_denial_reason(reason);
-    content.set_detail(detail);
-    (void)co_await gateway.recorder.RecordEvent(*session->chain, types::v1::RECORD_TYPE_DENIAL,
-                                                std::move(content));
-  }
-  Reply& reply = *call.incoming.reply;
-  switch (reason) {
-    case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
-      co_await reply.Answer(UnknownServer(call.incoming.server));
-      break;
-    case types::v1::DENIAL_REASON_SCOPE_MISSING:
-    case types::v1::DENIAL_REASON_TOKEN_INVALID:
-    case types::v1::DENIAL_REASON_TOKEN_EXPIRED:
-    case types::v1::DENIAL_REASON_ISSUER_UNAVAILABLE:
-      co_await reply.Answer(HttpRefusal(
-          refusal.why,
-          Challenge{gateway.MetadataUrl(call.incoming.server), refusal.required_scopes}));
-      break;
-    default:
-      co_await reply.Answer(RefuseInitialize(message, refusal.why, refusal.details));
-  }
-}
 
 // Of what the client declares, what policy lets it be asked for.
 ClientCapabilities Declared(const ClientMessage& message, const UsableCapabilities& usable) {
@@ -103,7 +63,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
                                                 StartingConnection& starting, ClientMessage request,
                                                 std::string client_address) {
   McpConnection& connection = *starting.connection;
-  auto upstream = co_await gateway.upstreams.Open(session->facts().server, session->credentials);
+  auto upstream =
+      co_await gateway.upstreams.Open(session->facts().server, session->credentials, Era::kLegacy);
   if (!upstream.ok()) {
     LogError("upstream_failed",
              {{"server", session->facts().server}, {"error", upstream.status()}});
@@ -180,8 +141,8 @@ absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(Gateway& gateway,
   auto starting = std::make_shared<StartingConnection>(gateway.loop);
   starting->request = message.bytes;
   starting->started_at = gateway.clock.SinceBoot();
-  starting->connection =
-      std::make_unique<McpConnection>(gateway.loop, NewMcpSessionId(), Declared(message, usable));
+  starting->connection = std::make_unique<McpConnection>(gateway.loop, NewMcpSessionId(),
+                                                         Declared(message, usable), Era::kLegacy);
   session->starting.push_back(starting);
   gateway.loop.Spawn(Start(gateway, session, starting, *std::move(narrowed),
                            std::string(call.incoming.client_address)));
@@ -229,7 +190,7 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
     gateway.sessions.AddConnection(*session, std::move(starting.connection));
     gateway.loop.Spawn(PumpUnrelated(gateway, session, Held<McpConnection>(connection)));
   }
-  co_await call.incoming.reply->Answer(*recorded, id);
+  co_await call.incoming.reply->Answer(*recorded, {.mcp_session_id = id});
   co_return absl::OkStatus();
 }
 
@@ -240,35 +201,32 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
   const absl::Duration arrived = gateway.clock.SinceBoot();
   const std::string server(call.incoming.server);
   if (!gateway.upstreams.Has(server) || !call.snapshot->Fronts(server)) {
-    co_await Refuse(
+    co_await AnswerOpenRefusal(
         gateway, call, *message, nullptr,
         OpenRefusal{.why = Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server here")});
     co_return;
   }
   auto opened = co_await OpenSession(gateway, call, std::string(BearerToken(call.incoming)));
   if (const auto* refusal = std::get_if<OpenRefusal>(&opened)) {
-    co_await Refuse(gateway, call, *message, nullptr, *refusal);
+    co_await AnswerOpenRefusal(gateway, call, *message, nullptr, *refusal);
     co_return;
   }
   const Held<ServedSession> session = std::get<Held<ServedSession>>(opened);
   const LiveSession::InFlight in_flight(session->live());
   session->live().Touch();
-  session->token_expires_at = session->caller == nullptr
-                                  ? call.caller->expires_at
-                                  : std::max(session->token_expires_at, call.caller->expires_at);
-  session->caller = call.caller;
+  TakeToken(gateway, *session, call);
   OpenRefusal refusal;
   refusal.details.session_id = session->id();
   auto rules = RulesFor(gateway, *session, call.caller, call.snapshot);
   if (!rules.ok()) {
     refusal.why = rules.status();
-    co_await Refuse(gateway, call, *message, &*session, refusal);
+    co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);
     co_return;
   }
   auto attached = Attach(gateway, session, **rules, call, *message);
   if (!attached.ok()) {
     refusal.why = attached.status();
-    co_await Refuse(gateway, call, *message, &*session, refusal);
+    co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);
     co_return;
   }
   const std::shared_ptr<StartingConnection> starting = *std::move(attached);
@@ -280,7 +238,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
     refusal.why =
         Denied(types::v1::DENIAL_REASON_SERVER_STARTING,
                absl::StrCat("the server ", server, " is starting; connect again in a moment"));
-    co_await Refuse(gateway, call, *message, &*session, refusal);
+    co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);
     co_return;
   }
   std::erase(session->starting, starting);
@@ -290,7 +248,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
   if (starting->connection != nullptr) gateway.loop.Spawn(CloseUpstream(starting));
   if (!finished.ok()) {
     refusal.why = std::move(finished);
-    co_await Refuse(gateway, call, *message, &*session, refusal);
+    co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);
   }
 }
 

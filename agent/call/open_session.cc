@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/call/authenticate.h"
 #include "agent/call/gateway.h"
 #include "agent/mask/credential_echo.h"
 #include "agent/session/session_key.h"
@@ -160,6 +161,7 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
   session->credentials = *std::move(credentials);
   session->mask.credentials = *std::move(echo);
   session->mask.token_key = DeriveKey(gateway.session_secret, "mask", session->id());
+  session->state_key = DeriveKey(gateway.session_secret, "request_state", session->id());
   session->digest_key = DeriveKey(gateway.session_secret, "arguments", session->id());
   const auto left = gateway.openings.open_chains.find(session->id());
   if (left == gateway.openings.open_chains.end()) {
@@ -246,6 +248,46 @@ Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gatewa
     co_return OpenRefusal{.why = std::move(opened)};
   }
   co_return held;
+}
+
+Task<void> AnswerOpenRefusal(Gateway& gateway, const AuthenticatedCall& call,
+                             const ClientMessage& message, ServedSession* session,
+                             const OpenRefusal& refusal) {
+  const types::v1::DenialReason reason = ReasonOf(refusal.why);
+  gateway.metrics.Denied(reason);
+  const std::string detail(refusal.why.message());
+  if (session == nullptr) {
+    gateway.recorder.RecordDenial({.reason = reason,
+                                   .server = call.incoming.server,
+                                   .method = message.method,
+                                   .client_address = call.incoming.client_address,
+                                   .token_id = call.caller->token_id,
+                                   .detail = detail});
+  } else {
+    types::v1::RecordContent content;
+    content.set_method(message.method);
+    content.set_rpc_id(message.id);
+    content.set_denial_reason(reason);
+    content.set_detail(detail);
+    (void)co_await gateway.recorder.RecordEvent(*session->chain, types::v1::RECORD_TYPE_DENIAL,
+                                                std::move(content));
+  }
+  Reply& reply = *call.incoming.reply;
+  switch (reason) {
+    case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
+      co_await reply.Answer(UnknownServer(call.incoming.server));
+      break;
+    case types::v1::DENIAL_REASON_SCOPE_MISSING:
+    case types::v1::DENIAL_REASON_TOKEN_INVALID:
+    case types::v1::DENIAL_REASON_TOKEN_EXPIRED:
+    case types::v1::DENIAL_REASON_ISSUER_UNAVAILABLE:
+      co_await reply.Answer(HttpRefusal(
+          refusal.why,
+          Challenge{gateway.MetadataUrl(call.incoming.server), refusal.required_scopes}));
+      break;
+    default:
+      co_await reply.Answer(RefuseOpening(message, refusal.why, refusal.details));
+  }
 }
 
 }  // namespace sallyport::agent

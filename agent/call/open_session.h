@@ -54,6 +54,12 @@ Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gatewa
                                                                  const AuthenticatedCall& call,
                                                                  std::string token);
 
+// Answers a message that has come before there is a session for it, or an MCP session in it: in our
+// own words, and recorded, in the session's chain where there is one.
+Task<void> AnswerOpenRefusal(Gateway& gateway, const AuthenticatedCall& call,
+                             const ClientMessage& message, ServedSession* session,
+                             const OpenRefusal& refusal);
+
 // Begins to serve the session that a grant proves, or finds it: its chain is continued where the
 // last run of the agent left one. Its OPEN record is not written yet. `calls`: counted so far.
 absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::Grant& grant,

@@ -34,6 +34,14 @@ RecordFacts FactsOf(const ServedSession& session, const McpConnection& connectio
   return facts;
 }
 
+Continuation ContinuationOf(const RecordedCall& call) {
+  const std::optional<Continuation>& before = call.granted.continues;
+  return Continuation{
+      .is_counted = call.is_counted || (before && before->is_counted),
+      .approval_id = !call.approval_id.empty() || !before ? call.approval_id : before->approval_id,
+      .rounds = before ? before->rounds : 0};
+}
+
 Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   JudgedCall& judged = call.judged;
   ServedSession& session = *judged.granted.session;

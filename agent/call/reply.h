@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/loop/signal.h"
+#include "absl/functional/any_invocable.h"
 #include "agent/loop/task.h"
 #include "agent/mcp/message.h"
 
@@ -21,6 +21,13 @@ struct OwnAnswer {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
+// What the head of an answer that is one message says beside its length.
+struct AnswerHead {
+  int status = 200;
+  // Mcp-Session-Id; left out where it is empty.
+  std::string_view mcp_session_id = {};
+};
+
 // The client's side of one HTTP request: exactly one answer, complete or as a stream. The only
 // messages it takes are recorded ones. What is sent after the client has gone is dropped. A task
 // ends when the kernel has taken the bytes, so that whoever sends feels a slow reader; at most one
@@ -31,9 +38,8 @@ class Reply {
 
   // A complete answer. Once, and not after Begin.
   virtual Task<void> Answer(OwnAnswer answer) = 0;
-  // The message as application/json; `mcp_session_id` goes into its header unless it is empty.
-  // Once, and not after Begin.
-  virtual Task<void> Answer(const RecordedMessage& message, std::string_view mcp_session_id) = 0;
+  // The message as application/json. Once, and not after Begin.
+  virtual Task<void> Answer(const RecordedMessage& message, AnswerHead head) = 0;
 
   // Begins the answer as text/event-stream; comments keep it alive from then on. `mcp_session_id`
   // as above.
@@ -49,9 +55,9 @@ class Reply {
   virtual void BeginWhenSlow(const std::string& mcp_session_id) = 0;
 
   virtual bool is_gone() const = 0;
-  // Sets `signal` when the client is seen to have gone; null: tell nobody any more. A client is
-  // watched while its answer is a stream.
-  virtual void TellWhenGone(Signal* signal) = 0;
+  // Calls `gone` once, when the client is seen to have gone, or at once where it was already; null:
+  // call nobody any more. A client is watched while its answer is a stream, and from this call on.
+  virtual void TellWhenGone(absl::AnyInvocable<void()> gone) = 0;
 };
 
 }  // namespace sallyport::agent

@@ -14,12 +14,14 @@ constexpr std::size_t kMaxQueuedBytes = std::size_t{4} << 20;
 
 }  // namespace
 
-McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities)
+McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era)
     : mcp_(std::move(id), capabilities),
+      era_(era),
       record_tag_(ToHex(Sha256(mcp_.id())).substr(0, 8)),
       wake_(loop) {}
 
 bool McpConnection::Begin(OpenRequest& request) {
+  if (era_ == Era::kModern) request.id = std::to_string(++last_key_);
   if (!mcp_.BeginRequest(request.id)) return false;
   open_requests_.push_back(&request);
   return true;

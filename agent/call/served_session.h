@@ -13,6 +13,7 @@
 #include "agent/loop/signal.h"
 #include "agent/mask/json_masker.h"
 #include "agent/mcp/message.h"
+#include "agent/mcp/tool_headers.h"
 #include "agent/record/recording_chain.h"
 #include "agent/session/held.h"
 #include "agent/session/live_session.h"
@@ -24,7 +25,7 @@ namespace sallyport::agent {
 
 // A client's request between its arrival and its answer. Lives in the coroutine that serves it.
 struct OpenRequest {
-  // The literal.
+  // What it is known by in its connection: the literal of its id in the legacy era.
   std::string id;
   // While the server has it.
   Exchange* exchange = nullptr;
@@ -35,10 +36,13 @@ struct OpenRequest {
 };
 
 // One legacy MCP session of a client with its own connection to the server: the bookkeeping, what
-// is in flight, and the messages that wait for the client's GET stream.
+// is in flight, and the messages that wait for the client's GET stream. Or the one of all modern
+// calls of a session, whose ids may be the same and mean nothing to each other.
 class McpConnection final : public Holdable {
  public:
-  McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities);
+  McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era);
+
+  Era era() const { return era_; }
 
   McpSession& mcp() { return mcp_; }
   // What records call it: the first 8 hex digits of SHA-256 of its id, for the id itself opens the
@@ -79,6 +83,9 @@ class McpConnection final : public Holdable {
 
  private:
   McpSession mcp_;
+  const Era era_;
+  // Of the requests of the modern era, in place of their ids.
+  std::uint64_t last_key_ = 0;
   std::string record_tag_;
   std::unique_ptr<Upstream> upstream_;
   std::vector<OpenRequest*> open_requests_;
@@ -107,6 +114,22 @@ struct StartingConnection {
   absl::StatusOr<UpstreamMessage> response = absl::UnknownError("not answered");
 };
 
+// The connection that all modern calls of a session share.
+struct SharedConnection {
+  explicit SharedConnection(Loop& loop) : ready(loop), listed(loop) {}
+  // Set when it is there, or will not be.
+  Signal ready;
+  // When ready: the connection, which the session owns. Null: `why` says why there is none.
+  McpConnection* connection = nullptr;
+  absl::Status why;
+  // The server speaks the legacy era alone.
+  bool is_legacy_only = false;
+  // What is known of its tools; all of them once `listed` is set.
+  ToolHeaders tools;
+  bool is_listing = false;
+  Signal listed;
+};
+
 // One active session, with all that hangs on it: its recording, its masks, its credentials, its MCP
 // sessions. Owned by the SessionTable.
 class ServedSession final : public Holdable {
@@ -125,6 +148,9 @@ class ServedSession final : public Holdable {
   SessionMask mask;
   // Of the HMAC over a call's arguments; the same after a restart of the agent.
   std::string digest_key;
+  // Of the request states that its clients hold, and the rounds they are of.
+  std::string state_key;
+  std::deque<std::string> open_rounds;
 
   // The rules for its principal, as the latest token names it, under the snapshot in force.
   std::shared_ptr<const SessionRules> rules;
@@ -138,6 +164,8 @@ class ServedSession final : public Holdable {
   std::map<std::string, std::unique_ptr<McpConnection>, std::less<>> connections;
   std::vector<std::unique_ptr<McpConnection>> ended_connections;
   std::vector<std::shared_ptr<StartingConnection>> starting;
+  // Null until a modern call needs it, and again once it has ended.
+  std::shared_ptr<SharedConnection> shared;
   // Calls of it that hold a connection open until a person decides.
   int held_for_approval = 0;
   // Calls that count against max_calls and have not been answered.

@@ -16,9 +16,8 @@ constexpr std::size_t kMaxReadBytes = std::size_t{256} << 10;
 // A body this small is read to its end after a refusal, so that the connection can be kept.
 constexpr std::uint64_t kMaxForgottenBytes = std::uint64_t{64} << 10;
 
-constexpr std::string_view kJsonHead =
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: "
-    "no-store\r\nContent-Length: ";
+constexpr std::string_view kJsonFields =
+    "Content-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: ";
 
 void AppendNumber(std::string& out, std::size_t n) {
   char digits[20];
@@ -70,7 +69,7 @@ Task<bool> ClientConnection::ReadHead() {
   input_.Trim(kReadBytes);
   state_ = State::kUnanswered;
   slow_session_id_ = nullptr;
-  gone_listener_ = nullptr;
+  tell_gone_ = nullptr;
   is_idle_ = true;
   SetDeadline(phases_.idle);
   for (;;) {
@@ -203,14 +202,17 @@ Task<void> ClientConnection::Answer(OwnAnswer answer) {
   co_await Send(head_, answer.body);
 }
 
-Task<void> ClientConnection::Answer(const RecordedMessage& message,
-                                    std::string_view mcp_session_id) {
+Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead head) {
   slow_session_id_ = nullptr;
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kAnswered;
-  head_.assign(kJsonHead);
+  head_.clear();
+  HeadWriter::Response(head_, head.status);
+  head_.append(kJsonFields);
   AppendNumber(head_, message.bytes().size());
-  if (!mcp_session_id.empty()) head_.append("\r\nMcp-Session-Id: ").append(mcp_session_id);
+  if (!head.mcp_session_id.empty()) {
+    head_.append("\r\nMcp-Session-Id: ").append(head.mcp_session_id);
+  }
   if (!keep_alive_) head_.append("\r\nConnection: close");
   head_.append("\r\n\r\n");
   co_await Send(head_, message.bytes());
@@ -231,10 +233,7 @@ Task<void> ClientConnection::Begin(std::string_view mcp_session_id) {
   state_ = State::kStreaming;
   std::string head;
   AppendStreamHead(head, mcp_session_id);
-  is_watching_ = true;
-  stop_watching_ = false;
-  ++helpers_;
-  loop_.Spawn(WatchClient());
+  Watch();
   co_await Send(head, {});
 }
 
@@ -263,17 +262,30 @@ void ClientConnection::BeginWhenSlow(const std::string& mcp_session_id) {
   last_sent_ = clock_.SinceBoot();
 }
 
-void ClientConnection::TellWhenGone(Signal* signal) {
-  gone_listener_ = signal;
-  if (signal != nullptr && is_gone_) signal->Set();
+void ClientConnection::TellWhenGone(absl::AnyInvocable<void()> gone) {
+  tell_gone_ = std::move(gone);
+  if (tell_gone_ == nullptr) return;
+  if (is_gone_) {
+    MarkGone();
+  } else {
+    Watch();
+  }
 }
 
 void ClientConnection::MarkGone() {
   is_gone_ = true;
-  if (gone_listener_ != nullptr) gone_listener_->Set();
+  if (auto tell = std::exchange(tell_gone_, nullptr)) tell();
 }
 
-// Reads ahead while the answer streams: an end of file says that the client has gone. A request
+void ClientConnection::Watch() {
+  if (is_watching_) return;
+  is_watching_ = true;
+  stop_watching_ = false;
+  ++helpers_;
+  loop_.Spawn(WatchClient());
+}
+
+// Reads ahead while the answer is awaited: an end of file says that the client has gone. A request
 // sent ahead of its turn ends the watch and waits in input_.
 Task<void> ClientConnection::WatchClient() {
   while (!stop_watching_ && input_.empty()) {

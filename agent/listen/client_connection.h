@@ -6,11 +6,11 @@
 
 #include "absl/time/time.h"
 #include "agent/call/reply.h"
+#include "agent/http/input_buffer.h"
 #include "agent/http/message.h"
 #include "agent/http/strict_framing.h"
 #include "agent/listen/client_socket.h"
 #include "agent/listen/http_service.h"
-#include "agent/http/input_buffer.h"
 #include "agent/loop/loop.h"
 #include "agent/loop/signal.h"
 #include "common/clock.h"
@@ -60,14 +60,14 @@ class ClientConnection final : public Reply {
   std::string TakeBody() { return std::move(request_.body); }
 
   Task<void> Answer(OwnAnswer answer) override;
-  Task<void> Answer(const RecordedMessage& message, std::string_view mcp_session_id) override;
+  Task<void> Answer(const RecordedMessage& message, AnswerHead head) override;
   Task<void> Begin(std::string_view mcp_session_id) override;
   bool has_begun() const override { return state_ == State::kStreaming || state_ == State::kEnded; }
   Task<void> Event(const RecordedMessage& message) override;
   Task<void> End() override;
   void BeginWhenSlow(const std::string& mcp_session_id) override;
   bool is_gone() const override { return is_gone_; }
-  void TellWhenGone(Signal* signal) override;
+  void TellWhenGone(absl::AnyInvocable<void()> gone) override;
 
  private:
   enum class State : std::uint8_t { kUnanswered, kAnswered, kStreaming, kEnded };
@@ -82,6 +82,7 @@ class ClientConnection final : public Reply {
   Task<void> Send(std::string_view head, std::string_view body);
   Task<void> SendHeartbeat();
   Task<void> SendSlowBegin();
+  void Watch();
   Task<void> WatchClient();
   Task<void> StopWatching();
   void AppendStreamHead(std::string& out, std::string_view mcp_session_id) const;
@@ -104,7 +105,7 @@ class ClientConnection final : public Reply {
   bool keep_alive_ = true;
   bool is_gone_ = false;
   bool is_idle_ = true;
-  Signal* gone_listener_ = nullptr;
+  absl::AnyInvocable<void()> tell_gone_;
 
   std::string head_;
   bool is_writing_ = false;

@@ -174,6 +174,7 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
   incoming.mcp_session_id = request.fields.Find("mcp-session-id");
   incoming.protocol_version = request.fields.Find("mcp-protocol-version");
   incoming.client_address = connection.client_address();
+  incoming.fields = &request.fields;
   incoming.reply = &connection;
   auto authenticated = co_await Authenticate(gateway_, incoming);
   if (const auto* why = std::get_if<absl::Status>(&authenticated)) {

@@ -16,7 +16,12 @@ namespace {
 
 using types::v1::DenialReason;
 
-// The client's declaration of a thing that the server would only be refused.
+absl::Status UpstreamInvalid(std::string_view what) {
+  return Denied(DenialReason::DENIAL_REASON_UPSTREAM_INVALID, what);
+}
+
+}  // namespace
+
 bool IsTakenFromClient(std::string_view capability, const ClientTerms& terms) {
   if (capability == "sampling") return !terms.sampling;
   if (capability == "elicitation") return !terms.elicitation;
@@ -32,12 +37,6 @@ bool IsTakenFromServer(std::string_view capability, const ServerTerms& terms) {
   if (capability == "logging") return !terms.logging;
   return capability == "tasks";
 }
-
-absl::Status UpstreamInvalid(std::string_view what) {
-  return Denied(DenialReason::DENIAL_REASON_UPSTREAM_INVALID, what);
-}
-
-}  // namespace
 
 absl::StatusOr<ClientMessage> NarrowInitialize(ClientMessage request, const ClientTerms& terms) {
   JsonIndex index;

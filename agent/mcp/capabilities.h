@@ -1,12 +1,13 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "agent/mcp/message.h"
 
-// initialize, both ways: neither side is told of what would then be refused. Members that we do not
-// know stay.
+// What each side declares that it can do: neither side is told of what would then be refused.
+// Members that we do not know stay.
 namespace sallyport::agent {
 
 // What policy lets the server ask of the client.
@@ -14,6 +15,8 @@ struct ClientTerms {
   bool sampling = false;
   bool elicitation = false;
   bool roots = false;
+
+  bool allows_all() const { return sampling && elicitation && roots; }
 };
 
 // What policy lets the client use at least one of.
@@ -24,6 +27,11 @@ struct ServerTerms {
   bool completions = false;
   bool logging = false;
 };
+
+// The client's declaration of a thing that the server would only be refused.
+bool IsTakenFromClient(std::string_view capability, const ClientTerms& terms);
+// The server's, of what the client would be.
+bool IsTakenFromServer(std::string_view capability, const ServerTerms& terms);
 
 // The initialize request as the server shall see it: protocolVersion the one we negotiate,
 // capabilities without what `terms` refuse and without tasks. Unchanged bytes where nothing had to

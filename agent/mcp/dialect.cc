@@ -1,18 +1,20 @@
 #include "agent/mcp/dialect.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 
+#include "agent/mcp/json_index.h"
 #include "agent/mcp/json_rpc.h"
+#include "agent/mcp/json_scan.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
 namespace {
 
-// The first revision without sessions. Versions are dates: they compare as text.
-constexpr std::string_view kFirstModernVersion = "2026-07-28";
-// It had no version header; every later one says that the header names the session's version.
+constexpr std::string_view kFirstModernVersion = kModernVersions.back();
 
+// Versions are dates: they compare as text.
 bool IsModernDate(std::string_view version) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (version.size() != kFirstModernVersion.size()) return false;
@@ -22,15 +24,30 @@ bool IsModernDate(std::string_view version) {
   return version >= kFirstModernVersion;
 }
 
+UpstreamMessage Unsupported(const ClientMessage& message, std::string_view requested,
+                            std::span<const std::string_view> supported) {
+  std::string data = R"({"supported":[)";
+  for (std::string_view version : supported) {
+    if (data.back() != '[') data.push_back(',');
+    data.append(JsonString(version));
+  }
+  data.append(R"(],"requested":)").append(JsonString(requested)).push_back('}');
+  return ErrorResponse(message.id, rpc_code::kUnsupportedVersion, "Unsupported protocol version",
+                       data);
+}
+
 }  // namespace
 
 bool IsServedVersion(std::string_view version) {
-  return std::find(kServedVersions.begin(), kServedVersions.end(), version) !=
-         kServedVersions.end();
+  return std::ranges::find(kServedVersions, version) != kServedVersions.end();
+}
+
+bool IsModernVersion(std::string_view version) {
+  return std::ranges::find(kModernVersions, version) != kModernVersions.end();
 }
 
 std::string_view NegotiateVersion(std::string_view requested) {
-  const auto* served = std::find(kServedVersions.begin(), kServedVersions.end(), requested);
+  const auto* served = std::ranges::find(kServedVersions, requested);
   return served == kServedVersions.end() ? kLatestVersion : *served;
 }
 
@@ -38,24 +55,54 @@ bool IsVersionHeaderAccepted(std::optional<std::string_view> header) {
   return !header.has_value() || IsServedVersion(*header);
 }
 
-std::optional<std::string_view> ModernVersion(const ClientMessage& message,
-                                              std::optional<std::string_view> header) {
-  if (!message.modern_version.empty()) return message.modern_version;
-  if (message.method == "initialize" || !header.has_value() || !IsModernDate(*header)) {
-    return std::nullopt;
-  }
-  return header;
+bool IsModernByHeader(const ClientMessage& message, std::optional<std::string_view> header) {
+  return header.has_value() && message.method != "initialize" && IsModernDate(*header);
 }
 
 UpstreamMessage UnsupportedVersion(const ClientMessage& message, std::string_view requested) {
-  std::string data = R"({"supported":[)";
-  for (std::string_view version : kServedVersions) {
-    if (data.back() != '[') data.push_back(',');
-    data.append(JsonString(version));
+  return Unsupported(message, requested, kModernVersions);
+}
+
+UpstreamMessage UnsupportedEra(const ClientMessage& message) {
+  return Unsupported(message, message.modern.version, kServedVersions);
+}
+
+bool IsModernServer(const UpstreamMessage& discovered) {
+  if (discovered.shape != Shape::kResponse || discovered.is_error) return false;
+  JsonIndex index;
+  const std::string_view result =
+      std::string_view(discovered.bytes).substr(discovered.body.begin, discovered.body.size());
+  if (index.Parse(result, JsonLimits{.max_bytes = result.size()}) != JsonError::kNone) return false;
+  const JsonNode* versions = index.Member(&index.root(), "supportedVersions");
+  if (versions == nullptr || !versions->is_array()) return false;
+  for (const JsonNode& version : index.Children(*versions)) {
+    if (version.is_string() && IsModernVersion(version.text)) return true;
   }
-  data.append(R"(],"requested":)").append(JsonString(requested)).push_back('}');
-  return ErrorResponse(message.id, rpc_code::kUnsupportedVersion, "Unsupported protocol version",
-                       data);
+  return false;
+}
+
+std::string ModernMeta() {
+  return R"({"io.modelcontextprotocol/protocolVersion":)" + JsonString(kModernVersions.front()) +
+         R"(,"io.modelcontextprotocol/clientInfo":{"name":"sallyport-agent","version":"1"},)" +
+         R"("io.modelcontextprotocol/clientCapabilities":{}})";
+}
+
+ClientMessage DiscoverRequest(std::string_view id) {
+  return OwnRequest(id, "server/discover", R"({"_meta":)" + ModernMeta() + "}");
+}
+
+int HttpStatusOf(Era era, const UpstreamMessage& response) {
+  if (era == Era::kLegacy || !response.is_error) return 200;
+  switch (response.error_code) {
+    case rpc_code::kHeaderMismatch:
+    case rpc_code::kMissingCapability:
+    case rpc_code::kUnsupportedVersion:
+      return 400;
+    case rpc_code::kMethodNotFound:
+      return 404;
+    default:
+      return 200;
+  }
 }
 
 }  // namespace sallyport::agent

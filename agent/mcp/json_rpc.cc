@@ -1,6 +1,9 @@
 #include "agent/mcp/json_rpc.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "agent/mcp/json_scan.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
@@ -25,6 +28,7 @@ UpstreamMessage Response(std::string_view id, std::string_view member, std::stri
   response.id.assign(id);
   response.is_error = member == "error";
   response.bytes = IdMember(id);
+  response.id_at = {response.bytes.size() - id.size(), response.bytes.size()};
   response.bytes.append(",\"").append(member).append("\":");
   response.body = {response.bytes.size(), response.bytes.size() + body.size()};
   response.bytes.append(body).push_back('}');
@@ -43,13 +47,16 @@ ClientMessage Answer(std::string_view id, std::string_view member, std::string_v
 
 UpstreamMessage ErrorResponse(std::string_view id, int code, std::string_view message,
                               std::string_view data_json) {
-  return Response(id, "error", ErrorObject(code, message, data_json));
+  UpstreamMessage response = Response(id, "error", ErrorObject(code, message, data_json));
+  response.error_code = code;
+  return response;
 }
 
-UpstreamMessage ToolErrorResult(std::string_view id, std::string_view text,
+UpstreamMessage ToolErrorResult(std::string_view id, Era era, std::string_view text,
                                 std::string_view meta_json) {
   std::string result =
       R"({"content":[{"type":"text","text":)" + JsonString(text) + R"(}],"isError":true)";
+  if (era == Era::kModern) result.append(R"(,"resultType":"complete")");
   if (!meta_json.empty()) result.append(R"(,"_meta":)").append(meta_json);
   result.push_back('}');
   return Response(id, "result", result);
@@ -81,6 +88,14 @@ UpstreamMessage ServerNotification(std::string_view method, std::string_view par
   }
   notification.bytes.push_back('}');
   return notification;
+}
+
+ClientMessage OwnRequest(std::string_view id, std::string_view method,
+                         std::string_view params_json) {
+  std::string bytes = IdMember(id);
+  bytes.append(R"(,"method":)").append(JsonString(method));
+  bytes.append(R"(,"params":)").append(params_json).push_back('}');
+  return *ScanClientMessage(std::move(bytes));
 }
 
 ClientMessage ErrorAnswer(std::string_view id, int code, std::string_view message) {

@@ -17,6 +17,8 @@ inline constexpr int kParseError = -32700;
 inline constexpr int kInvalidRequest = -32600;
 inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
+inline constexpr int kHeaderMismatch = -32020;
+inline constexpr int kMissingCapability = -32021;
 inline constexpr int kUnsupportedVersion = -32022;
 inline constexpr int kPolicyDenied = 40301;
 inline constexpr int kSessionEnded = 40302;
@@ -29,12 +31,16 @@ inline constexpr int kRefused = 40305;
 UpstreamMessage ErrorResponse(std::string_view id, int code, std::string_view message,
                               std::string_view data_json = {});
 // A tools/call result with isError and one text item. `meta_json`: the object for _meta.
-UpstreamMessage ToolErrorResult(std::string_view id, std::string_view text,
+UpstreamMessage ToolErrorResult(std::string_view id, Era era, std::string_view text,
                                 std::string_view meta_json = {});
 UpstreamMessage ResultResponse(std::string_view id, std::string_view result_json = "{}");
 UpstreamMessage ProgressNotification(std::string_view token, double progress,
                                      std::string_view message);
 UpstreamMessage ServerNotification(std::string_view method, std::string_view params_json = {});
+
+// A request of our own to the server, scanned. `params_json` is an object.
+ClientMessage OwnRequest(std::string_view id, std::string_view method,
+                         std::string_view params_json);
 
 // For the server: our refusal of a request it made, the end of a request a client no longer waits
 // for, the answer to its ping.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/json_index.h"
 #include "agent/mcp/json_rpc.h"
@@ -20,6 +21,9 @@ using types::v1::DenialReason;
 
 constexpr absl::string_view kCodePayload = "sallyport/json-rpc-code";
 constexpr std::string_view kModernVersionKey = "io.modelcontextprotocol/protocolVersion";
+constexpr std::string_view kClientCapabilitiesKey = "io.modelcontextprotocol/clientCapabilities";
+constexpr std::string_view kLogLevelKey = "io.modelcontextprotocol/logLevel";
+constexpr std::string_view kSubscriptionIdKey = "io.modelcontextprotocol/subscriptionId";
 
 // Longer ids would be kept for every request in flight.
 constexpr std::size_t kMaxIdBytes = 1024;
@@ -75,27 +79,60 @@ bool HasProtocolTwin(const JsonIndex& index) {
   if (HasCaseTwin(index, root, {"jsonrpc", "id", "method", "params", "result", "error"}))
     return true;
   const JsonNode* const params = index.Member(root, "params");
-  if (HasCaseTwin(index, params, {"name",           "uri",        "arguments",
-                                  "_meta",          "cursor",     "ref",
-                                  "argument",       "context",    "protocolVersion",
-                                  "capabilities",   "clientInfo", "progressToken",
-                                  "requestId",      "task",       "taskId",
-                                  "level",          "data",       "message",
-                                  "messages",       "url",        "mode",
-                                  "requestedSchema"})) {
+  if (HasCaseTwin(index, params,
+                  {"name",
+                   "uri",
+                   "arguments",
+                   "_meta",
+                   "cursor",
+                   "ref",
+                   "argument",
+                   "context",
+                   "protocolVersion",
+                   "capabilities",
+                   "clientInfo",
+                   "progressToken",
+                   "requestId",
+                   "task",
+                   "taskId",
+                   "level",
+                   "data",
+                   "message",
+                   "messages",
+                   "url",
+                   "mode",
+                   "requestedSchema",
+                   "requestState",
+                   "inputResponses",
+                   "notifications"})) {
     return true;
   }
-  if (HasCaseTwin(index, index.Member(params, "_meta"), {"progressToken", kModernVersionKey})) {
+  if (HasCaseTwin(index, index.Member(params, "_meta"),
+                  {"progressToken", kModernVersionKey, kClientCapabilitiesKey, kLogLevelKey,
+                   kSubscriptionIdKey})) {
+    return true;
+  }
+  if (HasCaseTwin(index, index.Member(params, "notifications"), {"resourceSubscriptions"})) {
     return true;
   }
   if (HasCaseTwin(index, index.Member(params, "ref"), {"type", "name", "uri"})) return true;
   const JsonNode* const result = index.Member(root, "result");
-  if (HasCaseTwin(index, result,
-                  {"content", "structuredContent", "isError", "contents", "messages", "tools",
-                   "resources", "resourceTemplates", "prompts", "nextCursor", "capabilities",
-                   "protocolVersion", "serverInfo", "_meta", "action", "roots", "role", "model"})) {
+  if (HasCaseTwin(index, result, {"content",       "structuredContent",
+                                  "isError",       "contents",
+                                  "messages",      "tools",
+                                  "resources",     "resourceTemplates",
+                                  "prompts",       "nextCursor",
+                                  "capabilities",  "protocolVersion",
+                                  "serverInfo",    "_meta",
+                                  "action",        "roots",
+                                  "role",          "model",
+                                  "resultType",    "requestState",
+                                  "inputRequests", "ttlMs",
+                                  "cacheScope",    "supportedVersions",
+                                  "task",          "taskId"})) {
     return true;
   }
+  if (HasCaseTwin(index, index.Member(result, "_meta"), {kSubscriptionIdKey})) return true;
   return HasCaseTwin(index, index.Member(root, "error"), {"code", "message", "data"});
 }
 
@@ -184,14 +221,21 @@ class Scan {
   }
 
   // A progress token or a request id: a string or a number.
-  absl::Status ReadToken(const JsonNode* node, std::string& literal) const {
+  absl::Status ReadToken(const JsonNode* node, std::string& literal, Span& place) const {
     if (node == nullptr) return absl::OkStatus();
     if (node->end - node->begin > kMaxIdBytes ||
         (!node->is_string() && node->type != JsonType::kNumber)) {
       return Invalid("a token is neither a string nor a number");
     }
     literal = Literal(index_, *node);
+    place = SpanOf(node);
     return absl::OkStatus();
+  }
+  Span IdPlace() const { return SpanOf(envelope_.id); }
+  int ErrorCode() const {
+    const JsonNode* code = index_.Member(envelope_.error, "code");
+    int value = 0;
+    return code != nullptr && absl::SimpleAtoi(ToAbsl(index_.Raw(*code)), &value) ? value : 0;
   }
 
  private:
@@ -292,19 +336,43 @@ absl::Status ReadTarget(const Scan& scan, const JsonIndex& index, ClientMessage&
   return absl::OkStatus();
 }
 
+absl::Status ReadModernEnvelope(const Scan& scan, const JsonIndex& index, ClientMessage& message) {
+  const JsonNode* meta = scan.Param("_meta");
+  const JsonNode* version = index.Member(meta, kModernVersionKey);
+  if (version == nullptr) return absl::OkStatus();
+  if (!version->is_string() || version->text.empty()) {
+    return scan.Invalid("the protocol version in _meta is not a string");
+  }
+  message.era = Era::kModern;
+  message.modern.version.assign(version->text);
+  if (const JsonNode* declared = index.Member(meta, kClientCapabilitiesKey);
+      declared != nullptr && declared->is_object()) {
+    message.modern.capabilities = SpanOf(declared);
+  }
+  message.modern.asks_for_logs = index.Member(meta, kLogLevelKey) != nullptr;
+  if (const JsonNode* state = scan.Param("requestState"); state != nullptr) {
+    if (!state->is_string()) return scan.Invalid("params.requestState is not a string");
+    message.modern.request_state = SpanOf(state);
+  }
+  if (message.method == "subscriptions/listen") {
+    const JsonNode* uris = index.Member(scan.Param("notifications"), "resourceSubscriptions");
+    if (uris != nullptr && !uris->is_array()) {
+      return scan.Invalid("params.notifications.resourceSubscriptions is not an array");
+    }
+    message.modern.resource_subscriptions = SpanOf(uris);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadClientParams(const Scan& scan, const JsonIndex& index, ClientMessage& message) {
   RETURN_IF_ERROR(ReadTarget(scan, index, message));
+  RETURN_IF_ERROR(ReadModernEnvelope(scan, index, message));
   message.params = SpanOf(scan.envelope().params);
   message.asks_for_task = scan.Param("task") != nullptr;
-  const JsonNode* meta = scan.Param("_meta");
-  RETURN_IF_ERROR(scan.ReadToken(index.Member(meta, "progressToken"), message.progress_token));
-  if (const JsonNode* modern = index.Member(meta, kModernVersionKey); modern != nullptr) {
-    if (!modern->is_string() || modern->text.empty()) {
-      return scan.Invalid("the protocol version in _meta is not a string");
-    }
-    message.modern_version.assign(modern->text);
-  }
-  if (message.method == "initialize") {
+  RETURN_IF_ERROR(scan.ReadToken(index.Member(scan.Param("_meta"), "progressToken"),
+                                 message.progress_token, message.token_at));
+  Span place;
+  if (message.method == "initialize" && message.era == Era::kLegacy) {
     if (!scan.StringParam("protocolVersion", message.protocol_version)) {
       return scan.Invalid("params.protocolVersion is missing");
     }
@@ -314,11 +382,16 @@ absl::Status ReadClientParams(const Scan& scan, const JsonIndex& index, ClientMe
     }
     message.capabilities = SpanOf(capabilities);
   } else if (message.method == "notifications/cancelled") {
-    RETURN_IF_ERROR(scan.ReadToken(scan.Param("requestId"), message.cancelled_id));
+    RETURN_IF_ERROR(scan.ReadToken(scan.Param("requestId"), message.cancelled_id, place));
     if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
   } else if (message.method == "notifications/progress") {
-    RETURN_IF_ERROR(scan.ReadToken(scan.Param("progressToken"), message.progress_token));
+    RETURN_IF_ERROR(
+        scan.ReadToken(scan.Param("progressToken"), message.progress_token, message.token_at));
     if (message.progress_token.empty()) return scan.Invalid("params.progressToken is missing");
+  } else if (message.method.starts_with("tasks/") && scan.Param("taskId") != nullptr) {
+    if (!scan.StringParam("taskId", message.task_id) || message.task_id.empty()) {
+      return scan.Invalid("params.taskId is not a string");
+    }
   }
   return absl::OkStatus();
 }
@@ -341,6 +414,7 @@ absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLim
   const Envelope& envelope = scan.envelope();
   message.shape = envelope.shape;
   message.id = scan.IdLiteral();
+  message.id_at = scan.IdPlace();
   if (envelope.method != nullptr) {
     message.method.assign(envelope.method->text);
     RETURN_IF_ERROR(ReadClientParams(scan, index, message));
@@ -357,17 +431,24 @@ absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes, const Sca
   const Envelope& envelope = scan.envelope();
   message.shape = envelope.shape;
   message.id = scan.IdLiteral();
+  message.id_at = scan.IdPlace();
   message.is_error = envelope.error != nullptr;
-  message.body = SpanOf(envelope.result != nullptr  ? envelope.result
-                        : envelope.error != nullptr ? envelope.error
-                                                    : envelope.params);
+  message.error_code = scan.ErrorCode();
+  const JsonNode* body = envelope.result != nullptr  ? envelope.result
+                         : envelope.error != nullptr ? envelope.error
+                                                     : envelope.params;
+  message.body = SpanOf(body);
+  RETURN_IF_ERROR(scan.ReadToken(index.Member(index.Member(body, "_meta"), kSubscriptionIdKey),
+                                 message.subscription_id, message.subscription_at));
   if (envelope.method != nullptr) {
     message.method.assign(envelope.method->text);
     if (message.method == "notifications/progress") {
-      RETURN_IF_ERROR(scan.ReadToken(scan.Param("progressToken"), message.progress_token));
+      RETURN_IF_ERROR(
+          scan.ReadToken(scan.Param("progressToken"), message.progress_token, message.token_at));
       if (message.progress_token.empty()) return scan.Invalid("params.progressToken is missing");
     } else if (message.method == "notifications/cancelled") {
-      RETURN_IF_ERROR(scan.ReadToken(scan.Param("requestId"), message.cancelled_id));
+      RETURN_IF_ERROR(
+          scan.ReadToken(scan.Param("requestId"), message.cancelled_id, message.cancelled_at));
       if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
     }
   }

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <string_view>
 
-// What MCP's methods are, for 2025-03-26 to 2025-11-25. A method that is in no table is unknown and
+#include "agent/mcp/message.h"
+
+// What MCP's methods are, in both eras. A method that is in no table is unknown and
 // needs a policy rule by name
 // (`methods`) or is refused.
 namespace sallyport::agent {
@@ -14,12 +16,18 @@ enum class TargetKind : std::uint8_t { kNone, kTool, kResource, kPrompt, kComple
 // Which list a response holds.
 enum class ListKind : std::uint8_t { kNone, kTools, kResources, kResourceTemplates, kPrompts };
 
+// The eras that have a method.
+enum class Eras : std::uint8_t { kBoth, kLegacyOnly, kModernOnly };
+
+inline bool Has(Eras eras, Era era) {
+  return eras == Eras::kBoth || (eras == Eras::kLegacyOnly) == (era == Era::kLegacy);
+}
+
 // From a client.
 struct ClientMethod {
   std::string_view name;
+  Eras eras = Eras::kBoth;
   bool is_notification = false;
-  // Passes with a live session alone (initialize, ping, the lists, ...).
-  bool needs_rule = true;
   // Counts against max_calls.
   bool is_counted = false;
   // Later protocol work: known, and refused until we serve it (tasks, resources/subscribe).
@@ -34,6 +42,7 @@ enum class ServerRequestKind : std::uint8_t { kNone, kPing, kSampling, kElicitat
 // From a server.
 struct ServerMethod {
   std::string_view name;
+  Eras eras = Eras::kBoth;
   bool is_notification = false;
   bool is_served = true;
   ServerRequestKind request = ServerRequestKind::kNone;

@@ -71,8 +71,10 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   ConnectionPool& pool() { return *pool_; }
 
   // As ConnectionPool::Send, for a message.
-  Task<absl::StatusOr<ConnectionPtr>> Post(std::string_view body, absl::Duration timeout) {
-    return pool_->Send(heads_.Post(body.size()), body, timeout);
+  Task<absl::StatusOr<ConnectionPtr>> Post(const ClientMessage& message, absl::Duration timeout) {
+    return pool_->Send(message.era == Era::kModern ? heads_.PostModern(message)
+                                                   : heads_.Post(message.bytes.size()),
+                       message.bytes, timeout);
   }
 
   // Whether the head of an answer is one to go on with.
@@ -171,7 +173,8 @@ class HttpUpstream::Answer final : public Exchange {
         connection_(std::move(connection)),
         busy_(std::in_place, core_->pool(), *connection_),
         id_(CanonicalId(request.id)),
-        is_initialize_(request.method == "initialize") {}
+        is_initialize_(request.method == "initialize" && request.era == Era::kLegacy),
+        is_modern_(request.era == Era::kModern) {}
 
   Task<MessageOr> Next() override {
     if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
@@ -203,7 +206,7 @@ class HttpUpstream::Answer final : public Exchange {
     if (!connection_->reader().is_head_done()) {
       if (absl::Status read = co_await connection_->ReadHead(); !read.ok())
         co_return ConnectionError(read);
-      CO_RETURN_IF_ERROR(core_->CheckHead(*connection_));
+      if (!IsErrorResponse()) CO_RETURN_IF_ERROR(core_->CheckHead(*connection_));
       if (IsEventStream(*connection_)) {
         events_.emplace(*connection_, core_->options().limits.max_bytes);
       } else if (!IsJson(*connection_)) {
@@ -225,7 +228,17 @@ class HttpUpstream::Answer final : public Exchange {
     const bool may_come =
         message.shape == Shape::kResponse ? IsAnswer(message) : events_.has_value();
     if (!may_come) co_return UpstreamInvalid("the server answered another request");
+    if (IsErrorResponse() && !message.is_error) {
+      co_return HttpStatusError(connection_->response().status);
+    }
     co_return message;
+  }
+
+  // In the modern era some JSON-RPC errors have an HTTP status of their own.
+  bool IsErrorResponse() const {
+    const int status = connection_->response().status;
+    return is_modern_ && (status == 400 || status == 404) && IsJson(*connection_) &&
+           CheckEncoding(*connection_).ok();
   }
 
   bool IsAnswer(const UpstreamMessage& message) const { return CanonicalId(message.id) == id_; }
@@ -235,6 +248,7 @@ class HttpUpstream::Answer final : public Exchange {
   std::optional<ConnectionPool::Busy> busy_;
   std::string id_;
   bool is_initialize_;
+  bool is_modern_;
   bool is_cancelled_ = false;
   bool is_over_ = false;
   // Set: the answer is a stream.
@@ -250,14 +264,14 @@ Task<absl::StatusOr<std::unique_ptr<Exchange>>> HttpUpstream::Forward(
     const OutboundMessage& request) {
   auto core = core_;
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
-                      co_await core->Post(request.bytes(), core->options().exchange_timeout));
+                      co_await core->Post(request.message(), core->options().exchange_timeout));
   co_return std::make_unique<Answer>(core, std::move(connection), request.message());
 }
 
 Task<absl::Status> HttpUpstream::Send(const OutboundMessage& message) {
   auto core = core_;
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
-                      co_await core->Post(message.bytes(), core->options().connect_timeout * 6));
+                      co_await core->Post(message.message(), core->options().connect_timeout * 6));
   {
     const ConnectionPool::Busy busy(core->pool(), *connection);
     if (absl::Status read = co_await connection->ReadHead(); !read.ok())

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/upstream/rpc_id.h"
 
 namespace sallyport::agent {
@@ -28,6 +29,8 @@ struct MessageRouter::Pending {
   Queue<MessageOr> messages;
   std::string id;
   std::string token;
+  // Not 0: it asked for log lines for itself, and is the older the smaller this is.
+  std::uint64_t logs = 0;
 };
 
 class MessageRouter::Answer final : public Exchange {
@@ -62,10 +65,23 @@ class MessageRouter::Answer final : public Exchange {
 };
 
 absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMessage& request) {
-  if (is_lost()) return why_;
   auto pending = std::make_shared<Pending>(loop_);
   pending->id = CanonicalId(request.id);
   if (!request.progress_token.empty()) pending->token = CanonicalId(request.progress_token);
+  return Add(std::move(pending));
+}
+
+absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(std::uint64_t number,
+                                                                  bool asks_for_logs) {
+  auto pending = std::make_shared<Pending>(loop_);
+  pending->id = absl::StrCat(number);
+  pending->token = pending->id;
+  if (asks_for_logs) pending->logs = number;
+  return Add(std::move(pending));
+}
+
+absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Add(std::shared_ptr<Pending> pending) {
+  if (is_lost()) return why_;
   if (!pending_.try_emplace(pending->id, pending).second) {
     return absl::FailedPreconditionError("a request of this id is in flight");
   }
@@ -102,10 +118,25 @@ std::shared_ptr<MessageRouter::Pending> MessageRouter::Find(const UpstreamMessag
       if (pending->token == token) return pending;
     }
     dropped = "progress_of_nothing";
+  } else if (!message.subscription_id.empty()) {
+    auto at = pending_.find(CanonicalId(message.subscription_id));
+    if (at != pending_.end()) return at->second;
+    dropped = "news_of_no_subscription";
+  } else if (auto asked = OldestThatAskedForLogs();
+             asked != nullptr && message.method == "notifications/message") {
+    return asked;
   } else if (pending_.size() == 1) {
     return pending_.begin()->second;
   }
   return nullptr;
+}
+
+std::shared_ptr<MessageRouter::Pending> MessageRouter::OldestThatAskedForLogs() const {
+  std::shared_ptr<Pending> oldest;
+  for (const auto& [id, pending] : pending_) {
+    if (pending->logs != 0 && (oldest == nullptr || pending->logs < oldest->logs)) oldest = pending;
+  }
+  return oldest;
 }
 
 bool MessageRouter::PushUnrelated(UpstreamMessage message) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,8 +19,9 @@ namespace sallyport::agent {
 
 // Whose message it is, where all that a server says comes one after the other: from a child's
 // stdout, or on the one event stream of a server. A response goes to its request; progress to the
-// request that gave the token; everything else to the only request in flight, or to NextUnrelated.
-// A shared_ptr owns it. On the loop's thread.
+// request that gave the token; what a subscription brings to the request that began it. Log lines
+// that calls asked for one by one go to the oldest of those; everything else to the only request in
+// flight, or to NextUnrelated. A shared_ptr owns it. On the loop's thread.
 class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
  public:
   explicit MessageRouter(Loop& loop) : loop_(loop), unrelated_(loop) {}
@@ -27,6 +29,8 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   // A request's place, to be taken before the request goes out; its exchange gives it up.
   // kFailedPrecondition: one of the same id is in flight.
   absl::StatusOr<std::unique_ptr<Exchange>> Register(const ClientMessage& request);
+  // The same for a request that goes out under `number` in place of its id and its progress token.
+  absl::StatusOr<std::unique_ptr<Exchange>> Register(std::uint64_t number, bool asks_for_logs);
 
   // What became of a message: it was dropped, for nobody waits for it, and `dropped` says what it
   // was; or it was taken. While the client is slower than its server, many messages wait or some
@@ -54,9 +58,11 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   class Answer;
   struct Pending;
 
+  absl::StatusOr<std::unique_ptr<Exchange>> Add(std::shared_ptr<Pending> pending);
   void Unregister(const std::shared_ptr<Pending>& pending);
   // The request that the message belongs to; null: none.
   std::shared_ptr<Pending> Find(const UpstreamMessage& message, std::string_view& dropped);
+  std::shared_ptr<Pending> OldestThatAskedForLogs() const;
   bool PushUnrelated(UpstreamMessage message);
 
   Loop& loop_;

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include "agent/http/head_writer.h"
+#include "agent/mcp/modern_headers.h"
 
 namespace sallyport::agent {
 namespace {
@@ -54,6 +55,17 @@ std::string RequestHeads::Post(std::size_t body_bytes) {
   head.reserve(post_head_.size() + kLengthField);
   head.append(post_head_);
   HeadWriter::Rest(head).ContentLength(body_bytes).End();
+  return head;
+}
+
+std::string RequestHeads::PostModern(const ClientMessage& message) const {
+  std::string head;
+  Begin(head, "POST", url_.target);
+  AddPostFields(head);
+  HeadWriter writer = HeadWriter::Rest(head);
+  for (const auto& [name, value] : ModernHeaderFields(message)) writer.Field(name, value);
+  for (const auto& [name, value] : message.modern.param_fields) writer.Field(name, value);
+  writer.ContentLength(message.bytes.size()).End();
   return head;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/mcp/message.h"
 #include "agent/upstream/server_url.h"
 
 namespace sallyport::agent {
@@ -29,6 +30,8 @@ class RequestHeads {
   std::string Get() const;
   std::string Delete() const;
   std::string Post(std::size_t body_bytes);
+  // Of a modern message, which belongs to no session and whose head repeats what it says.
+  std::string PostModern(const ClientMessage& message) const;
   // To another place of the same server, where there is no session id.
   std::string PostTo(std::string_view target, std::size_t body_bytes) const;
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agent/loop/signal.h"
+#include "agent/mcp/pipe_message.h"
 #include "agent/upstream/line_splitter.h"
 #include "agent/upstream/message_router.h"
 #include "agent/upstream/upstream_error.h"
@@ -64,6 +65,13 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   }
 
   MessageRouter& router() { return *router_; }
+  bool is_shared() const { return options_.is_shared; }
+  std::uint64_t NextNumber() { return ++last_number_; }
+
+  // The request that went out under `number` is of no use any more.
+  void TellCancelled(std::uint64_t number) {
+    if (!router_->is_lost()) loop_.Spawn(WriteCancelled(shared_from_this(), number));
+  }
 
   // In the order of the calls. Returns when the line is on its way: written, or behind others that
   // the child has not read yet.
@@ -122,6 +130,11 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   }
 
  private:
+  static Task<void> WriteCancelled(std::shared_ptr<Core> self, std::uint64_t number) {
+    const std::string line = CancelledOnPipe(number);
+    (co_await self->Write(line)).IgnoreError();
+  }
+
   static Task<void> WriteUnsent(std::shared_ptr<Core> self) {
     while (!self->unsent_.empty() && self->in_.is_open()) {
       // The deque's front stays where it is while others are added behind it.
@@ -242,6 +255,42 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   Signal room_;
 
   std::uint64_t dropped_ = 0;
+  std::uint64_t last_number_ = 0;
+};
+
+// One of the requests that share the pipe.
+class StdioUpstream::SharedAnswer final : public Exchange {
+ public:
+  SharedAnswer(std::shared_ptr<Core> core, std::unique_ptr<Exchange> inner, std::uint64_t number,
+               const ClientMessage& request)
+      : core_(std::move(core)),
+        inner_(std::move(inner)),
+        number_(number),
+        id_(request.id),
+        token_(request.progress_token) {}
+  ~SharedAnswer() override {
+    if (!is_over_) core_->TellCancelled(number_);
+  }
+
+  Task<absl::StatusOr<UpstreamMessage>> Next() override {
+    auto message = co_await inner_->Next();
+    if (message.ok()) message = FromPipe(*std::move(message), id_, token_);
+    is_over_ = is_over_ || !message.ok() || message->shape == Shape::kResponse;
+    co_return message;
+  }
+
+  void Cancel() override {
+    inner_->Cancel();
+    if (!std::exchange(is_over_, true)) core_->TellCancelled(number_);
+  }
+
+ private:
+  std::shared_ptr<Core> core_;
+  std::unique_ptr<Exchange> inner_;
+  std::uint64_t number_;
+  std::string id_;
+  std::string token_;
+  bool is_over_ = false;
 };
 
 StdioUpstream::StdioUpstream(Loop& loop, SpawnedChild child, StdioOptions options)
@@ -258,6 +307,14 @@ StdioUpstream::~StdioUpstream() {
 Task<absl::StatusOr<std::unique_ptr<Exchange>>> StdioUpstream::Forward(
     const OutboundMessage& request) {
   auto core = core_;
+  if (core->is_shared()) {
+    const std::uint64_t number = core->NextNumber();
+    CO_ASSIGN_OR_RETURN(auto exchange,
+                        core->router().Register(number, request.message().modern.asks_for_logs));
+    const std::string line = ToPipe(request.message(), number);
+    if (absl::Status written = co_await core->Write(line); !written.ok()) co_return written;
+    co_return std::make_unique<SharedAnswer>(core, std::move(exchange), number, request.message());
+  }
   CO_ASSIGN_OR_RETURN(auto exchange, core->router().Register(request.message()));
   absl::Status written = co_await core->Write(request.bytes());
   if (!written.ok()) co_return written;

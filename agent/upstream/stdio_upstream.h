@@ -18,11 +18,13 @@ struct StdioOptions {
   ScanLimits limits;
   // How long the child has after its stdin has been closed, and again after SIGTERM.
   absl::Duration grace = absl::Milliseconds(500);
+  // The calls of many clients share the pipe, each under a number of ours: see pipe_message.h.
+  bool is_shared = false;
   // Counts what a child wrote that nobody asked for; may be null, else outlives the upstream.
   std::uint64_t* dropped_lines = nullptr;
 };
 
-// A stdio child as one MCP session's upstream. One line is one message, both ways. A line that is
+// A stdio child as an upstream. One line is one message, both ways. A line that is
 // no message is skipped and counted; one that would be a message but is not clean ends every
 // request in flight with kInvalidArgument, for it cannot be told whose answer it was. stderr is
 // drained and counted, never shown: a child may print its credentials.
@@ -40,6 +42,7 @@ class StdioUpstream final : public Upstream {
 
  private:
   class Core;
+  class SharedAnswer;
   std::shared_ptr<Core> core_;
 };
 

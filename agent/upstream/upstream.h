@@ -21,13 +21,14 @@ class Exchange {
   virtual Task<absl::StatusOr<UpstreamMessage>> Next() = 0;
 
   // Wakes who waits in Next with kCancelled, in a later turn; from then on there is no next, and a
-  // response that comes later is dropped. Says nothing to the server: that is the client's
-  // notifications/cancelled. Idempotent.
+  // response that comes later is dropped. In the legacy era it says nothing to the server: that is
+  // the client's notifications/cancelled. In the modern era it tells the server, as a client does
+  // by closing its stream. Idempotent.
   virtual void Cancel() = 0;
 };
 
-// One legacy MCP session's own connection to one server: a stdio child, or a streamable HTTP
-// session. On the loop's thread.
+// One connection to one server: a stdio child, or a streamable HTTP server. A legacy MCP session
+// has its own; the modern calls of a just-in-time session share one. On the loop's thread.
 class Upstream {
  public:
   virtual ~Upstream() = default;

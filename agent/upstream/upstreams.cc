@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +18,8 @@
 
 namespace sallyport::agent {
 namespace {
+
+constexpr auto kLegacyOnlyKept = std::chrono::minutes(10);
 
 absl::Status Lost(const absl::Status& status) {
   return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, ToStd(status.message()));
@@ -47,6 +50,7 @@ class Upstreams::Impl {
   struct Entry {
     CheckedServer server;
     std::shared_ptr<net::ssl::context> tls;
+    std::chrono::steady_clock::time_point legacy_only_until = {};
   };
 
   const Entry* Find(std::string_view name) const {
@@ -55,7 +59,8 @@ class Upstreams::Impl {
   }
 
   Task<absl::StatusOr<std::unique_ptr<Upstream>>> OpenStdio(const CheckedServer& server,
-                                                            const Credentials& credentials) {
+                                                            const Credentials& credentials,
+                                                            Era era) {
     SpawnPlan plan = server.plan;
     for (auto& [name, value] : FillIn(server, credentials)) {
       plan.env.push_back(absl::StrCat(name, "=", value));
@@ -70,6 +75,7 @@ class Upstreams::Impl {
         loop, *std::move(child),
         StdioOptions{.server = server.name,
                      .limits = {.max_bytes = server.message_bytes},
+                     .is_shared = era == Era::kModern,
                      .dropped_lines = &dropped_lines});
   }
 
@@ -141,11 +147,22 @@ absl::StatusOr<std::shared_ptr<const Credentials>> Upstreams::ReadCredentials(
 }
 
 Task<absl::StatusOr<std::unique_ptr<Upstream>>> Upstreams::Open(
-    std::string_view server, std::shared_ptr<const Credentials> credentials) {
+    std::string_view server, std::shared_ptr<const Credentials> credentials, Era era) {
   const auto* entry = impl_->Find(server);
   if (entry == nullptr) co_return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server");
   if (!entry->server.is_stdio) co_return impl_->OpenHttp(*entry, *credentials);
-  co_return co_await impl_->OpenStdio(entry->server, *credentials);
+  co_return co_await impl_->OpenStdio(entry->server, *credentials, era);
+}
+
+void Upstreams::NoteLegacyOnly(std::string_view server) {
+  const auto at = impl_->entries.find(ToAbsl(server));
+  if (at == impl_->entries.end()) return;
+  at->second.legacy_only_until = std::chrono::steady_clock::now() + kLegacyOnlyKept;
+}
+
+bool Upstreams::IsLegacyOnly(std::string_view server) const {
+  const auto* entry = impl_->Find(server);
+  return entry != nullptr && std::chrono::steady_clock::now() < entry->legacy_only_until;
 }
 
 std::uint64_t Upstreams::dropped_lines() const { return impl_->dropped_lines; }

@@ -43,10 +43,16 @@ class Upstreams {
   // missing, readable by others, or not one line.
   absl::StatusOr<std::shared_ptr<const Credentials>> ReadCredentials(std::string_view server) const;
 
-  // One MCP session's upstream: a child is spawned here, an HTTP server is first contacted by the
-  // first request. Its error is kUnavailable with upstream_lost: no child could be started.
+  // An upstream for one legacy MCP session, or one that all modern calls of a session share: a
+  // child is spawned here, an HTTP server is first contacted by the first request. Its error is
+  // kUnavailable with upstream_lost: no child could be started.
   Task<absl::StatusOr<std::unique_ptr<Upstream>>> Open(
-      std::string_view server, std::shared_ptr<const Credentials> credentials);
+      std::string_view server, std::shared_ptr<const Credentials> credentials, Era era);
+
+  // The server was found to speak the legacy era alone. Asked again after a while: servers are
+  // updated.
+  void NoteLegacyOnly(std::string_view server);
+  bool IsLegacyOnly(std::string_view server) const;
 
   // Lines of children that were no messages, and answers to no request: for metrics.
   std::uint64_t dropped_lines() const;

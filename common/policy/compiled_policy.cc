@@ -33,7 +33,7 @@ constexpr std::array<std::pair<std::string_view, MethodKind>, 18> kMethods = {{
     {"completion/complete", MethodKind::kCompletion},
     {"resources/subscribe", MethodKind::kSubscribe},
     {"resources/unsubscribe", MethodKind::kSubscribe},
-    {"subscriptions/listen", MethodKind::kSubscribe},
+    {"subscriptions/listen", MethodKind::kListen},
     {"notifications/roots/list_changed", MethodKind::kRootsList},
 }};
 

@@ -56,6 +56,7 @@ enum class MethodKind : std::uint8_t {
   kPrompt,      // judged by prompts
   kCompletion,  // by methods, and by what its ref names
   kSubscribe,   // by methods, and by its URI
+  kListen,      // by methods, and by each of its URIs
   kRootsList,   // passes where the server may ask for roots
   kOther,       // by methods
 };

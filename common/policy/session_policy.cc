@@ -327,6 +327,11 @@ CallDecision SessionPolicy::EvaluateCall(const PolicyCall& call) const {
     case MethodKind::kSubscribe:
       return Both(JudgeMethod(*rules_, call.method),
                   JudgeResource(*rules_, call.target, "resources/read"));
+    case MethodKind::kListen:
+      // The stream as such; each of its URIs is judged by itself.
+      if (call.target.empty()) return JudgeMethod(*rules_, call.method);
+      return Both(JudgeMethod(*rules_, call.method),
+                  JudgeResource(*rules_, call.target, "resources/read"));
     case MethodKind::kRootsList:
       if (capabilities_.roots) return Allowed();
       return JudgeMethod(*rules_, call.method);

@@ -24,7 +24,7 @@ class Service final : public HttpService {
     } else if (target == "/stream") {
       co_await connection.Begin({});
       Signal gone(loop());
-      connection.TellWhenGone(&gone);
+      connection.TellWhenGone([&] { gone.Set(); });
       co_await gone.Wait();
       connection.TellWhenGone(nullptr);
       saw_client_go = true;

@@ -72,7 +72,7 @@ TEST_CASE("json_scan reads what the other methods name", "[agent][mcp]") {
   const auto modern = ScanClientMessage(
       R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}})");
   REQUIRE(modern.ok());
-  CHECK(modern->modern_version == "2026-07-28");
+  CHECK(modern->modern.version == "2026-07-28");
 }
 
 TEST_CASE("json_scan reads a server's messages", "[agent][mcp]") {

@@ -1,0 +1,230 @@
+#include "agent/call/join_session.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "agent/call/authenticate.h"
+#include "agent/call/check_grant.h"
+#include "agent/call/check_policy.h"
+#include "agent/call/deliver_message.h"
+#include "agent/call/end_session.h"
+#include "agent/call/open_session.h"
+#include "agent/call/own_request.h"
+#include "agent/mcp/dialect.h"
+#include "agent/mcp/json_rpc.h"
+#include "agent/session/session_key.h"
+#include "common/denial.h"
+#include "common/log.h"
+
+namespace sallyport::agent {
+namespace {
+
+// A legacy server may say nothing at all to a method it does not know.
+constexpr absl::Duration kDiscoverTimeout = absl::Seconds(6);
+constexpr int kMaxListPages = 50;
+
+// What the server says beside its answers, until it is gone. The modern era has no such messages:
+// a request is refused, the rest has no reader.
+Task<void> DrainUnrelated(Gateway& gateway, Held<ServedSession> session,
+                          Held<McpConnection> connection) {
+  for (;;) {
+    auto message = co_await connection->upstream()->NextUnrelated();
+    if (!message.ok()) break;
+    (void)co_await JudgeServerMessage(gateway, session, connection, *message);
+  }
+  if (connection->is_over()) co_return;
+  LogWarning("upstream_lost", {{"session", session->id()}, {"server", session->facts().server}});
+  EndConnection(gateway, *session, *connection, "its server was lost");
+}
+
+Task<void> CloseUnlessSet(std::shared_ptr<Signal> answered, Held<McpConnection> connection) {
+  if (!co_await answered->Wait(kDiscoverTimeout)) co_await connection->upstream()->Close();
+}
+
+// Whether a server speaks the modern era. An error: it could not be asked.
+Task<absl::StatusOr<bool>> IsModern(Gateway& gateway, Held<ServedSession> session,
+                                    Held<McpConnection> connection) {
+  const auto answered = std::make_shared<Signal>(gateway.loop);
+  gateway.loop.Spawn(CloseUnlessSet(answered, connection));
+  const absl::Duration asked_at = gateway.clock.SinceBoot();
+  auto discovered = co_await AskForOurselves(gateway, session, connection,
+                                             DiscoverRequest(R"("sallyport-discover")"));
+  answered->Set();
+  if (discovered.ok()) co_return IsModernServer(*discovered);
+  const bool has_been_silent = gateway.clock.SinceBoot() - asked_at >= kDiscoverTimeout;
+  // Another answer than a message is one, too.
+  if (has_been_silent || discovered.status().code() == absl::StatusCode::kInvalidArgument) {
+    co_return false;
+  }
+  co_return discovered.status();
+}
+
+Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
+                           SharedConnection& shared) {
+  const std::string server = session->facts().server;
+  auto upstream = co_await gateway.upstreams.Open(server, session->credentials, Era::kModern);
+  if (!upstream.ok()) {
+    LogError("upstream_failed", {{"server", server}, {"error", upstream.status()}});
+    co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                     "upstream_lost: the server could not be started");
+  }
+  auto made = std::make_unique<McpConnection>(gateway.loop, NewMcpSessionId(), ClientCapabilities{},
+                                              Era::kModern);
+  made->set_upstream(*std::move(upstream));
+  const Held<McpConnection> connection(*made);
+  // From here on the session's end closes it.
+  gateway.sessions.AddConnection(*session, std::move(made));
+  if (session->live().is_ended()) {
+    EndConnection(gateway, *session, *connection, session->live().end().detail);
+    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+  }
+  const auto is_modern = co_await IsModern(gateway, session, connection);
+  if (is_modern.ok() && *is_modern && !connection->is_over()) {
+    shared.connection = &*connection;
+    gateway.loop.Spawn(DrainUnrelated(gateway, session, connection));
+    co_return absl::OkStatus();
+  }
+  if (!connection->is_over()) {
+    EndConnection(gateway, *session, *connection, "the server is of another era");
+  }
+  if (session->live().is_ended()) {
+    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+  }
+  if (!is_modern.ok()) {
+    LogError("upstream_failed", {{"server", server}, {"error", is_modern.status()}});
+    co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                     "upstream_lost: the server was lost before it answered server/discover");
+  }
+  gateway.upstreams.NoteLegacyOnly(server);
+  shared.is_legacy_only = true;
+  co_return Denied(types::v1::DENIAL_REASON_VERSION_UNSUPPORTED,
+                   "the server speaks the legacy era of MCP alone");
+}
+
+Task<void> Start(Gateway& gateway, Held<ServedSession> session,
+                 std::shared_ptr<SharedConnection> shared) {
+  shared->why = co_await Connect(gateway, session, *shared);
+  // Whoever waits is told why; who comes later tries again.
+  if (!shared->why.ok() && session->shared == shared) session->shared = nullptr;
+  shared->ready.Set();
+}
+
+Task<void> AnswerLegacyOnly(Gateway& gateway, const AuthenticatedCall& call,
+                            const ClientMessage& message) {
+  constexpr auto kReason = types::v1::DENIAL_REASON_VERSION_UNSUPPORTED;
+  gateway.metrics.Denied(kReason);
+  gateway.recorder.RecordDenial({.reason = kReason,
+                                 .server = call.incoming.server,
+                                 .method = message.method,
+                                 .client_address = call.incoming.client_address,
+                                 .token_id = call.caller->token_id,
+                                 .detail = "a modern client before a server of the legacy era"});
+  const UpstreamMessage refusal = UnsupportedEra(message);
+  co_await call.incoming.reply->Answer(
+      OwnAnswer{.status = HttpStatusOf(Era::kModern, refusal), .body = refusal.bytes});
+}
+
+// The live session that the caller has, as of now.
+ServedSession* LiveOne(Gateway& gateway, const AuthenticatedCall& call) {
+  ServedSession* session = gateway.sessions.Find(SessionKey(call.caller->key, call.incoming.server),
+                                                 call.incoming.client_address);
+  if (session == nullptr) return nullptr;
+  if (auto end = session->live().Due()) {
+    EndSession(gateway, *session, *std::move(end));
+    return nullptr;
+  }
+  return session->chain->n() > 0 ? session : nullptr;
+}
+
+}  // namespace
+
+Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall call,
+                                             const ClientMessage& message) {
+  const absl::Duration arrived = gateway.clock.SinceBoot();
+  const std::string server(call.incoming.server);
+  if (!gateway.upstreams.Has(server) || !call.snapshot->Fronts(server)) {
+    const OpenRefusal refusal{
+        .why = Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server here")};
+    co_await AnswerOpenRefusal(gateway, call, message, nullptr, refusal);
+    co_return std::nullopt;
+  }
+  ServedSession* live = LiveOne(gateway, call);
+  if (live == nullptr) {
+    auto opened = co_await OpenSession(gateway, call, std::string(BearerToken(call.incoming)));
+    if (const auto* refusal = std::get_if<OpenRefusal>(&opened)) {
+      co_await AnswerOpenRefusal(gateway, call, message, nullptr, *refusal);
+      co_return std::nullopt;
+    }
+    live = &*std::get<Held<ServedSession>>(opened);
+  }
+  const Held<ServedSession> session(*live);
+  const LiveSession::InFlight in_flight(session->live());
+  session->live().Touch();
+  if (session->caller != call.caller) TakeToken(gateway, *session, call);
+  if (session->shared == nullptr && gateway.upstreams.IsLegacyOnly(server)) {
+    co_await AnswerLegacyOnly(gateway, call, message);
+    co_return std::nullopt;
+  }
+  OpenRefusal refusal;
+  refusal.details.session_id = session->id();
+  // The server's own messages are judged, masked and recorded by them.
+  if (auto rules = RulesFor(gateway, *session, call.caller, call.snapshot); !rules.ok()) {
+    refusal.why = rules.status();
+    co_await AnswerOpenRefusal(gateway, call, message, &*session, refusal);
+    co_return std::nullopt;
+  }
+  if (session->shared == nullptr) {
+    session->shared = std::make_shared<SharedConnection>(gateway.loop);
+    gateway.loop.Spawn(Start(gateway, session, session->shared));
+  }
+  const std::shared_ptr<SharedConnection> shared = session->shared;
+  const absl::Duration left = gateway.limits.start_hold - (gateway.clock.SinceBoot() - arrived);
+  const bool is_ready =
+      shared->ready.is_set() || co_await shared->ready.Wait(std::max(left, absl::ZeroDuration()));
+  if (shared->is_legacy_only) {
+    co_await AnswerLegacyOnly(gateway, call, message);
+    co_return std::nullopt;
+  }
+  if (!is_ready) {
+    refusal.why =
+        Denied(types::v1::DENIAL_REASON_SERVER_STARTING,
+               absl::StrCat("the server ", server, " is starting; call again in a moment"));
+  } else if (!shared->why.ok()) {
+    refusal.why = shared->why;
+  } else if (session->shared != shared) {
+    refusal.why = Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                         "upstream_lost: the server was lost; call again");
+  }
+  if (!refusal.why.ok()) {
+    co_await AnswerOpenRefusal(gateway, call, message, &*session, refusal);
+    co_return std::nullopt;
+  }
+  co_return GrantedCall{std::move(call), session, Held<McpConnection>(*shared->connection)};
+}
+
+Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
+                     std::string tool) {
+  const std::shared_ptr<SharedConnection> shared = session->shared;
+  if (shared == nullptr || shared->tools.Knows(tool) || shared->listed.is_set()) co_return;
+  if (std::exchange(shared->is_listing, true)) {
+    co_await shared->listed.Wait();
+    co_return;
+  }
+  std::string cursor;
+  for (int page = 0; page < kMaxListPages; ++page) {
+    std::string params = R"({"_meta":)" + ModernMeta();
+    if (!cursor.empty()) params += R"(,"cursor":)" + cursor;
+    auto list =
+        co_await AskForOurselves(gateway, session, connection,
+                                 OwnRequest(R"("sallyport-tools")", "tools/list", params + "}"));
+    if (!list.ok() || !shared->tools.Learn(*list, cursor) || cursor.empty()) break;
+  }
+  shared->is_listing = false;
+  shared->listed.Set();
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+
+#include "agent/call/call.h"
+#include "agent/call/gateway.h"
+#include "agent/loop/task.h"
+
+namespace sallyport::agent {
+
+// The modern era's way to a granted call: its clients have no sessions of their own, so a call
+// joins the live just-in-time session of its caller, or opens it, and shares that session's one
+// connection to the server, which is made when it is first needed and again when it was lost. Where
+// the server speaks the legacy era alone, the client is told so and comes back with initialize.
+// nullopt: the call has been answered.
+Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall call,
+                                             const ClientMessage& message);
+
+// Sees to it that the tool's definition is known, by asking for the server's list once.
+Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
+                     std::string tool);
+
+}  // namespace sallyport::agent

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "agent/call/gateway.h"
+#include "agent/loop/task.h"
+
+namespace sallyport::agent {
+
+// Asks the server something for ourselves: recorded as any request, and so is its response, which
+// goes to no client. Errors are those of RecordOutbound and of the exchange.
+Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<ServedSession> session,
+                                                      Held<McpConnection> connection,
+                                                      ClientMessage request);
+
+}  // namespace sallyport::agent

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "agent/call/served_session.h"
+#include "agent/mcp/message.h"
+
+// The request state of the modern era (2026-07-28, "Multi Round-Trip Requests"): what a client is
+// given with an input_required result and brings back with its retry. A client gets none but ours:
+// the server's own travels inside, encrypted. It holds for the same session, method, name and
+// arguments, until the session ends, and once: the retry goes on with an operation that was counted
+// and, where needed, approved, and two of them would be two operations.
+namespace sallyport::agent {
+
+// What a retry goes on with.
+struct Continuation {
+  // The literal of the server's request state; empty: it gave none.
+  std::string server_state;
+  // The operation has been counted against max_calls.
+  bool is_counted = false;
+  // The approval that it used up. Empty: none.
+  std::string approval_id;
+  // How often the client has come again already.
+  std::uint32_t rounds = 0;
+};
+
+// The text for requestState, of characters that need no escape in JSON. The round is open from now
+// on; the oldest is forgotten when a session has more than 256 of them.
+absl::StatusOr<std::string> SealRequestState(ServedSession& session, const ClientMessage& message,
+                                             const Continuation& continuation);
+
+// What the message's requestState says; the round is over. message_invalid: it is none of ours, is
+// of another call, or has been used already.
+absl::StatusOr<Continuation> OpenRequestState(ServedSession& session, const ClientMessage& message);
+
+}  // namespace sallyport::agent

@@ -1,0 +1,68 @@
+#include "agent/mcp/modern_request.h"
+
+#include <utility>
+
+#include "agent/mcp/json_index.h"
+#include "agent/mcp/json_scan.h"
+#include "agent/mcp/json_splice.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+
+absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
+                                                  const ModernRequestTerms& terms) {
+  const ModernEnvelope& modern = request.modern;
+  const bool may_change = !terms.client.allows_all() || terms.request_state.has_value() ||
+                          !modern.resource_subscriptions.empty();
+  if (!may_change || request.params.empty()) return request;
+  JsonIndex index;
+  if (index.Parse(request.bytes, JsonLimits{.max_bytes = request.bytes.size()}) !=
+      JsonError::kNone) {
+    return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID, "not a clean message");
+  }
+  Splicer splicer(request.bytes);
+  const auto stands_at = [](const JsonNode& node, Span span) {
+    return node.begin == span.begin && node.end == span.end;
+  };
+  // The edits inside a member fall between those of its siblings, as they must.
+  const auto narrow_meta = [&](const JsonNode& member) {
+    if (stands_at(member, modern.capabilities)) {
+      CutChildren(splicer, index, member, [&](const JsonNode& declared) {
+        return IsTakenFromClient(declared.key, terms.client);
+      });
+    }
+    return false;
+  };
+  const auto narrow_notifications = [&](const JsonNode& member) {
+    if (stands_at(member, modern.resource_subscriptions)) {
+      CutChildren(splicer, index, member, [&](const JsonNode& uri) {
+        return !uri.is_string() || !terms.may_hear_of(uri.text);
+      });
+    }
+    return false;
+  };
+  CutChildren(splicer, index, *index.Member(&index.root(), "params"), [&](const JsonNode& member) {
+    if (member.key == "_meta") CutChildren(splicer, index, member, narrow_meta);
+    if (member.key == "notifications") CutChildren(splicer, index, member, narrow_notifications);
+    if (terms.request_state && stands_at(member, modern.request_state)) {
+      if (terms.request_state->empty()) return true;
+      splicer.Replace(member.begin, member.end, *terms.request_state);
+    }
+    return false;
+  });
+  if (!splicer.is_changed()) return request;
+  std::string bytes = splicer.Finish();
+  const ScanLimits limits{.max_bytes = bytes.size()};
+  return ScanClientMessage(std::move(bytes), limits);
+}
+
+bool Declares(const ClientMessage& request, std::string_view capability) {
+  const Span at = request.modern.capabilities;
+  if (at.empty()) return false;
+  JsonIndex index;
+  const std::string_view declared = std::string_view(request.bytes).substr(at.begin, at.size());
+  return index.Parse(declared, JsonLimits{.max_bytes = declared.size()}) == JsonError::kNone &&
+         index.Member(&index.root(), capability) != nullptr;
+}
+
+}  // namespace sallyport::agent

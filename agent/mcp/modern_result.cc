@@ -1,0 +1,135 @@
+#include "agent/mcp/modern_result.h"
+
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "agent/mcp/dialect.h"
+#include "agent/mcp/json_index.h"
+#include "agent/mcp/json_scan.h"
+#include "agent/mcp/json_splice.h"
+#include "common/denial.h"
+#include "common/json_string.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+namespace {
+
+absl::Status Invalid(std::string_view what) {
+  return Denied(types::v1::DENIAL_REASON_UPSTREAM_INVALID, what);
+}
+
+bool MayAskForInput(std::string_view method) {
+  return method == "tools/call" || method == "prompts/get" || method == "resources/read";
+}
+
+absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode& result,
+                                const ModernResultTerms& terms) {
+  const JsonNode* requests = index.Member(&result, "inputRequests");
+  if (requests == nullptr) return absl::OkStatus();
+  if (!requests->is_object()) return Invalid("inputRequests is not an object");
+  for (const JsonNode& request : index.Children(*requests)) {
+    const JsonNode* name = index.Member(&request, "method");
+    const ServerMethod* method =
+        name == nullptr || !name->is_string() ? nullptr : FindServerMethod(name->text);
+    if (method == nullptr || PolicyWord(method->request).empty()) {
+      return Invalid("an input request is none that the protocol has");
+    }
+    if (!terms.may_be_asked(method->request)) {
+      return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
+                    absl::StrCat("the server asks the client for ",
+                                 ToAbsl(PolicyWord(method->request)), ", which is not allowed"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+class Narrower {
+ public:
+  Narrower(const JsonIndex& index, Splicer& splicer, const ModernResultTerms& terms)
+      : index_(index), splicer_(splicer), terms_(terms) {}
+
+  // What may be kept of a result, by whom and for how long.
+  void NarrowCaching(const JsonNode& member) {
+    if (member.key == "cacheScope" && member.text != "private") {
+      splicer_.Replace(member.begin, member.end, R"("private")");
+    }
+    std::int64_t ttl = 0;
+    const bool is_too_long =
+        member.key == "ttlMs" && member.type == JsonType::kNumber &&
+        (!absl::SimpleAtoi(ToAbsl(index_.Raw(member)), &ttl) || ttl > terms_.max_ttl_ms);
+    if (is_too_long) splicer_.Replace(member.begin, member.end, absl::StrCat(terms_.max_ttl_ms));
+  }
+
+  void NarrowDiscovery(const JsonNode& member) {
+    if (member.key == "supportedVersions" && member.is_array()) {
+      CutChildren(splicer_, index_, member, [](const JsonNode& version) {
+        return !IsModernVersion(version.text) && !IsServedVersion(version.text);
+      });
+    } else if (member.key == "capabilities" && member.is_object()) {
+      CutChildren(splicer_, index_, member, [&](const JsonNode& declared) {
+        return IsTakenFromServer(declared.key, terms_.server);
+      });
+    }
+  }
+
+  void SealState(const JsonNode& result) {
+    if (const JsonNode* state = index_.Member(&result, "requestState")) {
+      splicer_.Replace(state->begin, state->end, JsonString(terms_.seal(index_.Raw(*state))));
+    } else {
+      // At the end: the result has at least its resultType before it.
+      splicer_.Replace(result.end - 1, result.end - 1,
+                       absl::StrCat(",\"requestState\":", JsonString(terms_.seal({}))));
+    }
+  }
+
+ private:
+  const JsonIndex& index_;
+  Splicer& splicer_;
+  const ModernResultTerms& terms_;
+};
+
+}  // namespace
+
+absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
+                                                const ClientMessage& request,
+                                                const ModernResultTerms& terms) {
+  ModernResult narrowed{.message = std::move(response)};
+  UpstreamMessage& message = narrowed.message;
+  if (message.is_error) return narrowed;
+  JsonIndex index;
+  if (index.Parse(message.bytes, JsonLimits{.max_bytes = message.bytes.size()}) !=
+      JsonError::kNone) {
+    return Invalid("the result is not clean JSON");
+  }
+  const JsonNode* result = index.Member(&index.root(), "result");
+  if (result == nullptr) return Invalid("the response has no result");
+  const JsonNode* type = index.Member(result, "resultType");
+  Splicer splicer(message.bytes);
+  Narrower narrower(index, splicer, terms);
+  if (type != nullptr && type->text == "input_required") {
+    if (!MayAskForInput(request.method)) return Invalid("this method cannot ask for input");
+    RETURN_IF_ERROR(CheckInputRequests(index, *result, terms));
+    const JsonNode* state = index.Member(result, "requestState");
+    if (state != nullptr && !state->is_string()) return Invalid("requestState is not a string");
+    narrowed.is_input_required = true;
+    narrower.SealState(*result);
+  } else {
+    for (const JsonNode& member : index.Children(*result)) {
+      narrower.NarrowCaching(member);
+      if (request.method == "server/discover") narrower.NarrowDiscovery(member);
+    }
+    const JsonNode* task = index.Member(result, "taskId");
+    if (type != nullptr && type->text == "task" && task != nullptr && task->is_string()) {
+      narrowed.task_id = std::string(task->text);
+    }
+  }
+  if (!splicer.is_changed()) return narrowed;
+  std::string bytes = splicer.Finish();
+  const ScanLimits limits{.max_bytes = bytes.size()};
+  ASSIGN_OR_RETURN(message, ScanUpstreamMessage(std::move(bytes), limits));
+  return narrowed;
+}
+
+}  // namespace sallyport::agent

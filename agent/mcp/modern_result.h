@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "agent/mcp/capabilities.h"
+#include "agent/mcp/message.h"
+#include "agent/mcp/methods.h"
+
+namespace sallyport::agent {
+
+// What the client of a modern request is shown of its result.
+struct ModernResultTerms {
+  // server/discover: what policy lets the client use.
+  ServerTerms server;
+  // Whether the client may be asked for this: policy allows it and the request declared it.
+  absl::FunctionRef<bool(ServerRequestKind)> may_be_asked;
+  // The text that stands in for the server's request state; `state` is the literal of a string,
+  // empty where the server has none. It must need no escape in JSON.
+  absl::FunctionRef<std::string(std::string_view state)> seal;
+  // No copy may be kept for longer than the session lives.
+  std::int64_t max_ttl_ms = 0;
+};
+
+struct ModernResult {
+  UpstreamMessage message;
+  // The client is to come again with the same call and what it was asked for.
+  bool is_input_required = false;
+  // resultType "task": decoded taskId of what it became.
+  std::string task_id;
+};
+
+// The response to a modern `request` as its client shall see it. A server's request state is
+// sealed, and added where an input_required result has none, so that the retry can be told from a
+// new call; results that may be kept are private to the caller and kept for no longer than its
+// session; server/discover offers what we serve and policy allows. Errors pass unchanged.
+// policy_denied when the client would be asked for what it may not be asked for; upstream_invalid
+// when the result is none.
+absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
+                                                const ClientMessage& request,
+                                                const ModernResultTerms& terms);
+
+}  // namespace sallyport::agent
