@@ -310,8 +310,9 @@ absl::Status ReadTarget(const Scan& scan, const JsonIndex& index, ClientMessage&
       return scan.Invalid("params.arguments is not an object");
     }
     message.arguments = SpanOf(arguments);
-  } else if (method == "resources/read" || method == "resources/subscribe" ||
-             method == "resources/unsubscribe") {
+  } else if (method == "resources/read" ||
+             (message.era == Era::kLegacy &&
+              (method == "resources/subscribe" || method == "resources/unsubscribe"))) {
     if (!scan.StringParam("uri", message.target) || message.target.empty()) {
       return scan.Invalid("params.uri is missing");
     }
@@ -365,8 +366,8 @@ absl::Status ReadModernEnvelope(const Scan& scan, const JsonIndex& index, Client
 }
 
 absl::Status ReadClientParams(const Scan& scan, const JsonIndex& index, ClientMessage& message) {
-  RETURN_IF_ERROR(ReadTarget(scan, index, message));
   RETURN_IF_ERROR(ReadModernEnvelope(scan, index, message));
+  RETURN_IF_ERROR(ReadTarget(scan, index, message));
   message.params = SpanOf(scan.envelope().params);
   message.asks_for_task = scan.Param("task") != nullptr;
   RETURN_IF_ERROR(scan.ReadToken(index.Member(scan.Param("_meta"), "progressToken"),

@@ -25,7 +25,9 @@ const std::string* NameOf(const ClientMessage& message) {
       message.method == "resources/read") {
     return &message.target;
   }
-  return message.task_id.empty() ? nullptr : &message.task_id;
+  const bool names_task = message.method == "tasks/get" || message.method == "tasks/update" ||
+                          message.method == "tasks/cancel";
+  return names_task && !message.task_id.empty() ? &message.task_id : nullptr;
 }
 
 ModernRefusal Mismatch(std::string_view what) {

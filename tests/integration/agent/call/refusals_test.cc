@@ -468,9 +468,13 @@ TEST_CASE("a client of another era is told which versions are served", "[agent][
   const auto answer = door.Send(
       {.token = door.control.Token("bot"),
        .body =
-           R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}})"});
+           R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}})",
+       .more_fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/list\r\n"});
   CHECK(answer.status == 400);
-  CHECK(Json::parse(answer.body)["error"]["code"] == -32022);
+  const Json error = Json::parse(answer.body)["error"];
+  CHECK(error["code"] == -32022);
+  CHECK(error["data"]["supported"][0] == "2025-11-25");
+  CHECK(door.Seen("tools/list") == 0);
   const Door::Bot bot = door.Connect();
   const auto other = door.Send({.token = bot.token,
                                 .session_id = bot.session_id,

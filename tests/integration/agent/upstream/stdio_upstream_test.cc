@@ -431,7 +431,7 @@ struct Agent {
   Task<std::unique_ptr<Upstream>> Open(std::string server) {
     auto credentials = upstreams->ReadCredentials(server);
     REQUIRE(credentials.ok());
-    auto opened = co_await upstreams->Open(server, *credentials);
+    auto opened = co_await upstreams->Open(server, *credentials, Era::kLegacy);
     REQUIRE(opened.ok());
     co_return *std::move(opened);
   }

@@ -21,7 +21,7 @@ struct Stage {
     return table.Add(std::make_unique<ServedSession>(loop, clock, facts, key));
   }
   McpConnection& Connect(ServedSession& session, const std::string& id) {
-    auto connection = std::make_unique<McpConnection>(loop, id, ClientCapabilities{});
+    auto connection = std::make_unique<McpConnection>(loop, id, ClientCapabilities{}, Era::kLegacy);
     McpConnection& added = *connection;
     table.AddConnection(session, std::move(connection));
     return added;
