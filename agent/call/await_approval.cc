@@ -75,6 +75,22 @@ absl::Status StillPending(const Approval& approval) {
                    "; call again with the same arguments once it is approved"));
 }
 
+// The answer to a call that has been held for long enough. A modern client comes again by itself
+// and waits on, as often as official clients do; the others are told to.
+RefusedCall AnswerPending(JudgedCall call, const Approval& approval) {
+  constexpr std::uint32_t kMaxRounds = 9;
+  const std::optional<Continuation>& before = call.granted.continues;
+  std::string state;
+  if (call.message->era == Era::kModern && (!before || before->rounds < kMaxRounds)) {
+    auto sealed =
+        SealRequestState(*call.granted.session, *call.message, before.value_or(Continuation{}));
+    if (sealed.ok()) state = *std::move(sealed);
+  }
+  RefusedCall refused = Refuse(std::move(call), StillPending(approval), &approval);
+  refused.details.request_state = std::move(state);
+  return refused;
+}
+
 Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approval& approval,
                           std::string detail) {
   ServedSession& session = *call.granted.session;
@@ -211,7 +227,7 @@ Task<Outcome> AwaitApproval(Gateway& gateway, JudgedCall call, OpenRequest& requ
     co_return Refuse(std::move(call), std::move(denial), &approval);
   }
   if (approval.state() != types::v1::APPROVAL_STATE_APPROVED) {
-    co_return Refuse(std::move(call), StillPending(approval), &approval);
+    co_return AnswerPending(std::move(call), approval);
   }
 
   // Policy may have changed while the call waited.

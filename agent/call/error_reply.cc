@@ -218,6 +218,11 @@ OwnAnswer UnreadableMessage(const absl::Status& why, int rpc_code) {
 
 UpstreamMessage RefuseRequest(const ClientMessage& request, const absl::Status& why,
                               const RefusalDetails& details) {
+  if (!details.request_state.empty()) {
+    return ResultResponse(request.id,
+                          absl::StrCat(R"({"resultType":"input_required",)", R"("requestState":)",
+                                       JsonString(details.request_state), "}"));
+  }
   const DenialReason reason = ReasonToTell(why);
   RpcError error = ErrorFor(request, reason, why, details.is_hidden);
   if (details.rpc_code != 0) error.code = details.rpc_code;

@@ -46,6 +46,8 @@ struct RefusalDetails {
   std::vector<std::string> approvers;
   std::string expires_at;
   std::string session_id;
+  // Not empty: a modern client is to come again with it, in place of being refused.
+  std::string request_state;
 };
 
 // The answer to an identified request: a tools/call result with isError where the model should read
