@@ -1,18 +1,59 @@
 #include "agent/loop/loop.h"
 
-#include <chrono>
-#include <exception>
-#include <utility>
-
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <coroutine>
+#include <utility>
 
 namespace sallyport::agent {
 namespace {
 
 using Timer = net::basic_waitable_timer<std::chrono::steady_clock,
                                         net::wait_traits<std::chrono::steady_clock>, Executor>;
+
+// The bottom of a chain: a coroutine that owns the task and itself.
+class Bottom {
+ public:
+  class promise_type {
+   public:
+    promise_type(net::io_context& context, Task<void>&)
+        : chain_(context.get_executor(), std::coroutine_handle<promise_type>::from_promise(*this)) {
+    }
+    static void* operator new(std::size_t bytes) { return FrameMemory::Allocate(bytes); }
+    static void operator delete(void* memory, std::size_t bytes) {
+      FrameMemory::Free(memory, bytes);
+    }
+    Bottom get_return_object() {
+      return Bottom(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() {}
+    // Out of Loop::Run.
+    void unhandled_exception() { throw; }
+    TaskChain& chain() { return chain_; }
+
+   private:
+    TaskChain chain_;
+  };
+
+  // Starts it.
+  void operator()() { std::exchange(frame_, {}).resume(); }
+
+  explicit Bottom(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+  Bottom(Bottom&& other) noexcept : frame_(std::exchange(other.frame_, {})) {}
+  Bottom(const Bottom&) = delete;
+  ~Bottom() {
+    if (frame_) frame_.destroy();
+  }
+
+ private:
+  std::coroutine_handle<promise_type> frame_;
+};
+
+Bottom RunAlone(net::io_context&, Task<void> task) { co_await std::move(task); }
 
 }  // namespace
 
@@ -37,11 +78,7 @@ struct Loop::Ticker {
 Loop::Loop() : context_(1), work_(context_.get_executor()) {}
 Loop::~Loop() = default;
 
-void Loop::Spawn(Task<void> task) {
-  net::co_spawn(context_, std::move(task), [](std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);
-  });
-}
+void Loop::Spawn(Task<void> task) { net::dispatch(context_, RunAlone(context_, std::move(task))); }
 
 void Loop::OnTurnEnd(std::function<void()> hook) { turn_end_.push_back(std::move(hook)); }
 

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <boost/asio/async_result.hpp>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -81,7 +80,7 @@ struct Journal final : SpoolClient {
 
 class Recorder::Impl final : public RecordingChainOwner {
  public:
-  using Handler = net::async_result<UseTask, void(bool)>::handler_type;
+  using Handler = Resume<bool>;
 
   Impl(Loop& loop, const Clock& clock, RecorderOptions options)
       : loop_(loop), clock_(clock), options_(std::move(options)) {}
@@ -106,8 +105,7 @@ class Recorder::Impl final : public RecordingChainOwner {
 
   // Suspends until what has been appended is durable. False: it never will be.
   auto Durable() {
-    return net::async_initiate<const UseTask&, void(bool)>(
-        [this](Handler handler) { waiting_.push_back(std::move(handler)); }, token_);
+    return SuspendFor<bool>([this](Handler handler) { waiting_.push_back(std::move(handler)); });
   }
 
   absl::Status status() const {
@@ -148,7 +146,6 @@ class Recorder::Impl final : public RecordingChainOwner {
   Loop& loop_;
   const Clock& clock_;
   const RecorderOptions options_;
-  const UseTask token_{};
 
   std::vector<RecordingChain*> chains_;
   // Let go of without an END record.

@@ -1,0 +1,50 @@
+#include "agent/loop/frame_memory.h"
+
+#include <array>
+#include <cstdint>
+#include <new>
+
+namespace sallyport::agent {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+constexpr std::size_t kLargestKept = 0;
+#else
+constexpr std::size_t kLargestKept = 4096;
+#endif
+constexpr std::size_t kStep = 64;
+// Of one size: as many as a session may have calls in flight.
+constexpr std::uint32_t kMaxKept = 128;
+
+struct Unused {
+  Unused* next;
+};
+struct List {
+  Unused* first = nullptr;
+  std::uint32_t size = 0;
+};
+// Never torn down: the loop's thread lives as long as the program.
+constinit thread_local std::array<List, kLargestKept / kStep + 1> lists{};
+
+}  // namespace
+
+void* FrameMemory::Allocate(std::size_t bytes) {
+  const std::size_t index = (bytes + kStep - 1) / kStep;
+  if (index >= lists.size()) return ::operator new(bytes);
+  List& list = lists[index];
+  if (list.first == nullptr) return ::operator new(index* kStep);
+  --list.size;
+  Unused* const taken = list.first;
+  list.first = taken->next;
+  return taken;
+}
+
+void FrameMemory::Free(void* memory, std::size_t bytes) noexcept {
+  const std::size_t index = (bytes + kStep - 1) / kStep;
+  if (index >= lists.size() || lists[index].size == kMaxKept) return ::operator delete(memory);
+  List& list = lists[index];
+  ++list.size;
+  list.first = new (memory) Unused{list.first};
+}
+
+}  // namespace sallyport::agent
