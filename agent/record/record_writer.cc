@@ -93,4 +93,28 @@ void WriteRecord(std::string& out, const RecordFields& fields) {
   w.Bytes(R::kHashFieldNumber, fields.hash);
 }
 
+RecordId ReadRecordId(std::string_view record) {
+  using R = types::v1::Record;
+  const auto take = [&](std::uint64_t& value) {
+    value = 0;
+    for (int shift = 0; shift < 64 && !record.empty(); shift += 7) {
+      const auto byte = static_cast<unsigned char>(record.front());
+      record.remove_prefix(1);
+      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return true;
+    }
+    return false;
+  };
+  RecordId id;
+  std::uint64_t tag = 0;
+  std::uint64_t length = 0;
+  if (!take(tag) || tag != (R::kSessionIdFieldNumber << 3 | 2) || !take(length) ||
+      length > record.size())
+    return {};
+  id.session_id = record.substr(0, length);
+  record.remove_prefix(length);
+  if (!take(tag) || tag != R::kNFieldNumber << 3 || !take(id.n)) return {};
+  return id;
+}
+
 }  // namespace sallyport::agent

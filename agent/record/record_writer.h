@@ -46,4 +46,13 @@ struct RecordFields {
 // Replaces `out` by a serialized Record.
 void WriteRecord(std::string& out, const RecordFields& fields);
 
+struct RecordId {
+  std::string_view session_id;
+  std::uint64_t n = 0;
+};
+
+// Of what WriteRecord wrote: the two stand in front, and nothing behind them is looked at. Empty:
+// it is something else.
+RecordId ReadRecordId(std::string_view record);
+
 }  // namespace sallyport::agent

@@ -13,9 +13,13 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "agent/record/record_writer.h"
 #include "common/backoff.h"
 #include "common/grpc_status.h"
 #include "common/log.h"
+#include "common/record_run.h"
+#include "common/strings.h"
 #include "sallyport/agent/v1/recording_service.pb.h"
 
 namespace sallyport::agent {
@@ -35,32 +39,42 @@ std::int64_t Nanos(Steady::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-void PutVarint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
-  out.push_back(static_cast<char>(value));
-}
-
-// A StreamRecordsRequest whose records are the spool's bytes as they are: parsing them only to
-// serialize them again would cost more than everything else here.
+// A block as it grows: the spool's bytes as they are, for parsing them only to serialize them again
+// would cost more than everything else here. Records of one chain stand together, so that the
+// control plane can store them as they come.
 class Block {
  public:
   void Add(std::string_view record) {
-    PutVarint(records_, agent::v1::StreamRecordsRequest::kRecordsFieldNumber << 3 | 2);
-    PutVarint(records_, record.size());
-    records_.append(record);
+    const RecordId id = ReadRecordId(record);
+    auto [place, is_new] = run_of_chain_.try_emplace(ToAbsl(id.session_id), runs_.size());
+    // What a recovery has written twice is a run of its own.
+    if (!is_new && runs_[place->second].next_n != id.n) place->second = runs_.size();
+    if (place->second == runs_.size()) runs_.emplace_back();
+    Run& run = runs_[place->second];
+    AppendRecord(run.bytes, record);
+    run.next_n = id.n + 1;
+    bytes_ += record.size();
     ++count_;
   }
   int count() const { return count_; }
-  std::size_t bytes() const { return records_.size(); }
-  grpc::ByteBuffer Finish(std::uint64_t number) {
-    PutVarint(records_, agent::v1::StreamRecordsRequest::kBlockFieldNumber << 3);
-    PutVarint(records_, number);
-    grpc::Slice slice(records_);
+  std::size_t bytes() const { return bytes_; }
+  grpc::ByteBuffer Finish(std::uint64_t number, RunPacker& packer) {
+    agent::v1::StreamRecordsRequest request;
+    request.set_block(number);
+    for (const Run& run : runs_) request.add_runs(packer.Pack(run.bytes));
+    const std::string serialized = request.SerializeAsString();
+    grpc::Slice slice(serialized);
     return grpc::ByteBuffer(&slice, 1);
   }
 
  private:
-  std::string records_;
+  struct Run {
+    std::string bytes;
+    std::uint64_t next_n = 0;
+  };
+  std::vector<Run> runs_;
+  absl::flat_hash_map<std::string, std::size_t> run_of_chain_;
+  std::size_t bytes_ = 0;
   int count_ = 0;
 };
 
@@ -194,7 +208,7 @@ class Uploader::Stream {
     for (Lane& lane : lanes_)
       sent.after.emplace_back(lane.reader.position(), lane.reader.TakeBytes());
     unacked_.push_back(std::move(sent));
-    call_->Write(block_.Finish(number_), Tag(kWritten));
+    call_->Write(block_.Finish(number_, packer_), Tag(kWritten));
     block_ = {};
     writing_ = true;
   }
@@ -212,6 +226,7 @@ class Uploader::Stream {
   std::vector<Lane> lanes_;
   std::deque<Sent> unacked_;
   Block block_;
+  RunPacker packer_;
   Steady::time_point since_;
   std::uint64_t number_ = 0;
 };

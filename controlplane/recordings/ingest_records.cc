@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "common/denial.h"
 #include "common/json_printer.h"
 #include "common/log.h"
+#include "common/record_run.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "controlplane/recordings/recording.h"
@@ -80,23 +80,23 @@ absl::Status IngestRecords::Run(const Caller& caller,
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "records come from agents");
   }
   const std::string& agent = caller.agent()->name;
-  std::set<std::string_view> owned;
-  std::vector<const Record*> batch;
-  batch.reserve(static_cast<std::size_t>(block.records_size()));
-  for (const Record& record : block.records()) {
-    if (owned.insert(record.session_id()).second) {
-      RETURN_IF_ERROR(CheckOwner(agent, record.session_id()));
-    }
-    RETURN_IF_ERROR(CheckAlone(record));
-    batch.push_back(&record);
+  std::vector<types::v1::RecordRun> runs(static_cast<std::size_t>(block.runs_size()));
+  std::vector<records::ReceivedRun> batch;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const std::string& packed = block.runs(static_cast<int>(i));
+    RETURN_IF_ERROR(UnpackRun(packed, runs[i]));
+    RETURN_IF_ERROR(CheckRun(agent, runs[i]));
+    batch.push_back({packed, &runs[i]});
   }
   const absl::Status appended = appender_.Append(agent, batch, clock_.Now(), CheckFollows);
   if (absl::IsDataLoss(appended)) Alarm(caller, block, appended);
   RETURN_IF_ERROR(appended);
   // Also for an END that was there already: the last time may have got no further.
-  for (const Record* record : batch) {
-    if (record->type() == types::v1::RECORD_TYPE_END) {
-      RETURN_IF_ERROR(CloseSession(caller, *record));
+  for (const types::v1::RecordRun& run : runs) {
+    for (const Record& record : run.records()) {
+      if (record.type() == types::v1::RECORD_TYPE_END) {
+        RETURN_IF_ERROR(CloseSession(caller, record));
+      }
     }
   }
   return absl::OkStatus();
@@ -120,6 +120,13 @@ absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end
   RETURN_IF_ERROR(audit_log::Append(
       *t, audit_log::LineOf(caller, now, action, session->id(), content.end_reason())));
   return t->Commit();
+}
+
+absl::Status IngestRecords::CheckRun(const std::string& agent, const types::v1::RecordRun& run) {
+  if (run.records().empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckOwner(agent, run.records(0).session_id()));
+  for (const Record& record : run.records()) RETURN_IF_ERROR(CheckAlone(record));
+  return absl::OkStatus();
 }
 
 absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::string& session_id) {

@@ -1,7 +1,6 @@
 #include "controlplane/recordings/recording.h"
 
-#include <utility>
-#include <vector>
+#include <optional>
 
 #include "common/status_macros.h"
 #include "controlplane/store/records.h"
@@ -11,8 +10,6 @@ namespace sallyport::controlplane {
 namespace {
 
 constexpr std::string_view kDenialPrefix = "agent:";
-constexpr int kPageRecords = 256;
-constexpr std::size_t kPageBytes = 4 << 20;
 
 }  // namespace
 
@@ -42,14 +39,14 @@ absl::Status ForEachRecord(Database& recordings, std::string_view id,
                            absl::FunctionRef<bool(types::v1::Record&)> take) {
   uint64_t after = 0;
   while (true) {
-    std::vector<types::v1::Record> page;
+    std::optional<records::StoredRun> stored;
     {
       ASSIGN_OR_RETURN(const auto t, recordings.Read());
-      ASSIGN_OR_RETURN(page, records::List(*t, id, after, kPageRecords, kPageBytes));
+      ASSIGN_OR_RETURN(stored, records::NextRun(*t, id, after));
     }
-    if (page.empty()) return absl::OkStatus();
-    after = page.back().n();
-    for (types::v1::Record& record : page) {
+    if (!stored.has_value()) return absl::OkStatus();
+    after = stored->first_n;
+    for (types::v1::Record& record : *stored->run.mutable_records()) {
       if (!take(record)) return absl::OkStatus();
     }
   }

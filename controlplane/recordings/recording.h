@@ -29,7 +29,8 @@ absl::StatusOr<RecordingSubject> FindRecording(Database& control, Database& reco
                                                std::string_view id);
 
 // Gives each record to `take`, in order, until it returns false. Holds no transaction while `take`
-// runs, so that a slow reader holds up no checkpoint.
+// runs, so that a slow reader holds up no checkpoint. kDataLoss: what comes next cannot be read
+// any more.
 absl::Status ForEachRecord(Database& recordings, std::string_view id,
                            absl::FunctionRef<bool(types::v1::Record&)> take);
 

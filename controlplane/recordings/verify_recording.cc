@@ -46,6 +46,11 @@ class RecordingCheck {
     has_end_ = record.type() == types::v1::RECORD_TYPE_END;
   }
 
+  // What comes next cannot be read any more.
+  void TakeUnreadable() {
+    if (!fault_.has_value()) fault_ = chain::Fault{chain_.head().n() + 1, "it cannot be read"};
+  }
+
   // A session that is over and was ever active has its END record.
   void RequireEnd() {
     if (fault_.has_value() || has_end_) return;
@@ -87,10 +92,15 @@ absl::StatusOr<admin::v1::VerifySessionResponse> VerifyRecording::Run(
   ASSIGN_OR_RETURN(const RecordingSubject subject,
                    FindRecording(control_, recordings_, request.id()));
   RecordingCheck check(request.id());
-  RETURN_IF_ERROR(ForEachRecord(recordings_, request.id(), [&](Record& record) {
+  const absl::Status read = ForEachRecord(recordings_, request.id(), [&](Record& record) {
     check.Take(record);
     return true;
-  }));
+  });
+  if (absl::IsDataLoss(read)) {
+    check.TakeUnreadable();
+  } else {
+    RETURN_IF_ERROR(read);
+  }
   if (MustHaveEnd(subject)) check.RequireEnd();
 
   admin::v1::VerifySessionResponse response;

@@ -1,10 +1,13 @@
 #include "controlplane/store/records.h"
 
-#include <map>
 #include <memory>
+#include <utility>
 
+#include "common/record_run.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 
 namespace sallyport::controlplane::records {
 namespace {
@@ -12,6 +15,34 @@ namespace {
 // How many records one commit takes at most, so that the first of a long queue does not wait for
 // the last.
 constexpr size_t kGroupRecords = 1000;
+
+// A stored run that cannot be unpacked any more is lost.
+absl::Status Unpack(std::string_view packed, std::string_view session_id,
+                    types::v1::RecordRun& run) {
+  if (UnpackRun(packed, run).ok()) return absl::OkStatus();
+  return absl::DataLossError("stored records of " + std::string(session_id) + " cannot be read");
+}
+
+// The method of a serialized RecordContent. Only that field is looked at: parsing it all would copy
+// the body of every message that is recorded.
+std::string_view MethodOf(std::string_view content) {
+  using google::protobuf::internal::WireFormatLite;
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(content.data()),
+                                            static_cast<int>(content.size()));
+  constexpr uint32_t kMethod = WireFormatLite::MakeTag(types::v1::RecordContent::kMethodFieldNumber,
+                                                       WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  std::string_view method;
+  uint32_t length = 0;
+  while (const uint32_t tag = in.ReadTag()) {
+    if (tag == kMethod && in.ReadVarint32(&length)) {
+      method = content.substr(static_cast<size_t>(in.CurrentPosition()), length);
+      if (!in.Skip(static_cast<int>(length))) return {};
+    } else if (tag == kMethod || !WireFormatLite::SkipField(&in, tag)) {
+      return {};
+    }
+  }
+  return method;
+}
 
 absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::string_view agent,
                         absl::Time now) {
@@ -28,47 +59,66 @@ absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::s
                                      " belongs to another agent");
 }
 
-// OK: it is there, with the same hash.
-absl::Status ExpectSame(WriteTransaction& t, const types::v1::Record& record) {
-  Statement find = t.Prepare("select hash from records where session_id = ? and n = ?");
-  find.Text(record.session_id()).Int(static_cast<int64_t>(record.n()));
-  ASSIGN_OR_RETURN(const bool row, find.Step());
-  if (row && find.blob(0) == record.hash()) return absl::OkStatus();
-  return absl::DataLossError("record " + std::to_string(record.n()) + " of " + record.session_id() +
-                             " is there already, with another content");
-}
-
 bool IsCall(const types::v1::Record& record) {
   if (record.type() != types::v1::RECORD_TYPE_REQUEST) return false;
-  types::v1::RecordContent content;
-  if (!content.ParseFromString(record.payload())) return false;
-  const std::string& method = content.method();
+  const std::string_view method = MethodOf(record.payload());
   return method == "tools/call" || method == "resources/read" || method == "prompts/get";
 }
 
-absl::Status Insert(WriteTransaction& t, const types::v1::Record& record, absl::Time received_at) {
-  return t
-      .Prepare(
-          "insert into records (session_id, n, type, time_unix_nanos, salt, payload, "
-          "payload_digest, hash, received_at, is_call)"
-          " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .Text(record.session_id())
-      .Int(static_cast<int64_t>(record.n()))
-      .Int(record.type())
-      .Int(record.time_unix_nanos())
-      .Blob(record.salt())
-      .Blob(record.payload())
-      .Blob(record.payload_digest())
-      .Blob(record.hash())
-      .Time(received_at)
-      .Int(IsCall(record) ? 1 : 0)
-      .Run();
+// What is stored of one chain, a run at a time, for records that are sent again.
+class StoredRecords {
+ public:
+  StoredRecords(WriteTransaction& t, std::string_view session_id)
+      : t_(t), session_id_(session_id) {}
+
+  // OK: it is there, with the same hash.
+  absl::Status ExpectSame(const types::v1::Record& record) {
+    RETURN_IF_ERROR(ReadRunOf(record.n()));
+    const uint64_t first = run_.records().empty() ? 0 : run_.records(0).n();
+    const uint64_t index = record.n() - first;
+    if (first != 0 && index < static_cast<uint64_t>(run_.records_size()) &&
+        run_.records(static_cast<int>(index)).hash() == record.hash()) {
+      return absl::OkStatus();
+    }
+    return absl::DataLossError("record " + std::to_string(record.n()) + " of " +
+                               std::string(session_id_) +
+                               " is there already, with another content");
+  }
+
+ private:
+  absl::Status ReadRunOf(uint64_t n) {
+    if (!run_.records().empty() && run_.records(0).n() <= n &&
+        n < run_.records(0).n() + static_cast<uint64_t>(run_.records_size())) {
+      return absl::OkStatus();
+    }
+    run_.Clear();
+    Statement find = t_.Prepare(
+        "select records from runs where session_id = ? and first_n <= ? order by first_n desc "
+        "limit 1");
+    find.Text(session_id_).Int(static_cast<int64_t>(n));
+    ASSIGN_OR_RETURN(const bool row, find.Step());
+    return row ? Unpack(find.blob(0), session_id_, run_) : absl::OkStatus();
+  }
+
+  WriteTransaction& t_;
+  const std::string_view session_id_;
+  types::v1::RecordRun run_;
+};
+
+// Of a run's record by itself.
+absl::Status CheckPlace(const types::v1::RecordRun& run, int index) {
+  const types::v1::Record& first = run.records(0);
+  const types::v1::Record& record = run.records(index);
+  if (first.n() == 0) return absl::InvalidArgumentError("records count from 1");
+  if (record.session_id() == first.session_id() &&
+      record.n() == first.n() + static_cast<uint64_t>(index)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("record " + std::to_string(record.n()) + " of " +
+                                    record.session_id() + " does not belong into its run");
 }
 
-absl::Status AppendOne(WriteTransaction& t, Head& head, const types::v1::Record& record,
-                       absl::Time received_at, const Check& check) {
-  if (record.n() == 0) return absl::InvalidArgumentError("records count from 1");
-  if (record.n() <= head.n) return ExpectSame(t, record);
+absl::Status CheckFollows(const Head& head, const types::v1::Record& record) {
   if (record.n() != head.n + 1) {
     return absl::FailedPreconditionError("record " + std::to_string(record.n()) + " of " +
                                          record.session_id() + " leaves a gap after " +
@@ -77,24 +127,72 @@ absl::Status AppendOne(WriteTransaction& t, Head& head, const types::v1::Record&
   if (head.type == types::v1::RECORD_TYPE_END) {
     return absl::FailedPreconditionError("the recording of " + record.session_id() + " has ended");
   }
-  RETURN_IF_ERROR(check(head, record));
-  RETURN_IF_ERROR(Insert(t, record, received_at));
-  head = {record.n(), record.hash(), record.type()};
   return absl::OkStatus();
 }
 
-absl::Status AppendBatch(WriteTransaction& t, std::string_view agent,
-                         std::span<const types::v1::Record* const> batch, absl::Time received_at,
-                         const Check& check) {
-  std::map<std::string, Head, std::less<>> heads;
-  for (const types::v1::Record* record : batch) {
-    auto found = heads.find(record->session_id());
-    if (found == heads.end()) {
-      RETURN_IF_ERROR(BeginChain(t, record->session_id(), agent, received_at));
-      ASSIGN_OR_RETURN(Head head, FindHead(t, record->session_id()));
-      found = heads.emplace(record->session_id(), std::move(head)).first;
+absl::Status Insert(WriteTransaction& t, std::string_view session_id, uint64_t first_n,
+                    const Head& head, uint64_t calls, absl::Time received_at,
+                    std::string_view packed) {
+  return t
+      .Prepare(
+          "insert into runs (session_id, first_n, last_n, last_type, last_hash, calls, "
+          "received_at, records)"
+          " values (?, ?, ?, ?, ?, ?, ?, ?)")
+      .Text(session_id)
+      .Int(static_cast<int64_t>(first_n))
+      .Int(static_cast<int64_t>(head.n))
+      .Int(head.type)
+      .Blob(head.hash)
+      .Int(static_cast<int64_t>(calls))
+      .Time(received_at)
+      .Blob(packed)
+      .Run();
+}
+
+// What of a run is new, packed again: its first records are here already.
+std::string PackNew(const types::v1::RecordRun& run, uint64_t first_n) {
+  std::string rest;
+  for (const types::v1::Record& record : run.records()) {
+    if (record.n() >= first_n) AppendRecord(rest, record.SerializeAsString());
+  }
+  return RunPacker().Pack(rest);
+}
+
+absl::Status AppendRun(WriteTransaction& t, std::string_view agent, const ReceivedRun& received,
+                       absl::Time received_at, const Check& check) {
+  const types::v1::RecordRun& run = *received.run;
+  if (run.records().empty()) return absl::OkStatus();
+  const std::string& session_id = run.records(0).session_id();
+  RETURN_IF_ERROR(BeginChain(t, session_id, agent, received_at));
+  ASSIGN_OR_RETURN(Head head, FindHead(t, session_id));
+  const uint64_t stored = head.n;
+  StoredRecords there(t, session_id);
+  uint64_t calls = 0;
+  for (int i = 0; i < run.records_size(); ++i) {
+    const types::v1::Record& record = run.records(i);
+    RETURN_IF_ERROR(CheckPlace(run, i));
+    if (record.n() <= stored) {
+      RETURN_IF_ERROR(there.ExpectSame(record));
+      continue;
     }
-    RETURN_IF_ERROR(AppendOne(t, found->second, *record, received_at, check));
+    RETURN_IF_ERROR(CheckFollows(head, record));
+    RETURN_IF_ERROR(check(head, record));
+    head.n = record.n();
+    head.hash = record.hash();
+    head.type = record.type();
+    if (IsCall(record)) ++calls;
+  }
+  if (head.n == stored) return absl::OkStatus();
+  const bool is_new = run.records(0).n() == stored + 1;
+  return Insert(t, session_id, stored + 1, head, calls, received_at,
+                is_new ? std::string(received.packed) : PackNew(run, stored + 1));
+}
+
+absl::Status AppendBatch(WriteTransaction& t, std::string_view agent,
+                         std::span<const ReceivedRun> batch, absl::Time received_at,
+                         const Check& check) {
+  for (const ReceivedRun& run : batch) {
+    RETURN_IF_ERROR(AppendRun(t, agent, run, received_at, check));
   }
   return absl::OkStatus();
 }
@@ -102,8 +200,9 @@ absl::Status AppendBatch(WriteTransaction& t, std::string_view agent,
 }  // namespace
 
 absl::StatusOr<Head> FindHead(Transaction& t, std::string_view session_id) {
-  Statement find =
-      t.Prepare("select n, hash, type from records where session_id = ? order by n desc limit 1");
+  Statement find = t.Prepare(
+      "select last_n, last_hash, last_type from runs where session_id = ? order by first_n desc "
+      "limit 1");
   find.Text(session_id);
   ASSIGN_OR_RETURN(const bool row, find.Step());
   if (!row) return Head{};
@@ -111,34 +210,21 @@ absl::StatusOr<Head> FindHead(Transaction& t, std::string_view session_id) {
               static_cast<types::v1::RecordType>(find.integer(2))};
 }
 
-absl::StatusOr<std::vector<types::v1::Record>> List(Transaction& t, std::string_view session_id,
-                                                    uint64_t after, int limit, size_t max_bytes) {
-  Statement list = t.Prepare(
-      "select n, type, time_unix_nanos, salt, payload, payload_digest, hash from records where "
-      "session_id = ? and n > ?"
-      " order by n limit ?");
-  list.Text(session_id).Int(static_cast<int64_t>(after)).Int(limit);
-  std::vector<types::v1::Record> found;
-  size_t bytes = 0;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, list.Step());
-    if (!row) return found;
-    bytes += list.blob(4).size();
-    if (!found.empty() && bytes > max_bytes) return found;
-    types::v1::Record& record = found.emplace_back();
-    record.set_session_id(std::string(session_id));
-    record.set_n(static_cast<uint64_t>(list.integer(0)));
-    record.set_type(static_cast<types::v1::RecordType>(list.integer(1)));
-    record.set_time_unix_nanos(list.integer(2));
-    record.set_salt(std::string(list.blob(3)));
-    record.set_payload(std::string(list.blob(4)));
-    record.set_payload_digest(std::string(list.blob(5)));
-    record.set_hash(std::string(list.blob(6)));
-  }
+absl::StatusOr<std::optional<StoredRun>> NextRun(Transaction& t, std::string_view session_id,
+                                                 uint64_t after) {
+  Statement find = t.Prepare(
+      "select first_n, records from runs where session_id = ? and first_n > ? order by first_n "
+      "limit 1");
+  find.Text(session_id).Int(static_cast<int64_t>(after));
+  ASSIGN_OR_RETURN(const bool row, find.Step());
+  if (!row) return std::nullopt;
+  StoredRun found{.first_n = static_cast<uint64_t>(find.integer(0))};
+  RETURN_IF_ERROR(Unpack(find.blob(1), session_id, found.run));
+  return found;
 }
 
 absl::StatusOr<uint64_t> CountedCalls(Transaction& t, std::string_view session_id) {
-  Statement count = t.Prepare("select count(*) from records where session_id = ? and is_call = 1");
+  Statement count = t.Prepare("select sum(calls) from runs where session_id = ?");
   count.Text(session_id);
   RETURN_IF_ERROR(count.Step().status());
   return static_cast<uint64_t>(count.integer(0));
@@ -164,7 +250,7 @@ absl::StatusOr<std::optional<std::string>> AgentOf(Transaction& t, std::string_v
 // it.
 struct Appender::Waiter {
   std::string_view agent;
-  std::span<const types::v1::Record* const> batch;
+  std::span<const ReceivedRun> batch;
   absl::Time received_at;
   const Check& check;
   absl::Status result;
@@ -172,8 +258,7 @@ struct Appender::Waiter {
   absl::CondVar moved_on;
 };
 
-absl::Status Appender::Append(std::string_view agent,
-                              std::span<const types::v1::Record* const> batch,
+absl::Status Appender::Append(std::string_view agent, std::span<const ReceivedRun> batch,
                               absl::Time received_at, const Check& check) {
   Waiter waiter{agent, batch, received_at, check};
   std::vector<Waiter*> group;
@@ -184,7 +269,9 @@ absl::Status Appender::Append(std::string_view agent,
     if (waiter.is_done) return waiter.result;
     size_t records = 0;
     for (Waiter* next : queue_) {
-      records += next->batch.size();
+      for (const ReceivedRun& run : next->batch) {
+        records += static_cast<size_t>(run.run->records_size());
+      }
       if (!group.empty() && records > kGroupRecords) break;
       group.push_back(next);
     }

@@ -16,7 +16,7 @@
 #include "absl/time/time.h"
 #include "controlplane/model/session.h"
 #include "controlplane/store/database.h"
-#include "sallyport/types/v1/record.pb.h"
+#include "sallyport/types/v1/record_run.pb.h"
 #include "sallyport/types/v1/session.pb.h"
 
 // Recordings, in recordings.db. Records are never changed or deleted (triggers see to it).
@@ -31,10 +31,14 @@ struct Head {
 
 absl::StatusOr<Head> FindHead(Transaction& t, std::string_view session_id);
 
-// Records with n > `after`, in order, at most `limit` and, past the first, at most `max_bytes` of
-// payload.
-absl::StatusOr<std::vector<types::v1::Record>> List(Transaction& t, std::string_view session_id,
-                                                    uint64_t after, int limit, size_t max_bytes);
+struct StoredRun {
+  uint64_t first_n = 0;
+  types::v1::RecordRun run;
+};
+
+// The run that begins first behind record `after`. kDataLoss: it cannot be read any more.
+absl::StatusOr<std::optional<StoredRun>> NextRun(Transaction& t, std::string_view session_id,
+                                                 uint64_t after);
 
 // The counted calls (tools/call, resources/read, prompts/get) among the records that are here.
 absl::StatusOr<uint64_t> CountedCalls(Transaction& t, std::string_view session_id);
@@ -46,12 +50,18 @@ absl::StatusOr<types::v1::Session> WithCalls(Transaction& t, const Session& sess
 // The agent that a chain belongs to. nullopt: there is no such chain.
 absl::StatusOr<std::optional<std::string>> AgentOf(Transaction& t, std::string_view session_id);
 
+// A run as it came, and what is in it.
+struct ReceivedRun {
+  std::string_view packed;
+  const types::v1::RecordRun* run;
+};
+
 // Judges a record that is about to be added after `head` (the chain's, which grows with each record
 // of the batch).
 using Check = std::function<absl::Status(const Head& head, const types::v1::Record& record)>;
 
-// Takes batches from any number of threads and commits those that wait together in one transaction
-// (group commit).
+// Takes batches of runs from any number of threads and commits those that wait together in one
+// transaction (group commit).
 class Appender {
  public:
   // `recordings` outlives it.
@@ -64,7 +74,7 @@ class Appender {
   // inside the transaction, on some thread of those that append. kDataLoss: (session, n) is there
   // with another hash. kFailedPrecondition: n leaves a gap, or comes after END. kPermissionDenied:
   // the chain belongs to another agent. Otherwise what `check` or the disk said.
-  absl::Status Append(std::string_view agent, std::span<const types::v1::Record* const> batch,
+  absl::Status Append(std::string_view agent, std::span<const ReceivedRun> batch,
                       absl::Time received_at, const Check& check) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

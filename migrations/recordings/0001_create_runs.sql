@@ -6,28 +6,28 @@ create table chains (
   constraint chains_pk primary key (session_id)
 ) strict, without rowid;
 
--- types.v1.Record, column by column. Times are microseconds since 1970 but for the agent's own clock, in nanoseconds: it is hashed.
-create table records (
+-- Records of one chain, as their agent packed them (common/record_run.h); what is beside them is read from them. A row for each record
+-- would cost five times as much. `calls`: the requests among them that count against max_calls. Times are microseconds since 1970.
+create table runs (
   session_id text not null,
-  n integer not null,
-  type integer not null,
-  time_unix_nanos integer not null,
-  salt blob not null,
-  payload blob not null,
-  payload_digest blob not null,
-  hash blob not null,
+  first_n integer not null,
+  last_n integer not null,
+  last_type integer not null,
+  last_hash blob not null,
+  calls integer not null,
   received_at integer not null,
-  constraint records_pk primary key (session_id, n),
-  constraint records_chain_exists foreign key (session_id) references chains (session_id),
-  constraint records_n_is_positive check (n > 0)
+  records blob not null,
+  constraint runs_pk primary key (session_id, first_n),
+  constraint runs_chain_exists foreign key (session_id) references chains (session_id),
+  constraint runs_are_not_empty check (first_n > 0 and last_n >= first_n)
 ) strict;
 
-create trigger records_never_change before update on records
+create trigger runs_never_change before update on runs
 begin
   select raise(abort, 'records are append-only');
 end;
 
-create trigger records_never_go before delete on records
+create trigger runs_never_go before delete on runs
 begin
   select raise(abort, 'records are append-only');
 end;

@@ -29,6 +29,7 @@
 #include "sallyport/agent/v1/enrollment_service.grpc.pb.h"
 #include "sallyport/agent/v1/recording_service.grpc.pb.h"
 #include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
+#include "tests/fakes/runs.h"
 #include "tests/fakes/snapshot_signer.h"
 #include "tests/fakes/test_ca.h"
 #include "tests/fakes/test_key.h"
@@ -459,9 +460,11 @@ class FakeControlPlane {
       agent::v1::StreamRecordsRequest block;
       while (stream->Read(&block)) {
         std::lock_guard lock(self.mutex_);
-        for (const types::v1::Record& record : block.records()) {
-          self.records_.push_back(record);
-          if (record.type() == types::v1::RECORD_TYPE_END) self.TakeEnd(record);
+        for (const std::string& run : block.runs()) {
+          for (const types::v1::Record& record : Unpacked(run)) {
+            self.records_.push_back(record);
+            if (record.type() == types::v1::RECORD_TYPE_END) self.TakeEnd(record);
+          }
         }
         self.changed_.notify_all();
         if (!self.acks_records) continue;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "sallyport/agent/v1/recording_service.grpc.pb.h"
+#include "tests/fakes/runs.h"
 #include "tests/fakes/temp_dir.h"
 
 namespace sallyport::agent {
@@ -28,9 +29,12 @@ class Ledger final : public agent::v1::RecordingService::Service {
     while (stream->Read(&request)) {
       std::unique_lock lock(mutex_);
       ++blocks;
-      for (const auto& record : request.records()) {
-        ++received;
-        records[record.session_id()][record.n()] = record.payload();
+      for (const std::string& run : request.runs()) {
+        ++runs;
+        for (const types::v1::Record& record : Unpacked(run)) {
+          ++received;
+          records[record.session_id()][record.n()] = record.payload();
+        }
       }
       changed_.notify_all();
       if (fails_with != grpc::StatusCode::OK) return grpc::Status(fails_with, message);
@@ -50,6 +54,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
 
   std::map<std::string, std::map<std::uint64_t, std::string>> records;
   int blocks = 0;
+  int runs = 0;
   int received = 0;
   bool acknowledges = true;
   grpc::StatusCode fails_with = grpc::StatusCode::OK;
@@ -90,10 +95,10 @@ struct Rig {
     REQUIRE(opened.ok());
     spool = *std::move(opened);
   }
-  void Add(int from, int to, std::size_t pad = 10) {
+  void Add(int from, int to, std::size_t pad = 10, const std::string& session = "ses_a") {
     for (int n = from; n <= to; ++n) {
       types::v1::Record record;
-      record.set_session_id("ses_a");
+      record.set_session_id(session);
       record.set_n(static_cast<std::uint64_t>(n));
       record.set_payload(std::string(pad, 'x'));
       REQUIRE(spool->Append(EntryKind::kRecord, Spool::Room::kOrdinary, record.SerializeAsString())
@@ -163,6 +168,25 @@ TEST_CASE("what was not acknowledged is shipped again after either side was star
   uploader->Stop(absl::Seconds(60));
   CHECK(rig.spool->backlog_bytes() == 0);
   CHECK(ledger.received == 22);
+}
+
+TEST_CASE("a block holds one run of each chain, and another where a record comes twice",
+          "[agent][uploader]") {
+  Rig rig;
+  Ledger ledger;
+  for (int n = 1; n <= 20; ++n) {
+    rig.Add(n, n, 10, "ses_a");
+    rig.Add(n, n, 10, "ses_b");
+  }
+  rig.Add(19, 20, 10, "ses_b");  // a recovery that was interrupted
+  ControlPlane control(ledger);
+  auto uploader = rig.Upload(control.port);
+  ledger.WaitUntil([&] { return ledger.received == 42; });
+  uploader->Stop(absl::Seconds(60));
+  CHECK(ledger.blocks == 1);
+  CHECK(ledger.runs == 3);
+  CHECK(ledger.records["ses_a"].size() == 20);
+  CHECK(ledger.records["ses_b"].size() == 20);
 }
 
 // What is written to stderr while it lives.

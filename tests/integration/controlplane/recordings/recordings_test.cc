@@ -1,6 +1,7 @@
 #include <sqlite3.h>
 
 #include <catch2/catch.hpp>
+#include <functional>
 
 #include "common/chain/chain.h"
 #include "common/denial.h"
@@ -12,6 +13,7 @@
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/fakes/runs.h"
 #include "tests/fakes/temp_dir.h"
 
 namespace sallyport::controlplane {
@@ -114,7 +116,7 @@ struct Fixture {
   absl::Status Send(const Caller& caller, const std::vector<Record>& records) {
     agent::v1::StreamRecordsRequest block;
     block.set_block(1);
-    for (const Record& record : records) *block.add_records() = record;
+    for (const types::v1::RecordRun& run : RunsOf(records)) block.add_runs(Packed(run));
     return ingest.Run(caller, block);
   }
   std::vector<Record> Replayed(const std::string& id) {
@@ -141,17 +143,29 @@ struct Fixture {
     return *audit_log::List(**t, 0, 1000);
   }
   // What somebody with the database file in his hands does.
-  void Tamper(const std::string& sql) {
+  void Tamper(const std::string& sql, const std::string& blob = {}) {
     sqlite3* db = nullptr;
     REQUIRE(sqlite3_open((dir / "recordings.db").c_str(), &db) == SQLITE_OK);
-    const std::string whole =
-        "drop trigger records_never_change; drop trigger records_never_go; " + sql;
-    char* error = nullptr;
-    const int result = sqlite3_exec(db, whole.c_str(), nullptr, nullptr, &error);
-    INFO((error == nullptr ? "" : error));
-    CHECK(result == SQLITE_OK);
-    sqlite3_free(error);
+    REQUIRE(sqlite3_exec(db,
+                         "drop trigger if exists runs_never_change;"
+                         "drop trigger if exists runs_never_go",
+                         nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_stmt* statement = nullptr;
+    REQUIRE(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK);
+    sqlite3_bind_blob(statement, 1, blob.data(), static_cast<int>(blob.size()), SQLITE_TRANSIENT);
+    CHECK(sqlite3_step(statement) == SQLITE_DONE);
+    sqlite3_finalize(statement);
     sqlite3_close(db);
+  }
+  // The first run of the only chain, changed.
+  void Tamper(const std::function<void(std::vector<Record>&)>& change) {
+    const auto t = recordings->Read();
+    auto stored = *records::NextRun(**t, "ses_1", 0);
+    std::vector<Record> all(stored->run.records().begin(), stored->run.records().end());
+    change(all);
+    types::v1::RecordRun run;
+    for (const Record& record : all) *run.add_records() = record;
+    Tamper("update runs set records = ? where first_n = 1", Packed(run));
   }
 };
 
@@ -356,7 +370,9 @@ TEST_CASE_METHOD(Fixture,
       recording.Next(RECORD_TYPE_OPEN),
       recording.Next(RECORD_TYPE_END, End(types::v1::END_REASON_COMPLETED, 1))};
   const auto any = [](const records::Head&, const Record&) { return absl::OkStatus(); };
-  std::vector<const Record*> batch = {&sent[0], &sent[1]};
+  const types::v1::RecordRun run = RunsOf(sent)[0];
+  const std::string packed = Packed(run);
+  const records::ReceivedRun batch[] = {{packed, &run}};
   REQUIRE(appender.Append("a1", batch, clock.Now(), any).ok());
   REQUIRE(SessionOf("ses_1").IsActiveAt(clock.Now()));
   REQUIRE(Send(Agent("a1"), sent).ok());
@@ -433,35 +449,76 @@ TEST_CASE_METHOD(Fixture, "an ended session needs its END record, a live one doe
 }
 
 TEST_CASE("verify finds what was done to the database behind our back", "[recordings]") {
-  const std::vector<std::pair<std::string, uint64_t>> deeds = {
-      {"update records set payload = x'00' where n = 3", 3},
-      {"update records set time_unix_nanos = 1 where n = 2", 2},
-      {"update records set type = 4 where n = 4", 4},
-      {"update records set hash = x'00' where n = 5", 5},
-      {"delete from records where n = 2", 2},
-      {"delete from records where n = 1", 1},
-      {"delete from records where n = 6", 6},
-      {"delete from records", 1},
-      {"insert into records select session_id, 7, 2, time_unix_nanos, salt, payload, "
-       "payload_digest, hash, received_at, is_call from records where n = 2",
-       7},
+  using All = std::vector<Record>&;
+  const std::vector<std::pair<std::function<void(Fixture&)>, uint64_t>> deeds = {
+      {[](Fixture& f) { f.Tamper([](All r) { r[2].set_payload("other"); }); }, 3},
+      {[](Fixture& f) { f.Tamper([](All r) { r[1].set_time_unix_nanos(1); }); }, 2},
+      {[](Fixture& f) {
+         f.Tamper([](All r) { r[3].set_type(types::v1::RECORD_TYPE_NOTIFICATION); });
+       },
+       4},
+      {[](Fixture& f) { f.Tamper([](All r) { r[3].set_hash("x"); }); }, 4},
+      {[](Fixture& f) { f.Tamper([](All r) { r.erase(r.begin() + 1); }); }, 2},
+      {[](Fixture& f) { f.Tamper([](All r) { r.erase(r.begin()); }); }, 1},
+      {[](Fixture& f) { f.Tamper([](All r) { std::swap(r[0], r[1]); }); }, 1},
+      {[](Fixture& f) { f.Tamper([](All r) { r[1].set_session_id("ses_2"); }); }, 2},
+      {[](Fixture& f) { f.Tamper("update runs set records = x'00' where first_n = 1"); }, 1},
+      {[](Fixture& f) { f.Tamper("update runs set records = x'00' where first_n = 5"); }, 5},
+      {[](Fixture& f) { f.Tamper("update runs set first_n = 7, last_n = 9 where first_n = 1"); },
+       1},
+      {[](Fixture& f) { f.Tamper("delete from runs where first_n = 5"); }, 5},
+      {[](Fixture& f) { f.Tamper("delete from runs where first_n = 1"); }, 1},
+      {[](Fixture& f) { f.Tamper("delete from runs"); }, 1},
+      {[](Fixture& f) {
+         f.Tamper(
+             "insert into runs select session_id, 7, 10, last_type, last_hash, calls, received_at, "
+             "records from runs where first_n = 1");
+       },
+       1},
   };
-  for (const auto& [sql, n] : deeds) {
-    INFO(sql);
+  for (std::size_t i = 0; i < deeds.size(); ++i) {
+    INFO(i);
+    const auto& [deed, n] = deeds[i];
     Fixture fixture;
     Recording recording("ses_1");
     std::vector<Record> records = {recording.Next(RECORD_TYPE_OPEN)};
-    for (int i = 0; i < 4; ++i) records.push_back(recording.Next(RECORD_TYPE_REQUEST));
-    records.push_back(recording.Next(RECORD_TYPE_END));
+    for (int calls = 0; calls < 3; ++calls) records.push_back(recording.Next(RECORD_TYPE_REQUEST));
     REQUIRE(fixture.Send(Agent("a1"), records).ok());
+    REQUIRE(fixture
+                .Send(Agent("a1"),
+                      {recording.Next(RECORD_TYPE_REQUEST), recording.Next(RECORD_TYPE_END)})
+                .ok());
     REQUIRE(fixture.Verify("ses_1")->valid());
-    fixture.Tamper(sql);
+    deed(fixture);
     const auto verified = fixture.Verify("ses_1");
     REQUIRE(verified.ok());
     CHECK_FALSE(verified->valid());
     CHECK(verified->first_bad_record() == n);
     CHECK_FALSE(verified->reason().empty());
   }
+}
+
+TEST_CASE_METHOD(Fixture, "what is no run is refused, however it is packed", "[recordings]") {
+  const auto sent = [&](const std::string& run) {
+    agent::v1::StreamRecordsRequest block;
+    block.set_block(1);
+    block.add_runs(run);
+    return ingest.Run(Agent("a1"), block).code();
+  };
+  CHECK(sent("") == absl::StatusCode::kInvalidArgument);
+  CHECK(sent("no frame") == absl::StatusCode::kInvalidArgument);
+  CHECK(sent(RunPacker().Pack("no protobuf")) == absl::StatusCode::kInvalidArgument);
+  // A kilobyte that would unpack to more than any run may be.
+  const std::string bomb = RunPacker().Pack(std::string(kMaxRunBytes + 1, '\0'));
+  CHECK(bomb.size() < 1 << 16);
+  CHECK(sent(bomb) == absl::StatusCode::kInvalidArgument);
+  Recording recording("ses_1");
+  types::v1::RecordRun run;
+  *run.add_records() = recording.Next(RECORD_TYPE_OPEN);
+  std::string cut = Packed(run);
+  cut.pop_back();
+  CHECK(sent(cut) == absl::StatusCode::kInvalidArgument);
+  CHECK(sent(Packed(run)) == absl::StatusCode::kOk);
 }
 
 }  // namespace

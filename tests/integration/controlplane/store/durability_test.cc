@@ -6,7 +6,9 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+#include "common/random.h"
 #include "controlplane/store/records.h"
+#include "tests/fakes/runs.h"
 #include "tests/fakes/temp_dir.h"
 
 namespace sallyport::controlplane {
@@ -19,9 +21,12 @@ absl::Status AppendNext(records::Appender& appender, uint64_t n, size_t payload_
   record.set_session_id("ses_1");
   record.set_n(n);
   record.set_type(types::v1::RECORD_TYPE_REQUEST);
-  record.set_payload(std::string(payload_bytes, 'x'));
+  record.set_payload(RandomBytes(payload_bytes));
   record.set_hash("hash" + std::to_string(n));
-  const types::v1::Record* batch[] = {&record};
+  types::v1::RecordRun run;
+  *run.add_records() = std::move(record);
+  const std::string packed = Packed(run);
+  const records::ReceivedRun batch[] = {{packed, &run}};
   return appender.Append("a1", batch, absl::UnixEpoch(), AcceptAll);
 }
 

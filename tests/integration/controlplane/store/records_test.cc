@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "tests/fakes/runs.h"
 #include "tests/fakes/temp_dir.h"
 
 namespace sallyport::controlplane {
@@ -35,13 +36,25 @@ struct Fixture {
 
   absl::Status Append(const std::string& agent, const std::vector<types::v1::Record>& batch,
                       const records::Check& check = AcceptAll) {
-    std::vector<const types::v1::Record*> pointers;
-    for (const types::v1::Record& record : batch) pointers.push_back(&record);
-    return appender.Append(agent, pointers, kNow, check);
+    return AppendRuns(agent, RunsOf(batch), check);
+  }
+  absl::Status AppendRuns(const std::string& agent, const std::vector<types::v1::RecordRun>& runs,
+                          const records::Check& check = AcceptAll) {
+    std::vector<std::string> packed;
+    for (const types::v1::RecordRun& run : runs) packed.push_back(Packed(run));
+    std::vector<records::ReceivedRun> received;
+    for (std::size_t i = 0; i < runs.size(); ++i) received.push_back({packed[i], &runs[i]});
+    return appender.Append(agent, received, kNow, check);
   }
   std::vector<types::v1::Record> All(const std::string& session) {
     auto t = database->Read();
-    return *records::List(**t, session, 0, 10000, SIZE_MAX);
+    std::vector<types::v1::Record> all;
+    uint64_t after = 0;
+    while (auto stored = *records::NextRun(**t, session, after)) {
+      after = stored->first_n;
+      all.insert(all.end(), stored->run.records().begin(), stored->run.records().end());
+    }
+    return all;
   }
 };
 
@@ -59,7 +72,14 @@ TEST_CASE_METHOD(Fixture, "records come back as they were given", "[controlplane
 TEST_CASE_METHOD(Fixture, "sending a record again is harmless", "[controlplane][store]") {
   REQUIRE(Append("a1", {ARecord("ses_1", 1), ARecord("ses_1", 2)}).ok());
   CHECK(Append("a1", {ARecord("ses_1", 1), ARecord("ses_1", 2), ARecord("ses_1", 3)}).ok());
-  CHECK(All("ses_1").size() == 3);
+  CHECK(Append("a1", {ARecord("ses_1", 2), ARecord("ses_1", 3)}).ok());
+  // Twice in one batch: a recovery of the agent's that was interrupted.
+  CHECK(Append("a1", {ARecord("ses_1", 4), ARecord("ses_1", 5), ARecord("ses_1", 4),
+                      ARecord("ses_1", 5), ARecord("ses_1", 6)})
+            .ok());
+  const auto found = All("ses_1");
+  REQUIRE(found.size() == 6);
+  for (uint64_t n = 1; n <= 6; ++n) CHECK(found[n - 1].n() == n);
 }
 
 TEST_CASE_METHOD(
@@ -76,6 +96,8 @@ TEST_CASE_METHOD(
 TEST_CASE_METHOD(Fixture, "a recording has no gap, no zeroth record and nothing after its end",
                  "[controlplane][store]") {
   CHECK(Append("a1", {ARecord("ses_1", 0)}).code() == absl::StatusCode::kInvalidArgument);
+  CHECK(Append("a1", {ARecord("ses_1", 1), ARecord("ses_1", 3)}).code() ==
+        absl::StatusCode::kFailedPrecondition);
   CHECK(Append("a1", {ARecord("ses_1", 2)}).code() == absl::StatusCode::kFailedPrecondition);
   REQUIRE(
       Append("a1", {ARecord("ses_1", 1), ARecord("ses_1", 2, types::v1::RECORD_TYPE_END)}).ok());
@@ -125,32 +147,67 @@ TEST_CASE_METHOD(Fixture,
   for (int i = 0; i < 8; ++i) CHECK(All("ses_" + std::to_string(i)).size() == 100);
 }
 
-TEST_CASE_METHOD(Fixture, "records are listed in pages of a bounded size, each with at least one",
+TEST_CASE_METHOD(Fixture, "a run holds consecutive records of one chain and nothing else",
                  "[controlplane][store]") {
-  std::vector<types::v1::Record> batch;
-  for (uint64_t n = 1; n <= 5; ++n) {
-    batch.push_back(ARecord("ses_1", n));
-    batch.back().set_payload(std::string(1000, 'x'));
-  }
-  REQUIRE(Append("a1", batch).ok());
+  types::v1::RecordRun gap;
+  *gap.add_records() = ARecord("ses_1", 1);
+  *gap.add_records() = ARecord("ses_1", 3);
+  CHECK(AppendRuns("a1", {gap}).code() == absl::StatusCode::kInvalidArgument);
+  types::v1::RecordRun mixed;
+  *mixed.add_records() = ARecord("ses_1", 1);
+  *mixed.add_records() = ARecord("ses_2", 2);
+  CHECK(AppendRuns("a1", {mixed}).code() == absl::StatusCode::kInvalidArgument);
+  CHECK(All("ses_1").empty());
+  CHECK(AppendRuns("a1", {types::v1::RecordRun()}).ok());
+}
+
+TEST_CASE_METHOD(Fixture, "a run is stored as it came, and what is new of it where some was there",
+                 "[controlplane][store]") {
+  const auto stored = [&](int64_t first_n) {
+    auto t = database->Read();
+    Statement find = (*t)->Prepare("select records from runs where first_n = ?");
+    find.Int(first_n);
+    return *find.Step() ? std::string(find.blob(0)) : std::string();
+  };
+  const auto first = RunsOf({ARecord("ses_1", 1), ARecord("ses_1", 2)});
+  REQUIRE(AppendRuns("a1", first).ok());
+  CHECK(stored(1) == Packed(first[0]));
+  REQUIRE(Append("a1", {ARecord("ses_1", 2), ARecord("ses_1", 3)}).ok());
+  CHECK(stored(2).empty());
+  CHECK(stored(3) == Packed(RunsOf({ARecord("ses_1", 3)})[0]));
+}
+
+TEST_CASE_METHOD(Fixture, "the head says how a chain ends, and counted calls are summed",
+                 "[controlplane][store]") {
+  types::v1::RecordContent call;
+  call.set_detail("before the method");
+  call.set_method("tools/call");
+  call.set_body(std::string(300, 'x'));
+  types::v1::Record counted = ARecord("ses_1", 2);
+  counted.set_payload(call.SerializeAsString());
+  types::v1::Record answered = ARecord("ses_1", 3, types::v1::RECORD_TYPE_RESULT);
+  answered.set_payload(call.SerializeAsString());
+  REQUIRE(Append("a1", {ARecord("ses_1", 1), counted, answered}).ok());
+  counted.set_n(4);
+  REQUIRE(Append("a1", {counted}).ok());
   auto t = database->Read();
-  CHECK(records::List(**t, "ses_1", 0, 2, SIZE_MAX)->size() == 2);
-  CHECK(records::List(**t, "ses_1", 0, 10, 2500)->size() == 2);
-  const auto page = records::List(**t, "ses_1", 3, 10, 10);
-  REQUIRE(page->size() == 1);
-  CHECK(page->front().n() == 4);
+  CHECK(records::CountedCalls(**t, "ses_1").value() == 2);
+  CHECK(records::CountedCalls(**t, "ses_2").value() == 0);
+  CHECK(records::FindHead(**t, "ses_1")->n == 4);
+  CHECK(records::FindHead(**t, "ses_1")->hash == counted.hash());
+  CHECK(records::FindHead(**t, "ses_1")->type == types::v1::RECORD_TYPE_REQUEST);
 }
 
 TEST_CASE_METHOD(Fixture, "records and chains can be neither changed, replaced nor deleted",
                  "[controlplane][store]") {
   REQUIRE(Append("a1", {ARecord("ses_1", 1)}).ok());
   for (const char* sql :
-       {"update records set payload = x'00'", "delete from records",
-        "update chains set agent = 'a2'", "delete from chains",
+       {"update runs set records = x'00'", "delete from runs", "update chains set agent = 'a2'",
+        "delete from chains",
         "insert or replace into chains (session_id, agent, began_at) values ('ses_1', 'a2', 1)",
-        "insert or replace into records (session_id, n, type, time_unix_nanos, salt, payload, "
-        "payload_digest, hash, received_at)"
-        " values ('ses_1', 1, 1, 1, x'', x'', x'', x'', 1)"}) {
+        "insert or replace into runs (session_id, first_n, last_n, last_type, last_hash, calls, "
+        "received_at, records)"
+        " values ('ses_1', 1, 1, 1, x'', 0, 1, x'')"}) {
     auto t = database->Write();
     const absl::Status status = (*t)->Prepare(sql).Run();
     INFO(sql);

@@ -1,0 +1,66 @@
+#include "common/record_run.h"
+
+#include <zstd.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace sallyport {
+namespace {
+
+// The fast levels: what is left to gain above costs the agent's core more than the wire and the
+// disk give back.
+constexpr int kLevel = -1;
+
+void PutVarint(std::string& out, std::size_t value) {
+  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
+  out.push_back(static_cast<char>(value));
+}
+
+}  // namespace
+
+struct RunPacker::Context {
+  Context() { ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, kLevel); }
+  ~Context() { ZSTD_freeCCtx(zstd); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ZSTD_CCtx* const zstd = ZSTD_createCCtx();
+};
+
+RunPacker::RunPacker() : context_(std::make_unique<Context>()) {}
+RunPacker::~RunPacker() = default;
+
+std::string RunPacker::Pack(std::string_view run) {
+  std::string packed(ZSTD_compressBound(run.size()), '\0');
+  // Into a buffer of that size it can only fail for want of memory.
+  const std::size_t size =
+      ZSTD_compress2(context_->zstd, packed.data(), packed.size(), run.data(), run.size());
+  packed.resize(ZSTD_isError(size) ? 0 : size);
+  packed.shrink_to_fit();
+  return packed;
+}
+
+void AppendRecord(std::string& run, std::string_view record) {
+  constexpr std::size_t kLengthDelimited = 2;
+  PutVarint(run, types::v1::RecordRun::kRecordsFieldNumber << 3 | kLengthDelimited);
+  PutVarint(run, record.size());
+  run.append(record);
+}
+
+absl::Status UnpackRun(std::string_view packed, types::v1::RecordRun& run) {
+  const unsigned long long size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+  if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR) {
+    return absl::InvalidArgumentError("a run of records is no zstd frame that tells its size");
+  }
+  if (size > kMaxRunBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a run of records is ", size, " bytes long, more than ", kMaxRunBytes));
+  }
+  const auto bytes = std::make_unique_for_overwrite<char[]>(size);
+  if (ZSTD_decompress(bytes.get(), size, packed.data(), packed.size()) != size ||
+      !run.ParseFromArray(bytes.get(), static_cast<int>(size))) {
+    return absl::InvalidArgumentError("a run of records cannot be unpacked");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sallyport
