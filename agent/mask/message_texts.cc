@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mcp/json_scan.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -144,10 +145,8 @@ absl::Status MessageTexts::Collect(std::string_view json, const MaskPlan::Rules&
   documents_.clear();
   field_hits_.clear();
   kept_.clear();
-  JsonIndex& message = IndexAt(0);
-  const JsonError error =
-      message.Parse(json, JsonLimits{.max_bytes = json.size(), .max_nodes = kMaxNodes});
-  if (error != JsonError::kNone) return absl::InvalidArgumentError(ToAbsl(JsonErrorText(error)));
+  RETURN_IF_ERROR(ReadMessage(json));
+  const JsonIndex& message = *message_;
   nodes_left_ = kMaxNodes - message.nodes().size();
   hidden_left_ = json.size() * kMaxHiddenRatio + kMinHiddenBytes;
   is_response_ = message.Member(&message.root(), "method") == nullptr;
@@ -162,7 +161,18 @@ absl::Status MessageTexts::Collect(std::string_view json, const MaskPlan::Rules&
   return absl::OkStatus();
 }
 
-JsonIndex& MessageTexts::IndexAt(std::size_t depth) {
+absl::Status MessageTexts::ReadMessage(std::string_view json) {
+  message_ = ScannedIndex(json);
+  if (message_ != nullptr) return absl::OkStatus();
+  JsonIndex& own = NestedIndex(0);
+  const JsonError error =
+      own.Parse(json, JsonLimits{.max_bytes = json.size(), .max_nodes = kMaxNodes});
+  if (error != JsonError::kNone) return absl::InvalidArgumentError(ToAbsl(JsonErrorText(error)));
+  message_ = &own;
+  return absl::OkStatus();
+}
+
+JsonIndex& MessageTexts::NestedIndex(std::size_t depth) {
   if (indexes_[depth] == nullptr) indexes_[depth] = std::make_unique<JsonIndex>();
   return *indexes_[depth];
 }
@@ -227,7 +237,7 @@ bool MessageTexts::MustStay(const MaskText& text) const {
 }
 
 absl::Status MessageTexts::CollectDocument(const Level& level) {
-  const JsonIndex& index = *indexes_[level.depth];
+  const JsonIndex& index = IndexAt(level.depth);
   const std::vector<JsonNode>& nodes = index.nodes();
   MarkPointers(level.depth);
   auto mark = marks_[level.depth].begin();
@@ -302,7 +312,7 @@ bool MessageTexts::IsSecretMember(const Level& level, const JsonNode& node) cons
   if (IsAwsSecretName(node.key)) return IsSecretValue(node.text);
   if (node.key != "value" && node.key != "Value") return false;
   if (!IsSecretValue(node.text)) return false;
-  const JsonIndex& index = *indexes_[level.depth];
+  const JsonIndex& index = IndexAt(level.depth);
   for (const JsonNode& sibling : index.Children(index.nodes()[node.parent])) {
     if (sibling.is_string() && IsAwsSecretName(sibling.text)) return true;
   }
@@ -341,7 +351,7 @@ absl::Status MessageTexts::AddString(const Level& level, const JsonNode& node,
 
 void MessageTexts::AddNumber(const Level& level, const JsonNode& node, std::uint32_t message_node) {
   if (level.depth == 0 && IsClientsId(node)) return;
-  const std::string_view literal = indexes_[level.depth]->Raw(node);
+  const std::string_view literal = IndexAt(level.depth).Raw(node);
   AddText(TextOf(level, node, message_node), literal);
   if (literal.find_first_of(".eE") == std::string_view::npos) return;
   const std::string digits = WholeDigits(literal);
@@ -361,7 +371,7 @@ absl::StatusOr<bool> MessageTexts::AddNested(const Level& holder, std::uint32_t 
   const std::string_view text = document.text;
   if (!LooksLikeJson(text)) return false;
   if (depth == kMaxLevels) return absl::InvalidArgumentError("JSON in strings is nested too deep");
-  JsonIndex& index = IndexAt(depth);
+  JsonIndex& index = NestedIndex(depth);
   switch (index.Parse(text, JsonLimits{.max_bytes = text.size(),
                                        .max_keys_per_object = nodes_left_,
                                        .max_nodes = nodes_left_,
@@ -476,7 +486,7 @@ void MessageTexts::MarkPointers(std::size_t depth) {
   auto& marks = marks_[depth];
   marks.clear();
   if (rules_->pointers.empty()) return;
-  const JsonIndex& index = *indexes_[depth];
+  const JsonIndex& index = IndexAt(depth);
   const bool is_message = depth == 0 && for_ != MaskFor::kApprover;
   const JsonNode* const result = is_message ? index.Member(&index.root(), "result") : &index.root();
   const JsonNode* const structured =

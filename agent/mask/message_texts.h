@@ -100,7 +100,7 @@ class MessageTexts {
   // What the field rules alone have found.
   const std::vector<MaskHit>& field_hits() const { return field_hits_; }
   // Of the message.
-  const JsonIndex& index() const { return *indexes_[0]; }
+  const JsonIndex& index() const { return *message_; }
 
   // The text that holds this place of the arena; nullptr between texts. Cheap where the last place
   // asked for was near and before.
@@ -159,7 +159,11 @@ class MessageTexts {
   // Pictures and the like, in which text may stand anywhere.
   bool IsBinaryMember(const MaskText& text) const;
 
-  JsonIndex& IndexAt(std::size_t depth);
+  absl::Status ReadMessage(std::string_view json);
+  const JsonIndex& IndexAt(std::size_t depth) const {
+    return depth == 0 ? *message_ : *indexes_[depth];
+  }
+  JsonIndex& NestedIndex(std::size_t depth);
 
   const MaskPlan::Rules* rules_ = nullptr;
   MaskFor for_ = MaskFor::kClient;
@@ -168,6 +172,7 @@ class MessageTexts {
   bool is_response_ = false;
   bool has_fields_ = false;
   bool has_patterns_ = false;
+  const JsonIndex* message_ = nullptr;  // the scan's, or the first of ours
   std::array<std::unique_ptr<JsonIndex>, kMaxLevels> indexes_;
   // Nodes that pointer rules name, by index.
   std::array<std::vector<std::pair<std::uint32_t, MaskOp>>, kMaxLevels> marks_;

@@ -16,6 +16,9 @@ namespace {
 // Above this the work memory of a message is given back when the next one comes.
 constexpr std::size_t kKeptBytes = 1u << 20;
 constexpr std::size_t kKeptNodes = 1u << 14;
+// A longer text is not copied for being compared with later: the second parse is a small part of
+// what such a message costs.
+constexpr std::size_t kCopiedBytes = 64u << 10;
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -101,8 +104,17 @@ struct JsonIndex::Stage1 {
 JsonIndex::JsonIndex() : stage1_(std::make_unique<Stage1>()) {}
 JsonIndex::~JsonIndex() = default;
 
+JsonError JsonIndex::ParseCopy(std::string_view json, const JsonLimits& limits) {
+  if (json.size() > kCopiedBytes) return Parse(json, limits);
+  copy_.assign(json);
+  const JsonError error = Parse(copy_, limits);
+  is_copy_ = true;
+  return error;
+}
+
 JsonError JsonIndex::Parse(std::string_view json, const JsonLimits& limits) {
   json_ = json;
+  is_copy_ = false;
   nodes_.clear();
   decoded_.clear();
   if (nodes_.capacity() > kKeptNodes) std::vector<JsonNode>().swap(nodes_);

@@ -84,6 +84,12 @@ class JsonIndex {
   // kept, unless it has become large.
   JsonError Parse(std::string_view json, const JsonLimits& limits);
 
+  // The same over a copy of its own, which nobody can change, so that the text can be compared with
+  // another later; a long text is not copied.
+  JsonError ParseCopy(std::string_view json, const JsonLimits& limits);
+  // Its last ParseCopy was of this very text, and succeeded.
+  bool IsOf(std::string_view json) const { return is_copy_ && !nodes_.empty() && json_ == json; }
+
   const std::vector<JsonNode>& nodes() const { return nodes_; }
   const JsonNode& root() const { return nodes_.front(); }
   std::string_view json() const { return json_; }
@@ -133,6 +139,8 @@ class JsonIndex {
 
   std::unique_ptr<Stage1> stage1_;
   std::string_view json_;
+  std::string copy_;
+  bool is_copy_ = false;  // json_ is copy_
   std::vector<JsonNode> nodes_;
   std::string decoded_;  // never grows during a Parse: texts point into it
   std::vector<std::string_view> names_;

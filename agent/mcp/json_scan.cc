@@ -66,8 +66,13 @@ bool HasCaseTwin(const JsonIndex& index, const JsonNode* object,
                  std::initializer_list<std::string_view> names) {
   if (object == nullptr || !object->is_object()) return false;
   for (const JsonNode& member : index.Children(*object)) {
+    const std::string_view key = member.key;
+    const bool is_ascii =
+        std::none_of(key.begin(), key.end(), [](char c) { return (c & 0x80) != 0; });
     for (std::string_view name : names) {
-      if (IsCaseTwin(member.key, name)) return true;
+      // A letter of ASCII folds to one of its own length.
+      if (is_ascii && key.size() != name.size()) continue;
+      if (IsCaseTwin(key, name)) return true;
     }
   }
   return false;
@@ -181,7 +186,7 @@ class Scan {
     json.max_keys_per_object = limits.max_keys_per_object;
     json.max_nodes = limits.max_nodes;
     json.max_number_chars = limits.max_number_chars;
-    const JsonError error = index_.Parse(bytes, json);
+    const JsonError error = index_.ParseCopy(bytes, json);
     switch (error) {
       case JsonError::kNone:
         break;
@@ -397,8 +402,8 @@ absl::Status ReadClientParams(const Scan& scan, const JsonIndex& index, ClientMe
   return absl::OkStatus();
 }
 
-// Work memory of the thread, kept between messages: nothing of a message is read from it once its
-// scan has returned.
+// Work memory of the thread, kept between messages. Nothing of a message is read from it once its
+// scan has returned, unless by who shows the same text again.
 JsonIndex& ThreadIndex() {
   thread_local JsonIndex index;
   return index;
@@ -454,6 +459,11 @@ absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes, const Sca
     }
   }
   return message;
+}
+
+const JsonIndex* ScannedIndex(std::string_view json) {
+  const JsonIndex& index = ThreadIndex();
+  return index.IsOf(json) ? &index : nullptr;
 }
 
 int JsonRpcCodeOf(const absl::Status& status) {

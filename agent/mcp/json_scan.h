@@ -15,6 +15,8 @@
 // surrogate and no NUL in a name, and it has the shape of exactly one JSON-RPC 2.0 message.
 namespace sallyport::agent {
 
+class JsonIndex;
+
 struct ScanLimits {
   std::size_t max_bytes = 16u << 20;
   std::size_t max_depth = 64;
@@ -32,6 +34,11 @@ absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLim
 // the size).
 absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes,
                                                     const ScanLimits& limits = {});
+
+// The index of the text that this thread has scanned last, if it is this very text, byte for byte,
+// and a message: who looks into a message right after its scan need not parse it again. Until the
+// next scan. Null: parse it.
+const JsonIndex* ScannedIndex(std::string_view json);
 
 // -32700 (not JSON, or not JSON that we accept) or -32600 (JSON, but not a message) of a refusal by
 // the scans above; -32600 for any other status.

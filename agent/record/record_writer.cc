@@ -1,19 +1,29 @@
 #include "agent/record/record_writer.h"
 
+#include <algorithm>
+
 namespace sallyport::agent {
 namespace {
 
-// Proto3's rule for a field without presence: a default value is not written.
+// Proto3's rule for a field without presence: a default value is not written. The room is taken
+// first, so that a field is a few stores.
 class FieldWriter {
  public:
-  explicit FieldWriter(std::string& out) : out_(out) {}
+  // What a field needs beside its bytes: a tag of two bytes and a varint.
+  static constexpr std::size_t kOverhead = 12;
+
+  // Replaces `out`, which gets at most `room` bytes.
+  FieldWriter(std::string& out, std::size_t room) : out_(out) {
+    out_.resize(room);
+    end_ = out_.data();
+  }
+  ~FieldWriter() { out_.resize(static_cast<std::size_t>(end_ - out_.data())); }
+  FieldWriter(const FieldWriter&) = delete;
+  FieldWriter& operator=(const FieldWriter&) = delete;
 
   void Varint(std::uint64_t value) {
-    char bytes[10];
-    std::size_t n = 0;
-    for (; value >= 0x80; value >>= 7) bytes[n++] = static_cast<char>(value | 0x80);
-    bytes[n++] = static_cast<char>(value);
-    out_.append(bytes, n);
+    for (; value >= 0x80; value >>= 7) *end_++ = static_cast<char>(value | 0x80);
+    *end_++ = static_cast<char>(value);
   }
   void Uint(int field, std::uint64_t value) {
     if (value == 0) return;
@@ -23,7 +33,7 @@ class FieldWriter {
   void Bytes(int field, std::string_view value) {
     if (value.empty()) return;
     Nested(field, value.size());
-    out_.append(value);
+    end_ = std::copy(value.begin(), value.end(), end_);
   }
   // The caller appends `size` bytes.
   void Nested(int field, std::size_t size) {
@@ -33,6 +43,7 @@ class FieldWriter {
 
  private:
   std::string& out_;
+  char* end_;
 };
 
 std::size_t VarintBytes(std::uint64_t value) {
@@ -44,13 +55,26 @@ std::size_t BytesSize(std::string_view value) {
   return value.empty() ? 0 : 1 + VarintBytes(value.size()) + value.size();
 }
 
+// At most.
+std::size_t SizeOf(const RecordFacts& facts, const ContentFields& fields) {
+  constexpr std::size_t kFields = 18;
+  std::size_t size = kFields * FieldWriter::kOverhead + fields.method.size() +
+                     fields.target.size() + fields.rpc_id.size() + fields.body.size() +
+                     fields.outcome.size() + fields.detail.size() + fields.server.size() +
+                     facts.approval_id.size() + facts.policy.size() + facts.client_address.size() +
+                     facts.mcp_session.size() + facts.token_id.size();
+  for (const Finding& finding : fields.findings) {
+    size += 4 * FieldWriter::kOverhead + finding.detector.size() + finding.pointer.size();
+  }
+  return size;
+}
+
 }  // namespace
 
 void WriteContent(std::string& out, const RecordFacts& facts, const ContentFields& fields) {
   using C = types::v1::RecordContent;
   using F = types::v1::MaskFinding;
-  out.clear();
-  FieldWriter w(out);
+  FieldWriter w(out, SizeOf(facts, fields));
   w.Bytes(C::kMethodFieldNumber, fields.method);
   w.Bytes(C::kTargetFieldNumber, fields.target);
   w.Bytes(C::kRpcIdFieldNumber, fields.rpc_id);
@@ -81,8 +105,10 @@ void WriteContent(std::string& out, const RecordFacts& facts, const ContentField
 
 void WriteRecord(std::string& out, const RecordFields& fields) {
   using R = types::v1::Record;
-  out.clear();
-  FieldWriter w(out);
+  constexpr std::size_t kFields = 8;
+  FieldWriter w(out, kFields * FieldWriter::kOverhead + fields.session_id.size() +
+                         fields.salt.size() + fields.payload.size() + fields.payload_digest.size() +
+                         fields.hash.size());
   w.Bytes(R::kSessionIdFieldNumber, fields.session_id);
   w.Uint(R::kNFieldNumber, fields.n);
   w.Uint(R::kTypeFieldNumber, static_cast<std::uint64_t>(fields.type));

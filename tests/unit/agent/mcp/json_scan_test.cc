@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "agent/mcp/json_index.h"
 #include "agent/mcp/json_rpc.h"
 #include "common/denial.h"
 
@@ -45,6 +46,29 @@ TEST_CASE("json_scan reads a tool call", "[agent][mcp]") {
   CHECK(message->progress_token == "0");
   CHECK(At(message->bytes, message->arguments) == R"({"a":[1,2]})");
   CHECK_FALSE(message->asks_for_task);
+}
+
+TEST_CASE("the index of the last scan is given for its own text alone", "[agent][mcp]") {
+  const std::string call = Call(R"({"name":"echo","arguments":{"a":"\u0041"}})");
+  REQUIRE(ScanClientMessage(call).ok());
+  const JsonIndex* index = ScannedIndex(std::string(call));
+  REQUIRE(index != nullptr);
+  CHECK(index->json() == call);
+  CHECK(index->Member(&index->root(), "method")->text == "tools/call");
+  std::string other = call;
+  other[other.find("echo")] = 'E';
+  CHECK(ScannedIndex(other) == nullptr);
+  CHECK(ScannedIndex(call + " ") == nullptr);
+  CHECK(ScannedIndex("") == nullptr);
+  // What was no message has no index, and the one before is gone.
+  CHECK_FALSE(ScanClientMessage(R"({"jsonrpc":"2.0")").ok());
+  CHECK(ScannedIndex(call) == nullptr);
+  CHECK(ScannedIndex(R"({"jsonrpc":"2.0")") == nullptr);
+  // A long text is not kept.
+  const std::string big =
+      Call(R"({"name":"echo","arguments":{"a":")" + std::string(1 << 17, 'x') + "\"}}");
+  REQUIRE(ScanClientMessage(big).ok());
+  CHECK(ScannedIndex(big) == nullptr);
 }
 
 TEST_CASE("json_scan reads what the other methods name", "[agent][mcp]") {

@@ -67,6 +67,63 @@ TEST_CASE("a policy that records no content leaves the body out and keeps its si
   CHECK(read.original_bytes() == 6);
 }
 
+TEST_CASE("the largest numbers and the longest texts fit", "[agent][record]") {
+  constexpr std::uint64_t kMax = ~std::uint64_t{0};
+  const std::string text(70'000, 'x');
+  std::vector<Finding> findings(300);
+  for (Finding& finding : findings) {
+    finding.detector = text.substr(0, 200);
+    finding.pointer = text.substr(0, 200);
+    finding.count = ~std::uint32_t{0};
+  }
+  const RecordFacts facts{.policy_epoch = kMax,
+                          .policy_version = kMax,
+                          .policy = text,
+                          .approval_id = text,
+                          .mcp_session = text,
+                          .token_id = text,
+                          .client_address = text};
+  std::string payload;
+  WriteContent(payload, facts,
+               {.method = text,
+                .target = text,
+                .rpc_id = text,
+                .body = text,
+                .original_bytes = kMax,
+                .findings = findings,
+                .denial_reason = types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE,
+                .outcome = text,
+                .request_n = kMax,
+                .detail = text,
+                .server = text});
+  types::v1::RecordContent content;
+  REQUIRE(content.ParseFromString(payload));
+  CHECK(content.SerializeAsString() == payload);
+  std::string out;
+  WriteRecord(out, {.session_id = text,
+                    .n = kMax,
+                    .type = types::v1::RECORD_TYPE_RESULT,
+                    .time_unix_nanos = -1,
+                    .salt = text,
+                    .payload = payload,
+                    .payload_digest = text,
+                    .hash = text});
+  types::v1::Record record;
+  REQUIRE(record.ParseFromString(out));
+  CHECK(record.SerializeAsString() == out);
+}
+
+TEST_CASE("which record it is can be told without reading the rest", "[agent][record]") {
+  std::string out;
+  WriteRecord(out, {.session_id = "ses_a", .n = 70'000, .payload = "payload"});
+  CHECK(ReadRecordId(out).session_id == "ses_a");
+  CHECK(ReadRecordId(out).n == 70'000);
+  for (std::size_t size = 0; size < 11; ++size) {
+    CHECK(ReadRecordId(std::string_view(out).substr(0, size)).n == 0);
+  }
+  CHECK(ReadRecordId("\xff\xff\xff").session_id.empty());
+}
+
 TEST_CASE("a record written by hand reads back", "[agent][record]") {
   std::string out;
   WriteRecord(out, {.session_id = "ses_a",
