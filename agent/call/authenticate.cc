@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kScheme = "Bearer ";
 
+using Authenticated = std::variant<AuthenticatedCall, absl::Status>;
 using Identified = std::variant<Identity, TokenRefusal>;
 
 Identified Identify(const Gateway& gateway, const AgentSnapshot& snapshot, std::string_view token,
@@ -41,29 +42,10 @@ std::shared_ptr<const Caller> MakeCaller(Identity identity,
   return caller;
 }
 
-}  // namespace
-
-std::string_view BearerToken(const IncomingCall& call) {
-  if (!call.authorization) return {};
-  std::string_view value = *call.authorization;
-  if (!absl::StartsWithIgnoreCase(ToAbsl(value), ToAbsl(kScheme))) return {};
-  value.remove_prefix(kScheme.size());
-  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
-  return value;
-}
-
-Task<std::variant<AuthenticatedCall, absl::Status>> Authenticate(Gateway& gateway,
-                                                                 IncomingCall call) {
-  std::shared_ptr<const AgentSnapshot> snapshot = gateway.snapshots.current();
-  if (snapshot == nullptr) {
-    co_return Denied(types::v1::DENIAL_REASON_NO_SNAPSHOT,
-                     "this agent has not heard from its control plane yet");
-  }
+// A token that is not known.
+Task<Authenticated> Verify(Gateway& gateway, IncomingCall call,
+                           std::shared_ptr<const AgentSnapshot> snapshot) {
   const std::string_view token = BearerToken(call);
-  const absl::Time now = gateway.clock.Now();
-  if (auto known = gateway.tokens.Find(token, call.server, snapshot.get(), now)) {
-    co_return AuthenticatedCall{call, std::move(known), std::move(snapshot)};
-  }
   const std::string resource_uri = gateway.ResourceUri(call.server);
   Identified identified = Identify(gateway, *snapshot, token, resource_uri);
   if (const auto* refusal = std::get_if<TokenRefusal>(&identified);
@@ -82,8 +64,36 @@ Task<std::variant<AuthenticatedCall, absl::Status>> Authenticate(Gateway& gatewa
     co_return refusal->ToStatus();
   }
   auto caller = MakeCaller(std::get<Identity>(std::move(identified)), snapshot);
-  gateway.tokens.Add(token, call.server, caller, now);
+  KnownToken known = gateway.tokens.Add(token, call.server, caller, gateway.clock.Now());
+  if (call.remembered != nullptr) *call.remembered = std::move(known);
   co_return AuthenticatedCall{call, std::move(caller), std::move(snapshot)};
+}
+
+}  // namespace
+
+std::string_view BearerToken(const IncomingCall& call) {
+  if (!call.authorization) return {};
+  std::string_view value = *call.authorization;
+  if (!absl::StartsWithIgnoreCase(ToAbsl(value), ToAbsl(kScheme))) return {};
+  value.remove_prefix(kScheme.size());
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  return value;
+}
+
+Task<Authenticated> Authenticate(Gateway& gateway, IncomingCall call) {
+  std::shared_ptr<const AgentSnapshot> snapshot = gateway.snapshots.current();
+  if (snapshot == nullptr) {
+    return Task<Authenticated>(Denied(types::v1::DENIAL_REASON_NO_SNAPSHOT,
+                                      "this agent has not heard from its control plane yet"));
+  }
+  const absl::Time now = gateway.clock.Now();
+  const KnownToken* known = call.remembered;
+  if (known == nullptr || !known->Holds(snapshot.get(), now)) {
+    known = gateway.tokens.Find(BearerToken(call), call.server, snapshot.get(), now);
+    if (known == nullptr) return Verify(gateway, call, std::move(snapshot));
+    if (call.remembered != nullptr) *call.remembered = *known;
+  }
+  return Task<Authenticated>(AuthenticatedCall{call, known->caller, std::move(snapshot)});
 }
 
 }  // namespace sallyport::agent

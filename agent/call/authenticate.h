@@ -12,7 +12,8 @@ namespace sallyport::agent {
 // The token of an Authorization header. Empty: there is none.
 std::string_view BearerToken(const IncomingCall& call);
 
-// Who calls. A token that was seen a moment ago costs a digest. One whose key is not known has its
+// Who calls. A token that the connection said in its last request too costs nothing, one that was
+// seen a moment ago a digest. One whose key is not known has its
 // issuer's keys fetched again, once. The status is TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED,
 // ISSUER_UNAVAILABLE or NO_SNAPSHOT; what was wrong in detail goes to the log and the agent's own
 // recording.

@@ -191,10 +191,7 @@ Task<Approval> Hold(Gateway& gateway, const JudgedCall& call, OpenRequest& reque
   co_return waiting.approval();
 }
 
-}  // namespace
-
-Task<Outcome> AwaitApproval(Gateway& gateway, JudgedCall call, OpenRequest& request) {
-  if (!call.approval) co_return PermittedCall{std::move(call), {}};
+Task<Outcome> AskAndWait(Gateway& gateway, JudgedCall call, OpenRequest& request) {
   ServedSession& session = *call.granted.session;
   if (session.held_for_approval >= gateway.limits.held_for_approval_of_session ||
       gateway.approvals.waiting() >= gateway.limits.held_for_approval) {
@@ -250,6 +247,13 @@ Task<Outcome> AwaitApproval(Gateway& gateway, JudgedCall call, OpenRequest& requ
     co_return Refuse(std::move(call), std::move(live), &approval);
   }
   co_return PermittedCall{std::move(call), approval.id()};
+}
+
+}  // namespace
+
+Task<Outcome> AwaitApproval(Gateway& gateway, JudgedCall call, OpenRequest& request) {
+  if (call.approval) return AskAndWait(gateway, std::move(call), request);
+  return Task<Outcome>(PermittedCall{std::move(call), {}});
 }
 
 }  // namespace sallyport::agent

@@ -13,6 +13,7 @@
 #include "agent/call/request_state.h"
 #include "agent/call/served_session.h"
 #include "agent/call/session_rules.h"
+#include "agent/call/token_table.h"
 #include "agent/http/message.h"
 #include "agent/mcp/message.h"
 #include "agent/session/held.h"
@@ -38,6 +39,9 @@ struct IncomingCall {
   std::string_view client_address;
   // All of its header; of the modern era some repeat the body.
   const HttpFields* fields = nullptr;
+  // The token of the connection's last request, if this one says it again: the connection's, which
+  // is told what is found out about it. Null: nobody remembers.
+  KnownToken* remembered = nullptr;
   Reply* reply = nullptr;
 };
 

@@ -22,14 +22,15 @@ namespace {
 
 using types::v1::DenialReason;
 
+Task<void> WriteLast(Reply& reply, const RecordedMessage& message) {
+  co_await reply.Event(message);
+  co_await reply.End();
+}
+
 Task<void> Write(Gateway& gateway, Reply& reply, Era era, const RecordedMessage& message) {
   ++gateway.metrics.messages_delivered;
-  if (reply.has_begun()) {
-    co_await reply.Event(message);
-    co_await reply.End();
-  } else {
-    co_await reply.Answer(message, {.status = HttpStatusOf(era, message.message())});
-  }
+  if (reply.has_begun()) return WriteLast(reply, message);
+  return reply.Answer(message, {.status = HttpStatusOf(era, message.message())});
 }
 
 absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, UpstreamMessage response) {

@@ -1,6 +1,7 @@
 #include "agent/call/token_table.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "common/strings.h"
@@ -8,38 +9,56 @@
 namespace sallyport::agent {
 namespace {
 
-constexpr std::size_t kMaxEntries = 4096;
 constexpr absl::Duration kMaxAge = absl::Seconds(60);
 
 }  // namespace
 
-const std::string& TokenTable::KeyOf(std::string_view token, std::string_view server) {
-  key_ = Sha256(token);
-  key_.append(server);
-  return key_;
+TokenTable::Key TokenTable::KeyOf(std::string_view token, std::string_view server) {
+  // Neither holds a NUL.
+  std::string text;
+  text.reserve(server.size() + 1 + token.size());
+  text.append(server).push_back('\0');
+  text.append(token);
+  const std::string digest = Sha256(text);
+  Key key;
+  std::copy(digest.begin(), digest.end(), key.begin());
+  return key;
 }
 
-std::shared_ptr<const Caller> TokenTable::Find(std::string_view token, std::string_view server,
-                                               const AgentSnapshot* snapshot, absl::Time now) {
+const KnownToken* TokenTable::Find(std::string_view token, std::string_view server,
+                                   const AgentSnapshot* snapshot, absl::Time now) {
   if (snapshot != snapshot_) {
-    entries_.clear();
+    young_.clear();
+    old_.clear();
     snapshot_ = snapshot;
   }
-  const auto place = entries_.find(KeyOf(token, server));
-  if (place == entries_.end()) return nullptr;
-  if (now < place->second.drop_at) return place->second.caller;
-  entries_.erase(place);
-  return nullptr;
+  const Key key = KeyOf(token, server);
+  if (const auto young = young_.find(key); young != young_.end()) {
+    if (young->second.Holds(snapshot, now)) return &young->second;
+    young_.erase(young);
+    return nullptr;
+  }
+  const auto old = old_.find(key);
+  if (old == old_.end()) return nullptr;
+  KnownToken entry = std::move(old->second);
+  old_.erase(old);
+  return entry.Holds(snapshot, now) ? Put(key, std::move(entry)) : nullptr;
 }
 
-void TokenTable::Add(std::string_view token, std::string_view server,
-                     std::shared_ptr<const Caller> caller, absl::Time now) {
-  if (caller->snapshot.get() != snapshot_) return;
-  // Whoever fills it pays with a signature for each entry; starting over costs the others one more
-  // each.
-  if (entries_.size() >= kMaxEntries) entries_.clear();
+KnownToken TokenTable::Add(std::string_view token, std::string_view server,
+                           std::shared_ptr<const Caller> caller, absl::Time now) {
   const absl::Time drop_at = std::min(caller->expires_at, now + kMaxAge);
-  entries_[KeyOf(token, server)] = Entry{std::move(caller), drop_at};
+  KnownToken entry{std::move(caller), drop_at};
+  if (entry.caller->snapshot.get() == snapshot_) Put(KeyOf(token, server), entry);
+  return entry;
+}
+
+const KnownToken* TokenTable::Put(const Key& key, KnownToken entry) {
+  if (young_.size() >= kGeneration) {
+    old_ = std::exchange(young_, {});
+    young_.reserve(kGeneration);
+  }
+  return &(young_[key] = std::move(entry));
 }
 
 }  // namespace sallyport::agent

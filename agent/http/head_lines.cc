@@ -184,4 +184,33 @@ HttpError HeadLines::Parse(std::string& head, const HttpLimits& limits, HttpFiel
   return {};
 }
 
+void LastHead::Keep(std::string_view head, const HttpFields& fields,
+                    const HeadLines::Framing& framing) {
+  bytes_.assign(head);
+  framing_ = framing;
+  length_at_ = length_size_ = 0;
+  if (const auto length = fields.Find("content-length")) {
+    length_at_ = static_cast<std::size_t>(length->data() - fields.head_.data());
+    length_size_ = length->size();
+  }
+}
+
+bool LastHead::IsSaidAgain(std::string_view head, HttpFields& fields) {
+  const std::string_view kept = bytes_;
+  const std::size_t behind = length_at_ + length_size_;
+  if (kept.empty() || head.size() != kept.size() || fields.head_.size() != kept.size() ||
+      head.substr(0, length_at_) != kept.substr(0, length_at_) ||
+      head.substr(behind) != kept.substr(behind)) {
+    return false;
+  }
+  const std::string_view number = head.substr(length_at_, length_size_);
+  if (number == kept.substr(length_at_, length_size_)) return true;
+  const std::optional<std::uint64_t> length = ParseLength(number);
+  if (!length.has_value()) return false;
+  framing_.length = length;
+  bytes_.replace(length_at_, length_size_, number);
+  fields.head_.replace(length_at_, length_size_, number);
+  return true;
+}
+
 }  // namespace sallyport::agent

@@ -48,4 +48,25 @@ class HeadLines {
   static HttpError Judge(std::string_view name, std::string_view value, Framing& framing);
 };
 
+// The head of a connection's last message. Peers say the same head again and again, but for the
+// length of the body: what was judged of those bytes still holds.
+class LastHead {
+ public:
+  // `head`, as it came, was taken into `fields` and found good.
+  void Keep(std::string_view head, const HttpFields& fields, const HeadLines::Framing& framing);
+  void Forget() { bytes_.clear(); }
+
+  // True: `head` is the one that was kept, but for the number in its Content-Length, and framing()
+  // and `fields`, into which it was taken, now say that one.
+  bool IsSaidAgain(std::string_view head, HttpFields& fields);
+  const HeadLines::Framing& framing() const { return framing_; }
+
+ private:
+  std::string bytes_;
+  HeadLines::Framing framing_;
+  // Where the number stands; 0: nowhere.
+  std::size_t length_at_ = 0;
+  std::size_t length_size_ = 0;
+};
+
 }  // namespace sallyport::agent

@@ -48,6 +48,7 @@ class HttpFields {
 
  private:
   friend class HeadLines;
+  friend class LastHead;
   struct Place {
     std::uint32_t name, name_size, value, value_size;
   };

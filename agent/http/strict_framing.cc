@@ -85,6 +85,20 @@ bool IsHost(std::string_view host) {
          host[host.size() - port.size() - 1] == ':';
 }
 
+// HTTP/1.1 SP three digits, and a reason phrase or none. 0: something else.
+int StatusOf(std::string_view line) {
+  constexpr std::size_t kStatusEnd = 12;
+  if (line.size() < kStatusEnd || line.substr(0, kVersion.size()) != kVersion || line[8] != ' ' ||
+      !std::all_of(line.begin() + 9, line.begin() + kStatusEnd, IsDigit) ||
+      (line.size() > kStatusEnd && line[kStatusEnd] != ' ') ||
+      !IsFieldText(line.substr(kStatusEnd))) {
+    return 0;
+  }
+  return (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+}
+
+bool HasNoBody(int status) { return status == 204 || status == 304; }
+
 // What is left of the limits for the trailers.
 HttpLimits AfterHead(HttpLimits limits, std::size_t head_bytes, std::size_t fields) {
   limits.head -= std::min(limits.head, head_bytes);
@@ -108,23 +122,11 @@ std::size_t RequestReader::Feed(std::string_view bytes) {
 
 void RequestReader::OnHead() {
   const std::size_t head_bytes = head_.size();
-  std::string_view line;
-  HeadLines::Framing framing;
-  // A first line in another version or of another protocol is answered as such, whatever the fields
-  // look like.
-  if ((error_ =
-           ParseRequestLine(std::string_view(head_).substr(0, head_.find("\r\n")), request_))) {
-    return;
-  }
-  if ((error_ = HeadLines::Parse(head_, limits_, request_.fields, line, framing))) return;
+  is_head_said_again_ = last_head_.IsSaidAgain(head_, request_.fields);
+  if (!is_head_said_again_ && !ReadHead()) return;
   head_.clear();
   is_head_done_ = true;
-  const std::optional<std::string_view> host = request_.fields.Find("host");
-  if (framing.hosts != 1 || !IsHost(*host)) {
-    error_ = {400, "no proper host"};
-    return;
-  }
-  request_.host.assign(*host);
+  const HeadLines::Framing& framing = last_head_.framing();
   request_.keep_alive = !framing.is_closing;
   request_.expects_continue = framing.expects_continue;
   request_.has_body = framing.is_chunked || framing.length.value_or(0) > 0;
@@ -140,15 +142,41 @@ void RequestReader::OnHead() {
               AfterHead(limits_, head_bytes, request_.fields.size()));
 }
 
+bool RequestReader::ReadHead() {
+  last_head_.Forget();
+  request_.Clear();
+  // A first line in another version or of another protocol is answered as such, whatever the fields
+  // look like.
+  if ((error_ =
+           ParseRequestLine(std::string_view(head_).substr(0, head_.find("\r\n")), request_))) {
+    return false;
+  }
+  std::string_view line;
+  HeadLines::Framing framing;
+  const std::string as_it_came = head_;
+  if ((error_ = HeadLines::Parse(head_, limits_, request_.fields, line, framing))) return false;
+  const std::optional<std::string_view> host = request_.fields.Find("host");
+  if (framing.hosts != 1 || !IsHost(*host)) {
+    head_.clear();
+    is_head_done_ = true;
+    error_ = {400, "no proper host"};
+    return false;
+  }
+  request_.host.assign(*host);
+  last_head_.Keep(as_it_came, request_.fields, framing);
+  return true;
+}
+
 void RequestReader::LimitBody(std::uint64_t bytes) {
   body_.LimitTo(bytes);
   if (length_ > bytes && !error_) error_ = {413, "the body is too long"};
 }
 
 void RequestReader::Next() {
-  request_.Clear();
+  request_.body.clear();
   head_.clear();
   is_head_done_ = false;
+  is_head_said_again_ = false;
   length_ = 0;
   error_ = {};
 }
@@ -177,44 +205,55 @@ std::size_t ResponseReader::Feed(std::string_view bytes) {
 
 void ResponseReader::OnHead() {
   const std::size_t head_bytes = head_.size();
-  std::string_view line;
-  HeadLines::Framing framing;
-  if (HttpError error = HeadLines::Parse(head_, limits_, response_.fields, line, framing)) {
-    return Fail(error.what);
-  }
+  if (!last_head_.IsSaidAgain(head_, response_.fields) && !ReadHead()) return;
   head_.clear();
-  // HTTP/1.1 SP three digits, and a reason phrase or none.
-  constexpr std::size_t kStatusEnd = 12;
-  if (line.size() < kStatusEnd || line.substr(0, kVersion.size()) != kVersion || line[8] != ' ' ||
-      !std::all_of(line.begin() + 9, line.begin() + kStatusEnd, IsDigit) ||
-      (line.size() > kStatusEnd && line[kStatusEnd] != ' ') ||
-      !IsFieldText(line.substr(kStatusEnd))) {
-    return Fail("no proper status line");
-  }
-  const int status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-  if (status < 100 || status > 599) return Fail("no proper status");
-  if (status == 101) return Fail("the protocol is not switched");
-  if (status < 200) {
-    if (framing.is_chunked || framing.length.value_or(0) > 0)
-      return Fail("an interim response with a body");
-    if (++informational_ > limits_.informational) return Fail("too many interim responses");
-    response_.Clear();
-    return;
-  }
-  const bool has_no_body = status == 204 || status == 304;
-  if (status == 204 && (framing.is_chunked || framing.length.value_or(0) > 0)) {
-    return Fail("a body where there can be none");
-  }
-  if (framing.is_encoded && !has_no_body) return Fail("the body is encoded");
-  response_.status = status;
   is_head_done_ = true;
-  framing_ = has_no_body                  ? Framing::kNone
+  const HeadLines::Framing& framing = last_head_.framing();
+  framing_ = HasNoBody(response_.status)  ? Framing::kNone
              : framing.is_chunked         ? Framing::kChunked
              : framing.length.has_value() ? Framing::kLength
                                           : Framing::kUntilClose;
   response_.keep_alive = !framing.is_closing && framing_ != Framing::kUntilClose;
   body_.Start(framing_, framing.length.value_or(0),
               AfterHead(limits_, head_bytes, response_.fields.size()));
+}
+
+bool ResponseReader::ReadHead() {
+  last_head_.Forget();
+  response_.Clear();
+  std::string_view line;
+  HeadLines::Framing framing;
+  const std::string as_it_came = head_;
+  if (HttpError error = HeadLines::Parse(head_, limits_, response_.fields, line, framing)) {
+    Fail(error.what);
+    return false;
+  }
+  head_.clear();
+  const int status = StatusOf(line);
+  const bool has_body = framing.is_chunked || framing.length.value_or(0) > 0;
+  if (status == 0) {
+    Fail("no proper status line");
+  } else if (status < 100 || status > 599) {
+    Fail("no proper status");
+  } else if (status == 101) {
+    Fail("the protocol is not switched");
+  } else if (status < 200 && has_body) {
+    Fail("an interim response with a body");
+  } else if (status < 200 && ++informational_ > limits_.informational) {
+    Fail("too many interim responses");
+  } else if (status == 204 && has_body) {
+    Fail("a body where there can be none");
+  } else if (framing.is_encoded && !HasNoBody(status)) {
+    Fail("the body is encoded");
+  }
+  if (error_) return false;
+  if (status < 200) {
+    response_.Clear();
+    return false;
+  }
+  response_.status = status;
+  last_head_.Keep(as_it_came, response_.fields, framing);
+  return true;
 }
 
 void ResponseReader::Stream() {
@@ -232,7 +271,7 @@ bool ResponseReader::OnClose() {
 }
 
 void ResponseReader::Next() {
-  response_.Clear();
+  response_.body.clear();
   head_.clear();
   is_head_done_ = false;
   is_streamed_ = false;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/http/body_decoder.h"
+#include "agent/http/head_lines.h"
 #include "agent/http/message.h"
 
 // HTTP/1.1 framing for both sides of the agent, without I/O: bytes in, messages out. Strict where
@@ -39,6 +40,8 @@ class RequestReader {
   std::size_t Feed(std::string_view bytes);
 
   bool is_head_done() const { return is_head_done_; }
+  // The head is that of the request before, but for its Content-Length.
+  bool is_head_said_again() const { return is_head_said_again_; }
   bool is_done() const { return is_head_done_ && !error_ && body_.is_done(); }
   // Nothing of a request has arrived: the connection may be closed as idle.
   bool is_idle() const { return head_.empty() && !is_head_done_; }
@@ -49,16 +52,21 @@ class RequestReader {
   // it announced more.
   void LimitBody(std::uint64_t bytes);
 
-  // Starts the next request on the connection; the request's memory is kept.
+  // Starts the next request on the connection; the request's memory is kept, and its head too until
+  // the next is complete.
   void Next();
 
  private:
   void OnHead();
+  // False: refused.
+  bool ReadHead();
 
   HttpRequest& request_;
   HttpLimits limits_;
   std::string head_;
+  LastHead last_head_;
   bool is_head_done_ = false;
+  bool is_head_said_again_ = false;
   std::uint64_t length_ = 0;
   HttpError error_;
   BodyDecoder body_;
@@ -93,11 +101,14 @@ class ResponseReader {
 
  private:
   void OnHead();
+  // False: refused, or an interim response.
+  bool ReadHead();
   void Fail(std::string_view what) { error_ = {502, what}; }
 
   HttpResponse& response_;
   HttpLimits limits_;
   std::string head_;
+  LastHead last_head_;
   bool is_head_done_ = false;
   bool is_streamed_ = false;
   std::size_t informational_ = 0;

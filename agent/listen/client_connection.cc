@@ -81,6 +81,7 @@ Task<bool> ClientConnection::ReadHead() {
       input_.Consume(reader_.Feed(input_.view()));
       if (reader_.error() || reader_.is_head_done()) {
         keep_alive_ = keep_alive_ && !reader_.error() && request_.keep_alive;
+        if (!reader_.is_head_said_again()) known_token_ = {};
         co_return true;
       }
     }
@@ -94,6 +95,11 @@ Task<bool> ClientConnection::ReadHead() {
 
 Task<bool> ClientConnection::ReadBody(std::uint64_t max_bytes) {
   reader_.LimitBody(max_bytes);
+  if (!request_.expects_continue) input_.Consume(reader_.Feed(input_.view()));
+  return reader_.is_done() ? Task<bool>(true) : ReadRest();
+}
+
+Task<bool> ClientConnection::ReadRest() {
   if (request_.expects_continue && !reader_.is_done() && !reader_.error()) {
     request_.expects_continue = false;
     co_await Send("HTTP/1.1 100 Continue\r\n\r\n", {});
@@ -128,6 +134,11 @@ Task<void> ClientConnection::Refuse(HttpError error) {
 }
 
 Task<void> ClientConnection::FinishRequest() {
+  const bool is_finished = state_ == State::kAnswered && !is_watching_ && reader_.is_done();
+  return is_finished ? Task<void>() : FinishLate();
+}
+
+Task<void> ClientConnection::FinishLate() {
   co_await StopWatching();
   if (state_ == State::kUnanswered || (state_ == State::kStreaming && !is_gone_)) {
     // The service has given no answer: it has been cut off.
@@ -164,23 +175,33 @@ Task<void> ClientConnection::Linger() {
 }
 
 Task<void> ClientConnection::Send(std::string_view head, std::string_view body) {
+  if (is_writing_) return SendInTurn(head, body);
+  if (is_gone_) return Task<void>();
+  const std::size_t written = socket_.TryWrite(head, body);
+  if (written < head.size() + body.size()) return SendRest(head, body, written);
+  if (state_ == State::kStreaming) last_sent_ = clock_.SinceBoot();
+  return Task<void>();
+}
+
+Task<void> ClientConnection::SendInTurn(std::string_view head, std::string_view body) {
   while (is_writing_) {
     write_done_.Reset();
     co_await write_done_.Wait();
   }
-  if (is_gone_) co_return;
-  const std::size_t written = socket_.TryWrite(head, body);
-  if (written < head.size() + body.size()) {
-    is_writing_ = true;
-    const absl::Duration phase = deadline_;
-    SetDeadline(phases_.stalled_write);
-    const bool sent = co_await socket_.WriteRest(head, body, written,
-                                                 [this] { SetDeadline(phases_.stalled_write); });
-    deadline_ = phase;
-    is_writing_ = false;
-    write_done_.Set();
-    if (!sent) MarkGone();
-  }
+  co_await Send(head, body);
+}
+
+Task<void> ClientConnection::SendRest(std::string_view head, std::string_view body,
+                                      std::size_t written) {
+  is_writing_ = true;
+  const absl::Duration phase = deadline_;
+  SetDeadline(phases_.stalled_write);
+  const bool sent = co_await socket_.WriteRest(head, body, written,
+                                               [this] { SetDeadline(phases_.stalled_write); });
+  deadline_ = phase;
+  is_writing_ = false;
+  write_done_.Set();
+  if (!sent) MarkGone();
   if (state_ == State::kStreaming) last_sent_ = clock_.SinceBoot();
 }
 
@@ -204,7 +225,7 @@ Task<void> ClientConnection::Answer(OwnAnswer answer) {
 
 Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead head) {
   slow_session_id_ = nullptr;
-  if (state_ != State::kUnanswered) co_return;
+  if (state_ != State::kUnanswered) return Task<void>();
   state_ = State::kAnswered;
   head_.clear();
   HeadWriter::Response(head_, head.status);
@@ -215,7 +236,7 @@ Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead h
   }
   if (!keep_alive_) head_.append("\r\nConnection: close");
   head_.append("\r\n\r\n");
-  co_await Send(head_, message.bytes());
+  return Send(head_, message.bytes());
 }
 
 void ClientConnection::AppendStreamHead(std::string& out, std::string_view mcp_session_id) const {

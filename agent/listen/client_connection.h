@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "agent/call/reply.h"
+#include "agent/call/token_table.h"
 #include "agent/http/input_buffer.h"
 #include "agent/http/message.h"
 #include "agent/http/strict_framing.h"
@@ -52,6 +53,9 @@ class ClientConnection final : public Reply {
 
   const HttpRequest& request() const { return request_; }
   const std::string& client_address() const { return client_address_; }
+  // What was found out about the token of the last request, if this one has the same head; else
+  // nothing yet.
+  KnownToken& known_token() { return known_token_; }
 
   // The rest of the request's body into request().body. False: there will be none, and the refusal
   // (413, 400) has been sent or the client has gone; the request is then done with.
@@ -73,13 +77,17 @@ class ClientConnection final : public Reply {
   enum class State : std::uint8_t { kUnanswered, kAnswered, kStreaming, kEnded };
 
   Task<bool> ReadHead();
+  Task<bool> ReadRest();
   Task<void> Refuse(HttpError error);
   // Reads and forgets a small unread body, so that the connection can go on; else it will be
   // closed.
   Task<void> FinishRequest();
+  Task<void> FinishLate();
   Task<void> Linger();
   // Writes in turn with whoever else writes.
   Task<void> Send(std::string_view head, std::string_view body);
+  Task<void> SendRest(std::string_view head, std::string_view body, std::size_t written);
+  Task<void> SendInTurn(std::string_view head, std::string_view body);
   Task<void> SendHeartbeat();
   Task<void> SendSlowBegin();
   void Watch();
@@ -100,6 +108,7 @@ class ClientConnection final : public Reply {
   HttpRequest request_;
   RequestReader reader_;
   InputBuffer input_;
+  KnownToken known_token_;
 
   State state_ = State::kUnanswered;
   bool keep_alive_ = true;

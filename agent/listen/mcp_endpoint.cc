@@ -175,6 +175,7 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
   incoming.protocol_version = request.fields.Find("mcp-protocol-version");
   incoming.client_address = connection.client_address();
   incoming.fields = &request.fields;
+  incoming.remembered = &connection.known_token();
   incoming.reply = &connection;
   auto authenticated = co_await Authenticate(gateway_, incoming);
   if (const auto* why = std::get_if<absl::Status>(&authenticated)) {

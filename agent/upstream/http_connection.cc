@@ -103,19 +103,30 @@ bool HttpConnection::IsReusable() {
 
 Task<absl::Status> HttpConnection::Write(std::string_view head, std::string_view body,
                                          bool& has_begun) {
-  std::array<net::const_buffer, 2> parts{net::buffer(head.data(), head.size()),
-                                         net::buffer(body.data(), body.size())};
+  // Nearly always the socket takes all of it at once. A TLS record cannot be given up halfway.
+  ErrorCode error;
+  std::size_t sent = 0;
+  if (!tls_) {
+    const std::array<net::const_buffer, 2> parts{net::buffer(head.data(), head.size()),
+                                                 net::buffer(body.data(), body.size())};
+    sent = socket_.write_some(parts, error);
+    if (error && error != net::error::would_block)
+      return Task<absl::Status>(Error("the request could not be sent", error));
+    has_begun = has_begun || sent > 0;
+    if (sent == head.size() + body.size()) return Task<absl::Status>(absl::OkStatus());
+  }
+  return WriteRest(head, body, sent, has_begun);
+}
+
+Task<absl::Status> HttpConnection::WriteRest(std::string_view head, std::string_view body,
+                                             std::size_t sent, bool& has_begun) {
   if (tls_) {
+    const std::array<net::const_buffer, 2> parts{net::buffer(head.data(), head.size()),
+                                                 net::buffer(body.data(), body.size())};
     has_begun = true;
     auto [error, n] = co_await net::async_write(*tls_, parts, kAsTuple);
     co_return error ? Error("the request could not be sent", error) : absl::OkStatus();
   }
-  // Nearly always the socket takes all of it: no completion through the scheduler then.
-  ErrorCode error;
-  std::size_t sent = socket_.write_some(parts, error);
-  if (error && error != net::error::would_block)
-    co_return Error("the request could not be sent", error);
-  has_begun = has_begun || sent > 0;
   while (sent < head.size() + body.size()) {
     std::string_view rest =
         sent < head.size() ? head.substr(sent) : body.substr(sent - head.size());
@@ -159,6 +170,12 @@ Task<absl::Status> HttpConnection::ReadHead() {
 }
 
 Task<absl::Status> HttpConnection::ReadBody() {
+  input_.Consume(reader_.Feed(input_.view()));
+  if (reader_.is_done()) return Task<absl::Status>(absl::OkStatus());
+  return ReadRest();
+}
+
+Task<absl::Status> HttpConnection::ReadRest() {
   for (;;) {
     input_.Consume(reader_.Feed(input_.view()));
     if (HttpError error = reader_.error()) {
@@ -186,9 +203,6 @@ Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
   }
 }
 
-void HttpConnection::NextResponse() {
-  response_.Clear();
-  reader_.Next();
-}
+void HttpConnection::NextResponse() { reader_.Next(); }
 
 }  // namespace sallyport::agent

@@ -79,6 +79,9 @@ class HttpConnection {
   friend class DeadlineSweep;
   using Socket = net::basic_stream_socket<net::ip::tcp, Executor>;
 
+  Task<absl::Status> WriteRest(std::string_view head, std::string_view body, std::size_t sent,
+                               bool& has_begun);
+  Task<absl::Status> ReadRest();
   Task<absl::Status> ReadSome();
   absl::Status Error(std::string_view what, const boost::system::error_code& error) const;
 

@@ -1,6 +1,7 @@
 #include "agent/call/token_table.h"
 
 #include <catch2/catch.hpp>
+#include <string>
 
 namespace sallyport::agent {
 namespace {
@@ -29,7 +30,8 @@ TEST_CASE("a known token is known for the server it was shown for, and for no ot
   const auto caller = CallerUntil(kNow + absl::Hours(1), snapshot);
   CHECK(table.Find("token", "wiki", snapshot.get(), kNow) == nullptr);
   table.Add("token", "wiki", caller, kNow);
-  CHECK(table.Find("token", "wiki", snapshot.get(), kNow) == caller);
+  REQUIRE(table.Find("token", "wiki", snapshot.get(), kNow) != nullptr);
+  CHECK(table.Find("token", "wiki", snapshot.get(), kNow)->caller == caller);
   CHECK(table.Find("token", "other", snapshot.get(), kNow) == nullptr);
   CHECK(table.Find("Token", "wiki", snapshot.get(), kNow) == nullptr);
 }
@@ -55,6 +57,42 @@ TEST_CASE("a new snapshot forgets every token, and what was verified under the o
   CHECK(table.Find("token", "wiki", after.get(), kNow) == nullptr);
   table.Add("token", "wiki", CallerUntil(kNow + absl::Hours(1), before), kNow);
   CHECK(table.Find("token", "wiki", after.get(), kNow) == nullptr);
+}
+
+TEST_CASE("the tokens used last stay known, however many come, and the table stays bounded",
+          "[agent][call]") {
+  TokenTable table;
+  const auto snapshot = SomeSnapshotPointer();
+  const auto caller = CallerUntil(kNow + absl::Hours(1), snapshot);
+  const auto known = [&](std::size_t i) {
+    return table.Find(std::to_string(i), "wiki", snapshot.get(), kNow) != nullptr;
+  };
+  CHECK_FALSE(known(0));
+  for (std::size_t i = 0; i < 4 * TokenTable::kGeneration; ++i) {
+    table.Add(std::to_string(i), "wiki", caller, kNow);
+    if (i % 1000 == 0) CHECK(known(0));  // in use all the time
+  }
+  for (std::size_t i = 0; i < TokenTable::kGeneration; ++i) {
+    CHECK(known(4 * TokenTable::kGeneration - 1 - i));
+  }
+  CHECK_FALSE(known(1));
+  CHECK(caller.use_count() <= 1 + 2 * static_cast<long>(TokenTable::kGeneration));
+}
+
+TEST_CASE("what a connection remembers holds as long as the table would", "[agent][call]") {
+  TokenTable table;
+  const auto before = SomeSnapshotPointer(), after = SomeSnapshotPointer();
+  CHECK_FALSE(KnownToken().Holds(before.get(), kNow));
+  CHECK(table.Find("token", "wiki", before.get(), kNow) == nullptr);
+  const KnownToken known =
+      table.Add("token", "wiki", CallerUntil(kNow + absl::Seconds(50), before), kNow);
+  CHECK(known.Holds(before.get(), kNow));
+  CHECK(known.Holds(before.get(), kNow + absl::Seconds(49)));
+  CHECK_FALSE(known.Holds(before.get(), kNow + absl::Seconds(50)));
+  CHECK_FALSE(known.Holds(after.get(), kNow));
+  const KnownToken lasting =
+      table.Add("token", "wiki", CallerUntil(kNow + absl::Hours(1), before), kNow);
+  CHECK_FALSE(lasting.Holds(before.get(), kNow + absl::Seconds(60)));
 }
 
 }  // namespace

@@ -325,5 +325,95 @@ TEST_CASE("an upgrade is not taken up, and close is heard", "[agent][http]") {
   CHECK(StatusOf(Head("Connection: a b, close\r\n")) == 400);
 }
 
+// One connection's requests, one after the other; the reader is told each whole.
+struct Connection {
+  // The status of the error, 0 when it is read to its end.
+  int Read(const std::string& bytes) {
+    reader.Next();
+    std::string_view rest = bytes;
+    while (!rest.empty() && !reader.error() && !reader.is_done()) {
+      rest.remove_prefix(reader.Feed(rest));
+    }
+    return reader.error() || !reader.is_done() ? reader.error().status : 0;
+  }
+  HttpRequest request;
+  RequestReader reader{request, HttpLimits{}};
+};
+
+TEST_CASE("a head that is said again is read as it was the first time", "[agent][http]") {
+  Connection connection;
+  const auto post = [](const std::string& token, const std::string& body) {
+    return Head("Authorization: Bearer " + token +
+                "\r\nCONTENT-Length: " + std::to_string(body.size()) + "\r\nX-Last: 1\r\n") +
+           body;
+  };
+  REQUIRE(connection.Read(post("aaa", "0123456789")) == 0);
+  CHECK_FALSE(connection.reader.is_head_said_again());
+  const auto check = [&](const std::string& bytes, const std::string& token,
+                         const std::string& body, bool is_again) {
+    INFO(bytes);
+    REQUIRE(connection.Read(bytes) == 0);
+    CHECK(connection.reader.is_head_said_again() == is_again);
+    CHECK(connection.request.method == HttpMethod::kPost);
+    CHECK(connection.request.target == "/a/mcp");
+    CHECK(connection.request.host == "h");
+    CHECK(connection.request.fields.size() == 4);
+    CHECK(connection.request.fields.Find("authorization") == "Bearer " + token);
+    CHECK(connection.request.fields.Find("content-length") == std::to_string(body.size()));
+    CHECK(connection.request.fields.Find("x-last") == "1");
+    CHECK(connection.request.body == body);
+    CHECK(connection.request.keep_alive);
+    CHECK(connection.request.has_body);
+  };
+  check(post("aaa", "0123456789"), "aaa", "0123456789", true);
+  check(post("aaa", "01234567890123"), "aaa", "01234567890123", true);  // but for its length
+  check(post("aaa", "0123"), "aaa", "0123", false);                     // of another size
+  check(post("aab", "0123"), "aab", "0123", false);
+  check(post("aab", "0124"), "aab", "0124", true);
+}
+
+TEST_CASE("what was refused, or says another length than a number, is judged anew",
+          "[agent][http]") {
+  Connection connection;
+  REQUIRE(connection.Read(Head("Content-Length: 10\r\n") + "0123456789") == 0);
+  CHECK(connection.Read(Head("Content-Length: 1x\r\n") + "0123456789") == 400);
+  CHECK(connection.Read(Head("Content-Length: 01\r\n") + "0") == 400);
+  CHECK(connection.Read(Head("Content-Length: +1\r\n") + "0") == 400);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(connection.Read(Head("Content-Length: 10\r\nContent-Length: 10\r\n")) == 400);
+    CHECK(connection.Read(Head("Content-Length: 3\r\nContent-Encoding: gzip\r\n")) == 415);
+    CHECK(connection.Read(Head("Expect: tea\r\n")) == 417);
+    CHECK(connection.Read("POST /a/mcp HTTP/1.0\r\nHost: h\r\n\r\n") == 505);
+    CHECK(connection.Read("POST /a/mcp HTTP/1.1\r\nHost: h h\r\n\r\n") == 400);
+  }
+  // Too long, with as many digits.
+  REQUIRE(connection.Read(Head("Content-Length: 10000000\r\n") + std::string(10'000'000, 'x')) ==
+          0);
+  CHECK(connection.Read(Head("Content-Length: 99999999\r\n")) == 413);
+}
+
+TEST_CASE("a framing and an expectation are those of each request", "[agent][http]") {
+  Connection connection;
+  const std::string chunked = Head("Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n0\r\n\r\n";
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(connection.Read(chunked) == 0);
+    CHECK(connection.reader.is_head_said_again() == (i > 0));
+    CHECK(connection.request.body == "abc");
+  }
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(connection.Read(
+                Head("Content-Length: 1\r\nExpect: 100-continue\r\nConnection: close\r\n") + "x") ==
+            0);
+    CHECK(connection.request.expects_continue);
+    connection.request.expects_continue = false;  // it was told
+    CHECK_FALSE(connection.request.keep_alive);
+  }
+  REQUIRE(connection.Read("GET /a/mcp HTTP/1.1\r\nHost: h\r\n\r\n") == 0);
+  CHECK(connection.request.method == HttpMethod::kGet);
+  CHECK_FALSE(connection.request.has_body);
+  CHECK_FALSE(connection.request.expects_continue);
+  CHECK(connection.request.keep_alive);
+}
+
 }  // namespace
 }  // namespace sallyport::agent

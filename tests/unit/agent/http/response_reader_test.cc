@@ -160,5 +160,38 @@ TEST_CASE("the body limit holds for what is kept, not for what is streamed", "[a
   CHECK(streamed.body == "0123456701234567");
 }
 
+TEST_CASE("a response's head that is said again is read as it was the first time",
+          "[agent][http]") {
+  HttpResponse response;
+  ResponseReader reader(response, HttpLimits{});
+  const auto read = [&](std::string_view bytes) {
+    reader.Next();
+    while (!bytes.empty() && !reader.error() && !reader.is_done()) {
+      bytes.remove_prefix(reader.Feed(bytes));
+    }
+    return reader.is_done() && bytes.empty();
+  };
+  for (const std::string body : {"{}", "[]", "{\"a\":1}"}) {
+    REQUIRE(read("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
+                 std::to_string(body.size()) + "\r\n\r\n" + body));
+    CHECK(response.status == 200);
+    CHECK(response.body == body);
+    CHECK(response.fields.Find("content-type") == "application/json");
+    CHECK(response.fields.Find("content-length") == std::to_string(body.size()));
+    CHECK(response.keep_alive);
+  }
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(read("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"));
+    CHECK(response.status == 404);
+    REQUIRE(read("HTTP/1.1 204 No\r\n\r\n"));
+    CHECK(response.status == 204);
+    REQUIRE(
+        read("HTTP/1.1 103 Early\r\nX-A: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"));
+    CHECK(response.status == 200);
+    CHECK_FALSE(response.fields.Find("x-a"));
+  }
+  CHECK_FALSE(read("HTTP/1.1 204 No\r\nContent-Length: 1\r\n\r\nx"));
+}
+
 }  // namespace
 }  // namespace sallyport::agent

@@ -12,8 +12,8 @@
 namespace sallyport::agent {
 namespace {
 
-// /echo answers with the body, /refuse before it is read, /stream with a stream that stays open,
-// /slow never.
+// /remember says whether it was there before, /echo answers with the body, /refuse before it is
+// read, /stream with a stream that stays open, /slow never.
 class Service final : public HttpService {
  public:
   explicit Service(Loop& loop) : never_(loop) {}
@@ -33,6 +33,11 @@ class Service final : public HttpService {
       co_await never_.Wait();
       co_await connection.Answer(OwnAnswer{.status = 204});
       if (connection.has_begun()) co_await connection.End();
+    } else if (target == "/remember") {
+      if (!co_await connection.ReadBody(1000)) co_return;
+      const bool is_known = connection.known_token().caller != nullptr;
+      connection.known_token().caller = std::make_shared<Caller>();
+      co_await connection.Answer(OwnAnswer{.body = is_known ? "known" : "new"});
     } else if (co_await connection.ReadBody(1000)) {
       co_await connection.Answer(OwnAnswer{.body = connection.TakeBody()});
     }
@@ -103,6 +108,30 @@ TEST_CASE("a connection answers one request after the other, and each whole", "[
   CHECK(client.Read().body == "two");
   CHECK(client.Read().status == 401);
   CHECK(client.Read().body == "four");
+}
+
+TEST_CASE("what is known of a token is forgotten with the head that said it", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  const auto ask = [&](const std::string& target, const std::string& fields,
+                       const std::string& body) {
+    client.Send("POST " + target + " HTTP/1.1\r\nHost: x\r\n" + fields +
+                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    return client.Read().body;
+  };
+  CHECK(ask("/remember", "Authorization: Bearer a\r\n", "one") == "new");
+  CHECK(ask("/remember", "Authorization: Bearer a\r\n", "two") == "known");
+  CHECK(ask("/remember", "Authorization: Bearer a\r\n", "three") == "known");
+  CHECK(ask("/remember", "Authorization: Bearer b\r\n", "three") == "new");
+  CHECK(ask("/remember", "Authorization: Bearer b\r\nX: 1\r\n", "three") == "new");
+  CHECK(ask("/remember", "", "three") == "new");
+  CHECK(ask("/echo", "Authorization: Bearer a\r\n", "three") == "three");
+  CHECK(ask("/remember", "Authorization: Bearer a\r\n", "three") == "new");
+  HttpClient other(stage.port);
+  other.Send(
+      "POST /remember HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nContent-Length: "
+      "3\r\n\r\none");
+  CHECK(other.Read().body == "new");
 }
 
 TEST_CASE("a body over the limit is refused and the connection closed, before it is read",
