@@ -135,6 +135,7 @@ class Recorder::Impl final : public RecordingChainOwner {
   absl::Status AppendUnknownOutcomes(RecordingChain& chain);
   void Answered(RecordingChain& chain, std::uint64_t request_n);
   void EndTurn();
+  void HandOver();
   void Release(std::vector<Handler> handlers, bool durable);
   void Committed(bool durable);
   void RunCommitter();
@@ -168,7 +169,9 @@ class Recorder::Impl final : public RecordingChainOwner {
   absl::flat_hash_map<std::string, Source> sources_;
   std::uint64_t lost_denials_ = 0;
 
-  // With kPower: one batch at a time is with the committer, and these wait for it.
+  // With kPower: one batch at a time is with the committer, until the loop has heard of its end,
+  // and these wait for it.
+  bool is_committing_ = false;
   std::vector<Handler> committing_;
   std::mutex mutex_;
   std::condition_variable work_;
@@ -508,18 +511,7 @@ void Recorder::Impl::EndTurn() {
     }
     if (!sessions_.spool->has_pending() && waiting_.empty()) return;
     if (committer_.joinable()) {
-      if (!committing_.empty()) return;  // its end brings another turn
-      committing_ = std::exchange(waiting_, {});
-      {
-        std::lock_guard lock(mutex_);
-        if (has_batch_) {
-          waiting_ = std::exchange(committing_, {});
-          return;
-        }
-        batch_ = sessions_.spool->TakePending(std::move(batch_));
-        has_batch_ = true;
-      }
-      work_.notify_one();
+      HandOver();
       return;
     }
     reuse_ = sessions_.spool->TakePending(std::move(reuse_));
@@ -529,6 +521,19 @@ void Recorder::Impl::EndTurn() {
     Release(std::exchange(waiting_, {}), written.ok());
   }
   loop_.Post([] {});
+}
+
+// Gives the committer what is pending, unless it has something: its end calls this again.
+void Recorder::Impl::HandOver() {
+  if (is_committing_ || (!sessions_.spool->has_pending() && waiting_.empty())) return;
+  is_committing_ = true;
+  committing_ = std::exchange(waiting_, {});
+  {
+    std::lock_guard lock(mutex_);
+    batch_ = sessions_.spool->TakePending(std::move(batch_));
+    has_batch_ = true;
+  }
+  work_.notify_one();
 }
 
 void Recorder::Impl::RunCommitter() {
@@ -550,7 +555,11 @@ void Recorder::Impl::RunCommitter() {
 void Recorder::Impl::Committed(bool durable) {
   if (!durable && !std::exchange(failure_logged_, true))
     LogError("recorder_failed", {{"status", sessions_.spool->status()}});
-  Release(std::exchange(committing_, {}), durable);
+  // The disk first: it works on while the loop does what these go on with.
+  std::vector<Handler> durable_now = std::exchange(committing_, {});
+  is_committing_ = false;
+  HandOver();
+  Release(std::move(durable_now), durable);
 }
 
 absl::Status Recorder::Impl::Flush() {
