@@ -26,6 +26,7 @@ void DropStarted(Gateway& gateway, ServedSession& session) {
 void Sweep(Gateway& gateway) {
   const absl::Time now = gateway.clock.Now();
   gateway.approvals.Sweep(now, gateway.sessions);
+  gateway.tokens.Sweep(now);
   for (ServedSession* session : gateway.sessions.all()) {
     if (session->live().is_ended()) continue;
     if (auto end = session->live().Due()) {

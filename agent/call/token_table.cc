@@ -61,4 +61,10 @@ const KnownToken* TokenTable::Put(const Key& key, KnownToken entry) {
   return &(young_[key] = std::move(entry));
 }
 
+void TokenTable::Sweep(absl::Time now) {
+  if (now < turn_at_) return;
+  turn_at_ = now + kMaxAge;
+  old_ = std::exchange(young_, {});
+}
+
 }  // namespace sallyport::agent

@@ -35,6 +35,8 @@ class TokenTable {
   // The entry, which is kept unless the snapshot has changed since the last Find.
   KnownToken Add(std::string_view token, std::string_view server,
                  std::shared_ptr<const Caller> caller, absl::Time now);
+  // Gives back the memory of what nobody has shown for a minute, also when no call comes.
+  void Sweep(absl::Time now);
 
  private:
   using Key = std::array<unsigned char, 32>;
@@ -42,10 +44,12 @@ class TokenTable {
   static Key KeyOf(std::string_view token, std::string_view server);
   const KnownToken* Put(const Key& key, KnownToken entry);
 
-  // What was asked for since the young generation was empty; the old one goes when it is full.
+  // What was asked for since the young generation was empty; the old one goes when it is full, or a
+  // minute old.
   Entries young_;
   Entries old_;
   const AgentSnapshot* snapshot_ = nullptr;
+  absl::Time turn_at_ = absl::InfinitePast();
 };
 
 }  // namespace sallyport::agent

@@ -95,5 +95,18 @@ TEST_CASE("what a connection remembers holds as long as the table would", "[agen
   CHECK_FALSE(lasting.Holds(before.get(), kNow + absl::Seconds(60)));
 }
 
+TEST_CASE("forgotten tokens give their memory back when no call comes", "[agent][call]") {
+  TokenTable table;
+  const auto snapshot = SomeSnapshotPointer();
+  const auto caller = CallerUntil(kNow + absl::Hours(1), snapshot);
+  table.Sweep(kNow);
+  CHECK(table.Find("token", "wiki", snapshot.get(), kNow) == nullptr);
+  table.Add("token", "wiki", caller, kNow);
+  table.Sweep(kNow + absl::Seconds(60));
+  CHECK(caller.use_count() == 2);
+  table.Sweep(kNow + absl::Seconds(120));
+  CHECK(caller.use_count() == 1);
+}
+
 }  // namespace
 }  // namespace sallyport::agent
