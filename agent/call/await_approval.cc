@@ -91,6 +91,14 @@ RefusedCall AnswerPending(JudgedCall call, const Approval& approval) {
   return refused;
 }
 
+absl::Status GivenInAbsence(const Approval& approval) {
+  return Denied(types::v1::DENIAL_REASON_APPROVAL_PENDING,
+                absl::StrCat("approval ", approval.id(),
+                             " was given while the client was away; call again with the same "
+                             "arguments before ",
+                             Deadline(approval)));
+}
+
 Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approval& approval,
                           std::string detail) {
   ServedSession& session = *call.granted.session;
@@ -175,8 +183,12 @@ Task<Approval> Hold(Gateway& gateway, const JudgedCall& call, OpenRequest& reque
   double progress = -2;
   for (;;) {
     const absl::Duration left = until - gateway.clock.SinceBoot();
-    const bool is_over = waiting.approval().state() != types::v1::APPROVAL_STATE_PENDING ||
-                         request.is_cancelled || reply.is_gone() || session.live().is_ended() ||
+    const types::v1::ApprovalState state = waiting.approval().state();
+    // An approved call waits for a client that may be back before the time is over.
+    const bool is_decided = state != types::v1::APPROVAL_STATE_PENDING &&
+                            (state != types::v1::APPROVAL_STATE_APPROVED || !reply.is_gone());
+    const bool is_over = is_decided || request.is_cancelled ||
+                         (reply.is_gone() && !reply.may_return()) || session.live().is_ended() ||
                          left <= absl::ZeroDuration();
     if (is_over) break;
     if (!call.message->progress_token.empty()) {
@@ -218,14 +230,14 @@ Task<Outcome> AskAndWait(Gateway& gateway, JudgedCall call, OpenRequest& request
   if (absl::Status live = CheckStillLive(gateway, call); !live.ok()) {
     co_return Refuse(std::move(call), std::move(live), &approval);
   }
-  // The approval stands: the identical call uses it.
-  if (reply.is_gone()) co_return AbandonedCall{std::move(call.granted)};
   if (absl::Status denial = Denial(approval); !denial.ok()) {
     co_return Refuse(std::move(call), std::move(denial), &approval);
   }
   if (approval.state() != types::v1::APPROVAL_STATE_APPROVED) {
     co_return AnswerPending(std::move(call), approval);
   }
+  // The approval stands: the identical call uses it.
+  if (reply.is_gone()) co_return Refuse(std::move(call), GivenInAbsence(approval), &approval);
 
   // Policy may have changed while the call waited.
   AuthenticatedCall& authenticated = call.granted.authenticated;

@@ -237,17 +237,19 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
   co_return false;
 }
 
-Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, Reply& reply,
-                          UpstreamMessage message) {
-  if (!co_await JudgeServerMessage(gateway, call.session, call.connection, message)) co_return;
+Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const GrantedCall& call,
+                                                  bool reachable, UpstreamMessage message) {
+  if (!co_await JudgeServerMessage(gateway, call.session, call.connection, message)) {
+    co_return std::nullopt;
+  }
   ServedSession& session = *call.session;
   McpConnection& connection = *call.connection;
   const bool is_request = message.shape == Shape::kRequest;
   const ClientMessage unanswered =
       ErrorAnswer(message.id, rpc_code::kRefused, "the client cannot be asked now");
-  if (is_request && (reply.is_gone() || !connection.mcp().DeliverServerRequest(message.id))) {
+  if (is_request && (!reachable || !connection.mcp().DeliverServerRequest(message.id))) {
     co_await AnswerServer(gateway, call.session, call.connection, unanswered);
-    co_return;
+    co_return std::nullopt;
   }
   if (message.method == "notifications/cancelled")
     connection.mcp().TakeServerRequest(message.cancelled_id);
@@ -276,11 +278,19 @@ Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, Reply& repl
     if (is_request && connection.mcp().TakeServerRequest(id)) {
       co_await AnswerServer(gateway, call.session, call.connection, unanswered);
     }
-    co_return;
+    co_return std::nullopt;
   }
   ++gateway.metrics.messages_delivered;
+  co_return *std::move(recorded);
+}
+
+Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, UpstreamMessage message) {
+  Reply& reply = *call.authenticated.incoming.reply;
+  const auto admitted = co_await AdmitMessage(gateway, call, !reply.is_gone() || reply.may_return(),
+                                              std::move(message));
+  if (!admitted) co_return;
   if (!reply.has_begun()) co_await reply.Begin({});
-  co_await reply.Event(*recorded);
+  co_await reply.Event(*admitted);
 }
 
 Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_view approval_id,

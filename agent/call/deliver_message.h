@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -20,10 +21,14 @@ Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
 Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
                               Held<McpConnection> connection, const UpstreamMessage& message);
 
-// A notification or a request of the server, on the stream that `reply` is. Judged again; what
-// cannot be masked is dropped, and the record says so.
-Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, Reply& reply,
-                          UpstreamMessage message);
+// A notification or a request of the server, judged again, masked and recorded: for a stream of the
+// client's. nullopt: it may not go there; what could not be masked is dropped, and the record says
+// so. A request is answered here when the client is not `reachable`.
+Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const GrantedCall& call,
+                                                  bool reachable, UpstreamMessage message);
+
+// The same, on the stream of the call's reply.
+Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, UpstreamMessage message);
 
 // A message of our own about a call that is still open: progress while it waits.
 Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_view approval_id,

@@ -10,8 +10,6 @@
 namespace sallyport::agent {
 namespace {
 
-const std::string kNoSessionId;
-
 // A counted call until its answer is complete.
 class Counted {
  public:
@@ -89,11 +87,6 @@ absl::Status Failure(const LiveSession& live, const McpConnection& connection,
                 "effect is unknown");
 }
 
-Task<void> EndWithoutResponse(Reply& reply) {
-  if (!reply.has_begun()) co_await reply.Begin({});
-  co_await reply.End();
-}
-
 }  // namespace
 
 Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
@@ -108,7 +101,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
             : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
     co_await RecordOutcome(gateway, call, "cancelled", why);
     if (request.is_cancelled) {
-      co_await EndWithoutResponse(reply);
+      co_await reply.End();
     } else {
       co_await AnswerFailed(gateway, call, why);
     }
@@ -129,14 +122,14 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   request.exchange = exchange->get();
   if (request.is_cancelled) (*exchange)->Cancel();
   const CancelWhenGone cancel_when_gone(reply, request, call.outbound.message().era);
-  reply.BeginWhenSlow(kNoSessionId);
+  reply.BeginWhenSlow({});
   for (;;) {
     auto message = co_await (*exchange)->Next();
     if (!message.ok()) {
       request.exchange = nullptr;
       if (request.is_cancelled && !live.is_ended()) {
         co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus());
-        co_await EndWithoutResponse(reply);
+        co_await reply.End();
         co_return;
       }
       const absl::Status why = Failure(live, connection, message.status());
@@ -150,7 +143,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
       co_await DeliverResponse(gateway, call, *std::move(message));
       co_return;
     }
-    co_await DeliverMessage(gateway, call.granted, reply, *std::move(message));
+    co_await DeliverMessage(gateway, call.granted, *std::move(message));
   }
 }
 

@@ -14,6 +14,7 @@
 #include "agent/call/initialize.h"
 #include "agent/call/join_session.h"
 #include "agent/call/record_call.h"
+#include "agent/call/resumable_reply.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
@@ -63,10 +64,22 @@ Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
   if (!call.connection->is_over()) (void)co_await call.connection->upstream()->Send(*outbound);
 }
 
+StreamHabits HabitsOf(const GrantedCall& call) {
+  const IncomingCall& incoming = call.authenticated.incoming;
+  return {.prefers_stream = Prefers(*incoming.fields, "text/event-stream", "application/json"),
+          .can_be_primed = CanBePrimed(
+              incoming.protocol_version.value_or(call.connection->mcp().protocol_version()))};
+}
+
 Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
                          std::shared_ptr<const ClientMessage> message) {
   const Held<ServedSession> session = call.session;
   const Held<McpConnection> connection = call.connection;
+  std::optional<ResumableReply> resumable;
+  if (message->era == Era::kLegacy) {
+    resumable.emplace(*connection, *call.authenticated.incoming.reply, HabitsOf(call));
+    call.authenticated.incoming.reply = &*resumable;
+  }
   Reply& reply = *call.authenticated.incoming.reply;
   // A stream that only listens is no work in progress.
   std::optional<LiveSession::InFlight> in_flight;
@@ -96,7 +109,6 @@ Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
       co_return;
     }
     if (std::holds_alternative<AbandonedCall>(permitted)) {
-      if (!reply.has_begun()) co_await reply.Begin({});
       co_await reply.End();
       co_return;
     }
@@ -333,42 +345,6 @@ Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body
       co_await HandleAnswer(gateway, std::move(live), std::move(message));
       break;
   }
-}
-
-Task<void> HandleGet(Gateway& gateway, AuthenticatedCall call) {
-  Reply& reply = *call.incoming.reply;
-  auto checked = CheckGrant(gateway, std::move(call));
-  if (auto* refusal = std::get_if<OwnAnswer>(&checked)) {
-    co_await reply.Answer(std::move(*refusal));
-    co_return;
-  }
-  const GrantedCall granted = std::get<GrantedCall>(std::move(checked));
-  McpConnection& connection = *granted.connection;
-  LiveSession& live = granted.session->live();
-  if (connection.has_stream()) {
-    co_await reply.Answer(OwnAnswer{
-        .status = 409,
-        .body =
-            R"({"reason":"limit_exceeded","message":"this MCP session has its stream already"})"});
-    co_return;
-  }
-  connection.set_has_stream(true);
-  connection.ResetStream();
-  live.StreamOpened();
-  co_await reply.Begin({});
-  reply.TellWhenGone([&connection] { connection.wake().Set(); });
-  while (!reply.is_gone() && !connection.is_stream_closing()) {
-    if (auto message = connection.TakeQueued()) {
-      co_await DeliverMessage(gateway, granted, reply, *std::move(message));
-      continue;
-    }
-    connection.wake().Reset();
-    co_await connection.wake().Wait();
-  }
-  reply.TellWhenGone(nullptr);
-  connection.set_has_stream(false);
-  live.StreamClosed();
-  co_await reply.End();
 }
 
 Task<void> HandleDelete(Gateway& gateway, AuthenticatedCall call) {

@@ -12,8 +12,9 @@ namespace sallyport::agent {
 
 // One message of a client.
 Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body);
-// The client's stream for what belongs to no request. Until the client, the MCP session or the
-// token is gone.
+// The client's stream for what belongs to no request, until the client, the MCP session or the
+// token is gone; or, with a Last-Event-ID, what came after that event on its stream, and on from
+// there.
 Task<void> HandleGet(Gateway& gateway, AuthenticatedCall call);
 // The client ends its MCP session.
 Task<void> HandleDelete(Gateway& gateway, AuthenticatedCall call);

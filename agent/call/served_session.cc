@@ -18,7 +18,7 @@ McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capa
     : mcp_(std::move(id), capabilities),
       era_(era),
       record_tag_(ToHex(Sha256(mcp_.id())).substr(0, 8)),
-      wake_(loop) {}
+      events_(loop) {}
 
 bool McpConnection::Begin(OpenRequest& request) {
   if (era_ == Era::kModern) request.id = std::to_string(++last_key_);
@@ -47,7 +47,7 @@ bool McpConnection::CancelRequest(std::string_view id) {
 std::optional<UpstreamMessage> McpConnection::Queue(UpstreamMessage message) {
   queued_bytes_ += message.bytes.size();
   queued_.push_back(std::move(message));
-  wake_.Set();
+  WakeStream();
   if (queued_.size() > kMaxQueued || (queued_bytes_ > kMaxQueuedBytes && queued_.size() > 1)) {
     return TakeQueued();
   }
@@ -62,14 +62,23 @@ std::optional<UpstreamMessage> McpConnection::TakeQueued() {
   return message;
 }
 
+bool McpConnection::has_get_stream() {
+  const StreamLog* stream = events_.Find(0);
+  return stream != nullptr && stream->has_reader();
+}
+
+void McpConnection::WakeStream() {
+  if (StreamLog* stream = events_.Find(0)) stream->changed().Set();
+}
+
 void McpConnection::EndStream() {
   is_over_ = true;
-  wake_.Set();
+  WakeStream();
 }
 
 void McpConnection::CloseStream() {
   is_stream_closing_ = true;
-  wake_.Set();
+  WakeStream();
 }
 
 ServedSession::ServedSession(Loop& loop, const Clock& clock, SessionFacts facts, std::string key)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/call/caller.h"
+#include "agent/call/event_store.h"
 #include "agent/call/session_rules.h"
 #include "agent/loop/signal.h"
 #include "agent/mask/json_masker.h"
@@ -36,8 +37,9 @@ struct OpenRequest {
 };
 
 // One legacy MCP session of a client with its own connection to the server: the bookkeeping, what
-// is in flight, and the messages that wait for the client's GET stream. Or the one of all modern
-// calls of a session, whose ids may be the same and mean nothing to each other.
+// is in flight, what its streams have carried, and the messages that wait for the client's GET
+// stream. Or the one of all modern calls of a session, whose ids may be the same and mean nothing
+// to each other.
 class McpConnection final : public Holdable {
  public:
   McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era);
@@ -64,10 +66,10 @@ class McpConnection final : public Holdable {
   std::optional<UpstreamMessage> Queue(UpstreamMessage message);
   std::optional<UpstreamMessage> TakeQueued();
 
-  // At most one GET stream. `wake` is set when there is something to do for it.
-  bool has_stream() const { return has_stream_; }
-  void set_has_stream(bool has_stream) { has_stream_ = has_stream; }
-  Signal& wake() { return wake_; }
+  EventStore& events() { return events_; }
+  // What the GET stream carries. At most one connection reads it.
+  StreamLog& get_stream() { return events_.Log(0); }
+  bool has_get_stream();
 
   // No more requests, no more stream: it was deleted, its session ended or its server is lost.
   // Wakes the stream.
@@ -82,6 +84,8 @@ class McpConnection final : public Holdable {
   void ResetStream() { is_stream_closing_ = false; }
 
  private:
+  void WakeStream();
+
   McpSession mcp_;
   const Era era_;
   // Of the requests of the modern era, in place of their ids.
@@ -91,8 +95,7 @@ class McpConnection final : public Holdable {
   std::vector<OpenRequest*> open_requests_;
   std::deque<UpstreamMessage> queued_;
   std::size_t queued_bytes_ = 0;
-  Signal wake_;
-  bool has_stream_ = false;
+  EventStore events_;
   bool is_over_ = false;
   bool is_deleted_ = false;
   bool is_stream_closing_ = false;

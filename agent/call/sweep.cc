@@ -34,10 +34,10 @@ void Sweep(Gateway& gateway) {
       continue;
     }
     DropStarted(gateway, *session);
-    if (now >= session->token_expires_at) {
-      for (auto& [id, connection] : session->connections) {
-        if (connection->has_stream()) connection->CloseStream();
-      }
+    const bool is_token_over = now >= session->token_expires_at;
+    for (auto& [id, connection] : session->connections) {
+      if (is_token_over && connection->has_get_stream()) connection->CloseStream();
+      connection->events().Sweep(gateway.clock.SinceBoot());
     }
   }
   gateway.sessions.Reap();

@@ -5,23 +5,49 @@
 namespace sallyport::agent {
 namespace {
 
-// q=0, q=0.000: what the client says it will not take.
-bool IsRefused(std::string_view parameters) {
+// The q of a media range in thousandths, 1000 where it has none; 0 is what the client will not
+// take.
+int Weight(std::string_view parameters) {
   while (!parameters.empty()) {
     const std::size_t end = std::min(parameters.find(';'), parameters.size());
     const std::string_view one = TrimFieldSpace(parameters.substr(0, end));
-    if (one.size() >= 3 && (one[0] == 'q' || one[0] == 'Q') && one[1] == '=') {
-      return one.find_first_not_of("0.", 2) == std::string_view::npos;
+    if (one.size() >= 2 && (one[0] == 'q' || one[0] == 'Q') && one[1] == '=') {
+      int weight = 0;
+      int place = 1000;
+      for (const char c : one.substr(2)) {
+        if (c == '.') continue;
+        if (c < '0' || c > '9') return 1000;
+        weight += (c - '0') * place;
+        place /= 10;
+      }
+      return std::min(weight, 1000);
     }
     parameters.remove_prefix(std::min(end + 1, parameters.size()));
   }
-  return false;
+  return 1000;
 }
 
 bool Admits(std::string_view range, std::string_view type) {
   if (range == "*/*" || EqualsNoCase(range, type)) return true;
   return range.size() > 2 && range.substr(range.size() - 2) == "/*" &&
          EqualsNoCase(range.substr(0, range.size() - 1), type.substr(0, range.size() - 1));
+}
+
+// Each media range of the Accept fields, in their order.
+template <class Each>
+void ForEachRange(const HttpFields& fields, Each each) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].name != "accept") continue;
+    std::string_view value = fields[i].value;
+    while (!value.empty()) {
+      const std::size_t end = std::min(value.find(','), value.size());
+      const std::string_view one = value.substr(0, end);
+      const std::size_t parameters = std::min(one.find(';'), one.size());
+      each(TrimFieldSpace(one.substr(0, parameters)),
+           Weight(one.substr(std::min(parameters + 1, one.size()))));
+      value.remove_prefix(std::min(end + 1, value.size()));
+    }
+  }
 }
 
 }  // namespace
@@ -85,25 +111,29 @@ bool IsMediaType(std::string_view content_type, std::string_view type) {
 bool Accepts(const HttpFields& fields, std::string_view type) {
   bool has_accept = false;
   bool is_admitted = false;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].name != "accept") continue;
+  std::optional<bool> exact;
+  ForEachRange(fields, [&](std::string_view range, int weight) {
     has_accept = true;
-    std::string_view value = fields[i].value;
-    while (!value.empty()) {
-      const std::size_t end = std::min(value.find(','), value.size());
-      const std::string_view one = value.substr(0, end);
-      const std::size_t parameters = std::min(one.find(';'), one.size());
-      const std::string_view range = TrimFieldSpace(one.substr(0, parameters));
-      if (Admits(range, type)) {
-        const bool is_refused = IsRefused(one.substr(std::min(parameters + 1, one.size())));
-        // The exact type decides over a wildcard.
-        if (EqualsNoCase(range, type)) return !is_refused;
-        is_admitted = is_admitted || !is_refused;
-      }
-      value.remove_prefix(std::min(end + 1, value.size()));
+    // The exact type decides over a wildcard.
+    if (EqualsNoCase(range, type) && !exact) exact = weight > 0;
+    if (Admits(range, type)) is_admitted = is_admitted || weight > 0;
+  });
+  return exact.value_or(is_admitted || !has_accept);
+}
+
+bool Prefers(const HttpFields& fields, std::string_view type, std::string_view to) {
+  int type_weight = 0;
+  int to_weight = 0;
+  bool is_first = false;
+  ForEachRange(fields, [&](std::string_view range, int weight) {
+    if (EqualsNoCase(range, type)) {
+      type_weight = weight;
+      is_first = to_weight == 0;
+    } else if (EqualsNoCase(range, to)) {
+      to_weight = weight;
     }
-  }
-  return is_admitted || !has_accept;
+  });
+  return type_weight > to_weight || (type_weight == to_weight && is_first && type_weight > 0);
 }
 
 }  // namespace sallyport::agent

@@ -91,4 +91,7 @@ bool IsMediaType(std::string_view content_type, std::string_view type);
 // Accept field admits all.
 bool Accepts(const HttpFields& fields, std::string_view type);
 
+// Whether the Accept fields name `type` with a greater q than `to`; with the same q, before it.
+bool Prefers(const HttpFields& fields, std::string_view type, std::string_view to);
+
 }  // namespace sallyport::agent

@@ -56,6 +56,7 @@ bool SseReader::OnLine(SseEvent& event) {
     line.remove_prefix(3);
   if (line.empty()) {
     event_bytes_ = 0;
+    last_id_ = id_;
     const bool is_event = std::exchange(has_data_, false) && !data_.empty();
     if (is_event) {
       event.data.swap(data_);
@@ -85,6 +86,7 @@ bool SseReader::OnLine(SseEvent& event) {
     std::uint32_t retry = 0;
     for (const char c : value) retry = retry * 10 + static_cast<std::uint32_t>(c - '0');
     retry_ms_ = retry;
+    last_retry_ms_ = retry;
   } else if (field.empty()) {
     // A comment. It ends nothing, but what came before it is no longer one growing event.
     if (!has_data_) event_bytes_ = 0;
@@ -106,9 +108,12 @@ void AppendSseEvent(std::string& out, std::string_view data, std::string_view id
   out.append("\n");
 }
 
-void AppendSsePriming(std::string& out, std::string_view id) {
+void AppendSsePriming(std::string& out, std::string_view id,
+                      std::optional<std::uint32_t> retry_ms) {
   if (!IsOneLine(id)) return;
-  out.append("id: ").append(id).append("\ndata: \n\n");
+  out.append("id: ").append(id).append("\n");
+  if (retry_ms) out.append("retry: ").append(std::to_string(*retry_ms)).append("\n");
+  out.append("data: \n\n");
 }
 
 void AppendSseHeartbeat(std::string& out) { out.append(": ping\n\n"); }

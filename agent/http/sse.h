@@ -31,6 +31,12 @@ class SseReader {
   // two events is longer than the limit, kInvalidArgument for a NUL byte; then the stream is over.
   absl::StatusOr<bool> Next(std::string_view& bytes, SseEvent& event);
 
+  // The id of the last complete event that set one, with data or without: where the stream is taken
+  // up. An id whose event was cut off is not it. Empty: none.
+  const std::string& last_id() const { return last_id_; }
+  // The last time that the stream has set for coming back.
+  std::optional<std::uint32_t> last_retry_ms() const { return last_retry_ms_; }
+
  private:
   // True: the line was empty and ends an event that has data.
   bool OnLine(SseEvent& event);
@@ -41,7 +47,9 @@ class SseReader {
   std::string data_;
   std::string event_;
   std::string id_;
+  std::string last_id_;
   std::optional<std::uint32_t> retry_ms_;
+  std::optional<std::uint32_t> last_retry_ms_;
   bool has_data_ = false;
   bool after_cr_ = false;
   bool is_first_line_ = true;
@@ -52,8 +60,10 @@ class SseReader {
 // none and are left out if they do.
 void AppendSseEvent(std::string& out, std::string_view data, std::string_view id = {},
                     std::string_view event = {});
-// Appends an event that only sets the stream's id (the priming event of resumable streams).
-void AppendSsePriming(std::string& out, std::string_view id);
+// Appends an event that only sets the stream's id (the priming event of resumable streams), and
+// when to come back if `retry_ms` says so.
+void AppendSsePriming(std::string& out, std::string_view id,
+                      std::optional<std::uint32_t> retry_ms = std::nullopt);
 // Appends a comment that keeps the connection alive.
 void AppendSseHeartbeat(std::string& out);
 

@@ -19,6 +19,12 @@ constexpr std::uint64_t kMaxForgottenBytes = std::uint64_t{64} << 10;
 constexpr std::string_view kJsonFields =
     "Content-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: ";
 
+std::string Printed(const EventId& id) {
+  std::string text;
+  AppendEventId(text, id);
+  return text;
+}
+
 void AppendNumber(std::string& out, std::size_t n) {
   char digits[20];
   out.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
@@ -68,7 +74,9 @@ Task<bool> ClientConnection::ReadHead() {
   reader_.Next();
   input_.Trim(kReadBytes);
   state_ = State::kUnanswered;
-  slow_session_id_ = nullptr;
+  slow_start_.reset();
+  last_event_.reset();
+  ++requests_;
   tell_gone_ = nullptr;
   is_idle_ = true;
   SetDeadline(phases_.idle);
@@ -206,7 +214,7 @@ Task<void> ClientConnection::SendRest(std::string_view head, std::string_view bo
 }
 
 Task<void> ClientConnection::Answer(OwnAnswer answer) {
-  slow_session_id_ = nullptr;
+  slow_start_.reset();
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kAnswered;
   head_.clear();
@@ -224,7 +232,7 @@ Task<void> ClientConnection::Answer(OwnAnswer answer) {
 }
 
 Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead head) {
-  slow_session_id_ = nullptr;
+  slow_start_.reset();
   if (state_ != State::kUnanswered) return Task<void>();
   state_ = State::kAnswered;
   head_.clear();
@@ -239,21 +247,26 @@ Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead h
   return Send(head_, message.bytes());
 }
 
-void ClientConnection::AppendStreamHead(std::string& out, std::string_view mcp_session_id) const {
+void ClientConnection::AppendStreamHead(std::string& out) const {
   out.append(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
       "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n");
-  if (!mcp_session_id.empty()) out.append("Mcp-Session-Id: ").append(mcp_session_id).append("\r\n");
   if (!keep_alive_) out.append("Connection: close\r\n");
   out.append("\r\n");
 }
 
-Task<void> ClientConnection::Begin(std::string_view mcp_session_id) {
-  slow_session_id_ = nullptr;
+Task<void> ClientConnection::Begin(StreamStart start) {
+  slow_start_.reset();
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kStreaming;
+  last_event_ = start.after;
   std::string head;
-  AppendStreamHead(head, mcp_session_id);
+  AppendStreamHead(head);
+  if (start.primes) {
+    std::string priming;
+    AppendSsePriming(priming, Printed(*start.after));
+    AppendChunk(head, priming);
+  }
   Watch();
   co_await Send(head, {});
 }
@@ -261,8 +274,9 @@ Task<void> ClientConnection::Begin(std::string_view mcp_session_id) {
 Task<void> ClientConnection::Event(const RecordedMessage& message) {
   if (state_ != State::kStreaming) co_return;
   std::string event;
-  event.reserve(message.bytes().size() + 32);
-  AppendSseEvent(event, message.bytes());
+  event.reserve(message.bytes().size() + 64);
+  if (last_event_) ++last_event_->n;
+  AppendSseEvent(event, message.bytes(), last_event_ ? Printed(*last_event_) : std::string());
   std::string chunk;
   chunk.reserve(event.size() + 32);
   AppendChunk(chunk, event);
@@ -270,6 +284,7 @@ Task<void> ClientConnection::Event(const RecordedMessage& message) {
 }
 
 Task<void> ClientConnection::End() {
+  if (state_ == State::kUnanswered) co_await Begin({});
   if (state_ != State::kStreaming) co_return;
   std::string last;
   AppendLastChunk(last);
@@ -277,10 +292,16 @@ Task<void> ClientConnection::End() {
   state_ = State::kEnded;
 }
 
-void ClientConnection::BeginWhenSlow(const std::string& mcp_session_id) {
+void ClientConnection::BeginWhenSlow(StreamStart start) {
   if (state_ != State::kUnanswered) return;
-  slow_session_id_ = &mcp_session_id;
+  slow_start_ = start;
   last_sent_ = clock_.SinceBoot();
+}
+
+void ClientConnection::EndWhenSilent(StreamStart start) {
+  if (state_ != State::kUnanswered) return;
+  ++helpers_;
+  loop_.Spawn(EndIfSilent(start, requests_));
 }
 
 void ClientConnection::TellWhenGone(absl::AnyInvocable<void()> gone) {
@@ -343,9 +364,29 @@ Task<void> ClientConnection::SendHeartbeat() {
 }
 
 Task<void> ClientConnection::SendSlowBegin() {
-  if (slow_session_id_ != nullptr) {
-    const std::string& session_id = *slow_session_id_;
-    co_await Begin(session_id);
+  if (slow_start_) co_await Begin(*slow_start_);
+  --helpers_;
+  helpers_done_.Set();
+}
+
+// The request goes on without the connection, which can take no other one before it is answered:
+// so it is closed.
+Task<void> ClientConnection::EndIfSilent(StreamStart start, std::uint64_t request) {
+  co_await Sleep(loop_, phases_.poll);
+  if (request == requests_ && state_ == State::kUnanswered && !is_gone_) {
+    state_ = State::kEnded;
+    keep_alive_ = false;
+    std::string answer;
+    AppendStreamHead(answer);
+    std::string priming;
+    AppendSsePriming(priming, Printed(*start.after), phases_.poll_retry_ms);
+    AppendChunk(answer, priming);
+    AppendLastChunk(answer);
+    co_await Send(answer, {});
+    MarkGone();
+    co_await Linger();
+    Close();
+    ClearDeadline();
   }
   --helpers_;
   helpers_done_.Set();
@@ -361,7 +402,7 @@ void ClientConnection::Sweep() {
   if (state_ == State::kStreaming) {
     ++helpers_;
     loop_.Spawn(SendHeartbeat());
-  } else if (slow_session_id_ != nullptr) {
+  } else if (slow_start_) {
     ++helpers_;
     loop_.Spawn(SendSlowBegin());
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,10 @@ struct PhaseLimits {
   absl::Duration linger = absl::Seconds(2);
   // Silence on a stream before a comment keeps it alive.
   absl::Duration heartbeat = absl::Seconds(15);
+  // Silence before a client that would rather come back than wait is sent away, and after how long
+  // it is to come back.
+  absl::Duration poll = absl::Milliseconds(50);
+  std::uint32_t poll_retry_ms = 250;
 };
 
 // One connection of a client: reads one request at a time, hands it to the service, and is the
@@ -48,9 +53,6 @@ class ClientConnection final : public Reply {
   void EndSoon();
   // Closes what is past its phase's limit, keeps streams alive.
   void Sweep();
-  // Cuts it.
-  void Close();
-
   const HttpRequest& request() const { return request_; }
   const std::string& client_address() const { return client_address_; }
   // What was found out about the token of the last request, if this one has the same head; else
@@ -65,13 +67,15 @@ class ClientConnection final : public Reply {
 
   Task<void> Answer(OwnAnswer answer) override;
   Task<void> Answer(const RecordedMessage& message, AnswerHead head) override;
-  Task<void> Begin(std::string_view mcp_session_id) override;
+  Task<void> Begin(StreamStart start) override;
   bool has_begun() const override { return state_ == State::kStreaming || state_ == State::kEnded; }
   Task<void> Event(const RecordedMessage& message) override;
   Task<void> End() override;
-  void BeginWhenSlow(const std::string& mcp_session_id) override;
+  void BeginWhenSlow(StreamStart start) override;
+  void EndWhenSilent(StreamStart start) override;
   bool is_gone() const override { return is_gone_; }
   void TellWhenGone(absl::AnyInvocable<void()> gone) override;
+  void Close() override;
 
  private:
   enum class State : std::uint8_t { kUnanswered, kAnswered, kStreaming, kEnded };
@@ -90,10 +94,11 @@ class ClientConnection final : public Reply {
   Task<void> SendInTurn(std::string_view head, std::string_view body);
   Task<void> SendHeartbeat();
   Task<void> SendSlowBegin();
+  Task<void> EndIfSilent(StreamStart start, std::uint64_t request);
   void Watch();
   Task<void> WatchClient();
   Task<void> StopWatching();
-  void AppendStreamHead(std::string& out, std::string_view mcp_session_id) const;
+  void AppendStreamHead(std::string& out) const;
   void SetDeadline(absl::Duration limit) { deadline_ = clock_.SinceBoot() + limit; }
   void ClearDeadline() { deadline_ = absl::InfiniteDuration(); }
   void MarkGone();
@@ -128,7 +133,11 @@ class ClientConnection final : public Reply {
 
   absl::Duration deadline_ = absl::InfiniteDuration();
   absl::Duration last_sent_ = absl::ZeroDuration();
-  const std::string* slow_session_id_ = nullptr;
+  std::optional<StreamStart> slow_start_;
+  // The id of the stream's last event, where they have ids.
+  std::optional<EventId> last_event_;
+  // Requests so far.
+  std::uint64_t requests_ = 0;
 };
 
 }  // namespace sallyport::agent

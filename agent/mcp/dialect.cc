@@ -13,6 +13,7 @@ namespace sallyport::agent {
 namespace {
 
 constexpr std::string_view kFirstModernVersion = kModernVersions.back();
+constexpr std::string_view kFirstPrimedVersion = "2025-11-25";
 
 // Versions are dates: they compare as text.
 bool IsModernDate(std::string_view version) {
@@ -54,6 +55,8 @@ std::string_view NegotiateVersion(std::string_view requested) {
 bool IsVersionHeaderAccepted(std::optional<std::string_view> header) {
   return !header.has_value() || IsServedVersion(*header);
 }
+
+bool CanBePrimed(std::string_view version) { return version >= kFirstPrimedVersion; }
 
 bool IsModernByHeader(const ClientMessage& message, std::optional<std::string_view> header) {
   return header.has_value() && message.method != "initialize" && IsModernDate(*header);

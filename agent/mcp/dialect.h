@@ -30,6 +30,11 @@ std::string_view NegotiateVersion(std::string_view requested);
 // it, and the server behind us is told the session's own.
 bool IsVersionHeaderAccepted(std::optional<std::string_view> header);
 
+// Whether a client of that version knows an event without data, which gives a stream's first id,
+// and comes back when its stream ends before the response (2025-11-25). Older ones read each event
+// as a message.
+bool CanBePrimed(std::string_view version);
+
 // Whether a message that says nothing of its era belongs to the modern one, by its
 // MCP-Protocol-Version header: every one but an initialize under a version of the modern era.
 bool IsModernByHeader(const ClientMessage& message, std::optional<std::string_view> header);

@@ -1,10 +1,19 @@
 #include "agent/upstream/event_stream.h"
 
+#include <algorithm>
+
 #include "agent/http/message.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/strings.h"
 
 namespace sallyport::agent {
+namespace {
+
+constexpr std::size_t kMaxIdBytes = 1024;
+constexpr absl::Duration kMinRetry = absl::Milliseconds(50);
+constexpr absl::Duration kMaxRetry = absl::Seconds(60);
+
+}  // namespace
 
 Task<absl::StatusOr<std::optional<SseEvent>>> EventStream::Next() {
   SseEvent event;
@@ -16,6 +25,18 @@ Task<absl::StatusOr<std::optional<SseEvent>>> EventStream::Next() {
     if (!more.ok()) co_return ConnectionError(more.status());
     if (!*more) co_return std::nullopt;
     bytes_ = connection_.response().body;
+  }
+}
+
+void EventStream::Mark(StreamPlace& place) const {
+  const std::string& id = reader_.last_id();
+  const bool is_field = id.size() <= kMaxIdBytes && std::all_of(id.begin(), id.end(), [](char c) {
+                          return c > 0x20 && c < 0x7f;
+                        });
+  // An id that cannot be sent back is worse than none: an older one would give its messages again.
+  if (!id.empty()) place.last_event_id = is_field ? id : std::string();
+  if (const auto retry = reader_.last_retry_ms()) {
+    place.retry = std::clamp(absl::Milliseconds(*retry), kMinRetry, kMaxRetry);
   }
 }
 

@@ -2,14 +2,24 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "agent/http/sse.h"
 #include "agent/loop/task.h"
 #include "agent/upstream/http_connection.h"
 
 namespace sallyport::agent {
+
+// Where a stream that breaks off is taken up again, and when.
+struct StreamPlace {
+  // Empty: the server has given no id that could be sent back to it.
+  std::string last_event_id;
+  // The server's wish, within bounds.
+  std::optional<absl::Duration> retry;
+};
 
 // The events of a streamed response, read as they are asked for: nothing is queued, and a slow
 // reader slows the server down.
@@ -24,6 +34,9 @@ class EventStream {
   // nullopt: the server has ended the stream. Its error is an upstream's: upstream_lost, or
   // upstream_invalid for what is no clean stream.
   Task<absl::StatusOr<std::optional<SseEvent>>> Next();
+
+  // Moves `place` to where the stream is now.
+  void Mark(StreamPlace& place) const;
 
  private:
   HttpConnection& connection_;

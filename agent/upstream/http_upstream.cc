@@ -3,9 +3,11 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "agent/http/message.h"
 #include "agent/loop/signal.h"
@@ -21,6 +23,7 @@
 namespace sallyport::agent {
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
 using MessageOr = absl::StatusOr<UpstreamMessage>;
 
 constexpr std::size_t kMaxUnrelated = 64;
@@ -67,6 +70,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
         unrelated_(loop),
         ended_(loop) {}
 
+  Loop& loop() { return loop_; }
   const HttpUpstreamOptions& options() const { return options_; }
   ConnectionPool& pool() { return *pool_; }
 
@@ -102,10 +106,36 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
     co_return *std::move(message);
   }
 
+  // A connection on which the stream goes on from `place`. kUnavailable: it may work later;
+  // kFailedPrecondition: it will not. The wait before it ends early with `stop`, or with the
+  // session.
+  Task<absl::StatusOr<ConnectionPtr>> TakeUp(const StreamPlace& place, absl::Duration wait,
+                                             absl::Duration timeout, Signal& stop) {
+    auto self = shared_from_this();
+    pausing_.insert(&stop);
+    const bool is_stopped = co_await stop.Wait(std::min(wait, timeout));
+    pausing_.erase(&stop);
+    if (is_stopped) co_return absl::FailedPreconditionError("nobody waits for the stream");
+    CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
+                        co_await pool_->Send(heads_.Get(place.last_event_id), {}, timeout));
+    const ConnectionPool::Busy busy(*pool_, *connection);
+    connection->SetDeadline(std::min(options_.connect_timeout * 6, timeout));
+    if (!(co_await connection->ReadHead()).ok()) co_return UpstreamLost("no answer");
+    connection->SetDeadline(timeout);
+    const int status = connection->response().status;
+    // 409: it has not seen yet that the connection it knows is dead.
+    if (status == 409 || status == 429 || status >= 500) co_return UpstreamLost("not now");
+    if (!CheckHead(*connection).ok() || !IsEventStream(*connection)) {
+      co_return absl::FailedPreconditionError("the server does not take the stream up");
+    }
+    co_return connection;
+  }
+
   void Lose(absl::Status status) {
     if (pool_->is_shut()) return;
     pool_->Shut(std::move(status));
     ended_.Set();
+    for (Signal* stop : pausing_) stop->Set();
     unrelated_.Close();
   }
 
@@ -122,27 +152,35 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   // The server's own stream, kept up until the end.
   static Task<void> Listen(std::shared_ptr<Core> self) {
     Backoff backoff(self->options_.listen_backoff, absl::Seconds(30));
+    StreamPlace place;
     while (!self->pool_->is_shut()) {
-      bool serves = co_await ListenOnce(self, backoff);
-      if (!serves || co_await self->ended_.Wait(backoff.Next())) co_return;
+      // Each time anew: a server that wishes to be left alone longer only says so once.
+      place.retry.reset();
+      bool serves = co_await ListenOnce(self, backoff, place);
+      if (!serves || co_await self->ended_.Wait(place.retry.value_or(backoff.Next()))) co_return;
     }
   }
   // False: the server has no such stream.
-  static Task<bool> ListenOnce(std::shared_ptr<Core> self, Backoff& backoff) {
-    auto connection =
-        co_await self->pool_->Send(self->heads_.Get(), {}, self->options_.connect_timeout * 6);
+  static Task<bool> ListenOnce(std::shared_ptr<Core> self, Backoff& backoff, StreamPlace& place) {
+    auto connection = co_await self->pool_->Send(self->heads_.Get(place.last_event_id), {},
+                                                 self->options_.connect_timeout * 6);
     if (!connection.ok()) co_return true;
     HttpConnection& stream = **connection;
     const ConnectionPool::Busy busy(*self->pool_, stream);
     if (!(co_await stream.ReadHead()).ok()) co_return true;
     int status = stream.response().status;
-    if (!self->CheckHead(stream).ok()) co_return status != 405 && status != 404;
+    if (!self->CheckHead(stream).ok()) {
+      // It may have forgotten the place.
+      if (status >= 400 && status < 500 && status != 409) place.last_event_id.clear();
+      co_return status != 405 && status != 404;
+    }
     if (!IsEventStream(stream)) co_return false;
     backoff.Reset();
     stream.SetDeadline(absl::Hours(24 * 365));
     EventStream events(stream, self->options_.limits.max_bytes);
     for (;;) {
       auto event = co_await events.Next();
+      events.Mark(place);
       if (!event.ok() || !*event) co_return true;
       MessageOr message = ScanFromServer(std::move((*event)->data), self->options_.limits);
       if (!message.ok() || message->shape == Shape::kResponse) {
@@ -161,6 +199,8 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   Queue<UpstreamMessage> unrelated_;
   bool is_listening_ = false;
   Signal ended_;
+  // Of those who wait to take a stream up.
+  absl::flat_hash_set<Signal*> pausing_;
   bool is_closed_ = false;
 };
 
@@ -174,7 +214,9 @@ class HttpUpstream::Answer final : public Exchange {
         busy_(std::in_place, core_->pool(), *connection_),
         id_(CanonicalId(request.id)),
         is_initialize_(request.method == "initialize" && request.era == Era::kLegacy),
-        is_modern_(request.era == Era::kModern) {}
+        is_modern_(request.era == Era::kModern),
+        stop_(core_->loop()),
+        until_(SteadyClock::now() + absl::ToChronoNanoseconds(core_->options().exchange_timeout)) {}
 
   Task<MessageOr> Next() override {
     if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
@@ -187,7 +229,7 @@ class HttpUpstream::Answer final : public Exchange {
     if (!is_over_) co_return message;
     busy_.reset();
     if (!message.ok()) {
-      connection_->Close();
+      if (connection_) connection_->Close();
       co_return message;
     }
     if (is_initialize_ && !message->is_error) core->TakeSession(connection_->response(), *message);
@@ -198,6 +240,7 @@ class HttpUpstream::Answer final : public Exchange {
 
   void Cancel() override {
     is_cancelled_ = true;
+    stop_.Set();
     if (connection_) connection_->Close();
   }
 
@@ -215,9 +258,8 @@ class HttpUpstream::Answer final : public Exchange {
     }
     std::string bytes;
     if (events_) {
-      CO_ASSIGN_OR_RETURN(auto event, co_await events_->Next());
-      if (!event) co_return UpstreamLost("the server ended its stream before its answer");
-      bytes = std::move(event->data);
+      CO_ASSIGN_OR_RETURN(SseEvent event, co_await NextEvent());
+      bytes = std::move(event.data);
     } else {
       if (absl::Status read = co_await connection_->ReadBody(); !read.ok())
         co_return ConnectionError(read);
@@ -241,6 +283,46 @@ class HttpUpstream::Answer final : public Exchange {
            CheckEncoding(*connection_).ok();
   }
 
+  // The stream's next event, on whatever connection carries the stream by then.
+  Task<absl::StatusOr<SseEvent>> NextEvent() {
+    for (;;) {
+      auto event = co_await events_->Next();
+      if (event.ok() && *event) co_return **std::move(event);
+      if (!event.ok() && !absl::IsUnavailable(event.status())) co_return event.status();
+      absl::Status lost = event.ok() ? UpstreamLost("the server ended its stream before its answer")
+                                     : event.status();
+      events_->Mark(place_);
+      // An initialize has no session yet that could be named, and the modern era has none.
+      const bool may_go_on =
+          !place_.last_event_id.empty() && !is_initialize_ && !is_modern_ && !is_cancelled_;
+      if (!may_go_on || !co_await TakeUp()) co_return lost;
+    }
+  }
+
+  // The request is not sent again, whatever happens: only its answer is asked for.
+  Task<bool> TakeUp() {
+    events_.reset();
+    busy_.reset();
+    core_->pool().Keep(std::move(connection_));
+    Backoff backoff(core_->options().resume_backoff, absl::Seconds(30));
+    for (int attempt = 0; attempt < core_->options().resume_attempts; ++attempt) {
+      const absl::Duration wait = attempt == 0 && place_.retry ? *place_.retry : backoff.Next();
+      const absl::Duration left = absl::FromChrono(until_ - SteadyClock::now());
+      if (left <= absl::ZeroDuration() || core_->pool().is_shut()) break;
+      auto connection = co_await core_->TakeUp(place_, wait, left, stop_);
+      if (connection.ok()) {
+        connection_ = *std::move(connection);
+        busy_.emplace(core_->pool(), *connection_);
+        events_.emplace(*connection_, core_->options().limits.max_bytes);
+        // Cancelled or closed meanwhile: the stream's reader finds it so.
+        if (is_cancelled_ || core_->pool().is_shut()) connection_->Close();
+        co_return true;
+      }
+      if (!absl::IsUnavailable(connection.status())) break;
+    }
+    co_return false;
+  }
+
   bool IsAnswer(const UpstreamMessage& message) const { return CanonicalId(message.id) == id_; }
 
   std::shared_ptr<Core> core_;
@@ -253,6 +335,9 @@ class HttpUpstream::Answer final : public Exchange {
   bool is_over_ = false;
   // Set: the answer is a stream.
   std::optional<EventStream> events_;
+  StreamPlace place_;
+  Signal stop_;
+  const SteadyClock::time_point until_;
 };
 
 HttpUpstream::HttpUpstream(Loop& loop, DeadlineSweep& sweep, HttpUpstreamOptions options)

@@ -29,13 +29,18 @@ struct HttpUpstreamOptions {
   absl::Duration idle_timeout = absl::Seconds(60);
   absl::Duration delete_timeout = absl::Seconds(2);
   absl::Duration listen_backoff = absl::Seconds(1);
+  // Before a stream that broke off is taken up, where the server has not said when; and how often
+  // in a row without success.
+  absl::Duration resume_backoff = absl::Seconds(1);
+  int resume_attempts = 5;
 };
 
 // A streamable HTTP server as one MCP session's upstream, with connections of its own. Every
 // request is built from nothing: no field of the client's goes through, and the server's session id
 // stays in here. A request goes out once: only a connection that turns out to be dead before its
-// first byte is replaced. Redirects are not followed, encoded bodies are refused, and what a server
-// says with a status that is no success is not shown to anyone.
+// first byte is replaced. A stream that ends or breaks before its answer is taken up by a GET with
+// Last-Event-ID, where the server has given an id. Redirects are not followed, encoded bodies are
+// refused, and what a server says with a status that is no success is not shown to anyone.
 class HttpUpstream final : public Upstream {
  public:
   // `loop` and `sweep` outlive it.

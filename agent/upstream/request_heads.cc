@@ -31,10 +31,13 @@ void RequestHeads::SetSession(std::string id, std::string version) {
   post_head_.clear();
 }
 
-std::string RequestHeads::Get() const {
+std::string RequestHeads::Get(std::string_view last_event_id) const {
   std::string head;
   Begin(head, "GET", url_.target);
-  HeadWriter::Rest(head).Field("Accept", "text/event-stream").End();
+  HeadWriter writer = HeadWriter::Rest(head);
+  writer.Field("Accept", "text/event-stream");
+  if (!last_event_id.empty()) writer.Field("Last-Event-ID", last_event_id);
+  writer.End();
   return head;
 }
 

@@ -27,7 +27,8 @@ class RequestHeads {
   void SetSession(std::string id, std::string version);
   bool has_session() const { return !session_id_.empty(); }
 
-  std::string Get() const;
+  // `last_event_id`: of the stream that is to be taken up, if any.
+  std::string Get(std::string_view last_event_id = {}) const;
   std::string Delete() const;
   std::string Post(std::size_t body_bytes);
   // Of a modern message, which belongs to no session and whose head repeats what it says.

@@ -6,12 +6,16 @@
 namespace sallyport::agent {
 namespace {
 
-bool AcceptsWith(const std::string& fields, std::string_view type) {
+HttpRequest RequestWith(const std::string& fields) {
   HttpRequest request;
   RequestReader reader(request, {});
   reader.Feed("GET / HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n");
   REQUIRE(reader.is_done());
-  return Accepts(request.fields, type);
+  return request;
+}
+
+bool AcceptsWith(const std::string& fields, std::string_view type) {
+  return Accepts(RequestWith(fields).fields, type);
 }
 
 TEST_CASE("a media type is read with its charset", "[agent][http]") {
@@ -39,6 +43,23 @@ TEST_CASE("accept is read over all its fields", "[agent][http]") {
   CHECK_FALSE(AcceptsWith("Accept: text/event-stream;q=0\r\n", "text/event-stream"));
   CHECK_FALSE(AcceptsWith("Accept: */*, text/event-stream;q=0.0\r\n", "text/event-stream"));
   CHECK_FALSE(AcceptsWith("Accept: text/\r\n", "text/event-stream"));
+}
+
+TEST_CASE("what accept weighs more is preferred, and of equals what it names first",
+          "[agent][http]") {
+  const auto prefers_stream = [](const std::string& accept) {
+    return Prefers(RequestWith(accept).fields, "text/event-stream", "application/json");
+  };
+  CHECK(prefers_stream("Accept: text/event-stream, application/json\r\n"));
+  CHECK(prefers_stream("Accept: text/event-stream\r\nAccept: application/json\r\n"));
+  CHECK(prefers_stream("Accept: application/json;q=0.9, Text/Event-Stream\r\n"));
+  CHECK(prefers_stream("Accept: application/json;q=0.25, text/event-stream;q=0.5\r\n"));
+  CHECK(prefers_stream("Accept: text/event-stream\r\n"));
+  CHECK_FALSE(prefers_stream("Accept: application/json, text/event-stream\r\n"));
+  CHECK_FALSE(prefers_stream("Accept: text/event-stream;q=0.9, application/json\r\n"));
+  CHECK_FALSE(prefers_stream("Accept: text/event-stream;q=0, application/json;q=0\r\n"));
+  CHECK_FALSE(prefers_stream("Accept: */*\r\n"));
+  CHECK_FALSE(prefers_stream(""));
 }
 
 }  // namespace

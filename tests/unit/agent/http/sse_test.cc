@@ -76,9 +76,34 @@ TEST_CASE("comments for ever are no event that grows", "[agent][http]") {
   }
 }
 
+TEST_CASE("a stream is taken up after its last complete event that set an id, with data or without",
+          "[agent][http]") {
+  SseReader reader(1000);
+  SseEvent event;
+  const auto feed = [&](std::string_view bytes) {
+    while (*reader.Next(bytes, event)) {
+    }
+    return reader.last_id();
+  };
+  CHECK(feed("data: x\n\n").empty());
+  CHECK_FALSE(reader.last_retry_ms());
+  CHECK(feed("id: 1\nretry: 500\ndata: \n\n") == "1");
+  CHECK(reader.last_retry_ms() == 500);
+  CHECK(feed("data: y\n\n") == "1");
+  CHECK(feed("id: 2\ndata: cut o") == "1");
+  CHECK(feed("ff\n") == "1");
+  CHECK(feed("\n") == "2");
+  CHECK(reader.last_retry_ms() == 500);
+  CHECK(feed("id\n\n").empty());
+}
+
 TEST_CASE("what is written is read back", "[agent][http]") {
   std::string out;
-  AppendSsePriming(out, "p1");
+  AppendSsePriming(out, "p1", 250);
+  CHECK(out == "id: p1\nretry: 250\ndata: \n\n");
+  AppendSsePriming(out, "p2");
+  AppendSsePriming(out, "bad\nid");
+  CHECK(out.ends_with("\n\nid: p2\ndata: \n\n"));
   AppendSseHeartbeat(out);
   AppendSseEvent(out, "{\"a\":\r\n1,\n\"b\":\r2}", "7");
   AppendSseEvent(out, "two", "bad\nid", "bad\nevent");

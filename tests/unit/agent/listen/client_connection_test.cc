@@ -10,10 +10,23 @@
 #include "tests/fakes/http_client.h"
 
 namespace sallyport::agent {
+
+// Only the recorder can say that a message is recorded; this one is.
+struct RecordPass {};
+
 namespace {
 
+constexpr EventId kPlace{.session = "9f86d081", .stream = 3, .n = 16};
+
+RecordedMessage Message() {
+  UpstreamMessage message;
+  message.bytes = "{}";
+  return RecordedMessage(RecordPass{}, std::move(message));
+}
+
 // /remember says whether it was there before, /echo answers with the body, /refuse before it is
-// read, /stream with a stream that stays open, /slow never.
+// read, /stream with a stream that stays open, /ids with one whose events have ids, /late after a
+// while, /slow and /poll never.
 class Service final : public HttpService {
  public:
   explicit Service(Loop& loop) : never_(loop) {}
@@ -28,8 +41,25 @@ class Service final : public HttpService {
       co_await gone.Wait();
       connection.TellWhenGone(nullptr);
       saw_client_go = true;
+    } else if (target == "/ids") {
+      co_await connection.Begin({.after = kPlace, .primes = true});
+      co_await connection.Event(Message());
+      co_await connection.Event(Message());
+      co_await connection.End();
+    } else if (target == "/quick") {
+      connection.EndWhenSilent({.after = kPlace, .primes = true});
+      co_await connection.Answer(OwnAnswer{.body = "quick"});
+    } else if (target == "/late") {
+      co_await Sleep(loop(), absl::Milliseconds(100));
+      co_await connection.Answer(OwnAnswer{.body = "late"});
+    } else if (target == "/poll") {
+      connection.EndWhenSilent({.after = kPlace, .primes = true});
+      while (!connection.is_gone()) co_await Sleep(loop(), absl::Milliseconds(1));
+      co_await connection.Event(Message());
+      saw_client_go = true;
+      co_await never_.Wait();
     } else if (target == "/slow") {
-      connection.BeginWhenSlow(kNone);
+      connection.BeginWhenSlow({.after = kPlace, .primes = true});
       co_await never_.Wait();
       co_await connection.Answer(OwnAnswer{.status = 204});
       if (connection.has_begun()) co_await connection.End();
@@ -49,7 +79,6 @@ class Service final : public HttpService {
   std::atomic<bool> saw_client_go = false;
 
  private:
-  static inline const std::string kNone;
   Signal never_;
 };
 
@@ -220,7 +249,44 @@ TEST_CASE("an answer that is slow to come begins as a stream by itself", "[agent
   client.Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
   stage.Settle();
   stage.clock.Advance(absl::Seconds(15));
-  CHECK(client.ReadUntil("").is_stream());
+  const auto answer = client.ReadUntil("\n\n");
+  CHECK(answer.is_stream());
+  CHECK(answer.body == "id: 9f86d081-3-16\ndata: \n\n");
+}
+
+TEST_CASE("a stream is primed and each of its events has the next id", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("GET /ids HTTP/1.1\r\nHost: x\r\n\r\n" + Post("/echo", "x"));
+  CHECK(client.Read().body ==
+        "id: 9f86d081-3-16\ndata: \n\nid: 9f86d081-3-17\ndata: {}\n\n"
+        "id: 9f86d081-3-18\ndata: {}\n\n");
+  CHECK(client.Read().body == "x");
+}
+
+TEST_CASE("a client that would rather come back is sent away when nothing has come for a moment",
+          "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("GET /poll HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto answer = client.Read();
+  CHECK(answer.is_stream());
+  CHECK(answer.body == "id: 9f86d081-3-16\nretry: 250\ndata: \n\n");
+  CHECK(client.AwaitClose());
+  while (!stage.service.saw_client_go) std::this_thread::yield();
+}
+
+TEST_CASE(
+    "a client that would rather come back gets an answer that is there, and keeps its "
+    "connection",
+    "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("GET /quick HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(client.Read().body == "quick");
+  // The moment of the first request passes while the second is unanswered.
+  client.Send("GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(client.Read().body == "late");
 }
 
 TEST_CASE("a plain listener that others could reach is refused", "[agent][listen]") {

@@ -23,6 +23,13 @@ TEST_CASE("dialect refuses a version header that names no version served", "[age
   CHECK_FALSE(IsVersionHeaderAccepted("1999-01-01"));
 }
 
+TEST_CASE("dialect primes the streams of clients that know an event without data", "[agent][mcp]") {
+  CHECK(CanBePrimed("2025-11-25"));
+  CHECK_FALSE(CanBePrimed("2025-06-18"));
+  CHECK_FALSE(CanBePrimed("2025-03-26"));
+  CHECK_FALSE(CanBePrimed(""));
+}
+
 TEST_CASE("dialect answers a modern client with the versions served", "[agent][mcp]") {
   const auto by_meta = ScanClientMessage(
       R"({"jsonrpc":"2.0","id":"q","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}})");
