@@ -12,6 +12,7 @@ ResumableReply::ResumableReply(McpConnection& session, Reply& connection, Stream
 
 ResumableReply::~ResumableReply() {
   if (log_) (*log_)->set_watcher(nullptr);
+  if (changed_ != nullptr) connection_.TellWhenGone(nullptr);
   session_.events().Release(number_);
 }
 

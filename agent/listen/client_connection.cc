@@ -6,6 +6,7 @@
 
 #include "agent/http/head_writer.h"
 #include "agent/http/sse.h"
+#include "agent/listen/stream_chunks.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
@@ -18,12 +19,6 @@ constexpr std::uint64_t kMaxForgottenBytes = std::uint64_t{64} << 10;
 
 constexpr std::string_view kJsonFields =
     "Content-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: ";
-
-std::string Printed(const EventId& id) {
-  std::string text;
-  AppendEventId(text, id);
-  return text;
-}
 
 void AppendNumber(std::string& out, std::size_t n) {
   char digits[20];
@@ -247,39 +242,23 @@ Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead h
   return Send(head_, message.bytes());
 }
 
-void ClientConnection::AppendStreamHead(std::string& out) const {
-  out.append(
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-      "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n");
-  if (!keep_alive_) out.append("Connection: close\r\n");
-  out.append("\r\n");
-}
-
 Task<void> ClientConnection::Begin(StreamStart start) {
   slow_start_.reset();
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kStreaming;
   last_event_ = start.after;
   std::string head;
-  AppendStreamHead(head);
-  if (start.primes) {
-    std::string priming;
-    AppendSsePriming(priming, Printed(*start.after));
-    AppendChunk(head, priming);
-  }
+  AppendStreamHead(head, keep_alive_);
+  if (start.primes) AppendPriming(head, *start.after);
   Watch();
   co_await Send(head, {});
 }
 
 Task<void> ClientConnection::Event(const RecordedMessage& message) {
   if (state_ != State::kStreaming) co_return;
-  std::string event;
-  event.reserve(message.bytes().size() + 64);
   if (last_event_) ++last_event_->n;
-  AppendSseEvent(event, message.bytes(), last_event_ ? Printed(*last_event_) : std::string());
   std::string chunk;
-  chunk.reserve(event.size() + 32);
-  AppendChunk(chunk, event);
+  AppendEvent(chunk, message.bytes(), last_event_);
   co_await Send(chunk, {});
 }
 
@@ -377,10 +356,8 @@ Task<void> ClientConnection::EndIfSilent(StreamStart start, std::uint64_t reques
     state_ = State::kEnded;
     keep_alive_ = false;
     std::string answer;
-    AppendStreamHead(answer);
-    std::string priming;
-    AppendSsePriming(priming, Printed(*start.after), phases_.poll_retry_ms);
-    AppendChunk(answer, priming);
+    AppendStreamHead(answer, keep_alive_);
+    AppendPriming(answer, *start.after, phases_.poll_retry_ms);
     AppendLastChunk(answer);
     co_await Send(answer, {});
     MarkGone();

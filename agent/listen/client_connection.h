@@ -34,7 +34,7 @@ struct PhaseLimits {
   // Silence before a client that would rather come back than wait is sent away, and after how long
   // it is to come back.
   absl::Duration poll = absl::Milliseconds(50);
-  std::uint32_t poll_retry_ms = 250;
+  std::uint32_t poll_retry_ms = 100;
 };
 
 // One connection of a client: reads one request at a time, hands it to the service, and is the
@@ -98,7 +98,6 @@ class ClientConnection final : public Reply {
   void Watch();
   Task<void> WatchClient();
   Task<void> StopWatching();
-  void AppendStreamHead(std::string& out) const;
   void SetDeadline(absl::Duration limit) { deadline_ = clock_.SinceBoot() + limit; }
   void ClearDeadline() { deadline_ = absl::InfiniteDuration(); }
   void MarkGone();

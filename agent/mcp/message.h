@@ -152,13 +152,12 @@ class MaskedMessage {
 // A message for the client whose record is durable.
 class RecordedMessage {
  public:
-  RecordedMessage(const RecordPass&, UpstreamMessage message) : message_(std::move(message)) {}
+  RecordedMessage(const RecordPass&, std::string bytes) : bytes_(std::move(bytes)) {}
 
-  const UpstreamMessage& message() const { return message_; }
-  std::string_view bytes() const { return message_.bytes; }
+  std::string_view bytes() const { return bytes_; }
 
  private:
-  UpstreamMessage message_;
+  std::string bytes_;
 };
 
 // A client's message for the server whose record is durable: the original bytes, which may go out

@@ -621,7 +621,7 @@ Task<absl::StatusOr<RecordedMessage>> Recorder::RecordMessage(RecordingChain& ch
                                                               MaskedMessage message) {
   CO_RETURN_IF_ERROR(impl_->AppendMessage(chain, facts, message));
   if (!co_await impl_->Durable()) co_return NotDurable();
-  co_return RecordedMessage(RecordPass{}, std::move(message).TakeMessage());
+  co_return RecordedMessage(RecordPass{}, std::move(message).TakeMessage().bytes);
 }
 
 Task<absl::Status> Recorder::RecordEvent(RecordingChain& chain, RecordType type,
@@ -636,7 +636,7 @@ void Recorder::RecordDenial(const DenialFacts& facts) { impl_->AppendDenial(fact
 absl::StatusOr<RecordedMessage> Recorder::RefuseUnrecorded(UpstreamMessage refusal) {
   if (!impl_->refuses())
     return absl::FailedPreconditionError("the recorder works: record the refusal");
-  return RecordedMessage(RecordPass{}, std::move(refusal));
+  return RecordedMessage(RecordPass{}, std::move(refusal.bytes));
 }
 
 absl::Status Recorder::status() const { return impl_->status(); }

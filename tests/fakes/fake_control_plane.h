@@ -270,6 +270,16 @@ class FakeControlPlane {
       });
     });
   }
+  // Whether the record of an answer to that method comes in.
+  bool AwaitResult(const std::string& method) {
+    return WaitFor([&] {
+      return std::any_of(records_.begin(), records_.end(), [&](const types::v1::Record& record) {
+        types::v1::RecordContent content;
+        content.ParseFromString(record.payload());
+        return record.type() == types::v1::RECORD_TYPE_RESULT && content.method() == method;
+      });
+    });
+  }
   std::vector<std::string> withdrawn() {
     std::lock_guard lock(mutex_);
     return withdrawn_;

@@ -63,6 +63,12 @@ class Door {
     awkward_ = std::move(awkward);
   }
 
+  // What the server says to a GET, for it has no stream otherwise.
+  void set_stream(RawHttpServer::Script stream) {
+    std::lock_guard lock(mutex_);
+    stream_ = std::move(stream);
+  }
+
   // ---- the client's side
 
   struct Request {
@@ -161,7 +167,14 @@ class Door {
 
  private:
   RawHttpServer::Reply Say(const std::string& request) {
-    if (request.starts_with("GET ")) return {.bytes = HttpReply(405, "text/plain", "")};
+    if (request.starts_with("GET ")) {
+      RawHttpServer::Script stream;
+      {
+        std::lock_guard lock(mutex_);
+        stream = stream_;
+      }
+      return stream ? stream(request) : RawHttpServer::Reply{HttpReply(405, "text/plain", "")};
+    }
     if (request.starts_with("DELETE ")) return {.bytes = HttpReply(200, "text/plain", "")};
     const Json message = Json::parse(request.substr(request.find("\r\n\r\n") + 4), nullptr, false);
     Awkward awkward;
@@ -206,6 +219,7 @@ class Door {
 
   mutable std::mutex mutex_;
   Awkward awkward_;
+  RawHttpServer::Script stream_;
   RawHttpServer server_;
 };
 

@@ -18,11 +18,7 @@ namespace {
 
 constexpr EventId kPlace{.session = "9f86d081", .stream = 3, .n = 16};
 
-RecordedMessage Message() {
-  UpstreamMessage message;
-  message.bytes = "{}";
-  return RecordedMessage(RecordPass{}, std::move(message));
-}
+RecordedMessage Message() { return RecordedMessage(RecordPass{}, "{}"); }
 
 // /remember says whether it was there before, /echo answers with the body, /refuse before it is
 // read, /stream with a stream that stays open, /ids with one whose events have ids, /late after a
@@ -271,7 +267,7 @@ TEST_CASE("a client that would rather come back is sent away when nothing has co
   client.Send("GET /poll HTTP/1.1\r\nHost: x\r\n\r\n");
   const auto answer = client.Read();
   CHECK(answer.is_stream());
-  CHECK(answer.body == "id: 9f86d081-3-16\nretry: 250\ndata: \n\n");
+  CHECK(answer.body == "id: 9f86d081-3-16\nretry: 100\ndata: \n\n");
   CHECK(client.AwaitClose());
   while (!stage.service.saw_client_go) std::this_thread::yield();
 }

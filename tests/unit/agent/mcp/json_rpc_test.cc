@@ -19,7 +19,8 @@ TEST_CASE("our own messages pass the scan and keep the id", "[agent][mcp]") {
   CHECK(scanned->body.end == error.body.end);
   CHECK(nlohmann::json::parse(error.bytes)["error"]["data"]["reason"] == "policy_denied");
 
-  const auto tool = nlohmann::json::parse(ToolErrorResult("7", Era::kLegacy, hostile, R"({"x":1})").bytes);
+  const auto tool =
+      nlohmann::json::parse(ToolErrorResult("7", Era::kLegacy, hostile, R"({"x":1})").bytes);
   CHECK(tool["result"]["isError"] == true);
   CHECK(tool["result"]["content"][0]["type"] == "text");
   CHECK(tool["result"]["_meta"]["x"] == 1);

@@ -1,0 +1,42 @@
+#include "agent/listen/stream_chunks.h"
+
+#include "agent/http/head_writer.h"
+#include "agent/http/sse.h"
+
+namespace sallyport::agent {
+namespace {
+
+// More than an event or a chunk adds to its message.
+constexpr std::size_t kFramingBytes = 96;
+
+std::string Printed(const EventId& id) {
+  std::string text;
+  AppendEventId(text, id);
+  return text;
+}
+
+}  // namespace
+
+void AppendStreamHead(std::string& out, bool keep_alive) {
+  out.append(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+      "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n");
+  if (!keep_alive) out.append("Connection: close\r\n");
+  out.append("\r\n");
+}
+
+void AppendPriming(std::string& out, const EventId& id, std::optional<std::uint32_t> retry_ms) {
+  std::string priming;
+  AppendSsePriming(priming, Printed(id), retry_ms);
+  AppendChunk(out, priming);
+}
+
+void AppendEvent(std::string& out, std::string_view message, const std::optional<EventId>& id) {
+  std::string event;
+  event.reserve(message.size() + kFramingBytes);
+  AppendSseEvent(event, message, id ? Printed(*id) : std::string());
+  out.reserve(out.size() + event.size() + kFramingBytes);
+  AppendChunk(out, event);
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/call/event_id.h"
+
+// What a streamed answer is made of: its head, and a chunk for each event.
+namespace sallyport::agent {
+
+void AppendStreamHead(std::string& out, bool keep_alive);
+// An event without data that only tells an id, and when to come back if `retry_ms` says so.
+void AppendPriming(std::string& out, const EventId& id,
+                   std::optional<std::uint32_t> retry_ms = std::nullopt);
+void AppendEvent(std::string& out, std::string_view message, const std::optional<EventId>& id);
+
+}  // namespace sallyport::agent
