@@ -27,10 +27,10 @@ Task<void> WriteLast(Reply& reply, const RecordedMessage& message) {
   co_await reply.End();
 }
 
-Task<void> Write(Gateway& gateway, Reply& reply, Era era, const RecordedMessage& message) {
+Task<void> Write(Gateway& gateway, Reply& reply, int status, const RecordedMessage& message) {
   ++gateway.metrics.messages_delivered;
   if (reply.has_begun()) return WriteLast(reply, message);
-  return reply.Answer(message, {.status = HttpStatusOf(era, message.message())});
+  return reply.Answer(message, {.status = status});
 }
 
 absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, UpstreamMessage response) {
@@ -136,7 +136,7 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
       co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
   if (!recorded.ok()) recorded = gateway.recorder.RefuseUnrecorded(std::move(own));
   if (recorded.ok()) {
-    co_await Write(gateway, reply, request.era, *recorded);
+    co_await Write(gateway, reply, status, *recorded);
   } else if (reply.has_begun()) {
     co_await reply.End();
   } else {
@@ -197,6 +197,7 @@ Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
     co_return;
   }
   ServedSession& session = *call.granted.session;
+  const int status = HttpStatusOf(call.outbound.message().era, *narrowed);
   auto masked = gateway.masker.Mask(*std::move(narrowed), session.mask);
   if (!masked.ok()) {
     co_await AnswerFailed(gateway, call, masked.status());
@@ -208,8 +209,7 @@ Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
     co_await AnswerFailed(gateway, call, recorded.status());
     co_return;
   }
-  co_await Write(gateway, *call.granted.authenticated.incoming.reply, call.outbound.message().era,
-                 *recorded);
+  co_await Write(gateway, *call.granted.authenticated.incoming.reply, status, *recorded);
 }
 
 Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,

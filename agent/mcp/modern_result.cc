@@ -108,9 +108,13 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
   const JsonNode* type = index.Member(result, "resultType");
   Splicer splicer(message.bytes);
   Narrower narrower(index, splicer, terms);
-  if (type != nullptr && type->text == "input_required") {
-    if (!MayAskForInput(request.method)) return Invalid("this method cannot ask for input");
+  const bool is_input_required = type != nullptr && type->text == "input_required";
+  // A task asks in what tells of it.
+  if (is_input_required || request.method.starts_with("tasks/")) {
     RETURN_IF_ERROR(CheckInputRequests(index, *result, terms));
+  }
+  if (is_input_required) {
+    if (!MayAskForInput(request.method)) return Invalid("this method cannot ask for input");
     const JsonNode* state = index.Member(result, "requestState");
     if (state != nullptr && !state->is_string()) return Invalid("requestState is not a string");
     narrowed.is_input_required = true;
