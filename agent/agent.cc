@@ -335,6 +335,7 @@ absl::Status Agent::Parts::Wire() {
   mcp_endpoint = std::make_unique<McpEndpoint>(
       *gateway, McpEndpoint::Names{.public_url = public_url,
                                    .listen_address = clients->address(),
+                                   .is_tls = config.has_tls(),
                                    .allowed_origins = {config.allowed_origins().begin(),
                                                        config.allowed_origins().end()}});
   local_endpoint = std::make_unique<LocalEndpoint>(*gateway, *clients,

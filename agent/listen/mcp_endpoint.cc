@@ -78,6 +78,9 @@ McpEndpoint::McpEndpoint(Gateway& gateway, Names names)
     : gateway_(gateway), allowed_origins_(std::move(names.allowed_origins)) {
   const std::string_view authority = AuthorityOf(names.public_url);
   const std::string_view bare = WithoutDefaultPort(names.public_url, authority);
+  // As browsers write it: without the path and the scheme's own port.
+  own_origins_.push_back(
+      absl::StrCat(names.public_url.substr(0, names.public_url.find("://")), "://", ToAbsl(bare)));
   hosts_.emplace_back(authority);
   hosts_.emplace_back(bare);
   if (bare == authority && bare.find(':') == std::string_view::npos) {
@@ -89,6 +92,9 @@ McpEndpoint::McpEndpoint(Gateway& gateway, Names names)
   if (IsLoopback(names.listen_address)) {
     hosts_.push_back(
         absl::StrCat("localhost", names.listen_address.substr(names.listen_address.rfind(':'))));
+    const std::string_view scheme = names.is_tls ? "https://" : "http://";
+    own_origins_.push_back(absl::StrCat(ToAbsl(scheme), names.listen_address));
+    own_origins_.push_back(absl::StrCat(ToAbsl(scheme), hosts_.back()));
   }
 }
 
@@ -99,8 +105,11 @@ bool McpEndpoint::IsOurHost(std::string_view host) const {
 }
 
 bool McpEndpoint::IsOriginAllowed(std::string_view origin) const {
-  return std::find(allowed_origins_.begin(), allowed_origins_.end(), origin) !=
-         allowed_origins_.end();
+  const bool is_own = std::any_of(
+      own_origins_.begin(), own_origins_.end(),
+      [&](const std::string& ours) { return absl::EqualsIgnoreCase(ours, ToAbsl(origin)); });
+  return is_own || std::find(allowed_origins_.begin(), allowed_origins_.end(), origin) !=
+                       allowed_origins_.end();
 }
 
 Task<void> McpEndpoint::Serve(ClientConnection& connection) {
@@ -121,7 +130,7 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
   if (origin && !IsOriginAllowed(*origin)) {
     refuse(types::v1::DENIAL_REASON_ORIGIN_REFUSED, "Origin is not allowed");
     co_await connection.Answer(Refusal(403, types::v1::DENIAL_REASON_ORIGIN_REFUSED,
-                                       "the Origin is not among allowed_origins"));
+                                       "the Origin is neither ours nor among allowed_origins"));
     co_return;
   }
   std::string_view path = request.target;

@@ -21,7 +21,9 @@ class McpEndpoint final : public HttpService {
     std::string public_url;
     // Where the listener is bound: another.
     std::string listen_address;
-    // Origin headers that are let in; a request without one comes from no browser.
+    bool is_tls = false;
+    // Origin headers that are let in beside our own: the public URL's, and a loopback listener's
+    // under the names that Host may have. A request without one comes from no browser.
     std::vector<std::string> allowed_origins;
   };
 
@@ -38,6 +40,7 @@ class McpEndpoint final : public HttpService {
 
   Gateway& gateway_;
   std::vector<std::string> hosts_;
+  std::vector<std::string> own_origins_;
   std::vector<std::string> allowed_origins_;
 };
 

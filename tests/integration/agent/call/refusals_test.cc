@@ -104,6 +104,29 @@ TEST_CASE("a foreign Host and a foreign Origin are refused before anything else"
   CHECK(door.Seen() == 0);
 }
 
+TEST_CASE("the endpoint's own Origin is let in, under the names that Host may have",
+          "[agent][call]") {
+  Door door("public_url: http://MCP.example.com:80");
+  const std::string port = door.agent->authority().substr(door.agent->authority().rfind(':'));
+  const auto status = [&](const std::string& origin) {
+    return door
+        .Send({.token = door.control.Token("bot"),
+               .body = Door::Initialize(),
+               .more_fields = "Origin: " + origin + "\r\n"})
+        .status;
+  };
+  CHECK(status("http://mcp.example.com") == 200);
+  CHECK(status("http://127.0.0.1" + port) == 200);
+  CHECK(status("http://localhost" + port) == 200);
+  for (const std::string& foreign :
+       {"https://mcp.example.com" + std::string(), "http://mcp.example.com:8443" + std::string(),
+        "https://localhost" + port, std::string("http://localhost"), "http://[::1]" + port,
+        "http://localhost" + port + ".evil.example", std::string("null"), std::string()}) {
+    INFO(foreign);
+    CHECK(status(foreign) == 403);
+  }
+}
+
 TEST_CASE("a server without a policy for the caller looks like one that does not exist",
           "[agent][call]") {
   Door door;
