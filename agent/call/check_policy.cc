@@ -25,9 +25,25 @@ std::string Sentence(const CallDecision& decision, const ClientMessage& message)
   return sentence;
 }
 
-// A client that may be asked for its roots may say that they changed.
-bool IsRootsNotice(const ClientMessage& message, const SessionPolicy& policy) {
-  return message.method == "notifications/roots/list_changed" && policy.capabilities().roots;
+// A client that may be asked for its roots may say that they changed; one that may be asked to run
+// tasks, how they stand.
+bool IsNoticeOfClient(const ClientMessage& message, const UsableCapabilities& usable) {
+  if (message.method == "notifications/roots/list_changed") return usable.roots;
+  return message.method == "notifications/tasks/status" && (usable.sampling || usable.elicitation);
+}
+
+// What the session may not ask, whatever policy says.
+absl::Status CheckClaims(const McpSession& mcp, const ClientMessage& message,
+                         const ClientMethod& method, RefusalDetails& details) {
+  if (method.target == TargetKind::kTask && !mcp.HasTask(message.task_id)) {
+    details.is_hidden = true;
+    return Denied(types::v1::DENIAL_REASON_CLIENT_MISMATCH,
+                  "the task is none that this MCP session asked for");
+  }
+  if (message.method == "resources/subscribe" && !mcp.MaySubscribe(message.target)) {
+    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many subscriptions, or too long");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -61,12 +77,15 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
     return Refuse(std::move(call), std::move(message),
                   Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here"));
   }
-  if (message->asks_for_task && message->era == Era::kLegacy) {
-    return Refuse(std::move(call), std::move(message),
-                  Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "tasks are not served here"));
+  const UsableCapabilities& usable = (*rules)->policy->capabilities();
+  if (message->asks_for_task && message->era == Era::kLegacy &&
+      !(usable.tasks && message->method == "tools/call")) {
+    return Refuse(
+        std::move(call), std::move(message),
+        Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "it cannot be run as a task here"));
   }
   CallDecision decision;
-  if (IsRootsNotice(*message, *(*rules)->policy)) {
+  if (IsNoticeOfClient(*message, usable)) {
     decision.verdict = Verdict::kAllow;
   } else {
     decision = (*rules)->policy->EvaluateCall({.method = message->method,
@@ -86,6 +105,13 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
     case Verdict::kAllow:
     case Verdict::kRequireApproval:
       break;
+  }
+  RefusalDetails details;
+  const absl::Status claims = method == nullptr
+                                  ? absl::OkStatus()
+                                  : CheckClaims(call.connection->mcp(), *message, *method, details);
+  if (!claims.ok()) {
+    return Refuse(std::move(call), std::move(message), claims, std::move(details));
   }
   JudgedCall judged{
       .granted = std::move(call), .message = std::move(message), .rules = *std::move(rules)};

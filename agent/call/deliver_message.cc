@@ -37,6 +37,7 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, Upstream
   const ClientMethod* method = FindClientMethod(call.outbound.message().method);
   if (method == nullptr || method->list == ListKind::kNone) return response;
   const SessionPolicy& policy = *call.rules->policy;
+  const McpSession& mcp = call.granted.connection->mcp();
   return FilterList(std::move(response), method->list, [&](std::string_view name) {
     switch (method->list) {
       case ListKind::kTools:
@@ -47,6 +48,8 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, Upstream
         return policy.ShowsResource(name);
       case ListKind::kResourceTemplates:
         return policy.ShowsResourceTemplate(name);
+      case ListKind::kTasks:
+        return mcp.HasTask(name);
       case ListKind::kNone:
         break;
     }
@@ -147,6 +150,8 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
 
 bool IsDeclared(const ClientCapabilities& capabilities, ServerRequestKind kind) {
   switch (kind) {
+    case ServerRequestKind::kTask:
+      return capabilities.tasks;
     case ServerRequestKind::kSampling:
       return capabilities.sampling;
     case ServerRequestKind::kElicitation:
@@ -160,13 +165,50 @@ bool IsDeclared(const ClientCapabilities& capabilities, ServerRequestKind kind) 
   return false;
 }
 
-// By the policy in force now, not when the last call came.
-bool MayAsk(Gateway& gateway, ServedSession& session, ServerRequestKind kind) {
+// In force now, not when the last call came. Null: there is none.
+std::shared_ptr<const SessionPolicy> PolicyNow(Gateway& gateway, ServedSession& session) {
   auto snapshot = gateway.snapshots.current();
-  if (snapshot == nullptr || session.caller == nullptr) return false;
+  if (snapshot == nullptr || session.caller == nullptr) return nullptr;
   const auto rules = RulesFor(gateway, session, session.caller, std::move(snapshot));
-  return rules.ok() &&
-         (*rules)->policy->EvaluateServerRequest(PolicyWord(kind)).verdict == Verdict::kAllow;
+  return rules.ok() ? (*rules)->policy : nullptr;
+}
+
+bool MayAsk(const SessionPolicy& policy, const ClientCapabilities& capabilities,
+            ServerRequestKind kind) {
+  if (!IsDeclared(capabilities, kind)) return false;
+  const auto allows = [&](ServerRequestKind asked) {
+    return IsDeclared(capabilities, asked) &&
+           policy.EvaluateServerRequest(PolicyWord(asked)).verdict == Verdict::kAllow;
+  };
+  if (kind != ServerRequestKind::kTask) return allows(kind);
+  return allows(ServerRequestKind::kSampling) || allows(ServerRequestKind::kElicitation);
+}
+
+// What the client has asked to be told of, and may still know. What a modern client asked for, it
+// asked for by the request that brings it.
+bool MayKnow(const SessionPolicy& policy, McpConnection& connection, TargetKind kind,
+             const std::string& target) {
+  const McpSession& mcp = connection.mcp();
+  if (kind == TargetKind::kTask) return mcp.HasTask(target) && policy.capabilities().tasks;
+  const bool is_legacy = connection.era() == Era::kLegacy;
+  const Verdict verdict =
+      policy
+          .EvaluateCall({.method = is_legacy ? "resources/subscribe" : "subscriptions/listen",
+                         .target = target})
+          .verdict;
+  return (verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval) &&
+         (!is_legacy || mcp.IsSubscribedTo(target));
+}
+
+bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                  const ServerMethod& method, const UpstreamMessage& message) {
+  const bool needs_request = method.request != ServerRequestKind::kNone;
+  const bool needs_target = method.target != TargetKind::kNone;
+  if (!needs_request && !needs_target) return true;
+  const auto policy = PolicyNow(gateway, session);
+  return policy != nullptr &&
+         (!needs_request || MayAsk(*policy, connection.mcp().capabilities(), method.request)) &&
+         (!needs_target || MayKnow(*policy, connection, method.target, message.target));
 }
 
 // The id of a request that nobody else has masked goes into our answer's record, so it may hold no
@@ -222,12 +264,10 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
     co_await AnswerServer(gateway, session, connection, ResultAnswer(message.id));
     co_return false;
   }
-  bool is_allowed = has_method && method->is_served && method->is_notification != is_request;
-  if (is_allowed && kind != ServerRequestKind::kNone) {
-    is_allowed =
-        IsDeclared(connection->mcp().capabilities(), kind) && MayAsk(gateway, *session, kind);
+  if (has_method && method->is_notification != is_request &&
+      IsAllowedNow(gateway, *session, *connection, *method, message)) {
+    co_return true;
   }
-  if (is_allowed) co_return true;
   gateway.metrics.Denied(types::v1::DENIAL_REASON_POLICY_DENIED);
   if (is_request) {
     co_await AnswerServer(gateway, session, connection,

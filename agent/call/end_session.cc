@@ -1,5 +1,6 @@
 #include "agent/call/end_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/json_printer.h"
@@ -66,8 +67,11 @@ void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end) {
 
 void EndIfCompleted(Gateway& gateway, ServedSession& session) {
   if (session.live().is_ended()) return;
+  const bool has_tasks =
+      std::any_of(session.connections.begin(), session.connections.end(),
+                  [](const auto& entry) { return entry.second->mcp().has_unfinished_tasks(); });
   const bool is_answered = session.counted_in_flight == 0 && session.open_rounds.empty();
-  if (session.live().is_used_up() && is_answered) {
+  if (session.live().is_used_up() && is_answered && !has_tasks) {
     EndSession(gateway, session, {types::v1::END_REASON_COMPLETED, "max_calls is used up"});
   } else if (session.was_deleted && session.connections.empty() && session.starting.empty()) {
     EndSession(gateway, session,

@@ -106,7 +106,8 @@ std::string HeaderText(std::string_view text) {
   return plain;
 }
 
-std::string_view Thing(const ClientMessage& request) {
+std::string_view Thing(const ClientMessage& request, DenialReason reason) {
+  if (reason == DENIAL_REASON_CLIENT_MISMATCH) return "task";
   if (request.method == "tools/call") return "tool";
   if (request.method == "prompts/get") return "prompt";
   return "resource";
@@ -124,11 +125,13 @@ RpcError ErrorFor(const ClientMessage& request, DenialReason reason, const absl:
     return {rpc_code::kMethodNotFound, absl::StrCat("Method not found: ", request.method)};
   }
   if (is_hidden) {
-    if (request.target.empty()) {
+    const bool is_task = reason == DENIAL_REASON_CLIENT_MISMATCH;
+    const std::string& target = is_task ? request.task_id : request.target;
+    if (target.empty() && !is_task) {
       return {rpc_code::kMethodNotFound, absl::StrCat("Method not found: ", request.method)};
     }
     return {rpc_code::kInvalidParams,
-            absl::StrCat("Unknown ", ToAbsl(Thing(request)), ": ", request.target)};
+            absl::StrCat("Unknown ", ToAbsl(Thing(request, reason)), ": ", target)};
   }
   switch (reason) {
     case DENIAL_REASON_POLICY_DENIED:
@@ -150,9 +153,9 @@ RpcError ErrorFor(const ClientMessage& request, DenialReason reason, const absl:
 }
 
 // What the model should read, so that it can go on: a refusal of this one call. The end of the
-// session is the client's business.
+// session is the client's business, and whoever asked for a task takes a result for none.
 bool IsToolResult(const ClientMessage& request, int code) {
-  return request.method == "tools/call" &&
+  return request.method == "tools/call" && !request.asks_for_task &&
          (code == rpc_code::kPolicyDenied || code == rpc_code::kRefused);
 }
 

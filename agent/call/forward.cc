@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/call/claim.h"
 #include "agent/call/deliver_message.h"
 #include "common/denial.h"
 #include "common/log.h"
@@ -107,8 +108,10 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
     }
     co_return;
   }
+  Claim claim(connection.mcp(), call.outbound.message());
   auto exchange = co_await connection.upstream()->Forward(call.outbound);
   if (!exchange.ok()) {
+    claim.Withdraw();
     const absl::Status why =
         live.is_ended()
             ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
@@ -140,7 +143,11 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
     }
     if (message->shape == Shape::kResponse) {
       request.exchange = nullptr;
-      co_await DeliverResponse(gateway, call, *std::move(message));
+      if (const absl::Status settled = claim.Settle(*message); settled.ok()) {
+        co_await DeliverResponse(gateway, call, *std::move(message));
+      } else {
+        co_await AnswerFailed(gateway, call, settled);
+      }
       co_return;
     }
     co_await DeliverMessage(gateway, call.granted, *std::move(message));

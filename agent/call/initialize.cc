@@ -35,7 +35,8 @@ ClientCapabilities Declared(const ClientMessage& message, const UsableCapabiliti
   };
   return ClientCapabilities{.sampling = usable.sampling && declares("sampling"),
                             .elicitation = usable.elicitation && declares("elicitation"),
-                            .roots = usable.roots && declares("roots")};
+                            .roots = usable.roots && declares("roots"),
+                            .tasks = declares("tasks")};
 }
 
 // What the server says beside its answers, until it or the MCP session is gone.
@@ -162,9 +163,13 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
   auto narrowed = NarrowInitializeResult(*std::move(starting.response),
                                          ServerTerms{.tools = usable.tools,
                                                      .resources = usable.resources,
+                                                     .subscriptions = usable.subscriptions,
                                                      .prompts = usable.prompts,
                                                      .completions = usable.completions,
-                                                     .logging = usable.logging},
+                                                     .logging = usable.logging,
+                                                     .tasks = usable.tasks,
+                                                     .task_list = usable.task_list,
+                                                     .task_cancel = usable.task_cancel},
                                          negotiated);
   if (!narrowed.ok()) co_return narrowed.status();
   const bool is_error = narrowed->is_error;

@@ -26,7 +26,7 @@ bool IsTakenFromClient(std::string_view capability, const ClientTerms& terms) {
   if (capability == "sampling") return !terms.sampling;
   if (capability == "elicitation") return !terms.elicitation;
   if (capability == "roots") return !terms.roots;
-  return capability == "tasks";
+  return capability == "tasks" && !terms.sampling && !terms.elicitation;
 }
 
 bool IsTakenFromServer(std::string_view capability, const ServerTerms& terms) {
@@ -35,7 +35,32 @@ bool IsTakenFromServer(std::string_view capability, const ServerTerms& terms) {
   if (capability == "prompts") return !terms.prompts;
   if (capability == "completions") return !terms.completions;
   if (capability == "logging") return !terms.logging;
-  return capability == "tasks";
+  return capability == "tasks" && !terms.tasks;
+}
+
+// Cuts what is refused inside a capability that stays: the splices fall between those of its
+// siblings, as they must.
+void NarrowClientsTasks(Splicer& splicer, const JsonIndex& index, const JsonNode& tasks,
+                        const ClientTerms& terms) {
+  if (!tasks.is_object()) return;
+  CutChildren(splicer, index, tasks, [&](const JsonNode& member) {
+    if (member.key == "requests" && member.is_object()) {
+      CutChildren(splicer, index, member,
+                  [&](const JsonNode& request) { return IsTakenFromClient(request.key, terms); });
+    }
+    return false;
+  });
+}
+
+void NarrowServersOwn(Splicer& splicer, const JsonIndex& index, const JsonNode& capability,
+                      const ServerTerms& terms) {
+  if (!capability.is_object()) return;
+  CutChildren(splicer, index, capability, [&](const JsonNode& member) {
+    if (capability.key == "resources") return member.key == "subscribe" && !terms.subscriptions;
+    if (capability.key != "tasks") return false;
+    return (member.key == "list" && !terms.task_list) ||
+           (member.key == "cancel" && !terms.task_cancel);
+  });
 }
 
 absl::StatusOr<ClientMessage> NarrowInitialize(ClientMessage request, const ClientTerms& terms) {
@@ -61,8 +86,11 @@ absl::StatusOr<ClientMessage> NarrowInitialize(ClientMessage request, const Clie
   };
   const bool is_version_first = version->begin < capabilities->begin;
   if (is_version_first) narrow_version();
-  CutChildren(splicer, index, *capabilities,
-              [&](const JsonNode& member) { return IsTakenFromClient(member.key, terms); });
+  CutChildren(splicer, index, *capabilities, [&](const JsonNode& member) {
+    if (IsTakenFromClient(member.key, terms)) return true;
+    if (member.key == "tasks") NarrowClientsTasks(splicer, index, member, terms);
+    return false;
+  });
   if (!is_version_first) narrow_version();
   if (!splicer.is_changed()) return request;
   return ScanClientMessage(splicer.Finish(), ScanLimits{.max_bytes = request.bytes.size() + 16});
@@ -93,11 +121,7 @@ absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
   Splicer splicer(response.bytes);
   CutChildren(splicer, index, *capabilities, [&](const JsonNode& member) {
     if (IsTakenFromServer(member.key, terms)) return true;
-    // The cut inside falls between those of its siblings, as it must.
-    if (member.key == "resources" && member.is_object()) {
-      CutChildren(splicer, index, member,
-                  [](const JsonNode& inner) { return inner.key == "subscribe"; });
-    }
+    NarrowServersOwn(splicer, index, member, terms);
     return false;
   });
   if (!splicer.is_changed()) return response;

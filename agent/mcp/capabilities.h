@@ -23,9 +23,13 @@ struct ClientTerms {
 struct ServerTerms {
   bool tools = false;
   bool resources = false;
+  bool subscriptions = false;
   bool prompts = false;
   bool completions = false;
   bool logging = false;
+  bool tasks = false;
+  bool task_list = false;
+  bool task_cancel = false;
 };
 
 // The client's declaration of a thing that the server would only be refused.
@@ -34,14 +38,13 @@ bool IsTakenFromClient(std::string_view capability, const ClientTerms& terms);
 bool IsTakenFromServer(std::string_view capability, const ServerTerms& terms);
 
 // The initialize request as the server shall see it: protocolVersion the one we negotiate,
-// capabilities without what `terms` refuse and without tasks. Unchanged bytes where nothing had to
-// change. message_invalid when it is no proper initialize.
+// capabilities without what `terms` refuse, and without tasks for it. Unchanged bytes where nothing
+// had to change. message_invalid when it is no proper initialize.
 absl::StatusOr<ClientMessage> NarrowInitialize(ClientMessage request, const ClientTerms& terms);
 
-// The result as the client shall see it: without what `terms` refuse, without tasks and
-// resources.subscribe, which we do not serve. `negotiated` receives the server's version. Error
-// responses pass unchanged. upstream_invalid when it is no proper result, version_unsupported when
-// the server answers with a version that we do not serve.
+// The result as the client shall see it: without what `terms` refuse. `negotiated` receives the
+// server's version. Error responses pass unchanged. upstream_invalid when it is no proper result,
+// version_unsupported when the server answers with a version that we do not serve.
 absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
                                                        const ServerTerms& terms,
                                                        std::string& negotiated);

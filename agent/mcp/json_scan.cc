@@ -456,6 +456,12 @@ absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes, const Sca
       RETURN_IF_ERROR(
           scan.ReadToken(scan.Param("requestId"), message.cancelled_id, message.cancelled_at));
       if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
+    } else if (message.method == "notifications/resources/updated") {
+      if (!scan.StringParam("uri", message.target)) return scan.Invalid("params.uri is missing");
+    } else if (message.method == "notifications/tasks/status") {
+      if (!scan.StringParam("taskId", message.target)) {
+        return scan.Invalid("params.taskId is missing");
+      }
     }
   }
   return message;

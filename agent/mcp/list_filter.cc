@@ -26,6 +26,8 @@ ListNames NamesOf(ListKind kind) {
       return {"resourceTemplates", "uriTemplate"};
     case ListKind::kPrompts:
       return {"prompts", "name"};
+    case ListKind::kTasks:
+      return {"tasks", "taskId"};
     case ListKind::kNone:
       break;
   }

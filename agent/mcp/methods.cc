@@ -16,22 +16,16 @@ constexpr auto kClientMethods = std::to_array<ClientMethod>({
     {.name = "resources/list", .list = ListKind::kResources},
     {.name = "resources/templates/list", .list = ListKind::kResourceTemplates},
     {.name = "resources/read", .is_counted = true, .target = TargetKind::kResource},
-    {.name = "resources/subscribe",
-     .eras = Eras::kLegacyOnly,
-     .is_served = false,
-     .target = TargetKind::kResource},
-    {.name = "resources/unsubscribe",
-     .eras = Eras::kLegacyOnly,
-     .is_served = false,
-     .target = TargetKind::kResource},
+    {.name = "resources/subscribe", .eras = Eras::kLegacyOnly, .target = TargetKind::kResource},
+    {.name = "resources/unsubscribe", .eras = Eras::kLegacyOnly, .target = TargetKind::kResource},
     {.name = "prompts/list", .list = ListKind::kPrompts},
     {.name = "prompts/get", .is_counted = true, .target = TargetKind::kPrompt},
     {.name = "completion/complete", .target = TargetKind::kCompletionRef},
     {.name = "logging/setLevel", .eras = Eras::kLegacyOnly},
-    {.name = "tasks/get", .is_served = false},
-    {.name = "tasks/result", .eras = Eras::kLegacyOnly, .is_served = false},
-    {.name = "tasks/list", .eras = Eras::kLegacyOnly, .is_served = false},
-    {.name = "tasks/cancel", .is_served = false},
+    {.name = "tasks/get", .eras = Eras::kLegacyOnly, .target = TargetKind::kTask},
+    {.name = "tasks/result", .eras = Eras::kLegacyOnly, .target = TargetKind::kTask},
+    {.name = "tasks/list", .eras = Eras::kLegacyOnly, .list = ListKind::kTasks},
+    {.name = "tasks/cancel", .eras = Eras::kLegacyOnly, .target = TargetKind::kTask},
     {.name = "tasks/update", .eras = Eras::kModernOnly, .is_served = false},
     {.name = "subscriptions/listen", .eras = Eras::kModernOnly},
     {.name = "notifications/initialized",
@@ -44,8 +38,7 @@ constexpr auto kClientMethods = std::to_array<ClientMethod>({
      .is_notification = kNotification},
     {.name = "notifications/tasks/status",
      .eras = Eras::kLegacyOnly,
-     .is_notification = kNotification,
-     .is_served = false},
+     .is_notification = kNotification},
 });
 
 constexpr auto kServerMethods = std::to_array<ServerMethod>({
@@ -57,19 +50,26 @@ constexpr auto kServerMethods = std::to_array<ServerMethod>({
      .eras = Eras::kLegacyOnly,
      .request = ServerRequestKind::kElicitation},
     {.name = "roots/list", .eras = Eras::kLegacyOnly, .request = ServerRequestKind::kRoots},
-    {.name = "tasks/get", .eras = Eras::kLegacyOnly, .is_served = false},
-    {.name = "tasks/result", .eras = Eras::kLegacyOnly, .is_served = false},
-    {.name = "tasks/list", .eras = Eras::kLegacyOnly, .is_served = false},
-    {.name = "tasks/cancel", .eras = Eras::kLegacyOnly, .is_served = false},
+    {.name = "tasks/get", .eras = Eras::kLegacyOnly, .request = ServerRequestKind::kTask},
+    {.name = "tasks/result", .eras = Eras::kLegacyOnly, .request = ServerRequestKind::kTask},
+    {.name = "tasks/list", .eras = Eras::kLegacyOnly, .request = ServerRequestKind::kTask},
+    {.name = "tasks/cancel", .eras = Eras::kLegacyOnly, .request = ServerRequestKind::kTask},
     {.name = "notifications/cancelled", .is_notification = kNotification},
     {.name = "notifications/progress", .is_notification = kNotification},
     {.name = "notifications/message", .is_notification = kNotification},
-    {.name = "notifications/tools/list_changed", .is_notification = kNotification},
-    {.name = "notifications/prompts/list_changed", .is_notification = kNotification},
-    {.name = "notifications/resources/list_changed", .is_notification = kNotification},
+    {.name = "notifications/tools/list_changed",
+     .is_notification = kNotification,
+     .is_of_session = true},
+    {.name = "notifications/prompts/list_changed",
+     .is_notification = kNotification,
+     .is_of_session = true},
+    {.name = "notifications/resources/list_changed",
+     .is_notification = kNotification,
+     .is_of_session = true},
     {.name = "notifications/resources/updated",
      .is_notification = kNotification,
-     .is_served = false},
+     .is_of_session = true,
+     .target = TargetKind::kResource},
     {.name = "notifications/subscriptions/acknowledged",
      .eras = Eras::kModernOnly,
      .is_notification = kNotification},
@@ -81,7 +81,7 @@ constexpr auto kServerMethods = std::to_array<ServerMethod>({
     {.name = "notifications/tasks/status",
      .eras = Eras::kLegacyOnly,
      .is_notification = kNotification,
-     .is_served = false},
+     .target = TargetKind::kTask},
 });
 
 template <class Table>
@@ -111,6 +111,7 @@ std::string_view PolicyWord(ServerRequestKind kind) {
       return "roots";
     case ServerRequestKind::kNone:
     case ServerRequestKind::kPing:
+    case ServerRequestKind::kTask:
       return {};
   }
   return {};

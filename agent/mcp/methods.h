@@ -11,10 +11,17 @@
 namespace sallyport::agent {
 
 // What a policy judges the call by, beside its method.
-enum class TargetKind : std::uint8_t { kNone, kTool, kResource, kPrompt, kCompletionRef };
+enum class TargetKind : std::uint8_t { kNone, kTool, kResource, kPrompt, kCompletionRef, kTask };
 
 // Which list a response holds.
-enum class ListKind : std::uint8_t { kNone, kTools, kResources, kResourceTemplates, kPrompts };
+enum class ListKind : std::uint8_t {
+  kNone,
+  kTools,
+  kResources,
+  kResourceTemplates,
+  kPrompts,
+  kTasks
+};
 
 // The eras that have a method.
 enum class Eras : std::uint8_t { kBoth, kLegacyOnly, kModernOnly };
@@ -30,22 +37,32 @@ struct ClientMethod {
   bool is_notification = false;
   // Counts against max_calls.
   bool is_counted = false;
-  // Later protocol work: known, and refused until we serve it (tasks, resources/subscribe).
+  // Later protocol work: known, and refused until we serve it (the tasks extension).
   bool is_served = true;
   TargetKind target = TargetKind::kNone;
   ListKind list = ListKind::kNone;
 };
 
 // The word that `server_requests` in a policy uses.
-enum class ServerRequestKind : std::uint8_t { kNone, kPing, kSampling, kElicitation, kRoots };
+enum class ServerRequestKind : std::uint8_t {
+  kNone,
+  kPing,
+  kSampling,
+  kElicitation,
+  kRoots,
+  kTask,  // of a task that the client runs for one of the above
+};
 
 // From a server.
 struct ServerMethod {
   std::string_view name;
   Eras eras = Eras::kBoth;
   bool is_notification = false;
-  bool is_served = true;
+  // Of the server as a whole, never of one request.
+  bool is_of_session = false;
   ServerRequestKind request = ServerRequestKind::kNone;
+  // The client must have asked for what it names.
+  TargetKind target = TargetKind::kNone;
 };
 
 // Exact and case-sensitive; nullptr when unknown.

@@ -8,6 +8,9 @@ namespace sallyport::agent {
 namespace {
 
 constexpr std::size_t kMaxOutstanding = 128;
+constexpr std::size_t kMaxSubscriptions = 1024;
+constexpr std::size_t kMaxUriBytes = std::size_t{4} << 10;
+constexpr std::size_t kMaxTasks = 1024;
 
 bool Add(std::vector<std::string>& ids, std::string_view id) {
   if (ids.size() >= kMaxOutstanding || std::find(ids.begin(), ids.end(), id) != ids.end()) {
@@ -15,6 +18,13 @@ bool Add(std::vector<std::string>& ids, std::string_view id) {
   }
   ids.emplace_back(id);
   return true;
+}
+
+// `uri` is `whole`, or what a URI calls a part of it: its path, query or fragment goes on.
+bool IsPartOf(std::string_view uri, std::string_view whole) {
+  if (!uri.starts_with(whole)) return false;
+  return uri.size() == whole.size() || whole.ends_with('/') ||
+         std::string_view("/?#").find(uri[whole.size()]) != std::string_view::npos;
 }
 
 }  // namespace
@@ -31,6 +41,46 @@ bool McpSession::Take(std::vector<std::string>& ids, std::string_view id) {
   std::swap(*place, ids.back());
   ids.pop_back();
   return true;
+}
+
+bool McpSession::MaySubscribe(std::string_view uri) const {
+  return subscriptions_.size() < kMaxSubscriptions && uri.size() <= kMaxUriBytes;
+}
+
+bool McpSession::Subscribe(std::string_view uri) {
+  if (std::find(subscriptions_.begin(), subscriptions_.end(), uri) != subscriptions_.end()) {
+    return false;
+  }
+  subscriptions_.emplace_back(uri);
+  return true;
+}
+
+void McpSession::Unsubscribe(std::string_view uri) { Take(subscriptions_, uri); }
+
+bool McpSession::IsSubscribedTo(std::string_view uri) const {
+  return std::any_of(subscriptions_.begin(), subscriptions_.end(),
+                     [&](const std::string& whole) { return IsPartOf(uri, whole); });
+}
+
+void McpSession::AddTask(std::string id) {
+  if (HasTask(id)) return;
+  tasks_.push_back(Task{std::move(id)});
+  if (tasks_.size() > kMaxTasks) tasks_.pop_front();
+}
+
+bool McpSession::HasTask(std::string_view id) const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) { return task.id == id; });
+}
+
+void McpSession::FinishTask(std::string_view id) {
+  for (Task& task : tasks_) {
+    if (task.id == id) task.is_finished = true;
+  }
+}
+
+bool McpSession::has_unfinished_tasks() const {
+  return std::any_of(tasks_.begin(), tasks_.end(),
+                     [](const Task& task) { return !task.is_finished; });
 }
 
 }  // namespace sallyport::agent

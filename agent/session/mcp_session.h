@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,10 +18,13 @@ struct ClientCapabilities {
   bool sampling = false;
   bool elicitation = false;
   bool roots = false;
+  // Of the above, that it can be asked to run one as a task.
+  bool tasks = false;
 };
 
-// The bookkeeping of one legacy MCP session: which request ids are in flight, and which requests of
-// the server the client has been given and may answer, each once. Ids are the literals of the
+// The bookkeeping of one legacy MCP session: which request ids are in flight, which requests of
+// the server the client has been given and may answer, each once, and what of the server is its
+// own: the resources it subscribed to and the tasks it asked for. Ids are the literals of the
 // messages, so `7` and `"7"` are two.
 class McpSession {
  public:
@@ -45,7 +49,27 @@ class McpSession {
   // answer.
   bool TakeServerRequest(std::string_view id) { return Take(server_requests_, id); }
 
+  // Whether there is room for one more subscription.
+  bool MaySubscribe(std::string_view uri) const;
+  // False: it was subscribed to that URI already.
+  bool Subscribe(std::string_view uri);
+  void Unsubscribe(std::string_view uri);
+  // To the resource, or to one that it is a part of: servers may tell of parts.
+  bool IsSubscribedTo(std::string_view uri) const;
+
+  // A task of the server that the client asked for. Of more than 1024 the oldest is forgotten.
+  void AddTask(std::string id);
+  bool HasTask(std::string_view id) const;
+  // The client has got its result, or has cancelled it.
+  void FinishTask(std::string_view id);
+  bool has_unfinished_tasks() const;
+
  private:
+  struct Task {
+    std::string id;
+    bool is_finished = false;
+  };
+
   static bool Take(std::vector<std::string>& ids, std::string_view id);
 
   std::string id_;
@@ -54,6 +78,8 @@ class McpSession {
   // At most 128 each: a scan of short strings beats a hash table.
   std::vector<std::string> in_flight_;
   std::vector<std::string> server_requests_;
+  std::vector<std::string> subscriptions_;
+  std::deque<Task> tasks_;
 };
 
 }  // namespace sallyport::agent

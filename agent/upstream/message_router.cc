@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mcp/methods.h"
 #include "agent/upstream/rpc_id.h"
 
 namespace sallyport::agent {
@@ -16,6 +17,11 @@ constexpr std::size_t kLargeBytes = std::size_t{256} << 10;
 // comes on top of so much goes.
 constexpr std::size_t kMaxUnrelated = 256;
 constexpr std::size_t kMaxUnrelatedBytes = std::size_t{8} << 20;
+
+bool IsOfSession(const UpstreamMessage& message) {
+  const ServerMethod* method = FindServerMethod(message.method);
+  return method != nullptr && method->is_of_session;
+}
 
 }  // namespace
 
@@ -125,7 +131,7 @@ std::shared_ptr<MessageRouter::Pending> MessageRouter::Find(const UpstreamMessag
   } else if (auto asked = OldestThatAskedForLogs();
              asked != nullptr && message.method == "notifications/message") {
     return asked;
-  } else if (pending_.size() == 1) {
+  } else if (pending_.size() == 1 && !IsOfSession(message)) {
     return pending_.begin()->second;
   }
   return nullptr;

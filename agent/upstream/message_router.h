@@ -21,7 +21,8 @@ namespace sallyport::agent {
 // stdout, or on the one event stream of a server. A response goes to its request; progress to the
 // request that gave the token; what a subscription brings to the request that began it. Log lines
 // that calls asked for one by one go to the oldest of those; everything else to the only request in
-// flight, or to NextUnrelated. A shared_ptr owns it. On the loop's thread.
+// flight, or to NextUnrelated, where all goes that tells of the server as a whole. A shared_ptr
+// owns it. On the loop's thread.
 class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
  public:
   explicit MessageRouter(Loop& loop) : loop_(loop), unrelated_(loop) {}

@@ -78,9 +78,14 @@ struct CallDecision {
 struct UsableCapabilities {
   bool tools = false;
   bool resources = false;
+  bool subscriptions = false;
   bool prompts = false;
   bool completions = false;
   bool logging = false;
+  // Calls that go on behind their answer; the list and the end of them beside.
+  bool tasks = false;
+  bool task_list = false;
+  bool task_cancel = false;
   // What the server may ask of the client.
   bool sampling = false;
   bool elicitation = false;

@@ -253,10 +253,15 @@ UsableCapabilities CapabilitiesOf(const RuleTable& rules) {
   UsableCapabilities usable;
   usable.tools = AnyCouldPass(rules, &CompiledRule::tools, "tools/call");
   usable.resources = AnyCouldPass(rules, &CompiledRule::resources, "resources/read");
+  usable.subscriptions = usable.resources && CouldPass(rules, MethodSubject{"resources/subscribe"});
   usable.prompts = AnyCouldPass(rules, &CompiledRule::prompts, "prompts/get");
   usable.completions = CouldPass(rules, MethodSubject{"completion/complete"}) &&
                        (usable.resources || usable.prompts);
   usable.logging = CouldPass(rules, MethodSubject{"logging/setLevel"});
+  usable.tasks = usable.tools && CouldPass(rules, MethodSubject{"tasks/get"}) &&
+                 CouldPass(rules, MethodSubject{"tasks/result"});
+  usable.task_list = usable.tasks && CouldPass(rules, MethodSubject{"tasks/list"});
+  usable.task_cancel = usable.tasks && CouldPass(rules, MethodSubject{"tasks/cancel"});
   usable.sampling = allows_request("sampling");
   usable.elicitation = allows_request("elicitation");
   usable.roots = allows_request("roots");

@@ -39,7 +39,19 @@ name: house
 spec: {fields: [{keys: [forbidden], operator: block}]}
 )";
 
-// An agent in front of one HTTP server `wiki`, and the control plane it listens to.
+// A server that says something before its answer, on an event stream.
+inline RawHttpServer::Reply Streamed(const std::string& before, const Json& id) {
+  const std::string answer =
+      Json{{"jsonrpc", "2.0"}, {"id", id}, {"result", {{"content", Json::array()}}}}.dump();
+  const std::string events = "data: " + before + "\n\ndata: " + answer + "\n\n";
+  return {.bytes =
+              "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n" +
+              HttpChunk(events) + "0\r\n\r\n"};
+}
+
+// An agent in front of one HTTP server `wiki`, or another one of that name, and the control plane
+// it listens to.
 class Door {
  public:
   // What the server says to a request in place of its usual answer. Nothing: the usual answer.

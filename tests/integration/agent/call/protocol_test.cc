@@ -160,17 +160,6 @@ TEST_CASE("an id that is in flight is refused", "[agent][call]") {
   CHECK(door.Seen("tools/call") == 1);
 }
 
-// A server that says something before its answer, on an event stream.
-RawHttpServer::Reply Streamed(const std::string& before, const Json& id) {
-  const std::string answer =
-      Json{{"jsonrpc", "2.0"}, {"id", id}, {"result", {{"content", Json::array()}}}}.dump();
-  const std::string events = "data: " + before + "\n\ndata: " + answer + "\n\n";
-  return {.bytes =
-              "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
-              "chunked\r\n\r\n" +
-              HttpChunk(events) + "0\r\n\r\n"};
-}
-
 TEST_CASE("what comes before the answer makes it a stream", "[agent][call]") {
   Door door;
   const Door::Bot bot = door.Connect();

@@ -37,6 +37,27 @@ TEST_CASE("a refused tool call is a result that the model reads", "[agent][call]
   }
 }
 
+TEST_CASE("a refused call that asked for a task is an error, for a result would be taken for none",
+          "[agent][call]") {
+  ClientMessage request = Request("tools/call", "deploy");
+  request.asks_for_task = true;
+  const Json said = Refused(request, types::v1::DENIAL_REASON_POLICY_DENIED);
+  CHECK(said["error"]["code"] == 40301);
+  CHECK(said["error"]["data"]["reason"] == "policy_denied");
+}
+
+TEST_CASE("another session's task is an unknown one", "[agent][call]") {
+  ClientMessage request = Request("tasks/get");
+  for (const char* id : {"task-a", ""}) {
+    request.task_id = id;
+    const Json said =
+        Refused(request, types::v1::DENIAL_REASON_CLIENT_MISMATCH, {.is_hidden = true});
+    CHECK(said["error"]["code"] == -32602);
+    CHECK(said["error"]["message"] == "Unknown task: " + std::string(id));
+    CHECK_FALSE(said["error"].contains("data"));
+  }
+}
+
 TEST_CASE("what is no tool call is refused by a JSON-RPC error with the reason", "[agent][call]") {
   const Json said = Refused(Request("resources/read", "file:///x"),
                             types::v1::DENIAL_REASON_POLICY_DENIED, {.policy = "bots"});

@@ -37,11 +37,21 @@ TEST_CASE("a server is told only of what policy lets it ask of the client", "[ag
   const std::string all =
       R"({"sampling":{},"elicitation":{"url":{}},"roots":{"listChanged":true},"tasks":{},"x":1})";
   CHECK(Narrowed(all, "2025-11-25", {}) == R"(2025-11-25 {"x":1})");
-  CHECK(Narrowed(all, "2025-11-25", {.sampling = true}) == R"(2025-11-25 {"sampling":{},"x":1})");
-  CHECK(
-      Narrowed(all, "2025-11-25", {.sampling = true, .elicitation = true, .roots = true}) ==
-      R"(2025-11-25 {"sampling":{},"elicitation":{"url":{}},"roots":{"listChanged":true},"x":1})");
+  CHECK(Narrowed(all, "2025-11-25", {.sampling = true}) ==
+        R"(2025-11-25 {"sampling":{},"tasks":{},"x":1})");
+  CHECK(Narrowed(all, "2025-11-25", {.sampling = true, .elicitation = true, .roots = true}) ==
+        "2025-11-25 " + all);
   CHECK(Narrowed("{}", "2025-03-26", {}) == "2025-03-26 {}");
+}
+
+TEST_CASE("a server may ask for tasks of what it may ask for at all", "[agent][mcp]") {
+  const std::string tasks =
+      R"({"tasks":{"list":{},"requests":{"sampling":{"createMessage":{}},"elicitation":{"create":{}}},"x":1}})";
+  CHECK(Narrowed(tasks, "2025-11-25", {.sampling = true, .elicitation = true}) ==
+        "2025-11-25 " + tasks);
+  CHECK(Narrowed(tasks, "2025-11-25", {.elicitation = true}) ==
+        R"(2025-11-25 {"tasks":{"list":{},"requests":{"elicitation":{"create":{}}},"x":1}})");
+  CHECK(Narrowed(tasks, "2025-11-25", {.roots = true}) == "2025-11-25 {}");
 }
 
 TEST_CASE("a server is asked for a version that is served", "[agent][mcp]") {
@@ -65,6 +75,18 @@ TEST_CASE("a client is told only of what it may use", "[agent][mcp]") {
   CHECK(NarrowedResult(R"({"resources":{"subscribe":true}})", {.resources = true}) ==
         R"({"resources":{}})");
   CHECK(NarrowedResult(R"({"tools":{}})", {.tools = true}) == R"({"tools":{}})");
+  CHECK(NarrowedResult(all, {.resources = true, .subscriptions = true}) ==
+        R"({"resources":{"subscribe":true,"listChanged":true},"experimental":{"y":{}}})");
+  const std::string tasks =
+      R"({"tools":{},"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}})";
+  CHECK(NarrowedResult(tasks, {.tools = true}) == R"({"tools":{}})");
+  CHECK(NarrowedResult(tasks, {.tools = true, .tasks = true}) ==
+        R"({"tools":{},"tasks":{"requests":{"tools":{"call":{}}}}})");
+  CHECK(NarrowedResult(tasks, {.tools = true, .tasks = true, .task_list = true}) ==
+        R"({"tools":{},"tasks":{"list":{},"requests":{"tools":{"call":{}}}}})");
+  CHECK(NarrowedResult(tasks,
+                       {.tools = true, .tasks = true, .task_list = true, .task_cancel = true}) ==
+        tasks);
 }
 
 TEST_CASE("a server that answers in a version we do not serve is refused", "[agent][mcp]") {

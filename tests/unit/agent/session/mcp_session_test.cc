@@ -42,5 +42,64 @@ TEST_CASE("a client answers only what it was asked, and once", "[agent][session]
   CHECK_FALSE(session.TakeServerRequest("1"));
 }
 
+TEST_CASE("a subscription reaches a resource and its parts, and nothing that only begins like it",
+          "[agent][session]") {
+  McpSession session("s", {});
+  CHECK_FALSE(session.IsSubscribedTo("file:///a"));
+  CHECK(session.Subscribe("file:///a"));
+  CHECK_FALSE(session.Subscribe("file:///a"));
+  CHECK(session.Subscribe("file:///dir/"));
+  for (const char* uri : {"file:///a", "file:///a/b", "file:///a?x", "file:///a#x", "file:///dir/",
+                          "file:///dir/x"}) {
+    INFO(uri);
+    CHECK(session.IsSubscribedTo(uri));
+  }
+  for (const char* uri : {"file:///", "file:///ab", "file:///A", "file:///dir", ""}) {
+    INFO(uri);
+    CHECK_FALSE(session.IsSubscribedTo(uri));
+  }
+  session.Unsubscribe("file:///a");
+  CHECK_FALSE(session.IsSubscribedTo("file:///a"));
+  CHECK(session.IsSubscribedTo("file:///dir/x"));
+}
+
+TEST_CASE("subscriptions have a limit, and so has each", "[agent][session]") {
+  McpSession session("s", {});
+  CHECK_FALSE(session.MaySubscribe(std::string(4097, 'x')));
+  for (int i = 0; i < 1024; ++i) {
+    REQUIRE(session.MaySubscribe("x"));
+    session.Subscribe("test://" + std::to_string(i));
+  }
+  CHECK_FALSE(session.MaySubscribe("x"));
+  session.Unsubscribe("test://7");
+  CHECK(session.MaySubscribe("x"));
+}
+
+TEST_CASE("a task is the session's own until newer ones have pushed it out", "[agent][session]") {
+  McpSession session("s", {});
+  CHECK_FALSE(session.HasTask("t0"));
+  for (int i = 0; i < 1024; ++i) session.AddTask("t" + std::to_string(i));
+  CHECK(session.HasTask("t0"));
+  session.AddTask("t0");
+  CHECK(session.HasTask("t0"));
+  session.AddTask("one more");
+  CHECK_FALSE(session.HasTask("t0"));
+  CHECK(session.HasTask("t1"));
+  CHECK_FALSE(session.HasTask("T1"));
+}
+
+TEST_CASE("tasks are unfinished until their result or their end was given", "[agent][session]") {
+  McpSession session("s", {});
+  CHECK_FALSE(session.has_unfinished_tasks());
+  session.AddTask("a");
+  session.AddTask("b");
+  session.FinishTask("a");
+  session.FinishTask("unknown");
+  CHECK(session.has_unfinished_tasks());
+  session.FinishTask("b");
+  CHECK_FALSE(session.has_unfinished_tasks());
+  CHECK(session.HasTask("b"));
+}
+
 }  // namespace
 }  // namespace sallyport::agent

@@ -280,6 +280,15 @@ TEST_CASE("capabilities are those of which something can be used", "[policy][cal
   CHECK(of("{allow: {resources: [\"*\"], methods: [\"completion/*\", \"logging/*\"]}}") ==
         UsableCapabilities{.resources = true, .completions = true, .logging = true});
   CHECK(of("{allow: {methods: [\"completion/*\"]}}") == UsableCapabilities{});
+  CHECK(of("{allow: {resources: [\"*\"], methods: [\"resources/subscribe\"]}}") ==
+        UsableCapabilities{.resources = true, .subscriptions = true});
+  CHECK(of("{allow: {methods: [\"resources/*\", \"tasks/*\"]}}") == UsableCapabilities{});
+  CHECK(of("{allow: {tools: [t], methods: [tasks/get, tasks/list]}}") ==
+        UsableCapabilities{.tools = true});
+  CHECK(of("{allow: {tools: [t], methods: [tasks/get, tasks/result]}}") ==
+        UsableCapabilities{.tools = true, .tasks = true});
+  CHECK(of("{allow: {tools: [t], methods: [\"tasks/*\"]}}, {deny: {methods: [tasks/list]}}") ==
+        UsableCapabilities{.tools = true, .tasks = true, .task_cancel = true});
   CHECK(of("{allow: {server_requests: [sampling, elicitation, roots]}}") ==
         UsableCapabilities{.sampling = true, .elicitation = true, .roots = true});
 }
