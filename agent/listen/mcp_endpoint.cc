@@ -224,7 +224,7 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
   // A server that is not there takes as much as any, and is not there when the message has been
   // read.
   const std::uint64_t message_bytes = gateway_.upstreams.Has(server)
-                                          ? gateway_.upstreams.message_bytes(server)
+                                          ? gateway_.upstreams.request_bytes(server)
                                           : gateway_.limits.message_bytes;
   if (!co_await connection.ReadBody(message_bytes)) co_return;
   co_await HandlePost(gateway_, std::move(call), connection.TakeBody());

@@ -22,6 +22,9 @@ using config::v1::ServerEntry;
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kDefaultMessageBytes = std::uint64_t{16} << 20;
+// What servers of the official SDK take in one line, less what they read at once: there the limit
+// is on a line and the beginning of the next.
+constexpr std::uint64_t kDefaultLineBytes = (std::uint64_t{10} << 20) - (std::uint64_t{64} << 10);
 constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{64} << 20;
 
 bool IsServerName(std::string_view name) {
@@ -84,6 +87,8 @@ absl::Status CheckLimits(const AgentConfig& config, const ServerEntry& entry, Ch
                                                              : kDefaultMessageBytes;
   if (out.message_bytes > kMaxMessageBytes)
     return Fault(entry.name(), "`message_bytes` is at most 64MiB");
+  const bool is_said = entry.limits().message_bytes() != 0 || config.limits().message_bytes() != 0;
+  out.request_bytes = entry.has_stdio() && !is_said ? kDefaultLineBytes : out.message_bytes;
   return absl::OkStatus();
 }
 

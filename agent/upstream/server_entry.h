@@ -27,6 +27,8 @@ struct Template {
 struct CheckedServer {
   std::string name;
   std::uint64_t message_bytes = 0;
+  // The same for messages to the server.
+  std::uint64_t request_bytes = 0;
   // Name and file.
   std::vector<std::pair<std::string, std::string>> credentials;
   // Of the child's environment, or of the requests' headers.

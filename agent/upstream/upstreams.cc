@@ -139,6 +139,11 @@ std::uint64_t Upstreams::message_bytes(std::string_view server) const {
   return entry != nullptr ? entry->server.message_bytes : 0;
 }
 
+std::uint64_t Upstreams::request_bytes(std::string_view server) const {
+  const auto* entry = impl_->Find(server);
+  return entry != nullptr ? entry->server.request_bytes : 0;
+}
+
 absl::StatusOr<std::shared_ptr<const Credentials>> Upstreams::ReadCredentials(
     std::string_view server) const {
   const auto* entry = impl_->Find(server);

@@ -37,6 +37,8 @@ class Upstreams {
   std::vector<std::string> names() const;
   // The largest message of that server, either way.
   std::uint64_t message_bytes(std::string_view server) const;
+  // The largest that may be sent to it.
+  std::uint64_t request_bytes(std::string_view server) const;
 
   // Reads the server's credentials, when a session opens. They are wiped when the last holder lets
   // go: the session, its upstreams and its masker share them. kFailedPrecondition: a file is
