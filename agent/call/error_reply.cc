@@ -173,6 +173,7 @@ std::string DetailsJson(DenialReason reason, const RefusalDetails& details) {
   member("approvalId", details.approval_id);
   member("expiresAt", details.expires_at);
   member("sessionId", details.session_id);
+  member("retryAt", details.retry_at);
   if (!details.approvers.empty()) {
     json += R"(,"approvers":[)";
     for (const std::string& approver : details.approvers) {

@@ -48,6 +48,8 @@ struct RefusalDetails {
   std::string session_id;
   // Not empty: a modern client is to come again with it, in place of being refused.
   std::string request_state;
+  // When to come again at the earliest.
+  std::string retry_at;
 };
 
 // The answer to an identified request: a tools/call result with isError where the model should read

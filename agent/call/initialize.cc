@@ -8,6 +8,7 @@
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
 #include "agent/call/check_policy.h"
+#include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
@@ -41,7 +42,7 @@ ClientCapabilities Declared(const ClientMessage& message, const UsableCapabiliti
 
 // What the server says beside its answers, until it or the MCP session is gone.
 Task<void> PumpUnrelated(Gateway& gateway, Held<ServedSession> session,
-                         Held<McpConnection> connection) {
+                         Held<McpConnection> connection, absl::Duration started_at) {
   for (;;) {
     auto message = co_await connection->upstream()->NextUnrelated();
     if (!message.ok()) break;
@@ -54,8 +55,18 @@ Task<void> PumpUnrelated(Gateway& gateway, Held<ServedSession> session,
     }
   }
   if (connection->is_over()) co_return;
+  const absl::Duration now = gateway.clock.SinceBoot();
+  session->starts.Ended(now, now - started_at);
   LogWarning("upstream_lost", {{"session", session->id()}, {"server", session->facts().server}});
   EndConnection(gateway, *session, *connection, "its server was lost");
+}
+
+absl::Status CannotStart(Gateway& gateway, ServedSession& session,
+                         const StartingConnection& starting, DenialReason reason,
+                         std::string_view why) {
+  const absl::Duration now = gateway.clock.SinceBoot();
+  session.starts.Ended(now, now - starting.started_at);
+  return Denied(reason, why);
 }
 
 // Opens the upstream, forwards the initialize and waits for its response, whether or not anybody
@@ -69,8 +80,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
   if (!upstream.ok()) {
     LogError("upstream_failed",
              {{"server", session->facts().server}, {"error", upstream.status()}});
-    co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
-                     "upstream_lost: the server could not be started");
+    co_return CannotStart(gateway, *session, starting, types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                          "upstream_lost: the server could not be started");
   }
   connection.set_upstream(*std::move(upstream));
   if (session->live().is_ended()) {
@@ -103,7 +114,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
                                               std::move(content));
   LogError("upstream_failed", {{"server", session->facts().server}, {"error", lost}});
   const bool is_garbage = lost.code() == absl::StatusCode::kInvalidArgument;
-  co_return Denied(
+  co_return CannotStart(
+      gateway, *session, starting,
       is_garbage ? types::v1::DENIAL_REASON_UPSTREAM_INVALID
                  : types::v1::DENIAL_REASON_UPSTREAM_LOST,
       is_garbage ? "upstream_invalid: the server's answer to initialize was not one clean message"
@@ -122,11 +134,9 @@ Task<void> Start(Gateway& gateway, Held<ServedSession> session,
 }
 
 // The initialize that is under way for the identical request, or a new one.
-absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(Gateway& gateway,
-                                                           Held<ServedSession> session,
-                                                           const SessionRules& rules,
-                                                           const AuthenticatedCall& call,
-                                                           const ClientMessage& message) {
+absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(
+    Gateway& gateway, Held<ServedSession> session, const SessionRules& rules,
+    const AuthenticatedCall& call, const ClientMessage& message, RefusalDetails& details) {
   for (const auto& starting : session->starting) {
     if (!starting->is_attended && starting->request == message.bytes) return starting;
   }
@@ -134,6 +144,7 @@ absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(Gateway& gateway,
       gateway.limits.mcp_sessions_of_principal) {
     return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many MCP sessions are open");
   }
+  if (absl::Status why = CheckStart(gateway, *session, details); !why.ok()) return why;
   const UsableCapabilities& usable = rules.policy->capabilities();
   auto narrowed = NarrowInitialize(message, ClientTerms{.sampling = usable.sampling,
                                                         .elicitation = usable.elicitation,
@@ -193,7 +204,8 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
     id = connection.mcp().id();
     connection.mcp().set_protocol_version(std::move(negotiated));
     gateway.sessions.AddConnection(*session, std::move(starting.connection));
-    gateway.loop.Spawn(PumpUnrelated(gateway, session, Held<McpConnection>(connection)));
+    gateway.loop.Spawn(
+        PumpUnrelated(gateway, session, Held<McpConnection>(connection), starting.started_at));
   }
   co_await call.incoming.reply->Answer(*recorded, {.mcp_session_id = id});
   co_return absl::OkStatus();
@@ -228,7 +240,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
     co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);
     co_return;
   }
-  auto attached = Attach(gateway, session, **rules, call, *message);
+  auto attached = Attach(gateway, session, **rules, call, *message, refusal.details);
   if (!attached.ok()) {
     refusal.why = attached.status();
     co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);

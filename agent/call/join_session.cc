@@ -10,6 +10,7 @@
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
 #include "agent/call/check_policy.h"
+#include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
@@ -30,13 +31,15 @@ constexpr int kMaxListPages = 50;
 // What the server says beside its answers, until it is gone. The modern era has no such messages:
 // a request is refused, the rest has no reader.
 Task<void> DrainUnrelated(Gateway& gateway, Held<ServedSession> session,
-                          Held<McpConnection> connection) {
+                          Held<McpConnection> connection, absl::Duration started_at) {
   for (;;) {
     auto message = co_await connection->upstream()->NextUnrelated();
     if (!message.ok()) break;
     (void)co_await JudgeServerMessage(gateway, session, connection, *message);
   }
   if (connection->is_over()) co_return;
+  const absl::Duration now = gateway.clock.SinceBoot();
+  session->starts.Ended(now, now - started_at);
   LogWarning("upstream_lost", {{"session", session->id()}, {"server", session->facts().server}});
   EndConnection(gateway, *session, *connection, "its server was lost");
 }
@@ -66,9 +69,15 @@ Task<absl::StatusOr<bool>> IsModern(Gateway& gateway, Held<ServedSession> sessio
 Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
                            SharedConnection& shared) {
   const std::string server = session->facts().server;
+  const absl::Duration started_at = gateway.clock.SinceBoot();
+  const auto has_ended = [&] {
+    const absl::Duration now = gateway.clock.SinceBoot();
+    session->starts.Ended(now, now - started_at);
+  };
   auto upstream = co_await gateway.upstreams.Open(server, session->credentials, Era::kModern);
   if (!upstream.ok()) {
     LogError("upstream_failed", {{"server", server}, {"error", upstream.status()}});
+    has_ended();
     co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server could not be started");
   }
@@ -85,7 +94,7 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
   const auto is_modern = co_await IsModern(gateway, session, connection);
   if (is_modern.ok() && *is_modern && !connection->is_over()) {
     shared.connection = &*connection;
-    gateway.loop.Spawn(DrainUnrelated(gateway, session, connection));
+    gateway.loop.Spawn(DrainUnrelated(gateway, session, connection, started_at));
     co_return absl::OkStatus();
   }
   if (!connection->is_over()) {
@@ -96,6 +105,7 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
   }
   if (!is_modern.ok()) {
     LogError("upstream_failed", {{"server", server}, {"error", is_modern.status()}});
+    has_ended();
     co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server was lost before it answered server/discover");
   }
@@ -178,6 +188,11 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
     co_return std::nullopt;
   }
   if (session->shared == nullptr) {
+    refusal.why = CheckStart(gateway, *session, refusal.details);
+    if (!refusal.why.ok()) {
+      co_await AnswerOpenRefusal(gateway, call, message, &*session, refusal);
+      co_return std::nullopt;
+    }
     session->shared = std::make_shared<SharedConnection>(gateway.loop);
     gateway.loop.Spawn(Start(gateway, session, session->shared));
   }

@@ -19,6 +19,7 @@
 #include "agent/session/held.h"
 #include "agent/session/live_session.h"
 #include "agent/session/mcp_session.h"
+#include "agent/session/start_limit.h"
 #include "agent/upstream/credentials.h"
 #include "agent/upstream/upstream.h"
 
@@ -169,6 +170,7 @@ class ServedSession final : public Holdable {
   std::vector<std::shared_ptr<StartingConnection>> starting;
   // Null until a modern call needs it, and again once it has ended.
   std::shared_ptr<SharedConnection> shared;
+  StartLimit starts;
   // Calls of it that hold a connection open until a person decides.
   int held_for_approval = 0;
   // Calls that count against max_calls and have not been answered.

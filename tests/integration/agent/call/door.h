@@ -59,12 +59,15 @@ class Door {
 
   explicit Door(
       const std::string& more_config = "recording: {durability: process, spool_max_bytes: 128MiB}",
-      const std::string& policy = kPolicy, bool withholds_snapshot = false)
+      const std::string& policy = kPolicy, bool withholds_snapshot = false,
+      const std::string& other_server = "")
       : server_([this](const std::string& request) { return Say(request); }) {
     control.withholds_snapshot = withholds_snapshot;
     control.Apply(policy, {"wiki"});
     const std::string server =
-        "{name: wiki, http: {url: \"http://127.0.0.1:" + server_.port() + "/mcp\"}}";
+        !other_server.empty()
+            ? other_server
+            : "{name: wiki, http: {url: \"http://127.0.0.1:" + server_.port() + "/mcp\"}}";
     agent = std::make_unique<AgentProcess>(control.JoinString(),
                                            more_config + "\nservers: [" + server + "]\n",
                                            withholds_snapshot ? "listening" : "ready");

@@ -552,6 +552,41 @@ TEST_CASE(
   CHECK(door.Seen("initialize") == 1);
 }
 
+TEST_CASE("a server that ends at every start is not started over and over", "[agent][call]") {
+  Door door;
+  const std::string token = door.control.Token("bot");
+  bool is_broken = true;
+  std::mutex mutex;
+  door.set_awkward([&](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    std::lock_guard lock(mutex);
+    if (!is_broken || message.value("method", "") != "initialize") return std::nullopt;
+    return RawHttpServer::Reply{.bytes = "", .closes = true};
+  });
+  const auto attempt = [&] {
+    return Json::parse(door.Send({.token = token, .body = Door::Initialize()}).body)["error"];
+  };
+  for (int i = 0; i < 2; ++i) {
+    const Json error = attempt();
+    CHECK(error["data"]["reason"] == "upstream_lost");
+    CHECK_FALSE(error["data"].contains("retryAt"));
+  }
+  REQUIRE(door.Seen("initialize") == 2);
+  const Json waiting = attempt();
+  CHECK(waiting["data"]["reason"] == "upstream_lost");
+  CHECK(waiting["data"]["retryAt"].get<std::string>().starts_with("20"));
+  CHECK(door.Seen("initialize") == 2);
+  {
+    std::lock_guard lock(mutex);
+    is_broken = false;
+  }
+  HttpClient::Answer answer;
+  for (int i = 0; i < 200 && answer.session_id.empty(); ++i) {
+    answer = door.Send({.token = token, .body = Door::Initialize()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  CHECK_FALSE(answer.session_id.empty());
+}
+
 TEST_CASE("a server that is lost in a call: forwarded once, outcome unknown, upstream_lost",
           "[agent][call]") {
   Door door;

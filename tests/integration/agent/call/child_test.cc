@@ -1,0 +1,148 @@
+// A stdio server that ends at each moment, or says what is no message.
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "tests/fakes/temp_dir.h"
+#include "tests/integration/agent/call/door.h"
+
+namespace sallyport {
+namespace {
+
+// A server that ends at `moment`, until told otherwise.
+class Mortal {
+ public:
+  explicit Mortal(const std::string& moment = "") {
+    chmod(place_.path().c_str(), 0755);
+    std::ofstream(place_ / "server.py") << std::ifstream(MORTAL_SERVER).rdbuf();
+    set_moment(moment);
+    door.emplace("recording: {durability: process, spool_max_bytes: 128MiB}", kPolicy, false,
+                 "{name: wiki, stdio: {command: [/usr/bin/python3, \"" + (place_ / "server.py") +
+                     "\", \"" + (place_ / "moment") + "\"], isolation: none" +
+                     (geteuid() == 0 ? ", run_as: nobody" : "") + "}}");
+  }
+  void set_moment(const std::string& moment) { std::ofstream(place_ / "moment") << moment; }
+
+  // Until the server may be started again.
+  HttpClient::Answer Initialize(const std::string& token) const {
+    for (;;) {
+      auto answer = door->Send({.token = token, .body = Door::Initialize()});
+      if (answer.body.find("retryAt") == std::string::npos) return answer;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+  std::optional<Door> door;
+
+ private:
+  TempDir place_;
+};
+
+std::string How(const std::string& how, int id = 1) {
+  return Door::Call("echo", R"({"how":")" + how + "\"}", id);
+}
+
+TEST_CASE("a child that ends while it starts says so at once, and another one is started",
+          "[agent][call]") {
+  const std::string moment = GENERATE("start", "unanswered", "half");
+  INFO(moment);
+  Mortal mortal(moment);
+  const std::string token = mortal.door->control.Token("bot");
+  const auto refused = mortal.Initialize(token);
+  CHECK(refused.status == 200);
+  CHECK(refused.session_id.empty());
+  CHECK(Json::parse(refused.body)["error"]["data"]["reason"] == "upstream_lost");
+  mortal.set_moment("");
+  CHECK_FALSE(mortal.Initialize(token).session_id.empty());
+}
+
+TEST_CASE("a child that ends behind its first answer ends its MCP session, and no other is needed",
+          "[agent][call]") {
+  Mortal mortal("behind");
+  const std::string token = mortal.door->control.Token("bot");
+  const auto begun = mortal.Initialize(token);
+  if (!begun.session_id.empty()) {
+    const Door::Bot bot{&*mortal.door, token, begun.session_id};
+    HttpClient::Answer late;
+    for (int i = 0; i < 500 && late.status != 404; ++i) late = bot.Post(Door::Call("echo"));
+    CHECK(late.status == 404);
+    CHECK(Json::parse(late.body)["reason"] == "session_ended");
+  }
+  mortal.set_moment("");
+  CHECK_FALSE(mortal.Initialize(token).session_id.empty());
+}
+
+TEST_CASE("a child that ends in a call: all that is in flight hears of it, its session is gone",
+          "[agent][call]") {
+  const std::string how = GENERATE("unanswered", "half");
+  INFO(how);
+  Mortal mortal;
+  const Door::Bot bot = mortal.door->Connect();
+  std::vector<std::unique_ptr<HttpClient>> held;
+  for (int id = 10; id < 15; ++id) {
+    held.push_back(std::make_unique<HttpClient>(mortal.door->agent->port()));
+    held.back()->Send(mortal.door->Bytes(
+        {.token = bot.token, .session_id = bot.session_id, .body = How("hold", id)}));
+  }
+  // All of them have gone out when a later one has been answered.
+  CHECK(Door::Message(bot.Post(How("")))["result"].contains("content"));
+  const Json lost = Door::Message(bot.Post(How(how)));
+  CHECK(lost["result"]["_meta"]["reason"] == "upstream_lost");
+  int told = 0;
+  for (auto& client : held) {
+    const auto answer = client->Read();
+    // One that came when the child had ended already finds its session gone.
+    told += answer.status == 404 ||
+            Door::Message(answer)["result"]["_meta"]["reason"] == "upstream_lost";
+  }
+  CHECK(told == 5);
+  HttpClient::Answer late;
+  for (int i = 0; i < 500 && late.status != 404; ++i) late = bot.Post(Door::Call("echo"));
+  CHECK(late.status == 404);
+  CHECK(Door::Message(mortal.door->Connect().Post(How("")))["result"].contains("content"));
+}
+
+TEST_CASE("the answer of a child that ends behind it arrives", "[agent][call]") {
+  Mortal mortal;
+  const Door::Bot bot = mortal.door->Connect();
+  CHECK(Door::Message(bot.Post(How("behind")))["result"]["content"][0]["text"] == "done");
+  CHECK(Door::Message(mortal.door->Connect().Post(How("")))["result"].contains("content"));
+}
+
+TEST_CASE("what is no message is not taken for one, and does no harm", "[agent][call]") {
+  Mortal mortal;
+  const Door::Bot bot = mortal.door->Connect();
+  CHECK(Door::Message(bot.Post(How("garbage")))["result"]["content"][0]["text"] == "done");
+  CHECK(Door::Message(bot.Post(How("pieces")))["result"]["content"] == Json::array());
+  for (const char* how : {"digits", "deep"}) {
+    INFO(how);
+    const auto answer = bot.Post(How(how));
+    CHECK(Door::Message(answer)["result"]["_meta"]["reason"] == "upstream_invalid");
+    CHECK(answer.body.find("999") == std::string::npos);
+  }
+  CHECK(Door::Message(bot.Post(How("")))["result"]["content"][0]["text"] == "done");
+}
+
+TEST_CASE("numbers that no double holds pass as they are", "[agent][call]") {
+  Mortal mortal;
+  const auto answer = mortal.door->Connect().Post(How("number"));
+  CHECK(answer.body.find("[1e400,-0,1.50,5e-324,12345678901234567890]") != std::string::npos);
+}
+
+TEST_CASE("a message too long for the line of a usual stdio server is refused, and it lives on",
+          "[agent][call]") {
+  Mortal mortal;
+  const Door::Bot bot = mortal.door->Connect();
+  const auto of = [](std::size_t bytes) {
+    const std::string call = Door::Call("echo", R"({"pad":""})");
+    std::string padded = call;
+    return padded.insert(padded.find("\"\"") + 1, std::string(bytes - call.size(), 'x'));
+  };
+  constexpr std::size_t kMost = (10u << 20) - (64u << 10);
+  CHECK(bot.Post(of(kMost + 1)).status == 413);
+  CHECK(Door::Message(bot.Post(of(kMost)))["result"].contains("content"));
+}
+
+}  // namespace
+}  // namespace sallyport
