@@ -11,11 +11,13 @@
 #include "agent/call/end_session.h"
 #include "agent/call/error_reply.h"
 #include "agent/call/forward.h"
+#include "agent/call/handle_batch.h"
 #include "agent/call/initialize.h"
 #include "agent/call/join_session.h"
 #include "agent/call/record_call.h"
 #include "agent/call/resumable_reply.h"
 #include "agent/mcp/dialect.h"
+#include "agent/mcp/json_batch.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
 #include "agent/mcp/modern_headers.h"
@@ -64,22 +66,10 @@ Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
   if (!call.connection->is_over()) (void)co_await call.connection->upstream()->Send(*outbound);
 }
 
-StreamHabits HabitsOf(const GrantedCall& call) {
-  const IncomingCall& incoming = call.authenticated.incoming;
-  return {.prefers_stream = Prefers(*incoming.fields, "text/event-stream", "application/json"),
-          .can_be_primed = CanBePrimed(
-              incoming.protocol_version.value_or(call.connection->mcp().protocol_version()))};
-}
-
 Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
                          std::shared_ptr<const ClientMessage> message) {
   const Held<ServedSession> session = call.session;
   const Held<McpConnection> connection = call.connection;
-  std::optional<ResumableReply> resumable;
-  if (message->era == Era::kLegacy) {
-    resumable.emplace(*connection, *call.authenticated.incoming.reply, HabitsOf(call));
-    call.authenticated.incoming.reply = &*resumable;
-  }
   Reply& reply = *call.authenticated.incoming.reply;
   // A stream that only listens is no work in progress.
   std::optional<LiveSession::InFlight> in_flight;
@@ -300,13 +290,42 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
 
 }  // namespace
 
+StreamHabits HabitsOf(const GrantedCall& call) {
+  const IncomingCall& incoming = call.authenticated.incoming;
+  return {.prefers_stream = Prefers(*incoming.fields, "text/event-stream", "application/json"),
+          .can_be_primed = CanBePrimed(
+              incoming.protocol_version.value_or(call.connection->mcp().protocol_version()))};
+}
+
+Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why) {
+  co_await RefuseMessage(gateway, call, why, UnreadableMessage(why, JsonRpcCodeOf(why)));
+}
+
+Task<void> HandleMessage(Gateway& gateway, GrantedCall call,
+                         std::shared_ptr<const ClientMessage> message) {
+  switch (message->shape) {
+    case Shape::kRequest:
+      co_await HandleRequest(gateway, std::move(call), std::move(message));
+      break;
+    case Shape::kNotification:
+      co_await HandleNotification(gateway, std::move(call), std::move(message));
+      break;
+    case Shape::kResponse:
+      co_await HandleAnswer(gateway, std::move(call), std::move(message));
+      break;
+  }
+}
+
 Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body) {
+  if (IsBatch(body)) {
+    co_await HandleBatch(gateway, std::move(call), std::move(body));
+    co_return;
+  }
   ScanLimits limits;
   limits.max_bytes = gateway.limits.message_bytes;
   auto scanned = ScanClientMessage(std::move(body), limits);
   if (!scanned.ok()) {
-    OwnAnswer answer = UnreadableMessage(scanned.status(), JsonRpcCodeOf(scanned.status()));
-    co_await RefuseMessage(gateway, call, scanned.status(), std::move(answer));
+    co_await RefuseUnread(gateway, call, scanned.status());
     co_return;
   }
   if (IsModernByHeader(*scanned, call.incoming.protocol_version)) scanned->era = Era::kModern;
@@ -334,17 +353,13 @@ Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body
                            RefusedCall{std::move(live), std::move(message), std::move(why), {}});
     co_return;
   }
-  switch (message->shape) {
-    case Shape::kRequest:
-      co_await HandleRequest(gateway, std::move(live), std::move(message));
-      break;
-    case Shape::kNotification:
-      co_await HandleNotification(gateway, std::move(live), std::move(message));
-      break;
-    case Shape::kResponse:
-      co_await HandleAnswer(gateway, std::move(live), std::move(message));
-      break;
+  const Held<McpConnection> connection = live.connection;
+  std::optional<ResumableReply> resumable;
+  if (message->shape == Shape::kRequest) {
+    resumable.emplace(*connection, reply, HabitsOf(live));
+    live.authenticated.incoming.reply = &*resumable;
   }
+  co_await HandleMessage(gateway, std::move(live), std::move(message));
 }
 
 Task<void> HandleDelete(Gateway& gateway, AuthenticatedCall call) {

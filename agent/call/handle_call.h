@@ -1,17 +1,27 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
+#include "agent/call/resumable_reply.h"
 #include "agent/loop/task.h"
 
 // The stages in their order, for each HTTP method of an MCP endpoint. Each gives the call's reply
 // exactly one answer.
 namespace sallyport::agent {
 
-// One message of a client.
+// One message of a client, or a batch of them.
 Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body);
+// A message of an MCP session, whatever its shape; not initialize.
+Task<void> HandleMessage(Gateway& gateway, GrantedCall call,
+                         std::shared_ptr<const ClientMessage> message);
+// How the client of the call takes a stream, as its request says.
+StreamHabits HabitsOf(const GrantedCall& call);
+// What could not be read as a message: recorded, and answered without an id.
+Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why);
 // The client's stream for what belongs to no request, until the client, the MCP session or the
 // token is gone; or, with a Last-Event-ID, what came after that event on its stream, and on from
 // there.

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::string_view kFirstModernVersion = kModernVersions.back();
 constexpr std::string_view kFirstPrimedVersion = "2025-11-25";
+constexpr std::string_view kVersionWithBatches = "2025-03-26";
+constexpr std::string_view kFirstWithVersionHeader = "2025-06-18";
 
 // Versions are dates: they compare as text.
 bool IsModernDate(std::string_view version) {
@@ -57,6 +59,20 @@ bool IsVersionHeaderAccepted(std::optional<std::string_view> header) {
 }
 
 bool CanBePrimed(std::string_view version) { return version >= kFirstPrimedVersion; }
+
+bool HasBatches(std::string_view version) { return version == kVersionWithBatches; }
+
+bool AgreesOnBatches(const UpstreamMessage& initialized) {
+  if (initialized.shape != Shape::kResponse || initialized.is_error) return false;
+  JsonIndex index;
+  const std::string_view result =
+      std::string_view(initialized.bytes).substr(initialized.body.begin, initialized.body.size());
+  if (index.Parse(result, JsonLimits{.max_bytes = result.size()}) != JsonError::kNone) return false;
+  const JsonNode* version = index.Member(&index.root(), "protocolVersion");
+  return version != nullptr && version->is_string() && HasBatches(version->text);
+}
+
+bool HasVersionHeader(std::string_view version) { return version >= kFirstWithVersionHeader; }
 
 bool IsModernByHeader(const ClientMessage& message, std::optional<std::string_view> header) {
   return header.has_value() && message.method != "initialize" && IsModernDate(*header);

@@ -12,8 +12,8 @@
 namespace sallyport::agent {
 
 // Newest first.
-inline constexpr std::array<std::string_view, 3> kServedVersions = {"2025-11-25", "2025-06-18",
-                                                                    "2025-03-26"};
+inline constexpr std::array<std::string_view, 4> kServedVersions = {"2025-11-25", "2025-06-18",
+                                                                    "2025-03-26", "2024-11-05"};
 inline constexpr std::string_view kLatestVersion = kServedVersions[0];
 inline constexpr std::array<std::string_view, 1> kModernVersions = {"2026-07-28"};
 
@@ -25,15 +25,24 @@ bool IsModernVersion(std::string_view version);
 std::string_view NegotiateVersion(std::string_view requested);
 
 // False: answer 400. `header` is the MCP-Protocol-Version of a request inside a legacy session.
-// Absent is fine (2025-03-26 had no such header); a header must name one version that we serve. It
-// need not be the one the session agreed on, as the official servers take it: nothing is decided by
-// it, and the server behind us is told the session's own.
+// Absent is fine (no such header before 2025-06-18); a header must name one version that we serve.
+// It need not be the one the session agreed on, as the official servers take it: nothing is decided
+// by it, and the server behind us is told the session's own.
 bool IsVersionHeaderAccepted(std::optional<std::string_view> header);
 
 // Whether a client of that version knows an event without data, which gives a stream's first id,
 // and comes back when its stream ends before the response (2025-11-25). Older ones read each event
 // as a message.
 bool CanBePrimed(std::string_view version);
+
+// Whether messages of that version may come several in one array.
+bool HasBatches(std::string_view version);
+
+// Whether a server that answered initialize so may send several from then on.
+bool AgreesOnBatches(const UpstreamMessage& initialized);
+
+// Whether a client of that version names it in MCP-Protocol-Version.
+bool HasVersionHeader(std::string_view version);
 
 // Whether a message that says nothing of its era belongs to the modern one, by its
 // MCP-Protocol-Version header: every one but an initialize under a version of the modern era.

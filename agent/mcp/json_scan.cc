@@ -180,26 +180,7 @@ class Scan {
   Scan(JsonIndex& index, DenialReason invalid) : index_(index), invalid_(invalid) {}
 
   absl::Status Run(std::string_view bytes, const ScanLimits& limits) {
-    JsonLimits json;
-    json.max_bytes = limits.max_bytes;
-    json.max_depth = limits.max_depth;
-    json.max_keys_per_object = limits.max_keys_per_object;
-    json.max_nodes = limits.max_nodes;
-    json.max_number_chars = limits.max_number_chars;
-    const JsonError error = index_.ParseCopy(bytes, json);
-    switch (error) {
-      case JsonError::kNone:
-        break;
-      case JsonError::kTooLarge:
-        return Refusal(DenialReason::DENIAL_REASON_MESSAGE_TOO_LARGE, rpc_code::kInvalidRequest,
-                       JsonErrorText(error));
-      case JsonError::kSyntax:
-      case JsonError::kNotUtf8:
-      case JsonError::kBadString:
-        return Refusal(invalid_, rpc_code::kParseError, JsonErrorText(error));
-      default:
-        return Invalid(JsonErrorText(error));
-    }
+    RETURN_IF_ERROR(JudgeJson(index_, bytes, limits, invalid_));
     if (!index_.root().is_object()) return Invalid("a batch, or not an object");
     if (HasProtocolTwin(index_))
       return Invalid("a member name differs from a protocol name only in case");
@@ -410,6 +391,30 @@ JsonIndex& ThreadIndex() {
 }
 
 }  // namespace
+
+absl::Status JudgeJson(JsonIndex& index, std::string_view bytes, const ScanLimits& limits,
+                       DenialReason invalid) {
+  JsonLimits json;
+  json.max_bytes = limits.max_bytes;
+  json.max_depth = limits.max_depth;
+  json.max_keys_per_object = limits.max_keys_per_object;
+  json.max_nodes = limits.max_nodes;
+  json.max_number_chars = limits.max_number_chars;
+  const JsonError error = index.ParseCopy(bytes, json);
+  switch (error) {
+    case JsonError::kNone:
+      return absl::OkStatus();
+    case JsonError::kTooLarge:
+      return Refusal(DenialReason::DENIAL_REASON_MESSAGE_TOO_LARGE, rpc_code::kInvalidRequest,
+                     JsonErrorText(error));
+    case JsonError::kSyntax:
+    case JsonError::kNotUtf8:
+    case JsonError::kBadString:
+      return Refusal(invalid, rpc_code::kParseError, JsonErrorText(error));
+    default:
+      return Refusal(invalid, rpc_code::kInvalidRequest, JsonErrorText(error));
+  }
+}
 
 absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLimits& limits) {
   JsonIndex& index = ThreadIndex();

@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/mcp/json_index.h"
 #include "agent/mcp/message.h"
+#include "sallyport/types/v1/denial.pb.h"
 
 // The one place where bytes from outside become messages. What passes here is one JSON object in
 // valid UTF-8, every scalar and escape of it checked, with no member name twice in any object
@@ -39,6 +41,11 @@ absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes,
 // and a message: who looks into a message right after its scan need not parse it again. Until the
 // next scan. Null: parse it.
 const JsonIndex* ScannedIndex(std::string_view json);
+
+// Whether `bytes` are JSON as described above, whatever they say; `index` describes them then. A
+// refusal carries `invalid`, or message_too_large.
+absl::Status JudgeJson(JsonIndex& index, std::string_view bytes, const ScanLimits& limits,
+                       types::v1::DenialReason invalid);
 
 // -32700 (not JSON, or not JSON that we accept) or -32600 (JSON, but not a message) of a refusal by
 // the scans above; -32600 for any other status.

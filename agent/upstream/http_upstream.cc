@@ -4,13 +4,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "agent/http/message.h"
 #include "agent/loop/signal.h"
+#include "agent/mcp/dialect.h"
+#include "agent/mcp/json_batch.h"
 #include "agent/upstream/connection_pool.h"
 #include "agent/upstream/event_stream.h"
 #include "agent/upstream/request_heads.h"
@@ -92,8 +97,13 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   void TakeSession(const HttpResponse& response, const UpstreamMessage& message) {
     const auto id = response.fields.Find("mcp-session-id");
     const bool has_id = id && IsVisible(*id) && id->size() <= kMaxSessionIdBytes;
-    heads_.SetSession(has_id ? std::string(*id) : std::string(), NegotiatedVersion(message));
+    has_batches_ = AgreesOnBatches(message);
+    std::string version = NegotiatedVersion(message);
+    if (!HasVersionHeader(version)) version.clear();
+    heads_.SetSession(has_id ? std::string(*id) : std::string(), std::move(version));
   }
+
+  bool has_batches() const { return has_batches_; }
 
   void StartListening() {
     if (!std::exchange(is_listening_, true)) loop_.Spawn(Listen(shared_from_this()));
@@ -149,6 +159,18 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   }
 
  private:
+  // Usually one.
+  std::vector<MessageOr> ScanEvent(std::string data) const {
+    std::vector<MessageOr> messages;
+    if (!has_batches_ || !IsBatch(data)) {
+      messages.push_back(ScanFromServer(std::move(data), options_.limits));
+      return messages;
+    }
+    auto batch = ScanBatchFromServer(data, options_.limits);
+    if (!batch.ok()) messages.push_back(batch.status());
+    if (batch.ok()) messages.assign(batch->begin(), batch->end());
+    return messages;
+  }
   // The server's own stream, kept up until the end.
   static Task<void> Listen(std::shared_ptr<Core> self) {
     Backoff backoff(self->options_.listen_backoff, absl::Seconds(30));
@@ -182,13 +204,14 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
       auto event = co_await events.Next();
       events.Mark(place);
       if (!event.ok() || !*event) co_return true;
-      MessageOr message = ScanFromServer(std::move((*event)->data), self->options_.limits);
-      if (!message.ok() || message->shape == Shape::kResponse) {
-        LogWarning("server_message_dropped", {{"server", self->options_.server}});
-        continue;
+      for (MessageOr& message : self->ScanEvent(std::move((*event)->data))) {
+        if (!message.ok() || message->shape == Shape::kResponse) {
+          LogWarning("server_message_dropped", {{"server", self->options_.server}});
+          continue;
+        }
+        co_await self->unrelated_.WaitForRoom(kMaxUnrelated);
+        self->unrelated_.Push(*std::move(message));
       }
-      co_await self->unrelated_.WaitForRoom(kMaxUnrelated);
-      self->unrelated_.Push(*std::move(message));
     }
   }
 
@@ -198,6 +221,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   const std::shared_ptr<ConnectionPool> pool_;
   Queue<UpstreamMessage> unrelated_;
   bool is_listening_ = false;
+  bool has_batches_ = false;
   Signal ended_;
   // Of those who wait to take a stream up.
   absl::flat_hash_set<Signal*> pausing_;
@@ -246,6 +270,7 @@ class HttpUpstream::Answer final : public Exchange {
 
  private:
   Task<MessageOr> Read() {
+    if (!rest_.empty()) co_return TakeRest();
     if (!connection_->reader().is_head_done()) {
       if (absl::Status read = co_await connection_->ReadHead(); !read.ok())
         co_return ConnectionError(read);
@@ -265,6 +290,13 @@ class HttpUpstream::Answer final : public Exchange {
         co_return ConnectionError(read);
       bytes = std::move(connection_->response().body);
     }
+    if (core_->has_batches() && IsBatch(bytes)) {
+      CO_ASSIGN_OR_RETURN(auto batch, ScanBatchFromServer(bytes, core_->options().limits));
+      const bool has_answer = batch.back().shape == Shape::kResponse;
+      if (!events_ && !has_answer) co_return UpstreamInvalid("the server's batch has no answer");
+      rest_.assign(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+      co_return TakeRest();
+    }
     CO_ASSIGN_OR_RETURN(UpstreamMessage message,
                         ScanFromServer(std::move(bytes), core_->options().limits));
     const bool may_come =
@@ -274,6 +306,16 @@ class HttpUpstream::Answer final : public Exchange {
       co_return HttpStatusError(connection_->response().status);
     }
     co_return message;
+  }
+
+  // The next message of a batch.
+  MessageOr TakeRest() {
+    UpstreamMessage message = std::move(rest_.front());
+    rest_.pop_front();
+    if (message.shape == Shape::kResponse && !IsAnswer(message)) {
+      return UpstreamInvalid("the server answered another request");
+    }
+    return message;
   }
 
   // In the modern era some JSON-RPC errors have an HTTP status of their own.
@@ -338,6 +380,8 @@ class HttpUpstream::Answer final : public Exchange {
   StreamPlace place_;
   Signal stop_;
   const SteadyClock::time_point until_;
+  // What of a batch has not been taken.
+  std::deque<UpstreamMessage> rest_;
 };
 
 HttpUpstream::HttpUpstream(Loop& loop, DeadlineSweep& sweep, HttpUpstreamOptions options)

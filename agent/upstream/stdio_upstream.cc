@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "agent/loop/signal.h"
+#include "agent/mcp/dialect.h"
+#include "agent/mcp/json_batch.h"
 #include "agent/mcp/pipe_message.h"
 #include "agent/upstream/line_splitter.h"
 #include "agent/upstream/message_router.h"
@@ -219,6 +221,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
 
   MessageRouter::Routed OnLine(std::string line) {
     if (IsBlank(line)) return {};
+    if (has_batches_ && IsBatch(line)) return OnBatch(line);
     if (line[line.find_first_not_of(" \t")] != '{') {
       Drop("no_message");
       return {};
@@ -233,7 +236,29 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
       }
       return {};
     }
-    auto routed = router_->Route(*std::move(message));
+    // The first response of a legacy session is that to initialize.
+    if (message->shape == Shape::kResponse && !std::exchange(has_begun_, true)) {
+      has_batches_ = AgreesOnBatches(*message);
+    }
+    return Route(*std::move(message));
+  }
+
+  MessageRouter::Routed OnBatch(std::string_view line) {
+    auto messages = ScanBatchFromServer(line, options_.limits);
+    if (!messages.ok()) {
+      Refuse(messages.status());
+      return {};
+    }
+    MessageRouter::Routed fullest;
+    for (UpstreamMessage& message : *messages) {
+      auto routed = Route(std::move(message));
+      if (routed.is_full()) fullest = std::move(routed);
+    }
+    return fullest;
+  }
+
+  MessageRouter::Routed Route(UpstreamMessage message) {
+    auto routed = router_->Route(std::move(message));
     if (!routed.dropped.empty()) Drop(routed.dropped);
     return routed;
   }
@@ -245,6 +270,8 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   Descriptor err_;
   Descriptor exit_;
   SpawnedChild child_;
+  bool has_begun_ = false;
+  bool has_batches_ = false;
 
   const std::shared_ptr<MessageRouter> router_;
   Signal gone_;

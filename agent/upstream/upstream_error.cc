@@ -1,8 +1,10 @@
 #include "agent/upstream/upstream_error.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mcp/json_batch.h"
 #include "common/denial.h"
 #include "common/strings.h"
 
@@ -39,6 +41,16 @@ absl::StatusOr<UpstreamMessage> ScanFromServer(std::string bytes, const ScanLimi
   auto message = ScanUpstreamMessage(std::move(bytes), limits);
   if (!message.ok()) return UpstreamInvalid(ToStd(message.status().message()));
   return message;
+}
+
+absl::StatusOr<std::vector<UpstreamMessage>> ScanBatchFromServer(std::string_view bytes,
+                                                                 const ScanLimits& limits) {
+  auto messages = ScanUpstreamBatch(bytes, limits);
+  if (!messages.ok()) return UpstreamInvalid(ToStd(messages.status().message()));
+  std::stable_partition(messages->begin(), messages->end(), [](const UpstreamMessage& message) {
+    return message.shape != Shape::kResponse;
+  });
+  return messages;
 }
 
 }  // namespace sallyport::agent

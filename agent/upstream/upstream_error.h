@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,5 +25,9 @@ absl::Status HttpStatusError(int status);
 
 // ScanUpstreamMessage, its refusal as an upstream's error.
 absl::StatusOr<UpstreamMessage> ScanFromServer(std::string bytes, const ScanLimits& limits);
+// The same for a batch: its messages in their order, but responses last, for with them exchanges
+// end.
+absl::StatusOr<std::vector<UpstreamMessage>> ScanBatchFromServer(std::string_view bytes,
+                                                                 const ScanLimits& limits);
 
 }  // namespace sallyport::agent

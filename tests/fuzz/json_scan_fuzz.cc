@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/mcp/canonical_arguments.h"
+#include "agent/mcp/json_batch.h"
 #include "agent/mcp/json_scan.h"
 #include "agent/mcp/list_filter.h"
 
@@ -59,6 +60,18 @@ void CheckClient(const std::string& bytes) {
   }
 }
 
+void CheckBatch(const std::string& bytes) {
+  const auto batch = sallyport::agent::ScanClientBatch(bytes);
+  if (!batch.ok()) return;
+  Check(sallyport::agent::IsBatch(bytes));
+  json theirs;
+  if (!Parse(bytes, theirs)) return;
+  Check(theirs.is_array() && theirs.size() == batch->size());
+  for (std::size_t i = 0; i < batch->size(); ++i) {
+    Check(json::parse((*batch)[i].bytes) == theirs.at(i));
+  }
+}
+
 void CheckUpstream(const std::string& bytes) {
   auto message = sallyport::agent::ScanUpstreamMessage(bytes);
   if (!message.ok()) return;
@@ -83,6 +96,7 @@ void CheckUpstream(const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   CheckClient(bytes);
+  CheckBatch(bytes);
   CheckUpstream(bytes);
   return 0;
 }

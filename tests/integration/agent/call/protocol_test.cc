@@ -31,10 +31,23 @@ TEST_CASE("a version we do not serve is answered with our latest", "[agent][call
   Door door;
   const auto [asked, given] =
       GENERATE(std::pair("2025-03-26", "2025-03-26"), std::pair("2025-06-18", "2025-06-18"),
-               std::pair("1999-01-01", "2025-11-25"));
+               std::pair("2024-11-05", "2024-11-05"), std::pair("1999-01-01", "2025-11-25"));
   const auto answer =
       door.Send({.token = door.control.Token("bot"), .body = Door::Initialize("{}", asked)});
   CHECK(Json::parse(answer.body)["result"]["protocolVersion"] == given);
+}
+
+TEST_CASE("a server is told its version in a header where the revision has that header",
+          "[agent][call]") {
+  Door door;
+  for (const auto& [version, is_told] :
+       {std::pair("2024-11-05", false), {"2025-03-26", false}, {"2025-06-18", true}}) {
+    const std::string token = door.control.Token("bot");
+    const auto answer = door.Send({.token = token, .body = Door::Initialize("{}", version)});
+    const Door::Bot bot{&door, token, answer.session_id};
+    CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+    CHECK(door.SawText(std::string("MCP-Protocol-Version: ") + version) == is_told);
+  }
 }
 
 TEST_CASE("lists show what the caller could use", "[agent][call]") {

@@ -48,9 +48,12 @@ struct Rig {
     options.exchange_timeout = exchange_timeout;
     upstream = std::make_unique<HttpUpstream>(loop, sweep, std::move(options));
   }
-  Task<absl::StatusOr<UpstreamMessage>> Call(std::string json) {
+  Task<absl::StatusOr<std::unique_ptr<Exchange>>> Forward(std::string json) {
     OutboundMessage message = co_await maker.Make(std::move(json));
-    auto exchange = co_await upstream->Forward(message);
+    co_return co_await upstream->Forward(message);
+  }
+  Task<absl::StatusOr<UpstreamMessage>> Call(std::string json) {
+    auto exchange = co_await Forward(std::move(json));
     if (!exchange.ok()) co_return exchange.status();
     for (;;) {
       auto next = co_await (*exchange)->Next();
@@ -145,6 +148,40 @@ TEST_CASE("an event stream gives its messages one by one and ends with the answe
                  "0\r\n\r\n"};
   });
   rig.Run(ReadsAStream);
+}
+
+Reply InBatches(const std::string& request, const std::string& version) {
+  if (Has(request, "\"initialize\"")) {
+    return Reply{JsonReply(Result(1, "{\"protocolVersion\":\"" + version + "\"}"))};
+  }
+  return Reply{
+      JsonReply("[" + Result(2) + ",{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}]")};
+}
+Task<void> TakesABatch(Rig* rig) {
+  CHECK((co_await rig->Call(Initialize())).ok());
+  auto exchange = co_await rig->Forward(Request(2));
+  REQUIRE(exchange.ok());
+  CHECK((co_await (*exchange)->Next())->method == "notifications/message");
+  CHECK((co_await (*exchange)->Next())->bytes == Result(2));
+  // An answer to somebody else's request is none in a batch either.
+  CHECK(ReasonOf((co_await rig->Call(Request(3))).status()) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a server's batch is its messages, where the revision has batches",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string& request) { return InBatches(request, "2025-03-26"); });
+  rig.Run(TakesABatch);
+}
+Task<void> RefusesABatch(Rig* rig) {
+  CHECK((co_await rig->Call(Initialize())).ok());
+  CHECK(ReasonOf((co_await rig->Call(Request(2))).status()) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a server's batch is no message where the revision has none", "[agent][http_upstream]") {
+  Rig rig([](const std::string& request) { return InBatches(request, "2025-06-18"); });
+  rig.Run(RefusesABatch);
 }
 
 Task<void> Listens(Rig* rig) {

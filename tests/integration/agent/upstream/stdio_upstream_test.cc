@@ -59,8 +59,12 @@ struct Place {
 
 // One child and the way to it.
 struct Rig {
-  explicit Rig(bool isolate = false, ScanLimits limits = {}) : maker(loop) {
-    auto child = SpawnChild(place.Plan(isolate));
+  explicit Rig(bool isolate = false, ScanLimits limits = {})
+      : isolates(isolate), limits(limits), maker(loop) {
+    Restart();
+  }
+  void Restart() {
+    auto child = SpawnChild(place.Plan(isolates));
     if (!child.ok()) FAIL(child.status().message());
     upstream = std::make_unique<StdioUpstream>(
         loop, *std::move(child),
@@ -83,6 +87,8 @@ struct Rig {
   void Run(Task<void> (*test)(Rig*)) { RunUntilDone(loop, test(this)); }
 
   Place place;
+  const bool isolates;
+  const ScanLimits limits;
   Loop loop;
   OutboundMaker maker;
   std::uint64_t dropped = 0;
@@ -211,6 +217,35 @@ TEST_CASE("progress goes by its token, the rest to the only request in flight or
           "[agent][stdio]") {
   Rig rig;
   rig.Run(RoutesByRelation);
+}
+
+Task<void> TakesBatches(Rig* rig) {
+  const std::string notice = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}";
+  const std::string batch = "[{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}," + notice + "]\n";
+  // Before the server has agreed on a revision with batches, and with any other one, it is no
+  // message.
+  for (const char* version : {"2025-06-18", "2025-03-26"}) {
+    const std::uint64_t dropped = rig->dropped;
+    auto before = co_await rig->Forward(Raw(2, batch));
+    auto initialized = co_await rig->Call(
+        Raw(1, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":\"" +
+                   std::string(version) + "\"}}\n"));
+    CHECK(initialized.ok());
+    CHECK(rig->dropped == dropped + 1);
+    (*before)->Cancel();
+    if (version == std::string("2025-06-18")) rig->Restart();
+  }
+  auto exchange = co_await rig->Forward(Raw(2, batch));
+  REQUIRE(exchange.ok());
+  CHECK((co_await (*exchange)->Next())->method == "notifications/message");
+  CHECK((co_await (*exchange)->Next())->id == "2");
+  auto unclean = co_await rig->Call(Raw(3, "[" + notice + ",{\"jsonrpc\":\"2.0\",\"id\":3}]\n"));
+  CHECK(ReasonOf(unclean.status()) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a child's batch is its messages, where the revision has batches", "[agent][stdio]") {
+  Rig rig;
+  rig.Run(TakesBatches);
 }
 
 Task<void> KeepsUpWithAFlood(Rig* rig) {

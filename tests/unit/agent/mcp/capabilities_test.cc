@@ -55,7 +55,7 @@ TEST_CASE("a server may ask for tasks of what it may ask for at all", "[agent][m
 }
 
 TEST_CASE("a server is asked for a version that is served", "[agent][mcp]") {
-  CHECK(Narrowed("{}", "2024-11-05", {}) == "2025-11-25 {}");
+  CHECK(Narrowed("{}", "2024-11-05", {}) == "2024-11-05 {}");
   CHECK(Narrowed(R"({"roots":{}})", "2030-01-01", {}) == "2025-11-25 {}");
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("a client is told only of what it may use", "[agent][mcp]") {
 TEST_CASE("a server that answers in a version we do not serve is refused", "[agent][mcp]") {
   std::string version;
   auto message = ScanUpstreamMessage(
-      R"({"jsonrpc":"2.0","id":1,"result":{"capabilities":{},"protocolVersion":"2024-11-05"}})");
+      R"({"jsonrpc":"2.0","id":1,"result":{"capabilities":{},"protocolVersion":"2024-10-07"}})");
   REQUIRE(message.ok());
   CHECK(ReasonOf(NarrowInitializeResult(*std::move(message), {}, version).status()) ==
         types::v1::DenialReason::DENIAL_REASON_VERSION_UNSUPPORTED);
