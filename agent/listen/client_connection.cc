@@ -84,7 +84,10 @@ Task<bool> ClientConnection::ReadHead() {
       input_.Consume(reader_.Feed(input_.view()));
       if (reader_.error() || reader_.is_head_done()) {
         keep_alive_ = keep_alive_ && !reader_.error() && request_.keep_alive;
-        if (!reader_.is_head_said_again()) known_token_ = {};
+        if (!reader_.is_head_said_again()) {
+          known_token_ = {};
+          is_head_approved_ = false;
+        }
         co_return true;
       }
     }

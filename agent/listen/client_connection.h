@@ -55,6 +55,10 @@ class ClientConnection final : public Reply {
   void Sweep();
   const HttpRequest& request() const { return request_; }
   const std::string& client_address() const { return client_address_; }
+  // ApproveHead was called for the last request, and this one has the same head: all that the
+  // service judges by the head alone is judged.
+  bool is_head_approved() const { return is_head_approved_; }
+  void ApproveHead() { is_head_approved_ = true; }
   // What was found out about the token of the last request, if this one has the same head; else
   // nothing yet.
   KnownToken& known_token() { return known_token_; }
@@ -113,6 +117,7 @@ class ClientConnection final : public Reply {
   RequestReader reader_;
   InputBuffer input_;
   KnownToken known_token_;
+  bool is_head_approved_ = false;
 
   State state_ = State::kUnanswered;
   bool keep_alive_ = true;

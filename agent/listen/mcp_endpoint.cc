@@ -119,7 +119,7 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
     gateway_.recorder.RecordDenial(
         {.reason = reason, .client_address = connection.client_address(), .detail = detail});
   };
-  if (!IsOurHost(request.host)) {
+  if (!connection.is_head_approved() && !IsOurHost(request.host)) {
     refuse(types::v1::DENIAL_REASON_HOST_REFUSED, "Host is not ours");
     co_await connection.Answer(
         Refusal(421, types::v1::DENIAL_REASON_HOST_REFUSED,
@@ -127,7 +127,7 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
     co_return;
   }
   const auto origin = request.fields.Find("origin");
-  if (origin && !IsOriginAllowed(*origin)) {
+  if (origin && !connection.is_head_approved() && !IsOriginAllowed(*origin)) {
     refuse(types::v1::DENIAL_REASON_ORIGIN_REFUSED, "Origin is not allowed");
     co_await connection.Answer(Refusal(403, types::v1::DENIAL_REASON_ORIGIN_REFUSED,
                                        "the Origin is neither ours nor among allowed_origins"));
@@ -209,18 +209,20 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
     co_await HandleDelete(gateway_, std::move(call));
     co_return;
   }
-  if (!IsMediaType(request.fields.Find("content-type").value_or(""), "application/json") ||
-      request.fields.Find("content-encoding")) {
+  if (!connection.is_head_approved() &&
+      (!IsMediaType(request.fields.Find("content-type").value_or(""), "application/json") ||
+       request.fields.Find("content-encoding"))) {
     co_await connection.Answer(Refusal(415, types::v1::DENIAL_REASON_MESSAGE_INVALID,
                                        "the body must be application/json in UTF-8, not encoded"));
     co_return;
   }
-  if (!Accepts(request.fields, "application/json") ||
-      !Accepts(request.fields, "text/event-stream")) {
+  if (!connection.is_head_approved() && (!Accepts(request.fields, "application/json") ||
+                                         !Accepts(request.fields, "text/event-stream"))) {
     co_await connection.Answer(Refusal(406, types::v1::DENIAL_REASON_MESSAGE_INVALID,
                                        "Accept must admit application/json and text/event-stream"));
     co_return;
   }
+  connection.ApproveHead();
   // A server that is not there takes as much as any, and is not there when the message has been
   // read.
   const std::uint64_t message_bytes = gateway_.upstreams.Has(server)

@@ -62,6 +62,8 @@ class Service final : public HttpService {
     } else if (target == "/remember") {
       if (!co_await connection.ReadBody(1000)) co_return;
       const bool is_known = connection.known_token().caller != nullptr;
+      CHECK(connection.is_head_approved() == is_known);
+      connection.ApproveHead();
       connection.known_token().caller = std::make_shared<Caller>();
       co_await connection.Answer(OwnAnswer{.body = is_known ? "known" : "new"});
     } else if (co_await connection.ReadBody(1000)) {
