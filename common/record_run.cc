@@ -46,15 +46,16 @@ void AppendRecord(std::string& run, std::string_view record) {
   run.append(record);
 }
 
-absl::Status UnpackRun(std::string_view packed, types::v1::RecordRun& run) {
+absl::Status UnpackRun(std::string_view packed, std::size_t& room, types::v1::RecordRun& run) {
   const unsigned long long size = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR) {
     return absl::InvalidArgumentError("a run of records is no zstd frame that tells its size");
   }
-  if (size > kMaxRunBytes) {
+  if (size > room) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a run of records is ", size, " bytes long, more than ", kMaxRunBytes));
+        absl::StrCat("runs of records unpack to more than ", kMaxRunBytes, " bytes"));
   }
+  room -= size;
   const auto bytes = std::make_unique_for_overwrite<char[]>(size);
   if (ZSTD_decompress(bytes.get(), size, packed.data(), packed.size()) != size ||
       !run.ParseFromArray(bytes.get(), static_cast<int>(size))) {

@@ -14,7 +14,8 @@ namespace sallyport {
 // A run is records of one chain, in order, packed as they travel and as they are stored: a zstd
 // frame of a serialized types.v1.RecordRun.
 
-// An unpacked run is never longer: a record of the largest message, and room around it.
+// What the runs of one block unpack to is never more: a record of the largest message, and room
+// around it.
 inline constexpr std::size_t kMaxRunBytes = std::size_t{72} << 20;
 
 // Packs runs, one after the other. Not thread-safe.
@@ -36,7 +37,8 @@ class RunPacker {
 // Adds a serialized types.v1.Record to a serialized RecordRun, without parsing either.
 void AppendRecord(std::string& run, std::string_view record);
 
-// kInvalidArgument: it is no run, or one that is too long; nothing is unpacked of such a frame.
-absl::Status UnpackRun(std::string_view packed, types::v1::RecordRun& run);
+// Takes what it unpacks off `room`, which begins at kMaxRunBytes. kInvalidArgument: it is no run,
+// or one for which there is no room; nothing is unpacked of such a frame.
+absl::Status UnpackRun(std::string_view packed, std::size_t& room, types::v1::RecordRun& run);
 
 }  // namespace sallyport

@@ -19,7 +19,8 @@ constexpr size_t kGroupRecords = 1000;
 // A stored run that cannot be unpacked any more is lost.
 absl::Status Unpack(std::string_view packed, std::string_view session_id,
                     types::v1::RecordRun& run) {
-  if (UnpackRun(packed, run).ok()) return absl::OkStatus();
+  std::size_t room = kMaxRunBytes;
+  if (UnpackRun(packed, room, run).ok()) return absl::OkStatus();
   return absl::DataLossError("stored records of " + std::string(session_id) + " cannot be read");
 }
 

@@ -27,7 +27,8 @@ inline std::string Packed(const types::v1::RecordRun& run) {
 
 inline std::vector<types::v1::Record> Unpacked(const std::string& packed) {
   types::v1::RecordRun run;
-  if (!UnpackRun(packed, run).ok()) return {};
+  std::size_t room = kMaxRunBytes;
+  if (!UnpackRun(packed, room, run).ok()) return {};
   return {run.records().begin(), run.records().end()};
 }
 

@@ -512,6 +512,19 @@ TEST_CASE_METHOD(Fixture, "what is no run is refused, however it is packed", "[r
   const std::string bomb = RunPacker().Pack(std::string(kMaxRunBytes + 1, '\0'));
   CHECK(bomb.size() < 1 << 16);
   CHECK(sent(bomb) == absl::StatusCode::kInvalidArgument);
+  // Each by itself would do.
+  agent::v1::StreamRecordsRequest twice;
+  twice.set_block(1);
+  Recording large("ses_1");
+  for (int i = 0; i < 2; ++i) {
+    types::v1::RecordRun half;
+    *half.add_records() = large.Next(RECORD_TYPE_REQUEST, std::string(kMaxRunBytes / 2, '\0'));
+    twice.add_runs(Packed(half));
+  }
+  CHECK(twice.ByteSizeLong() < 1 << 20);
+  CHECK(ingest.Run(Agent("a1"), twice).code() == absl::StatusCode::kInvalidArgument);
+  CHECK(Replayed("ses_1").empty());
+
   Recording recording("ses_1");
   types::v1::RecordRun run;
   *run.add_records() = recording.Next(RECORD_TYPE_OPEN);
