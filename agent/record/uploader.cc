@@ -11,6 +11,7 @@
 #include <chrono>
 #include <deque>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -37,6 +38,19 @@ constexpr absl::Duration kSayAgain = absl::Minutes(1);
 
 std::int64_t Nanos(Steady::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+// Whether a thread that has gone to idle priority may come back: without CAP_SYS_NICE only where
+// RLIMIT_NICE allows it, and one that may not starves on a busy machine. Tried, not computed, in a
+// thread that ends with it.
+bool MayRaiseAgain() {
+  bool may = false;
+  std::thread([&may] {
+    const sched_param param{};
+    may = sched_setscheduler(0, SCHED_IDLE, &param) == 0 &&
+          sched_setscheduler(0, SCHED_OTHER, &param) == 0;
+  }).join();
+  return may;
 }
 
 // A block as it grows: the spool's bytes as they are, for parsing them only to serialize them again
@@ -267,6 +281,7 @@ bool Uploader::Hurries() const {
 }
 
 void Uploader::AdjustPriority() {
+  if (!may_yield_) return;
   std::uint64_t backlog = 0;
   for (const Spool* spool : spools_) backlog += spool->backlog_bytes();
   const bool is_urgent = Hurries() || backlog >= (raised_ ? kLowerBytes : kRaiseBytes);
@@ -296,7 +311,8 @@ void Uploader::NoteNotTaken(const grpc::Status& status) {
 
 void Uploader::Run() {
   tid_.store(gettid(), std::memory_order_release);
-  SetPriority(false);
+  may_yield_ = MayRaiseAgain();
+  if (may_yield_) SetPriority(false);
   Backoff backoff(options_.backoff_min, options_.backoff_max);
   auto stopped = [this] {
     std::int64_t at = stop_at_.load(std::memory_order_acquire);

@@ -36,7 +36,7 @@ struct UploaderOptions {
 
 // Ships what the spools hold to the control plane and frees what it acknowledges. A thread of its
 // own, which polls, so that no call ever pays for waking it, and runs at idle priority until the
-// backlog grows or somebody is in a hurry.
+// backlog grows or somebody is in a hurry; where it could not be raised again then, never.
 //
 // The control plane's DATA_LOSS (it holds another record of that number) stops the upload for good,
 // with an alarm in the log.
@@ -78,6 +78,8 @@ class Uploader {
   std::vector<Spool*> spools_;
   ChannelSource channels_;
   UploaderOptions options_;
+  // A thread that lowers its priority here may raise it again.
+  bool may_yield_ = false;
   bool raised_ = true;
   std::string not_taken_;
   std::chrono::steady_clock::time_point say_again_at_;

@@ -1,14 +1,22 @@
 #include "agent/record/uploader.h"
 
 #include <grpcpp/grpcpp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "sallyport/agent/v1/recording_service.grpc.pb.h"
@@ -187,6 +195,50 @@ TEST_CASE("a block holds one run of each chain, and another where a record comes
   CHECK(ledger.runs == 3);
   CHECK(ledger.records["ses_a"].size() == 20);
   CHECK(ledger.records["ses_b"].size() == 20);
+}
+
+// How many threads of this process run at idle priority.
+int IdleThreads() {
+  int idle = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const pid_t tid = std::atoi(task.path().filename().c_str());
+    if (sched_getscheduler(tid) == SCHED_IDLE) ++idle;
+  }
+  return idle;
+}
+
+// Of this thread and of those that it starts.
+void DropCapabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct none[2] = {};
+  REQUIRE(syscall(SYS_capset, &header, none) == 0);
+}
+
+TEST_CASE("the uploader gives way to calls only where it may come back", "[agent][uploader]") {
+  Rig rig;
+  Ledger ledger;
+  ControlPlane control(ledger);
+  const auto ship = [&](int n) {
+    rig.Add(n, n);
+    auto uploader = rig.Upload(control.port);
+    ledger.WaitUntil([&] { return ledger.received >= n; });
+    const int idle = IdleThreads();
+    uploader->Stop(absl::Seconds(60));
+    return idle;
+  };
+  rlimit limit{};
+  REQUIRE(getrlimit(RLIMIT_NICE, &limit) == 0);
+  const rlimit allowed{std::min<rlim_t>(20, limit.rlim_max), limit.rlim_max};
+  const bool may_be_allowed = allowed.rlim_cur == 20;
+  std::thread([&] {
+    DropCapabilities();
+    const rlimit forbidden{0, limit.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NICE, &forbidden) == 0);
+    CHECK(ship(1) == 0);
+    REQUIRE(setrlimit(RLIMIT_NICE, &allowed) == 0);
+    CHECK(ship(2) == (may_be_allowed ? 1 : 0));
+  }).join();
+  REQUIRE(setrlimit(RLIMIT_NICE, &limit) == 0);
 }
 
 // What is written to stderr while it lives.
