@@ -7,9 +7,9 @@
 namespace sallyport {
 namespace {
 
-// The fast levels: what is left to gain above costs the agent's core more than the wire and the
-// disk give back.
-constexpr int kLevel = -1;
+// Of records with text for a body, level -5 leaves 63 in 100 at 2.2 us for the two of a call, level
+// -1 59 at 4.9 us, level 1 45 at 5.6 us: the core is dearer than the disk.
+constexpr int kLevel = -5;
 
 void PutVarint(std::string& out, std::size_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
