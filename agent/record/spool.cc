@@ -44,9 +44,10 @@ absl::Status WriteAll(int fd, std::string_view bytes, std::uint64_t offset, std:
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadAll(int fd, std::uint64_t offset, std::uint64_t bytes,
-                                    std::string_view name) {
-  std::string out(bytes, '\0');
+// Replaces `out`, whose memory is used again.
+absl::Status ReadInto(std::string& out, int fd, std::uint64_t offset, std::uint64_t bytes,
+                      std::string_view name) {
+  out.resize(bytes);
   std::uint64_t have = 0;
   while (have < bytes) {
     ssize_t n = pread(fd, out.data() + have, bytes - have, static_cast<off_t>(offset + have));
@@ -56,6 +57,13 @@ absl::StatusOr<std::string> ReadAll(int fd, std::uint64_t offset, std::uint64_t 
     have += static_cast<std::uint64_t>(n);
   }
   out.resize(have);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadAll(int fd, std::uint64_t offset, std::uint64_t bytes,
+                                    std::string_view name) {
+  std::string out;
+  RETURN_IF_ERROR(ReadInto(out, fd, offset, bytes, name));
   return out;
 }
 
@@ -577,9 +585,10 @@ bool SpoolReader::Fill(int fd, std::uint64_t need, std::uint64_t limit) {
   std::uint64_t at = position_.offset;
   if (at >= buffer_at_ && at + need <= buffer_at_ + buffer_.size()) return true;
   constexpr std::uint64_t kRead = std::uint64_t{256} << 10;
-  auto bytes = ReadAll(fd, at, std::min(std::max(need, kRead), limit - at), "a segment");
-  if (!bytes.ok()) return false;
-  buffer_ = *std::move(bytes);
+  if (!ReadInto(buffer_, fd, at, std::min(std::max(need, kRead), limit - at), "a segment").ok()) {
+    buffer_.clear();
+    return false;
+  }
   buffer_at_ = at;
   return buffer_.size() >= need;
 }
