@@ -1,7 +1,7 @@
 #include "agent/mcp/json_scan.h"
 
 #include <algorithm>
-#include <initializer_list>
+#include <span>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -62,8 +62,56 @@ bool IsCaseTwin(std::string_view key, std::string_view name) {
   return i == key.size();
 }
 
+// The names that the protocol gives a meaning, where it does. No two of a list are equal but for
+// case.
+constexpr std::string_view kRootNames[] = {"jsonrpc", "id", "method", "params", "result", "error"};
+constexpr std::string_view kParamsNames[] = {"name",
+                                             "uri",
+                                             "arguments",
+                                             "_meta",
+                                             "cursor",
+                                             "ref",
+                                             "argument",
+                                             "context",
+                                             "protocolVersion",
+                                             "capabilities",
+                                             "clientInfo",
+                                             "progressToken",
+                                             "requestId",
+                                             "task",
+                                             "taskId",
+                                             "level",
+                                             "data",
+                                             "message",
+                                             "messages",
+                                             "url",
+                                             "mode",
+                                             "requestedSchema",
+                                             "requestState",
+                                             "inputResponses",
+                                             "notifications"};
+constexpr std::string_view kMetaNames[] = {
+    "progressToken", kModernVersionKey, kClientCapabilitiesKey, kLogLevelKey, kSubscriptionIdKey};
+constexpr std::string_view kNotificationsNames[] = {"resourceSubscriptions"};
+constexpr std::string_view kRefNames[] = {"type", "name", "uri"};
+constexpr std::string_view kResultNames[] = {"content",       "structuredContent",
+                                             "isError",       "contents",
+                                             "messages",      "tools",
+                                             "resources",     "resourceTemplates",
+                                             "prompts",       "nextCursor",
+                                             "capabilities",  "protocolVersion",
+                                             "serverInfo",    "_meta",
+                                             "action",        "roots",
+                                             "role",          "model",
+                                             "resultType",    "requestState",
+                                             "inputRequests", "ttlMs",
+                                             "cacheScope",    "supportedVersions",
+                                             "task",          "taskId"};
+constexpr std::string_view kResultMetaNames[] = {kSubscriptionIdKey};
+constexpr std::string_view kErrorNames[] = {"code", "message", "data"};
+
 bool HasCaseTwin(const JsonIndex& index, const JsonNode* object,
-                 std::initializer_list<std::string_view> names) {
+                 std::span<const std::string_view> names) {
   if (object == nullptr || !object->is_object()) return false;
   for (const JsonNode& member : index.Children(*object)) {
     const std::string_view key = member.key;
@@ -72,6 +120,7 @@ bool HasCaseTwin(const JsonIndex& index, const JsonNode* object,
     for (std::string_view name : names) {
       // A letter of ASCII folds to one of its own length.
       if (is_ascii && key.size() != name.size()) continue;
+      if (key == name) break;
       if (IsCaseTwin(key, name)) return true;
     }
   }
@@ -81,64 +130,15 @@ bool HasCaseTwin(const JsonIndex& index, const JsonNode* object,
 // A twin where a reader that ignores case would find a second method, name, uri, ...
 bool HasProtocolTwin(const JsonIndex& index) {
   const JsonNode* const root = &index.root();
-  if (HasCaseTwin(index, root, {"jsonrpc", "id", "method", "params", "result", "error"}))
-    return true;
   const JsonNode* const params = index.Member(root, "params");
-  if (HasCaseTwin(index, params,
-                  {"name",
-                   "uri",
-                   "arguments",
-                   "_meta",
-                   "cursor",
-                   "ref",
-                   "argument",
-                   "context",
-                   "protocolVersion",
-                   "capabilities",
-                   "clientInfo",
-                   "progressToken",
-                   "requestId",
-                   "task",
-                   "taskId",
-                   "level",
-                   "data",
-                   "message",
-                   "messages",
-                   "url",
-                   "mode",
-                   "requestedSchema",
-                   "requestState",
-                   "inputResponses",
-                   "notifications"})) {
-    return true;
-  }
-  if (HasCaseTwin(index, index.Member(params, "_meta"),
-                  {"progressToken", kModernVersionKey, kClientCapabilitiesKey, kLogLevelKey,
-                   kSubscriptionIdKey})) {
-    return true;
-  }
-  if (HasCaseTwin(index, index.Member(params, "notifications"), {"resourceSubscriptions"})) {
-    return true;
-  }
-  if (HasCaseTwin(index, index.Member(params, "ref"), {"type", "name", "uri"})) return true;
   const JsonNode* const result = index.Member(root, "result");
-  if (HasCaseTwin(index, result, {"content",       "structuredContent",
-                                  "isError",       "contents",
-                                  "messages",      "tools",
-                                  "resources",     "resourceTemplates",
-                                  "prompts",       "nextCursor",
-                                  "capabilities",  "protocolVersion",
-                                  "serverInfo",    "_meta",
-                                  "action",        "roots",
-                                  "role",          "model",
-                                  "resultType",    "requestState",
-                                  "inputRequests", "ttlMs",
-                                  "cacheScope",    "supportedVersions",
-                                  "task",          "taskId"})) {
-    return true;
-  }
-  if (HasCaseTwin(index, index.Member(result, "_meta"), {kSubscriptionIdKey})) return true;
-  return HasCaseTwin(index, index.Member(root, "error"), {"code", "message", "data"});
+  return HasCaseTwin(index, root, kRootNames) || HasCaseTwin(index, params, kParamsNames) ||
+         HasCaseTwin(index, index.Member(params, "_meta"), kMetaNames) ||
+         HasCaseTwin(index, index.Member(params, "notifications"), kNotificationsNames) ||
+         HasCaseTwin(index, index.Member(params, "ref"), kRefNames) ||
+         HasCaseTwin(index, result, kResultNames) ||
+         HasCaseTwin(index, index.Member(result, "_meta"), kResultMetaNames) ||
+         HasCaseTwin(index, index.Member(root, "error"), kErrorNames);
 }
 
 // -?(0|[1-9][0-9]*): a fraction or an exponent in an id reads differently in different servers.
