@@ -10,7 +10,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 constexpr std::size_t kLargestKept = 0;
 #else
-constexpr std::size_t kLargestKept = 4096;
+constexpr std::size_t kLargestKept = 16384;
 #endif
 constexpr std::size_t kStep = 64;
 // Of one size: as many as a session may have calls in flight.
