@@ -1,6 +1,7 @@
 // The readers against themselves cut differently, and against Beast's parser: a message that ours
 // accepts is the same message to it and ends at the same byte, unless it refuses it for a field
-// that we do not read (Upgrade, Proxy-Connection).
+// that we do not read (Upgrade, Proxy-Connection). And a reader that has read messages before,
+// whose heads it may know again, against a new one.
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cstdint>
@@ -79,6 +80,43 @@ void CheckResponse(std::string_view bytes, std::size_t step) {
   Check(whole_response.status == cut_response.status && whole_response.body == cut_response.body);
 }
 
+bool IsSame(const sallyport::agent::HttpFields& a, const sallyport::agent::HttpFields& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].name != b[i].name || a[i].value != b[i].value) return false;
+  }
+  return true;
+}
+bool IsSame(const sallyport::agent::HttpRequest& a, const sallyport::agent::HttpRequest& b) {
+  return a.method == b.method && a.target == b.target && a.host == b.host &&
+         a.keep_alive == b.keep_alive && a.expects_continue == b.expects_continue &&
+         a.has_body == b.has_body && a.body == b.body && IsSame(a.fields, b.fields);
+}
+bool IsSame(const sallyport::agent::HttpResponse& a, const sallyport::agent::HttpResponse& b) {
+  return a.status == b.status && a.keep_alive == b.keep_alive && a.body == b.body &&
+         IsSame(a.fields, b.fields);
+}
+
+// The same message twice, and then one that differs in a bit.
+template <class Reader, class Message>
+void CheckSaidAgain(std::string_view bytes, std::size_t place) {
+  std::string other(bytes);
+  if (!other.empty()) other[place % other.size()] ^= 1;
+  Message message;
+  Reader reader(message, kLimits);
+  for (const std::string_view said : {bytes, bytes, std::string_view(other), bytes}) {
+    Message new_message;
+    Reader new_reader(new_message, kLimits);
+    reader.Next();
+    const std::size_t taken = Feed(reader, said, said.size() + 1);
+    const std::size_t new_taken = Feed(new_reader, said, said.size() + 1);
+    Check(reader.error().status == new_reader.error().status);
+    Check(reader.is_done() == new_reader.is_done());
+    if (!reader.is_done()) return;
+    Check(taken == new_taken && IsSame(message, new_message));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -87,5 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   CheckRequest(bytes, step);
   CheckResponse(bytes, step);
+  CheckSaidAgain<sallyport::agent::RequestReader, sallyport::agent::HttpRequest>(bytes, data[0]);
+  CheckSaidAgain<sallyport::agent::ResponseReader, sallyport::agent::HttpResponse>(bytes, data[0]);
   return 0;
 }
