@@ -23,10 +23,12 @@
 #include "agent/control/enrollment.h"
 #include "agent/control/session_client.h"
 #include "agent/control/snapshot_watch.h"
+#include "agent/descriptors.h"
 #include "agent/link/channel.h"
 #include "agent/listen/http_listener.h"
 #include "agent/listen/local_endpoint.h"
 #include "agent/listen/mcp_endpoint.h"
+#include "agent/loop/heap_rest.h"
 #include "agent/loop/loop.h"
 #include "agent/mask/json_masker.h"
 #include "agent/mask/mask_engine.h"
@@ -285,6 +287,7 @@ absl::StatusOr<std::unique_ptr<HttpListener>> Agent::Parts::Bind(const std::stri
     }
     ASSIGN_OR_RETURN(options.trusted_proxies, ReadProxies(config));
     options.limits.body = LargestMessage(*upstreams);
+    options.max_connections = ConnectionsFor(TakeDescriptors());
   } else {
     options.limits.body = 0;
     options.max_connections = 64;
@@ -338,8 +341,7 @@ absl::Status Agent::Parts::Wire() {
                                    .is_tls = config.has_tls(),
                                    .allowed_origins = {config.allowed_origins().begin(),
                                                        config.allowed_origins().end()}});
-  local_endpoint = std::make_unique<LocalEndpoint>(*gateway, *clients,
-                                                   [this] { return uploader->acked_records(); });
+  local_endpoint = std::make_unique<LocalEndpoint>(*gateway, *clients, *uploader);
   Observe();
   return absl::OkStatus();
 }
@@ -426,6 +428,9 @@ void Agent::Run() {
     if (ended == seen) return;
     seen = ended;
     parts.uploader->Hurry(kEndsHurry);
+  });
+  parts.loop.Every(HeapRest::kPeriod, [&parts, rest = HeapRest()]() mutable {
+    rest.Tick(parts.gateway->metrics.calls_forwarded);
   });
   parts.loop.Spawn(parts.AwaitSignal());
   parts.loop.Spawn(parts.Serve());

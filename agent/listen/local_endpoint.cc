@@ -16,6 +16,21 @@ void AppendMetric(std::string& out, std::string_view name, std::string_view type
                   ToAbsl(type), "\n", ToAbsl(name), " ", value, "\n");
 }
 
+void AppendHistogram(std::string& out, std::string_view name, std::string_view help,
+                     const Durations& durations) {
+  absl::StrAppend(&out, "# HELP ", ToAbsl(name), " ", ToAbsl(help), "\n# TYPE ", ToAbsl(name),
+                  " histogram\n");
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < Durations::kBounds; ++i) {
+    count += durations.counts()[i];
+    absl::StrAppend(&out, ToAbsl(name), "_bucket{le=\"", Durations::BoundSeconds(i), "\"} ", count,
+                    "\n");
+  }
+  count += durations.counts().back();
+  absl::StrAppend(&out, ToAbsl(name), "_bucket{le=\"+Inf\"} ", count, "\n", ToAbsl(name), "_sum ",
+                  durations.sum_seconds(), "\n", ToAbsl(name), "_count ", count, "\n");
+}
+
 }  // namespace
 
 Task<void> LocalEndpoint::Serve(ClientConnection& connection) {
@@ -73,7 +88,19 @@ std::string LocalEndpoint::MetricsText() const {
   AppendMetric(out, "sallyport_agent_spool_capacity_bytes", "gauge", "Room for that.",
                gateway_.recorder.capacity_bytes());
   AppendMetric(out, "sallyport_agent_records_shipped_total", "counter",
-               "Records the control plane has acknowledged.", shipped_());
+               "Records the control plane has acknowledged.", uploader_.acked_records());
+  AppendMetric(out, "sallyport_agent_blocks_shipped_total", "counter",
+               "Blocks that these records came in.", uploader_.acked_blocks());
+  const RecorderTimings& timings = gateway_.recorder.timings();
+  AppendHistogram(out, "sallyport_agent_record_wait_seconds",
+                  "From a record's append until it is durable.", timings.wait);
+  AppendHistogram(out, "sallyport_agent_commit_seconds",
+                  "One write of pending records, with its sync.", timings.commit);
+  AppendMetric(out, "sallyport_agent_commit_bytes_total", "counter",
+               "Bytes that these commits wrote.", timings.commit_bytes);
+  AppendHistogram(out, "sallyport_agent_loop_turn_seconds",
+                  "One turn of the loop: how long what becomes ready may wait.",
+                  gateway_.loop.turns());
   AppendMetric(out, "sallyport_agent_dropped_lines_total", "counter",
                "Lines of servers that were no messages.", gateway_.upstreams.dropped_lines());
   AppendMetric(out, "sallyport_agent_control_plane_connected", "gauge",

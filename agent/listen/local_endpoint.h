@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "agent/call/gateway.h"
 #include "agent/listen/client_connection.h"
 #include "agent/listen/http_listener.h"
 #include "agent/listen/http_service.h"
+#include "agent/record/uploader.h"
 
 namespace sallyport::agent {
 
@@ -15,11 +15,9 @@ namespace sallyport::agent {
 // no names of principals, servers or sessions.
 class LocalEndpoint final : public HttpService {
  public:
-  // References outlive the endpoint. `shipped`: the count of records that the control plane has
-  // acknowledged.
-  LocalEndpoint(Gateway& gateway, const HttpListener& clients,
-                std::function<std::uint64_t()> shipped)
-      : gateway_(gateway), clients_(clients), shipped_(std::move(shipped)) {}
+  // References outlive the endpoint.
+  LocalEndpoint(Gateway& gateway, const HttpListener& clients, const Uploader& uploader)
+      : gateway_(gateway), clients_(clients), uploader_(uploader) {}
 
   Task<void> Serve(ClientConnection& connection) override;
 
@@ -29,7 +27,7 @@ class LocalEndpoint final : public HttpService {
 
   Gateway& gateway_;
   const HttpListener& clients_;
-  std::function<std::uint64_t()> shipped_;
+  const Uploader& uploader_;
 };
 
 }  // namespace sallyport::agent

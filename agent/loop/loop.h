@@ -6,6 +6,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "agent/loop/durations.h"
 #include "agent/loop/task.h"
 
 namespace sallyport::agent {
@@ -44,6 +45,9 @@ class Loop {
   // Thread-safe. Run returns after the current turn.
   void Stop();
 
+  // How long turns took: what became ready in one may have waited so long.
+  const Durations& turns() const { return turns_; }
+
  private:
   struct Ticker;
 
@@ -51,6 +55,7 @@ class Loop {
   net::executor_work_guard<Executor> work_;
   std::vector<std::function<void()>> turn_end_;
   std::vector<std::unique_ptr<Ticker>> tickers_;
+  Durations turns_;
 };
 
 }  // namespace sallyport::agent

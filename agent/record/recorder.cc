@@ -81,6 +81,7 @@ struct Journal final : SpoolClient {
 class Recorder::Impl final : public RecordingChainOwner {
  public:
   using Handler = Resume<bool>;
+  using Steady = std::chrono::steady_clock;
 
   Impl(Loop& loop, const Clock& clock, RecorderOptions options)
       : loop_(loop), clock_(clock), options_(std::move(options)) {}
@@ -105,7 +106,9 @@ class Recorder::Impl final : public RecordingChainOwner {
 
   // Suspends until what has been appended is durable. False: it never will be.
   auto Durable() {
-    return SuspendFor<bool>([this](Handler handler) { waiting_.push_back(std::move(handler)); });
+    return SuspendFor<bool>([this](Handler handler) {
+      waiting_.push_back({std::move(handler), Steady::now()});
+    });
   }
 
   absl::Status status() const {
@@ -116,6 +119,7 @@ class Recorder::Impl final : public RecordingChainOwner {
   bool refuses() const { return !refused_.ok() || !sessions_.spool->status().ok(); }
   absl::Status Flush();
 
+  RecorderTimings timings_;
   Journal sessions_;
   Journal denials_;
   std::vector<std::string> damaged_;
@@ -123,6 +127,10 @@ class Recorder::Impl final : public RecordingChainOwner {
   absl::flat_hash_set<std::string> ended_;
 
  private:
+  struct Waiting {
+    Handler handler;
+    Steady::time_point since;
+  };
   struct Source {
     int in_second = 0;
     std::uint64_t suppressed = 0;
@@ -136,8 +144,9 @@ class Recorder::Impl final : public RecordingChainOwner {
   void Answered(RecordingChain& chain, std::uint64_t request_n);
   void EndTurn();
   void HandOver();
-  void Release(std::vector<Handler> handlers, bool durable);
-  void Committed(bool durable);
+  void Release(std::vector<Waiting> waiting, bool durable);
+  void CountCommit(const SpoolBatch& batch, Steady::duration took);
+  void Committed(bool durable, Steady::duration took);
   void RunCommitter();
   std::string_view NextSalt();
   std::string DenialChainId() const;
@@ -157,7 +166,7 @@ class Recorder::Impl final : public RecordingChainOwner {
   absl::Status refused_;
   bool failure_logged_ = false;
 
-  std::vector<Handler> waiting_;
+  std::vector<Waiting> waiting_;
   SpoolBatch reuse_;
   SpoolBatch denial_reuse_;
 
@@ -172,7 +181,7 @@ class Recorder::Impl final : public RecordingChainOwner {
   // With kPower: one batch at a time is with the committer, until the loop has heard of its end,
   // and these wait for it.
   bool is_committing_ = false;
-  std::vector<Handler> committing_;
+  std::vector<Waiting> committing_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable idle_;
@@ -495,8 +504,15 @@ void Recorder::Impl::SummarizeDenials() {
 
 // --- durability
 
-void Recorder::Impl::Release(std::vector<Handler> handlers, bool durable) {
-  for (Handler& handler : handlers) std::move(handler)(durable);
+void Recorder::Impl::Release(std::vector<Waiting> waiting, bool durable) {
+  const Steady::time_point now = Steady::now();
+  for (const Waiting& one : waiting) timings_.wait.Add(now - one.since);
+  for (Waiting& one : waiting) std::move(one.handler)(durable);
+}
+
+void Recorder::Impl::CountCommit(const SpoolBatch& batch, Steady::duration took) {
+  timings_.commit.Add(took);
+  timings_.commit_bytes += batch.bytes();
 }
 
 void Recorder::Impl::EndTurn() {
@@ -515,7 +531,9 @@ void Recorder::Impl::EndTurn() {
       return;
     }
     reuse_ = sessions_.spool->TakePending(std::move(reuse_));
+    const Steady::time_point began = Steady::now();
     absl::Status written = sessions_.spool->Write(reuse_);
+    CountCommit(reuse_, Steady::now() - began);
     if (!written.ok() && !std::exchange(failure_logged_, true))
       LogError("recorder_failed", {{"status", written}});
     Release(std::exchange(waiting_, {}), written.ok());
@@ -542,21 +560,25 @@ void Recorder::Impl::RunCommitter() {
     work_.wait(lock, [this] { return stop_ || has_batch_; });
     if (!has_batch_) return;
     lock.unlock();
+    const Steady::time_point began = Steady::now();
     absl::Status written = sessions_.spool->Write(batch_);
+    const Steady::duration took = Steady::now() - began;
     lock.lock();
     has_batch_ = false;
     idle_.notify_all();
-    loop_.Post([this, alive = std::weak_ptr<bool>(alive_), ok = written.ok()] {
-      if (!alive.expired()) Committed(ok);
+    loop_.Post([this, alive = std::weak_ptr<bool>(alive_), ok = written.ok(), took] {
+      if (!alive.expired()) Committed(ok, took);
     });
   }
 }
 
-void Recorder::Impl::Committed(bool durable) {
+void Recorder::Impl::Committed(bool durable, Steady::duration took) {
+  // Until the next batch the loop's thread alone has it.
+  CountCommit(batch_, took);
   if (!durable && !std::exchange(failure_logged_, true))
     LogError("recorder_failed", {{"status", sessions_.spool->status()}});
   // The disk first: it works on while the loop does what these go on with.
-  std::vector<Handler> durable_now = std::exchange(committing_, {});
+  std::vector<Waiting> durable_now = std::exchange(committing_, {});
   is_committing_ = false;
   HandOver();
   Release(std::move(durable_now), durable);
@@ -647,6 +669,7 @@ std::uint64_t Recorder::backlog_bytes() const {
   return impl_->sessions_.spool->backlog_bytes() + impl_->denials_.spool->backlog_bytes();
 }
 std::uint64_t Recorder::capacity_bytes() const { return impl_->sessions_.spool->capacity_bytes(); }
+const RecorderTimings& Recorder::timings() const { return impl_->timings_; }
 absl::Status Recorder::Flush() { return impl_->Flush(); }
 
 }  // namespace sallyport::agent

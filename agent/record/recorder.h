@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/loop/durations.h"
 #include "agent/loop/loop.h"
 #include "agent/loop/task.h"
 #include "agent/mcp/message.h"
@@ -90,6 +91,15 @@ struct RecorderOptions {
   std::uint64_t segment_bytes = std::uint64_t{32} << 20;
 };
 
+// What making records durable takes, for metrics.
+struct RecorderTimings {
+  // From a record's append until it is durable.
+  Durations wait;
+  // One write of all records that were pending, with its sync where the durability wants one.
+  Durations commit;
+  std::uint64_t commit_bytes = 0;
+};
+
 // Makes records durable before what they tell of happens. All records that one turn of the loop
 // appends are written in one write at the turn's end, and who waits for them goes on right after it
 // (kProcess); with kPower a thread of its own writes and syncs, group after group.
@@ -164,6 +174,7 @@ class Recorder {
   // Bytes that the control plane has not acknowledged, and the room for them.
   std::uint64_t backlog_bytes() const;
   std::uint64_t capacity_bytes() const;
+  const RecorderTimings& timings() const;
 
   // The loop is about to stop: writes and syncs what is pending, in the caller's thread.
   absl::Status Flush();

@@ -42,6 +42,11 @@ struct SpoolPosition {
 class SpoolBatch {
  public:
   bool empty() const { return chunks_.empty(); }
+  std::uint64_t bytes() const {
+    std::uint64_t sum = 0;
+    for (const Chunk& chunk : chunks_) sum += chunk.bytes.size();
+    return sum;
+  }
 
  private:
   friend class Spool;

@@ -186,6 +186,7 @@ class Uploader::Stream {
       for (std::size_t i = 0; i < lanes_.size(); ++i) {
         lanes_[i].spool->Acknowledge(sent.after[i].first, sent.after[i].second);
       }
+      up_.acked_blocks_.fetch_add(1, std::memory_order_relaxed);
       up_.acked_records_.fetch_add(static_cast<std::uint64_t>(sent.records),
                                    std::memory_order_relaxed);
       unacked_.pop_front();

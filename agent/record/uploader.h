@@ -59,6 +59,7 @@ class Uploader {
   void Stop(absl::Duration drain);
 
   // For metrics; any thread.
+  std::uint64_t acked_blocks() const { return acked_blocks_.load(std::memory_order_relaxed); }
   std::uint64_t acked_records() const { return acked_records_.load(std::memory_order_relaxed); }
   bool is_connected() const { return connected_.load(std::memory_order_relaxed); }
   // The control plane refused our records as contradicting its own.
@@ -83,6 +84,7 @@ class Uploader {
   bool raised_ = true;
   std::string not_taken_;
   std::chrono::steady_clock::time_point say_again_at_;
+  std::atomic<std::uint64_t> acked_blocks_{0};
   std::atomic<std::uint64_t> acked_records_{0};
   std::atomic<bool> connected_{false};
   std::atomic<bool> refused_{false};
