@@ -11,11 +11,12 @@
 
 namespace sallyport::agent {
 
-// The one thread that carries calls. Everything of a connection, a session or an upstream lives on it, so none of it locks;
-// other threads (gRPC's, the committer's) reach it through Post alone.
+// The one thread that carries calls. Everything of a connection, a session or an upstream lives on
+// it, so none of it locks; other threads (gRPC's, the committer's) reach it through Post alone.
 //
-// The loop works in turns: it sleeps until something is ready, runs all that is ready, and then ends the turn. What ends
-// with the turn (writing the records that its calls appended, in one write) registers with OnTurnEnd.
+// The loop works in turns: it sleeps until something is ready, runs all that is ready, for about a
+// millisecond at most, and then ends the turn. What ends with the turn (writing the records that
+// its calls appended, in one write) registers with OnTurnEnd.
 class Loop {
  public:
   Loop();
@@ -26,15 +27,17 @@ class Loop {
   net::io_context& context() { return context_; }
   Executor executor() { return context_.get_executor(); }
 
-  // Starts a coroutine that nobody waits for. An exception out of it is a bug of ours and ends the program.
+  // Starts a coroutine that nobody waits for. An exception out of it is a bug of ours and ends the
+  // program.
   void Spawn(Task<void> task);
 
-  // Runs `hook` at the end of each turn, in the order of registration. A hook may resume coroutines; what they start is part
-  // of the next turn, except what they hand to a later hook. Not after Run has begun.
+  // Runs `hook` at the end of each turn, in the order of registration. A hook may resume
+  // coroutines; what they start is part of the next turn, except what they hand to a later hook.
+  // Not after Run has begun.
   void OnTurnEnd(std::function<void()> hook);
 
-  // Runs `tick` each `period`, first after one: the coarse sweeps for idle and deadline limits, instead of a timer for each
-  // operation. Lives as long as the loop.
+  // Runs `tick` each `period`, first after one: the coarse sweeps for idle and deadline limits,
+  // instead of a timer for each operation. Lives as long as the loop.
   void Every(absl::Duration period, std::function<void()> tick);
 
   // Thread-safe: runs `work` on the loop's thread, in a later turn.

@@ -179,6 +179,18 @@ TEST_CASE("a turn's hooks run after what the turn made ready", "[agent][loop]") 
   CHECK(order == std::vector<std::string>{"one", "two", "end"});
 }
 
+TEST_CASE("a turn ends although something is always ready", "[agent][loop]") {
+  Loop loop;
+  std::function<void()> again = [&] { loop.Post([&] { again(); }); };
+  int ends = 0;
+  loop.OnTurnEnd([&] {
+    if (++ends == 3) loop.Stop();
+  });
+  again();
+  loop.Run();
+  CHECK(ends == 3);
+}
+
 TEST_CASE("another thread reaches the loop by posting", "[agent][loop]") {
   Loop loop;
   std::thread::id ran;
