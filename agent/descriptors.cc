@@ -12,6 +12,7 @@ namespace {
 // For the spool, the control plane, children's pipes, and connections that are being closed.
 constexpr std::size_t kOthers = 512;
 constexpr std::size_t kFewestConnections = 256;
+// A third is for connections to servers: those of idle clients are closed within seconds.
 // A connection that is held open by nobody in particular costs some KiB until its time is over.
 constexpr std::size_t kMostConnections = 16384;
 
@@ -31,7 +32,7 @@ std::size_t TakeDescriptors() {
 
 std::size_t ConnectionsFor(std::size_t descriptors) {
   const std::size_t left = descriptors > kOthers ? descriptors - kOthers : 0;
-  return std::clamp(left / 2, kFewestConnections, kMostConnections);
+  return std::clamp(left / 3 * 2, kFewestConnections, kMostConnections);
 }
 
 }  // namespace sallyport::agent

@@ -25,7 +25,7 @@ struct PoolOptions {
   std::shared_ptr<net::ssl::context> tls;
   HttpLimits limits;
   absl::Duration connect_timeout = absl::Seconds(5);
-  absl::Duration idle_timeout = absl::Seconds(60);
+  absl::Duration idle_timeout = absl::Seconds(20);
 };
 
 // One MCP session's connections to its server: no other session's bytes ever stood on them. A

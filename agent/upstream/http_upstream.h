@@ -26,7 +26,7 @@ struct HttpUpstreamOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
   // From the request to the last byte of its answer. Long calls are the server's right.
   absl::Duration exchange_timeout = absl::Hours(1);
-  absl::Duration idle_timeout = absl::Seconds(60);
+  absl::Duration idle_timeout = absl::Seconds(20);
   absl::Duration delete_timeout = absl::Seconds(2);
   absl::Duration listen_backoff = absl::Seconds(1);
   // Before a stream that broke off is taken up, where the server has not said when; and how often
