@@ -38,14 +38,13 @@ class PacedClient {
 
   void Run() {
     begun_ = MicrosNow();
-    std::int64_t last = begun_;
-    while (latencies_.count() + errors_ < total_ && MicrosNow() < last + kPatience) {
+    last_ = DueAt(total_) + kPatience;
+    while (latencies_.count() + errors_ < total_ && MicrosNow() < last_) {
       DispatchDue();
       epoll_event ready[64];
       const timespec wait = UntilNext();
       const int count = epoll_pwait2(poll_, ready, 64, &wait, nullptr);
       for (int i = 0; i < count; ++i) Read(ready[i].data.u64);
-      if (count > 0) last = MicrosNow();
     }
     const double seconds = static_cast<double>(MicrosNow() - begun_) / 1e6;
     const std::size_t calls = latencies_.count();
@@ -55,7 +54,8 @@ class PacedClient {
   }
 
  private:
-  static constexpr std::int64_t kPatience = 10'000'000;
+  // After the last one was due.
+  static constexpr std::int64_t kPatience = 5'000'000;
 
   std::int64_t DueAt(std::size_t n) const {
     return begun_ + static_cast<std::int64_t>(static_cast<double>(n) * 1e6 / rate_);
@@ -113,6 +113,7 @@ class PacedClient {
   std::size_t sent_ = 0;
   std::size_t errors_ = 0;
   std::int64_t begun_ = 0;
+  std::int64_t last_ = 0;
   std::int64_t looked_at_ = 0;
   std::deque<std::size_t> idle_;
   std::string body_;

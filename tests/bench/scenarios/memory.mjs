@@ -75,15 +75,16 @@ function selfSigned(stage) {
 
 export async function run({ bed, facts, number, progress }) {
   const rows = [];
-  const note = (what, agent, extra = {}) => {
+  const note = async (what, agent, extra = {}) => {
     const { rss, pss } = memoryOf(agent.child.pid);
-    rows.push({ shown: { what, RSS: mebibytes(rss), PSS: pss && mebibytes(pss), ...extra }, kept: { rss, pss } });
+    const { sallyport_agent_sessions: sessions, sallyport_agent_connections: connections } = await metricsOf(agent);
+    rows.push({ shown: { what, RSS: mebibytes(rss), PSS: pss && mebibytes(pss), ...extra, sessions, connections }, kept: { rss, pss } });
     progress(`${what}: ${mebibytes(rss)}`);
     return rss;
   };
   const agent = await bed.agent('plain');
   await sleep(SETTLE_MS);
-  const idle = note('idle, just started', agent);
+  const idle = await note('idle, just started', agent);
   await sessionsAndLoad({ bed, agent, idle, note, facts, number, progress });
   const tls = selfSigned(bed.stage);
   const bare = await bed.agent('bare');
@@ -111,19 +112,18 @@ async function sessionsAndLoad({ bed, agent, idle, note, number, progress }) {
     await one.connection.ask('/fast/mcp', 'POST', one.token, one.session, '{"jsonrpc":"2.0","id":1,"method":"ping"}');
   });
   await sleep(SETTLE_MS);
-  const { sallyport_agent_mcp_sessions: sessions, sallyport_agent_connections: connections } = await metricsOf(agent);
   const held = memoryOf(agent.child.pid).rss;
-  note(`${count} idle sessions`, agent, { 'KiB each': ((held - idle) / 1024 / count).toFixed(1), 'MCP sessions, connections': `${sessions}, ${connections}` });
+  await note(`${count} idle sessions`, agent, { 'KiB each': ((held - idle) / 1024 / count).toFixed(1) });
   await forEach(open, async ({ connection, session, token }) => { await connection.ask('/fast/mcp', 'DELETE', token, session).catch(() => {}); connection.close(); });
   await sleep(SETTLE_MS);
-  note('those sessions ended', agent, { 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
+  await note('those sessions ended', agent, { 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
   const [one] = minted;
   const contender = throughAgent('load', agent, LOAD_CORE);
   contender.requests = bed.requests('load', contender, [one], await bed.openSessions(agent, [one]));
   const load = await wrk(bed, contender, 128, number('seconds', 8));
-  note(`at the end of ${Math.round(load.rate)} calls/s over 128 connections`, agent);
+  await note(`at the end of ${Math.round(load.rate)} calls/s over 128 connections`, agent);
   await sleep(SETTLE_MS);
-  note('after that load', agent, { 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
+  await note('after that load', agent, { 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
 }
 
 async function streams({ agent, minted, note, name, ca }) {
@@ -140,6 +140,6 @@ async function streams({ agent, minted, note, name, ca }) {
     return connection;
   });
   await sleep(SETTLE_MS);
-  note(`${STREAMS} open streams, ${name}`, agent, { 'KiB each': ((memoryOf(agent.child.pid).rss - before) / 1024 / STREAMS).toFixed(1) });
+  await note(`${STREAMS} open streams, ${name}`, agent, { 'KiB each': ((memoryOf(agent.child.pid).rss - before) / 1024 / STREAMS).toFixed(1) });
   for (const connection of [...open, ...clients.map((client) => client.connection)]) connection.close();
 }
