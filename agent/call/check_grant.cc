@@ -4,11 +4,13 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/end_session.h"
 #include "agent/mcp/dialect.h"
 #include "common/denial.h"
 #include "common/log.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -38,9 +40,10 @@ OwnAnswer EndedSession(Gateway& gateway, const AuthenticatedCall& call) {
       ended->server != call.incoming.server) {
     return NoSuchSession(gateway, call);
   }
-  return Refuse(gateway, call, types::v1::DENIAL_REASON_SESSION_ENDED,
-                "the session has ended: " + ended->detail + "; initialize again",
-                ended->session_id);
+  return Refuse(
+      gateway, call, types::v1::DENIAL_REASON_SESSION_ENDED,
+      absl::StrCat("the session has ended: ", ToAbsl(ended->detail), "; initialize again"),
+      ended->session_id);
 }
 
 Task<void> Renew(Gateway& gateway, std::string session_id, std::string token,

@@ -4,14 +4,6 @@
 #include <utility>
 
 namespace sallyport::agent {
-namespace {
-
-// Enough for the clients of a day; the oldest are forgotten and get the same 404 without its
-// reason.
-constexpr std::size_t kMaxRemembered = 4096;
-
-}  // namespace
-
 ServedSession& SessionTable::Add(std::unique_ptr<ServedSession> session) {
   ServedSession& added = *session;
   by_key_[added.key()].push_back(&added);
@@ -48,7 +40,7 @@ SessionTable::Place SessionTable::FindConnection(std::string_view mcp_session_id
 }
 
 void SessionTable::EndConnection(ServedSession& session, McpConnection& connection,
-                                 std::string detail) {
+                                 std::string_view detail) {
   const auto place = session.connections.find(connection.mcp().id());
   if (place == session.connections.end()) return;
   const std::string id = place->first;
@@ -56,18 +48,10 @@ void SessionTable::EndConnection(ServedSession& session, McpConnection& connecti
   session.ended_connections.push_back(std::move(place->second));
   session.connections.erase(place);
   connection.EndStream();
-  ended_[id] = EndedMcpSession{session.principal_key(), session.facts().server, session.id(),
-                               std::move(detail)};
-  ended_order_.push_back(id);
-  if (ended_order_.size() > kMaxRemembered) {
-    ended_.erase(ended_order_.front());
-    ended_order_.pop_front();
-  }
-}
-
-const EndedMcpSession* SessionTable::FindEnded(std::string_view mcp_session_id) const {
-  const auto place = ended_.find(mcp_session_id);
-  return place == ended_.end() ? nullptr : &place->second;
+  ended_.Add(id, {.principal_key = session.principal_key(),
+                  .server = session.facts().server,
+                  .session_id = session.id(),
+                  .detail = detail});
 }
 
 std::size_t SessionTable::connections_of(std::string_view principal_key) const {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,19 +8,10 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "agent/call/ended_mcp_sessions.h"
 #include "agent/call/served_session.h"
 
 namespace sallyport::agent {
-
-// Why an MCP session is no more, for the 404 that its client gets from then on.
-struct EndedMcpSession {
-  std::string principal_key;
-  std::string server;
-  // The just-in-time session.
-  std::string session_id;
-  // What became of it.
-  std::string detail;
-};
 
 // The sessions this agent serves, and the ways to find them. On the loop's thread.
 class SessionTable {
@@ -43,9 +33,11 @@ class SessionTable {
   // caller's stage to say.
   Place FindConnection(std::string_view mcp_session_id) const;
   // No more of it; what it was is remembered for a while.
-  void EndConnection(ServedSession& session, McpConnection& connection, std::string detail);
-  // Null: never heard of, or long ago.
-  const EndedMcpSession* FindEnded(std::string_view mcp_session_id) const;
+  void EndConnection(ServedSession& session, McpConnection& connection, std::string_view detail);
+  // Null: never heard of, or long ago. Until the next one ends.
+  const EndedMcpSession* FindEnded(std::string_view mcp_session_id) const {
+    return ended_.Find(mcp_session_id);
+  }
 
   // MCP sessions of one principal, over all its sessions.
   std::size_t connections_of(std::string_view principal_key) const;
@@ -72,8 +64,7 @@ class SessionTable {
   Map<std::unique_ptr<ServedSession>> by_id_;
   Map<std::vector<ServedSession*>> by_key_;
   Map<Place> connections_;
-  Map<EndedMcpSession> ended_;
-  std::deque<std::string> ended_order_;
+  EndedMcpSessions ended_;
 };
 
 }  // namespace sallyport::agent

@@ -91,6 +91,8 @@ std::string LocalEndpoint::MetricsText() const {
                "Records the control plane has acknowledged.", uploader_.acked_records());
   AppendMetric(out, "sallyport_agent_blocks_shipped_total", "counter",
                "Blocks that these records came in.", uploader_.acked_blocks());
+  AppendMetric(out, "sallyport_agent_block_bytes_shipped_total", "counter",
+               "Bytes of these blocks, as they travelled.", uploader_.acked_block_bytes());
   const RecorderTimings& timings = gateway_.recorder.timings();
   AppendHistogram(out, "sallyport_agent_record_wait_seconds",
                   "From a record's append until it is durable.", timings.wait);

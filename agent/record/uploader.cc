@@ -134,6 +134,7 @@ class Uploader::Stream {
   struct Sent {
     std::uint64_t number;
     int records;
+    std::size_t bytes;
     std::vector<std::pair<SpoolPosition, std::uint64_t>> after;  // of each lane, with its bytes
   };
 
@@ -187,6 +188,7 @@ class Uploader::Stream {
         lanes_[i].spool->Acknowledge(sent.after[i].first, sent.after[i].second);
       }
       up_.acked_blocks_.fetch_add(1, std::memory_order_relaxed);
+      up_.acked_block_bytes_.fetch_add(sent.bytes, std::memory_order_relaxed);
       up_.acked_records_.fetch_add(static_cast<std::uint64_t>(sent.records),
                                    std::memory_order_relaxed);
       unacked_.pop_front();
@@ -222,8 +224,10 @@ class Uploader::Stream {
     Sent sent{.number = ++number_, .records = block_.count()};
     for (Lane& lane : lanes_)
       sent.after.emplace_back(lane.reader.position(), lane.reader.TakeBytes());
+    const grpc::ByteBuffer block = block_.Finish(number_, packer_);
+    sent.bytes = block.Length();
     unacked_.push_back(std::move(sent));
-    call_->Write(block_.Finish(number_, packer_), Tag(kWritten));
+    call_->Write(block, Tag(kWritten));
     block_ = {};
     writing_ = true;
   }

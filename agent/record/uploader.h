@@ -60,6 +60,10 @@ class Uploader {
 
   // For metrics; any thread.
   std::uint64_t acked_blocks() const { return acked_blocks_.load(std::memory_order_relaxed); }
+  // As they travelled, packed.
+  std::uint64_t acked_block_bytes() const {
+    return acked_block_bytes_.load(std::memory_order_relaxed);
+  }
   std::uint64_t acked_records() const { return acked_records_.load(std::memory_order_relaxed); }
   bool is_connected() const { return connected_.load(std::memory_order_relaxed); }
   // The control plane refused our records as contradicting its own.
@@ -85,6 +89,7 @@ class Uploader {
   std::string not_taken_;
   std::chrono::steady_clock::time_point say_again_at_;
   std::atomic<std::uint64_t> acked_blocks_{0};
+  std::atomic<std::uint64_t> acked_block_bytes_{0};
   std::atomic<std::uint64_t> acked_records_{0};
   std::atomic<bool> connected_{false};
   std::atomic<bool> refused_{false};

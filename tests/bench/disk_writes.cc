@@ -12,7 +12,8 @@
 
 namespace {
 
-using namespace sallyport::bench;
+using sallyport::bench::Latencies;
+using sallyport::bench::MicrosNow;
 
 constexpr std::size_t kFileBytes = std::size_t{32} << 20;
 

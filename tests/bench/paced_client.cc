@@ -13,7 +13,11 @@
 
 namespace {
 
-using namespace sallyport::bench;
+using sallyport::bench::Connect;
+using sallyport::bench::Latencies;
+using sallyport::bench::MicrosNow;
+using sallyport::bench::ReadRequests;
+using sallyport::bench::ResponseReader;
 
 struct Connection {
   int fd = -1;

@@ -19,7 +19,8 @@
 
 namespace {
 
-using namespace sallyport::bench;
+using sallyport::bench::Latencies;
+using sallyport::bench::MicrosNow;
 
 [[noreturn]] void Die(const char* why) {
   std::perror(why);

@@ -13,7 +13,11 @@
 
 namespace {
 
-using namespace sallyport::bench;
+using sallyport::bench::Connect;
+using sallyport::bench::Latencies;
+using sallyport::bench::MicrosNow;
+using sallyport::bench::ReadRequests;
+using sallyport::bench::ResponseReader;
 
 // fast_upstream's: what it writes is the clock modulo this.
 constexpr std::int64_t kClockModulo = 1'000'000'000;

@@ -32,11 +32,12 @@ export async function run({ bed, facts, number, progress }) {
     const sample = await observed(agents[durability], () => paced(bed, agents[durability], connections, rate, seconds));
     const records = sample.counted.sallyport_agent_records_shipped_total;
     const blocks = sample.counted.sallyport_agent_blocks_shipped_total;
+    const packed = sample.counted.sallyport_agent_block_bytes_shipped_total / sample.counted.sallyport_agent_commit_bytes_total;
     const { begin, middle, end, max } = sample.backlog;
     rows.push({
       shown: {
         durability, connections, 'asked/s': thousands(rate), 'calls/s': thousands(sample.rate), errors: sample.errors, p50: micros(percentile(sample.latency, 50)), p99: micros(percentile(sample.latency, 99)),
-        'records a block': (records / blocks).toFixed(0), 'records taken of made': percent(records / (2 * sample.calls)), 'spool at begin, middle, end, max': [begin, middle, end, max].map(mebibytes).join(', '),
+        'records a block': (records / blocks).toFixed(0), 'packed to': percent(packed), 'records taken of made': percent(records / (2 * sample.calls)), 'spool at begin, middle, end, max': [begin, middle, end, max].map(mebibytes).join(', '),
         'cores busy': sample.busy.map(percent).join(' '), 'control plane us a record': ((processSeconds(taker) - before) / records * 1e6).toFixed(1), 'agent RSS': mebibytes(memoryOf(agents[durability].pid).rss),
       },
       kept: { ...sample, plainRate: plain[connections], goal },
@@ -45,6 +46,6 @@ export async function run({ bed, facts, number, progress }) {
   report('steady', {
     ...facts, seconds,
     placement: `the agent's first thread on core ${PATH_CORE}; on core ${LOAD_CORE} everything else: the agent's shipper and committer, the control plane, the server and the client that keeps the rate`,
-    notes: ['asked/s: half of what the durability is to reach of the calls per second that nginx made at so many connections in this run', 'a call that finds every connection busy is measured from when it was due'],
+    notes: ['packed to: bytes of the blocks as they travelled, of those that were written', 'asked/s: half of what the durability is to reach of the calls per second that nginx made at so many connections in this run', 'a call that finds every connection busy is measured from when it was due'],
   }, rows, [{ title: 'held rate', curves: rows.map(({ shown, kept }) => ({ name: `${shown.durability}, ${shown.connections} connections`, latency: kept.latency })) }]);
 }
