@@ -73,7 +73,7 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
   const bool is_misplaced =
       method != nullptr && (method->is_notification != (message->shape == Shape::kNotification) ||
                             !Has(method->eras, message->era));
-  if (is_misplaced || (method != nullptr && !method->is_served)) {
+  if (is_misplaced) {
     return Refuse(std::move(call), std::move(message),
                   Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here"));
   }

@@ -69,6 +69,8 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
     std::string next_cursor;
     session.shared->tools.Learn(response, next_cursor);
   }
+  const bool may_listen =
+      policy.EvaluateCall({.method = "subscriptions/listen"}).verdict == Verdict::kAllow;
   absl::Status sealed;
   const absl::Duration left = session.live().facts().expires_at - gateway.clock.Now();
   ASSIGN_OR_RETURN(ModernResult result,
@@ -76,9 +78,11 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                        std::move(response), request,
                        {.server = {.tools = usable.tools,
                                    .resources = usable.resources,
+                                   .subscriptions = usable.resources && may_listen,
                                    .prompts = usable.prompts,
                                    .completions = usable.completions,
-                                   .logging = usable.logging},
+                                   .logging = usable.logging,
+                                   .task_extension = usable.task_extension},
                         .may_be_asked =
                             [&](ServerRequestKind kind) {
                               return Declares(request, PolicyWord(kind)) &&
@@ -95,6 +99,9 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                             },
                         .max_ttl_ms = std::max<std::int64_t>(0, absl::ToInt64Milliseconds(left))}));
   RETURN_IF_ERROR(sealed);
+  McpSession& mcp = call.granted.connection->mcp();
+  if (!result.task_id.empty()) mcp.AddTask(std::move(result.task_id));
+  if (result.is_task_over) mcp.FinishTask(request.task_id);
   return std::move(result.message);
 }
 
@@ -189,8 +196,11 @@ bool MayAsk(const SessionPolicy& policy, const ClientCapabilities& capabilities,
 bool MayKnow(const SessionPolicy& policy, McpConnection& connection, TargetKind kind,
              const std::string& target) {
   const McpSession& mcp = connection.mcp();
-  if (kind == TargetKind::kTask) return mcp.HasTask(target) && policy.capabilities().tasks;
   const bool is_legacy = connection.era() == Era::kLegacy;
+  if (kind == TargetKind::kTask) {
+    const UsableCapabilities& usable = policy.capabilities();
+    return mcp.HasTask(target) && (is_legacy ? usable.tasks : usable.task_extension);
+  }
   const Verdict verdict =
       policy
           .EvaluateCall({.method = is_legacy ? "resources/subscribe" : "subscriptions/listen",

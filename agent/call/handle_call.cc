@@ -145,7 +145,8 @@ absl::StatusOr<ClientMessage> Narrow(GrantedCall& call, const SessionRules& rule
       std::move(message),
       {.client = {.sampling = usable.sampling,
                   .elicitation = usable.elicitation,
-                  .roots = usable.roots},
+                  .roots = usable.roots,
+                  .task_extension = usable.task_extension},
        .may_hear_of =
            [&](std::string_view uri) {
              return policy.EvaluateCall({.method = method, .target = uri}).verdict ==

@@ -15,8 +15,10 @@ struct ClientTerms {
   bool sampling = false;
   bool elicitation = false;
   bool roots = false;
+  // The tasks extension of the modern era, with which a server answers a call by a task.
+  bool task_extension = false;
 
-  bool allows_all() const { return sampling && elicitation && roots; }
+  bool allows_all() const { return sampling && elicitation && roots && task_extension; }
 };
 
 // What policy lets the client use at least one of.
@@ -30,7 +32,11 @@ struct ServerTerms {
   bool tasks = false;
   bool task_list = false;
   bool task_cancel = false;
+  bool task_extension = false;
 };
+
+// The name of the tasks extension among the extensions that either side of the modern era declares.
+inline constexpr std::string_view kTaskExtension = "io.modelcontextprotocol/tasks";
 
 // The client's declaration of a thing that the server would only be refused.
 bool IsTakenFromClient(std::string_view capability, const ClientTerms& terms);

@@ -463,7 +463,8 @@ absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes, const Sca
       if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
     } else if (message.method == "notifications/resources/updated") {
       if (!scan.StringParam("uri", message.target)) return scan.Invalid("params.uri is missing");
-    } else if (message.method == "notifications/tasks/status") {
+    } else if (message.method == "notifications/tasks/status" ||
+               message.method == "notifications/tasks") {
       if (!scan.StringParam("taskId", message.target)) {
         return scan.Invalid("params.taskId is missing");
       }

@@ -114,7 +114,8 @@ struct UpstreamMessage {
   Span token_at;
   Span cancelled_at;
   Span subscription_at;
-  // notifications/resources/updated: decoded params.uri; notifications/tasks/status: params.taskId.
+  // notifications/resources/updated: decoded params.uri; notifications/tasks and
+  // notifications/tasks/status: params.taskId.
   std::string target;
 };
 

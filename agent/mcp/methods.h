@@ -37,8 +37,6 @@ struct ClientMethod {
   bool is_notification = false;
   // Counts against max_calls.
   bool is_counted = false;
-  // Later protocol work: known, and refused until we serve it (the tasks extension).
-  bool is_served = true;
   TargetKind target = TargetKind::kNone;
   ListKind list = ListKind::kNone;
 };

@@ -28,6 +28,10 @@ absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
   const auto narrow_meta = [&](const JsonNode& member) {
     if (stands_at(member, modern.capabilities)) {
       CutChildren(splicer, index, member, [&](const JsonNode& declared) {
+        if (declared.key == "extensions" && declared.is_object() && !terms.client.task_extension) {
+          CutChildren(splicer, index, declared,
+                      [](const JsonNode& extension) { return extension.key == kTaskExtension; });
+        }
         return IsTakenFromClient(declared.key, terms.client);
       });
     }

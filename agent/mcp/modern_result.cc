@@ -20,6 +20,8 @@ absl::Status Invalid(std::string_view what) {
   return Denied(types::v1::DENIAL_REASON_UPSTREAM_INVALID, what);
 }
 
+constexpr std::size_t kMaxTaskIdBytes = 1024;
+
 bool MayAskForInput(std::string_view method) {
   return method == "tools/call" || method == "prompts/get" || method == "resources/read";
 }
@@ -69,9 +71,20 @@ class Narrower {
       });
     } else if (member.key == "capabilities" && member.is_object()) {
       CutChildren(splicer_, index_, member, [&](const JsonNode& declared) {
+        NarrowDeclared(declared);
         return IsTakenFromServer(declared.key, terms_.server);
       });
     }
+  }
+
+  void NarrowDeclared(const JsonNode& declared) {
+    if (!declared.is_object()) return;
+    CutChildren(splicer_, index_, declared, [&](const JsonNode& member) {
+      return (declared.key == "extensions" && member.key == kTaskExtension &&
+              !terms_.server.task_extension) ||
+             (declared.key == "resources" && member.key == "subscribe" &&
+              !terms_.server.subscriptions);
+    });
   }
 
   void SealState(const JsonNode& result) {
@@ -124,10 +137,17 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
       narrower.NarrowCaching(member);
       if (request.method == "server/discover") narrower.NarrowDiscovery(member);
     }
-    const JsonNode* task = index.Member(result, "taskId");
-    if (type != nullptr && type->text == "task" && task != nullptr && task->is_string()) {
+    if (type != nullptr && type->text == "task") {
+      const JsonNode* task = index.Member(result, "taskId");
+      if (task == nullptr || task->text.empty() || task->text.size() > kMaxTaskIdBytes) {
+        return Invalid("the server's task has no proper id");
+      }
       narrowed.task_id = std::string(task->text);
     }
+    const JsonNode* status = index.Member(result, "status");
+    narrowed.is_task_over =
+        request.method == "tasks/get" && status != nullptr &&
+        (status->text == "completed" || status->text == "failed" || status->text == "cancelled");
   }
   if (!splicer.is_changed()) return narrowed;
   std::string bytes = splicer.Finish();

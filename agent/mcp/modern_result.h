@@ -31,6 +31,8 @@ struct ModernResult {
   bool is_input_required = false;
   // resultType "task": decoded taskId of what it became.
   std::string task_id;
+  // tasks/get: the task has come to its end.
+  bool is_task_over = false;
 };
 
 // The response to a modern `request` as its client shall see it. A server's request state is

@@ -86,6 +86,8 @@ struct UsableCapabilities {
   bool tasks = false;
   bool task_list = false;
   bool task_cancel = false;
+  // The same in the modern era, where asking how a task stands brings its result.
+  bool task_extension = false;
   // What the server may ask of the client.
   bool sampling = false;
   bool elicitation = false;

@@ -258,8 +258,8 @@ UsableCapabilities CapabilitiesOf(const RuleTable& rules) {
   usable.completions = CouldPass(rules, MethodSubject{"completion/complete"}) &&
                        (usable.resources || usable.prompts);
   usable.logging = CouldPass(rules, MethodSubject{"logging/setLevel"});
-  usable.tasks = usable.tools && CouldPass(rules, MethodSubject{"tasks/get"}) &&
-                 CouldPass(rules, MethodSubject{"tasks/result"});
+  usable.task_extension = usable.tools && CouldPass(rules, MethodSubject{"tasks/get"});
+  usable.tasks = usable.task_extension && CouldPass(rules, MethodSubject{"tasks/result"});
   usable.task_list = usable.tasks && CouldPass(rules, MethodSubject{"tasks/list"});
   usable.task_cancel = usable.tasks && CouldPass(rules, MethodSubject{"tasks/cancel"});
   usable.sampling = allows_request("sampling");
