@@ -113,8 +113,13 @@ void Leaves(const nlohmann::json& value, std::vector<std::string>& leaves) {
 std::string CheckMasked(Session& session, const UpstreamMessage& message,
                         const std::vector<std::string>& forbidden) {
   auto masked = session.masker->Mask(message, session.mask);
+  // The same whether the scan's index is at hand or another message has been scanned since.
+  Check(ScanUpstreamMessage(R"({"jsonrpc":"2.0","id":1,"result":{}})").ok());
+  const auto anew = session.masker->Mask(message, session.mask);
+  Check(anew.ok() == masked.ok());
   if (!masked.ok()) return {};
   const std::string bytes(masked->bytes());
+  Check(anew->bytes() == bytes);
   const auto again = ScanUpstreamMessage(bytes);
   Check(again.ok());
   Check(again->shape == message.shape && again->id == message.id &&
