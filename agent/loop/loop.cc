@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <coroutine>
+#include <exception>
 #include <utility>
 
 namespace sallyport::agent {
@@ -19,7 +20,8 @@ class Bottom {
   class promise_type {
    public:
     promise_type(net::io_context& context, Task<void>&)
-        : chain_(context.get_executor(), std::coroutine_handle<promise_type>::from_promise(*this)) {
+        : context_(context),
+          chain_(context.get_executor(), std::coroutine_handle<promise_type>::from_promise(*this)) {
     }
     static void* operator new(std::size_t bytes) { return FrameMemory::Allocate(bytes); }
     static void operator delete(void* memory, std::size_t bytes) {
@@ -31,11 +33,14 @@ class Bottom {
     std::suspend_always initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() {}
-    // Out of Loop::Run.
-    void unhandled_exception() { throw; }
+    // It leaves Loop::Run, from a handler of its own: this frame ends as any other.
+    void unhandled_exception() {
+      net::post(context_, [error = std::current_exception()] { std::rethrow_exception(error); });
+    }
     TaskChain& chain() { return chain_; }
 
    private:
+    net::io_context& context_;
     TaskChain chain_;
   };
 
