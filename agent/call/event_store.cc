@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/denial.h"
+
 namespace sallyport::agent {
 namespace {
 
@@ -102,10 +104,12 @@ absl::StatusOr<StreamLog*> EventStore::FindAfter(std::uint64_t number, std::uint
   }
   if (number > last_number_ || (log == nullptr && number == 0) ||
       (log != nullptr && n > log->last())) {
-    return absl::InvalidArgumentError("no event of this MCP session has that id");
+    return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                  "Last-Event-ID is of no event of this MCP session");
   }
   if (log == nullptr || !log->HasAllAfter(n)) {
-    return absl::ResourceExhaustedError("what came after that event has been forgotten");
+    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                  "what the stream carried after that event is not kept any more");
   }
   return log;
 }

@@ -126,7 +126,7 @@ class EventStore {
   // Made if need be.
   StreamLog& Log(std::uint64_t number);
   // The stream `number`, if all that came after its message `n` is still here.
-  // kInvalidArgument: no client was ever given that place. kResourceExhausted: it is forgotten.
+  // MESSAGE_INVALID: no client was ever given that place. LIMIT_EXCEEDED: it is forgotten.
   absl::StatusOr<StreamLog*> FindAfter(std::uint64_t number, std::uint64_t n);
 
   void Append(StreamLog& log, RecordedMessage message);

@@ -8,7 +8,7 @@
 #include "agent/call/handle_call.h"
 #include "agent/mcp/dialect.h"
 #include "common/denial.h"
-#include "common/strings.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
@@ -34,13 +34,8 @@ absl::StatusOr<EventId> LastEvent(McpConnection& connection, std::string_view la
     return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
                   "Last-Event-ID is of no event of this MCP session");
   }
-  const auto log = connection.events().FindAfter(id->stream, id->n);
-  if (log.ok()) return *id;
-  return absl::IsResourceExhausted(log.status())
-             ? Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                      "what the stream carried after that event is not kept any more")
-             : Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                      "Last-Event-ID is of no event of this MCP session");
+  RETURN_IF_ERROR(connection.events().FindAfter(id->stream, id->n).status());
+  return *id;
 }
 
 // Until the stream is complete, the client has gone or has come back on another connection. A
