@@ -1,5 +1,6 @@
 #include "agent/mcp/capabilities.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -126,6 +127,21 @@ absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
   });
   if (!splicer.is_changed()) return response;
   return ScanUpstreamMessage(splicer.Finish(), ScanLimits{.max_bytes = response.bytes.size()});
+}
+
+std::string NegotiatedVersion(const UpstreamMessage& response) {
+  constexpr std::size_t kMaxVersionBytes = 32;
+  JsonIndex index;
+  if (response.is_error ||
+      index.Parse(response.bytes, JsonLimits{.max_bytes = response.bytes.size()}) !=
+          JsonError::kNone)
+    return {};
+  const JsonNode* version = index.Member(index.Member(&index.root(), "result"), "protocolVersion");
+  const bool is_usable = version != nullptr && !version->text.empty() &&
+                         version->text.size() <= kMaxVersionBytes &&
+                         std::all_of(version->text.begin(), version->text.end(),
+                                     [](char c) { return c > 0x20 && c < 0x7f; });
+  return is_usable ? std::string(version->text) : std::string();
 }
 
 }  // namespace sallyport::agent

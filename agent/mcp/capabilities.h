@@ -55,4 +55,7 @@ absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
                                                        const ServerTerms& terms,
                                                        std::string& negotiated);
 
+// The protocolVersion of an initialize result, if it may stand in a header field; else empty.
+std::string NegotiatedVersion(const UpstreamMessage& response);
+
 }  // namespace sallyport::agent

@@ -21,6 +21,14 @@ struct Head {
 
 }  // namespace
 
+PoolOptions PoolOptionsOf(const HttpOptions& options) {
+  return {.url = options.url,
+          .tls = options.tls,
+          .limits = {.body = options.limits.max_bytes},
+          .connect_timeout = options.connect_timeout,
+          .idle_timeout = options.idle_timeout};
+}
+
 ConnectionPool::ConnectionPool(Loop& loop, DeadlineSweep& sweep, PoolOptions options)
     : loop_(loop), sweep_(sweep), options_(std::move(options)) {}
 ConnectionPool::~ConnectionPool() = default;

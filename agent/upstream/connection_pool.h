@@ -13,6 +13,7 @@
 #include "agent/loop/loop.h"
 #include "agent/loop/task.h"
 #include "agent/upstream/http_connection.h"
+#include "agent/upstream/http_options.h"
 #include "agent/upstream/server_url.h"
 
 namespace sallyport::agent {
@@ -24,9 +25,10 @@ struct PoolOptions {
   // Null for plain HTTP.
   std::shared_ptr<net::ssl::context> tls;
   HttpLimits limits;
-  absl::Duration connect_timeout = absl::Seconds(5);
-  absl::Duration idle_timeout = absl::Seconds(20);
+  absl::Duration connect_timeout;
+  absl::Duration idle_timeout;
 };
+PoolOptions PoolOptionsOf(const HttpOptions& options);
 
 // One MCP session's connections to its server: no other session's bytes ever stood on them. A
 // shared_ptr owns it. On the loop's thread.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/http/message.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/strings.h"
 
@@ -38,18 +37,6 @@ void EventStream::Mark(StreamPlace& place) const {
   if (const auto retry = reader_.last_retry_ms()) {
     place.retry = std::clamp(absl::Milliseconds(*retry), kMinRetry, kMaxRetry);
   }
-}
-
-bool IsEventStream(HttpConnection& connection) {
-  return IsMediaType(connection.response().fields.Find("content-type").value_or(""),
-                     "text/event-stream");
-}
-
-absl::Status CheckEncoding(HttpConnection& connection) {
-  const auto encoding = connection.response().fields.Find("content-encoding");
-  if (encoding && *encoding != "identity")
-    return UpstreamInvalid("the server encoded its answer although it was told not to");
-  return absl::OkStatus();
 }
 
 }  // namespace sallyport::agent

@@ -45,9 +45,4 @@ class EventStream {
   std::string_view bytes_;
 };
 
-// Whether the response's Content-Type says so.
-bool IsEventStream(HttpConnection& connection);
-// Refuses a response that is encoded although it was asked not to be.
-absl::Status CheckEncoding(HttpConnection& connection);
-
 }  // namespace sallyport::agent

@@ -1,7 +1,5 @@
 #include "agent/upstream/http_upstream.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -12,10 +10,11 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "agent/http/message.h"
 #include "agent/loop/signal.h"
+#include "agent/mcp/capabilities.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_batch.h"
+#include "agent/upstream/answer_head.h"
 #include "agent/upstream/connection_pool.h"
 #include "agent/upstream/event_stream.h"
 #include "agent/upstream/request_heads.h"
@@ -33,50 +32,26 @@ using MessageOr = absl::StatusOr<UpstreamMessage>;
 
 constexpr std::size_t kMaxUnrelated = 64;
 constexpr std::size_t kMaxSessionIdBytes = 1024;
-constexpr std::size_t kMaxVersionBytes = 32;
 
 bool IsVisible(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-std::string NegotiatedVersion(const UpstreamMessage& response) {
-  simdjson::ondemand::parser parser;
-  simdjson::padded_string json(
-      std::string_view(response.bytes).substr(response.body.begin, response.body.size()));
-  simdjson::ondemand::document document;
-  std::string_view version;
-  if (parser.iterate(json).get(document) || document["protocolVersion"].get_string().get(version))
-    return {};
-  return version.size() <= kMaxVersionBytes && IsVisible(version) ? std::string(version)
-                                                                  : std::string();
-}
-
-bool IsJson(HttpConnection& connection) {
-  return IsMediaType(connection.response().fields.Find("content-type").value_or(""),
-                     "application/json");
-}
-
 }  // namespace
 
 class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(Loop& loop, DeadlineSweep& sweep, HttpUpstreamOptions options)
+  Core(Loop& loop, DeadlineSweep& sweep, HttpOptions options)
       : loop_(loop),
         options_(std::move(options)),
         heads_(options_.url, std::move(options_.headers)),
-        pool_(std::make_shared<ConnectionPool>(
-            loop, sweep,
-            PoolOptions{.url = options_.url,
-                        .tls = options_.tls,
-                        .limits = {.body = options_.limits.max_bytes},
-                        .connect_timeout = options_.connect_timeout,
-                        .idle_timeout = options_.idle_timeout})),
+        pool_(std::make_shared<ConnectionPool>(loop, sweep, PoolOptionsOf(options_))),
         unrelated_(loop),
         ended_(loop) {}
 
   Loop& loop() { return loop_; }
-  const HttpUpstreamOptions& options() const { return options_; }
+  const HttpOptions& options() const { return options_; }
   ConnectionPool& pool() { return *pool_; }
 
   // As ConnectionPool::Send, for a message.
@@ -89,9 +64,9 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   // Whether the head of an answer is one to go on with.
   absl::Status CheckHead(HttpConnection& connection) {
     const HttpResponse& response = connection.response();
-    if (response.status == 404 && heads_.has_session()) Lose(HttpStatusError(404));
-    if (response.status < 200 || response.status > 299) return HttpStatusError(response.status);
-    return CheckEncoding(connection);
+    if (response.status != 404 || !heads_.has_session()) return CheckSuccess(response);
+    Lose(UpstreamLost("the server has ended the MCP session"));
+    return pool_->why();
   }
 
   void TakeSession(const HttpResponse& response, const UpstreamMessage& message) {
@@ -129,13 +104,13 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
     CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
                         co_await pool_->Send(heads_.Get(place.last_event_id), {}, timeout));
     const ConnectionPool::Busy busy(*pool_, *connection);
-    connection->SetDeadline(std::min(options_.connect_timeout * 6, timeout));
+    connection->SetDeadline(std::min(options_.reply_timeout, timeout));
     if (!(co_await connection->ReadHead()).ok()) co_return UpstreamLost("no answer");
     connection->SetDeadline(timeout);
     const int status = connection->response().status;
     // 409: it has not seen yet that the connection it knows is dead.
     if (status == 409 || status == 429 || status >= 500) co_return UpstreamLost("not now");
-    if (!CheckHead(*connection).ok() || !IsEventStream(*connection)) {
+    if (!CheckHead(*connection).ok() || !IsEventStream(connection->response())) {
       co_return absl::FailedPreconditionError("the server does not take the stream up");
     }
     co_return connection;
@@ -185,7 +160,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   // False: the server has no such stream.
   static Task<bool> ListenOnce(std::shared_ptr<Core> self, Backoff& backoff, StreamPlace& place) {
     auto connection = co_await self->pool_->Send(self->heads_.Get(place.last_event_id), {},
-                                                 self->options_.connect_timeout * 6);
+                                                 self->options_.reply_timeout);
     if (!connection.ok()) co_return true;
     HttpConnection& stream = **connection;
     const ConnectionPool::Busy busy(*self->pool_, stream);
@@ -196,9 +171,9 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
       if (status >= 400 && status < 500 && status != 409) place.last_event_id.clear();
       co_return status != 405 && status != 404;
     }
-    if (!IsEventStream(stream)) co_return false;
+    if (!IsEventStream(stream.response())) co_return false;
     backoff.Reset();
-    stream.SetDeadline(absl::Hours(24 * 365));
+    stream.SetDeadline(kStreamTimeout);
     EventStream events(stream, self->options_.limits.max_bytes);
     for (;;) {
       auto event = co_await events.Next();
@@ -216,7 +191,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   }
 
   Loop& loop_;
-  HttpUpstreamOptions options_;
+  HttpOptions options_;
   RequestHeads heads_;
   const std::shared_ptr<ConnectionPool> pool_;
   Queue<UpstreamMessage> unrelated_;
@@ -275,9 +250,9 @@ class HttpUpstream::Answer final : public Exchange {
       if (absl::Status read = co_await connection_->ReadHead(); !read.ok())
         co_return ConnectionError(read);
       if (!IsErrorResponse()) CO_RETURN_IF_ERROR(core_->CheckHead(*connection_));
-      if (IsEventStream(*connection_)) {
+      if (IsEventStream(connection_->response())) {
         events_.emplace(*connection_, core_->options().limits.max_bytes);
-      } else if (!IsJson(*connection_)) {
+      } else if (!IsJson(connection_->response())) {
         co_return UpstreamInvalid("the server's answer is neither JSON nor an event stream");
       }
     }
@@ -318,11 +293,12 @@ class HttpUpstream::Answer final : public Exchange {
     return message;
   }
 
-  // In the modern era some JSON-RPC errors have an HTTP status of their own.
+  // In the modern era some JSON-RPC errors have an HTTP status of their own, and so they have when
+  // a server of that era alone is asked to initialize.
   bool IsErrorResponse() const {
     const int status = connection_->response().status;
-    return is_modern_ && (status == 400 || status == 404) && IsJson(*connection_) &&
-           CheckEncoding(*connection_).ok();
+    return (is_modern_ || is_initialize_) && (status == 400 || status == 404) &&
+           IsJson(connection_->response()) && !IsEncoded(connection_->response());
   }
 
   // The stream's next event, on whatever connection carries the stream by then.
@@ -384,23 +360,22 @@ class HttpUpstream::Answer final : public Exchange {
   std::deque<UpstreamMessage> rest_;
 };
 
-HttpUpstream::HttpUpstream(Loop& loop, DeadlineSweep& sweep, HttpUpstreamOptions options)
+HttpUpstream::HttpUpstream(Loop& loop, DeadlineSweep& sweep, HttpOptions options)
     : core_(std::make_shared<Core>(loop, sweep, std::move(options))) {}
 
 HttpUpstream::~HttpUpstream() { core_->Lose(UpstreamLost("the session has ended")); }
 
-Task<absl::StatusOr<std::unique_ptr<Exchange>>> HttpUpstream::Forward(
-    const OutboundMessage& request) {
+Task<absl::StatusOr<std::unique_ptr<Exchange>>> HttpUpstream::Call(const ClientMessage& request) {
   auto core = core_;
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
-                      co_await core->Post(request.message(), core->options().exchange_timeout));
-  co_return std::make_unique<Answer>(core, std::move(connection), request.message());
+                      co_await core->Post(request, core->options().exchange_timeout));
+  co_return std::make_unique<Answer>(core, std::move(connection), request);
 }
 
-Task<absl::Status> HttpUpstream::Send(const OutboundMessage& message) {
+Task<absl::Status> HttpUpstream::Tell(const ClientMessage& message) {
   auto core = core_;
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection,
-                      co_await core->Post(message.message(), core->options().connect_timeout * 6));
+                      co_await core->Post(message, core->options().reply_timeout));
   {
     const ConnectionPool::Busy busy(core->pool(), *connection);
     if (absl::Status read = co_await connection->ReadHead(); !read.ok())
@@ -408,7 +383,7 @@ Task<absl::Status> HttpUpstream::Send(const OutboundMessage& message) {
     CO_RETURN_IF_ERROR(core->CheckHead(*connection));
   }
   core->pool().KeepOnceDone(std::move(connection));
-  if (message.message().method == "notifications/initialized") core->StartListening();
+  if (message.method == "notifications/initialized") core->StartListening();
   co_return absl::OkStatus();
 }
 

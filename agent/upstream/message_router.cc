@@ -70,10 +70,12 @@ class MessageRouter::Answer final : public Exchange {
   bool is_over_ = false;
 };
 
-absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMessage& request) {
+absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMessage& request,
+                                                                  Ticket* ticket) {
   auto pending = std::make_shared<Pending>(loop_);
   pending->id = CanonicalId(request.id);
   if (!request.progress_token.empty()) pending->token = CanonicalId(request.progress_token);
+  if (ticket != nullptr) *ticket = pending;
   return Add(std::move(pending));
 }
 
@@ -153,6 +155,16 @@ bool MessageRouter::PushUnrelated(UpstreamMessage message) {
   unrelated_bytes_ += message.bytes.size();
   unrelated_.Push(std::move(message));
   return true;
+}
+
+void MessageRouter::Fail(const Ticket& ticket, const absl::Status& why) {
+  auto pending = ticket.lock();
+  if (pending == nullptr) return;
+  auto at = pending_.find(pending->id);
+  if (at == pending_.end() || at->second != pending) return;
+  pending_.erase(at);
+  pending->Push(why);
+  pending->messages.Close();
 }
 
 void MessageRouter::FailAll(const absl::Status& why) {

@@ -24,12 +24,19 @@ namespace sallyport::agent {
 // flight, or to NextUnrelated, where all goes that tells of the server as a whole. A shared_ptr
 // owns it. On the loop's thread.
 class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
+ private:
+  struct Pending;
+
  public:
   explicit MessageRouter(Loop& loop) : loop_(loop), unrelated_(loop) {}
 
+  // Names one request in flight, for as long as it is.
+  using Ticket = std::weak_ptr<Pending>;
+
   // A request's place, to be taken before the request goes out; its exchange gives it up.
-  // kFailedPrecondition: one of the same id is in flight.
-  absl::StatusOr<std::unique_ptr<Exchange>> Register(const ClientMessage& request);
+  // kFailedPrecondition: one of the same id is in flight. `ticket` may be null.
+  absl::StatusOr<std::unique_ptr<Exchange>> Register(const ClientMessage& request,
+                                                     Ticket* ticket = nullptr);
   // The same for a request that goes out under `number` in place of its id and its progress token.
   absl::StatusOr<std::unique_ptr<Exchange>> Register(std::uint64_t number, bool asks_for_logs);
 
@@ -45,6 +52,8 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   Routed Route(UpstreamMessage message);
   static Task<void> WaitForRoom(Routed routed) { co_await routed.to->WaitForRoom(routed.limit); }
 
+  // Ends the request, if it is still in flight.
+  void Fail(const Ticket& ticket, const absl::Status& why);
   // Ends all requests that are in flight with `why`, and no other.
   void FailAll(const absl::Status& why);
   // The same, and nothing comes any more: later calls get `why` too. Idempotent.
@@ -57,7 +66,6 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
 
  private:
   class Answer;
-  struct Pending;
 
   absl::StatusOr<std::unique_ptr<Exchange>> Add(std::shared_ptr<Pending> pending);
   void Unregister(const std::shared_ptr<Pending>& pending);

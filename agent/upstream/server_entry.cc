@@ -217,11 +217,21 @@ absl::Status CheckStdio(const ServerEntry& entry, CheckedServer& out) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<HttpTransport> ParseTransport(std::string_view word) {
+  if (word.empty()) return HttpTransport::kFound;
+  if (word == "streamable-http") return HttpTransport::kStreamable;
+  if (word == "sse") return HttpTransport::kSse;
+  return absl::InvalidArgumentError("`transport` is streamable-http or sse");
+}
+
 absl::Status CheckHttp(const ServerEntry& entry, const Credentials& credentials,
                        CheckedServer& out) {
   auto url = ParseServerUrl(entry.http().url());
   if (!url.ok()) return Fault(entry.name(), std::string(url.status().message()));
   out.url = *std::move(url);
+  auto transport = ParseTransport(entry.http().transport());
+  if (!transport.ok()) return Fault(entry.name(), std::string(transport.status().message()));
+  out.transport = *transport;
   out.ca_file = entry.http().ca_file();
   RETURN_IF_ERROR(CheckValues(entry, entry.http().headers(), out));
   for (const Template& value : out.values) {

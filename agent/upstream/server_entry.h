@@ -23,6 +23,9 @@ struct Template {
   std::string value;
 };
 
+// As `transport` says; unset is kFound.
+enum class HttpTransport : std::uint8_t { kFound, kStreamable, kSse };
+
 // One server of the configuration, checked. Exactly one of `is_stdio` and HTTP.
 struct CheckedServer {
   std::string name;
@@ -38,6 +41,7 @@ struct CheckedServer {
   // Without what `values` give.
   SpawnPlan plan;
   ServerUrl url;
+  HttpTransport transport = HttpTransport::kFound;
   std::string ca_file;
 };
 

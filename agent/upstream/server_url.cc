@@ -28,6 +28,16 @@ absl::Status ParsePort(std::string_view text, std::string& port) {
   return absl::OkStatus();
 }
 
+bool HasDotSegments(std::string_view path) {
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::string_view segment = path.substr(0, path.find('/'));
+    if (segment == "." || segment == "..") return true;
+    path.remove_prefix(segment.size());
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::StatusOr<ServerUrl> ParseServerUrl(std::string_view url) {
@@ -83,6 +93,28 @@ absl::StatusOr<ServerUrl> ParseServerUrl(std::string_view url) {
   out.authority = is_v6 ? "[" + out.host + "]" : out.host;
   if (out.port != (out.is_tls ? "443" : "80")) out.authority += ":" + out.port;
   return out;
+}
+
+absl::StatusOr<std::string> ResolveTarget(const ServerUrl& base, std::string_view reference) {
+  const auto refused = [](const char* what) { return absl::InvalidArgumentError(what); };
+  std::string target(reference);
+  // A scheme before the path, or a host.
+  const std::string_view before_path = reference.substr(0, reference.find_first_of("/?"));
+  if (before_path.find(':') != std::string_view::npos || reference.starts_with("//")) {
+    if (reference.starts_with("//")) target.insert(0, base.is_tls ? "https:" : "http:");
+    auto url = ParseServerUrl(target);
+    if (!url.ok() || url->is_tls != base.is_tls || url->host != base.host || url->port != base.port)
+      return refused("the server's endpoint is not at its own origin");
+    target = std::move(url->target);
+  } else if (!reference.starts_with('/')) {
+    const std::string_view path = std::string_view(base.target).substr(0, base.target.find('?'));
+    const bool is_query = reference.starts_with('?');
+    target.insert(0, path.substr(0, is_query ? path.size() : path.rfind('/') + 1));
+  }
+  const std::string_view path = std::string_view(target).substr(0, target.find('?'));
+  if (reference.empty() || !IsRequestTarget(target) || HasDotSegments(path))
+    return refused("the server's endpoint cannot be sent to");
+  return target;
 }
 
 }  // namespace sallyport::agent

@@ -22,4 +22,9 @@ struct ServerUrl {
 // https, or http for a literal loopback address. No user info, no fragment.
 absl::StatusOr<ServerUrl> ParseServerUrl(std::string_view url);
 
+// Path and query of what `reference`, a URL or a relative one as a server gives it, names at
+// `base`'s origin. kInvalidArgument for any other origin, and for what cannot be sent or holds dot
+// segments.
+absl::StatusOr<std::string> ResolveTarget(const ServerUrl& base, std::string_view reference);
+
 }  // namespace sallyport::agent

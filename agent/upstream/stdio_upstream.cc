@@ -67,7 +67,6 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   }
 
   MessageRouter& router() { return *router_; }
-  bool is_shared() const { return options_.is_shared; }
   std::uint64_t NextNumber() { return ++last_number_; }
 
   // The request that went out under `number` is of no use any more.
@@ -331,26 +330,25 @@ StdioUpstream::~StdioUpstream() {
   core_->Cut();
 }
 
-Task<absl::StatusOr<std::unique_ptr<Exchange>>> StdioUpstream::Forward(
-    const OutboundMessage& request) {
+Task<absl::StatusOr<std::unique_ptr<Exchange>>> StdioUpstream::Call(const ClientMessage& request) {
   auto core = core_;
-  if (core->is_shared()) {
+  if (request.era == Era::kModern) {
     const std::uint64_t number = core->NextNumber();
     CO_ASSIGN_OR_RETURN(auto exchange,
-                        core->router().Register(number, request.message().modern.asks_for_logs));
-    const std::string line = ToPipe(request.message(), number);
+                        core->router().Register(number, request.modern.asks_for_logs));
+    const std::string line = ToPipe(request, number);
     if (absl::Status written = co_await core->Write(line); !written.ok()) co_return written;
-    co_return std::make_unique<SharedAnswer>(core, std::move(exchange), number, request.message());
+    co_return std::make_unique<SharedAnswer>(core, std::move(exchange), number, request);
   }
-  CO_ASSIGN_OR_RETURN(auto exchange, core->router().Register(request.message()));
-  absl::Status written = co_await core->Write(request.bytes());
+  CO_ASSIGN_OR_RETURN(auto exchange, core->router().Register(request));
+  absl::Status written = co_await core->Write(request.bytes);
   if (!written.ok()) co_return written;
   co_return exchange;
 }
 
-Task<absl::Status> StdioUpstream::Send(const OutboundMessage& message) {
+Task<absl::Status> StdioUpstream::Tell(const ClientMessage& message) {
   auto core = core_;
-  co_return co_await core->Write(message.bytes());
+  co_return co_await core->Write(message.bytes);
 }
 
 Task<absl::StatusOr<UpstreamMessage>> StdioUpstream::NextUnrelated() {

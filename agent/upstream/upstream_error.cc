@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/json_batch.h"
 #include "common/denial.h"
@@ -11,6 +13,21 @@
 namespace sallyport::agent {
 
 using types::v1::DenialReason;
+
+namespace {
+
+constexpr char kHttpStatusUrl[] = "sallyport.agent/http-status";
+
+absl::Status Describe(int status) {
+  const std::string code = absl::StrCat("the server answered HTTP ", status);
+  if (status >= 500) return UpstreamLost(code);
+  if (status == 401 || status == 403)
+    return UpstreamInvalid(code + ": it refuses the agent's credential");
+  if (status >= 300 && status < 400) return UpstreamInvalid(code + ": redirects are not followed");
+  return UpstreamInvalid(code);
+}
+
+}  // namespace
 
 absl::Status UpstreamLost(std::string_view what) {
   return Denied(DenialReason::DENIAL_REASON_UPSTREAM_LOST, what);
@@ -28,13 +45,15 @@ absl::Status ConnectionError(const absl::Status& status) {
 }
 
 absl::Status HttpStatusError(int status) {
-  const std::string code = absl::StrCat("the server answered HTTP ", status);
-  if (status == 404) return UpstreamLost("the server has ended the MCP session");
-  if (status >= 500) return UpstreamLost(code);
-  if (status == 401 || status == 403)
-    return UpstreamInvalid(code + ": it refuses the agent's credential");
-  if (status >= 300 && status < 400) return UpstreamInvalid(code + ": redirects are not followed");
-  return UpstreamInvalid(code);
+  absl::Status error = Describe(status);
+  error.SetPayload(kHttpStatusUrl, absl::Cord(absl::StrCat(status)));
+  return error;
+}
+
+int HttpStatusOf(const absl::Status& error) {
+  int status = 0;
+  const auto payload = error.GetPayload(kHttpStatusUrl);
+  return payload && absl::SimpleAtoi(std::string(*payload), &status) ? status : 0;
 }
 
 absl::StatusOr<UpstreamMessage> ScanFromServer(std::string bytes, const ScanLimits& limits) {

@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/http/head_writer.h"
+#include "agent/upstream/first_contact.h"
 #include "agent/upstream/http_upstream.h"
 #include "agent/upstream/server_entry.h"
 #include "agent/upstream/spawner.h"
+#include "agent/upstream/sse_upstream.h"
 #include "agent/upstream/stdio_upstream.h"
 #include "common/denial.h"
 #include "common/log.h"
@@ -51,6 +53,7 @@ class Upstreams::Impl {
     CheckedServer server;
     std::shared_ptr<net::ssl::context> tls;
     std::chrono::steady_clock::time_point legacy_only_until = {};
+    std::shared_ptr<ServerProtocol> protocol = std::make_shared<ServerProtocol>();
   };
 
   const Entry* Find(std::string_view name) const {
@@ -59,8 +62,7 @@ class Upstreams::Impl {
   }
 
   Task<absl::StatusOr<std::unique_ptr<Upstream>>> OpenStdio(const CheckedServer& server,
-                                                            const Credentials& credentials,
-                                                            Era era) {
+                                                            const Credentials& credentials) {
     SpawnPlan plan = server.plan;
     for (auto& [name, value] : FillIn(server, credentials)) {
       plan.env.push_back(absl::StrCat(name, "=", value));
@@ -75,23 +77,44 @@ class Upstreams::Impl {
         loop, *std::move(child),
         StdioOptions{.server = server.name,
                      .limits = {.max_bytes = server.message_bytes},
-                     .is_shared = era == Era::kModern,
                      .dropped_lines = &dropped_lines});
   }
 
+  HttpOptions MakeHttpOptions(const Entry& entry, const Credentials& credentials) {
+    return {.server = entry.server.name,
+            .url = entry.server.url,
+            .tls = entry.tls,
+            .headers = FillIn(entry.server, credentials),
+            .limits = {.max_bytes = entry.server.message_bytes}};
+  }
+
   absl::StatusOr<std::unique_ptr<Upstream>> OpenHttp(const Entry& entry,
-                                                     const Credentials& credentials) {
-    HttpUpstreamOptions options{.server = entry.server.name,
-                                .url = entry.server.url,
-                                .tls = entry.tls,
-                                .headers = FillIn(entry.server, credentials),
-                                .limits = {.max_bytes = entry.server.message_bytes}};
+                                                     std::shared_ptr<const Credentials> credentials,
+                                                     Era era) {
     // Checked at the start; the files may have changed since.
-    for (const auto& [name, value] : options.headers) {
-      if (!IsFieldValue(value))
+    for (auto& [name, value] : FillIn(entry.server, *credentials)) {
+      const bool is_usable = IsFieldValue(value);
+      OPENSSL_cleanse(value.data(), value.size());
+      if (!is_usable)
         return Lost(absl::FailedPreconditionError("a credential cannot stand in a header"));
     }
-    return std::make_unique<HttpUpstream>(loop, sweep, std::move(options));
+    const auto open_streamable = [this, &entry, credentials] {
+      return std::make_unique<HttpUpstream>(loop, sweep, MakeHttpOptions(entry, *credentials));
+    };
+    const auto open_sse = [this, &entry, credentials] {
+      return std::make_unique<SseUpstream>(loop, sweep, MakeHttpOptions(entry, *credentials));
+    };
+    switch (entry.server.transport) {
+      case HttpTransport::kStreamable:
+        return open_streamable();
+      case HttpTransport::kSse:
+        return open_sse();
+      case HttpTransport::kFound:
+        break;
+    }
+    // Only a legacy server can be older than streamable HTTP.
+    if (era == Era::kModern) return open_streamable();
+    return std::make_unique<FirstContact>(open_streamable, open_sse, entry.protocol);
   }
 
   Loop& loop;
@@ -155,8 +178,8 @@ Task<absl::StatusOr<std::unique_ptr<Upstream>>> Upstreams::Open(
     std::string_view server, std::shared_ptr<const Credentials> credentials, Era era) {
   const auto* entry = impl_->Find(server);
   if (entry == nullptr) co_return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server");
-  if (!entry->server.is_stdio) co_return impl_->OpenHttp(*entry, *credentials);
-  co_return co_await impl_->OpenStdio(entry->server, *credentials, era);
+  if (!entry->server.is_stdio) co_return impl_->OpenHttp(*entry, std::move(credentials), era);
+  co_return co_await impl_->OpenStdio(entry->server, *credentials);
 }
 
 void Upstreams::NoteLegacyOnly(std::string_view server) {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstdlib>
 #include <functional>
 #include <mutex>
@@ -62,6 +63,12 @@ class RawHttpServer {
     std::lock_guard lock(mutex_);
     return connections_;
   }
+  // Says more on the connection whose reply waits, once there is one. Not over TLS.
+  void Say(const std::string& bytes) {
+    std::unique_lock lock(mutex_);
+    waits_.wait(lock, [this] { return waiting_ >= 0; });
+    Write(waiting_, nullptr, bytes);
+  }
   // Closes every connection; returns when that is done on this side.
   void DropConnections() {
     std::lock_guard lock(mutex_);
@@ -97,7 +104,11 @@ class RawHttpServer {
       }
       Reply reply = script_(request);
       Write(fd, ssl, reply.bytes);
-      if (reply.waits) Read(fd, ssl, input);
+      if (reply.waits) {
+        SetWaiting(fd);
+        Read(fd, ssl, input);
+        SetWaiting(-1);
+      }
       if (reply.closes) break;
     }
     if (ssl != nullptr) {
@@ -107,6 +118,11 @@ class RawHttpServer {
     std::lock_guard lock(mutex_);
     std::erase(open_, fd);
     close(fd);
+  }
+  void SetWaiting(int fd) {
+    std::lock_guard lock(mutex_);
+    waiting_ = fd;
+    waits_.notify_all();
   }
   static bool Read(int fd, SSL* ssl, std::string& input) {
     char buffer[4096];
@@ -150,6 +166,8 @@ class RawHttpServer {
   std::vector<std::string> requests_;
   std::vector<int> open_;
   int connections_ = 0;
+  int waiting_ = -1;
+  std::condition_variable waits_;
   std::vector<std::thread> threads_;
   std::thread acceptor_;
 };

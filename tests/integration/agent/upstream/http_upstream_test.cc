@@ -40,8 +40,8 @@ struct Rig {
     Open();
   }
   void Open() {
-    HttpUpstreamOptions options{
-        .server = "raw", .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
+    HttpOptions options{.server = "raw",
+                        .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
     options.headers = {{"Authorization", "Bearer held-credential"}};
     options.limits.max_bytes = 65536;
     options.listen_backoff = absl::Milliseconds(10);
@@ -255,8 +255,8 @@ TEST_CASE("a server that is not there gives upstream_lost, and no byte has gone 
   Rig rig([](const std::string&) { return Reply{}; });
   {
     RawHttpServer gone([](const std::string&) { return Reply{}; });
-    HttpUpstreamOptions options{.server = "gone",
-                                .url = *ParseServerUrl("http://127.0.0.1:" + gone.port() + "/mcp")};
+    HttpOptions options{.server = "gone",
+                        .url = *ParseServerUrl("http://127.0.0.1:" + gone.port() + "/mcp")};
     rig.upstream = std::make_unique<HttpUpstream>(rig.loop, rig.sweep, std::move(options));
   }
   rig.Run([](Rig* r) -> Task<void> {
@@ -407,8 +407,8 @@ Task<void> CallOverTls(Rig* rig, absl::Status* got) {
 
 absl::Status CallTls(TlsServer& tls, const std::string& ca_file) {
   Rig rig([](const std::string&) { return Reply{}; });
-  HttpUpstreamOptions options{
-      .server = "tls", .url = *ParseServerUrl("https://localhost:" + tls.server->port() + "/mcp")};
+  HttpOptions options{.server = "tls",
+                      .url = *ParseServerUrl("https://localhost:" + tls.server->port() + "/mcp")};
   options.headers = {{"Authorization", "Bearer held-credential"}};
   auto context = MakeTlsClient(ca_file);
   REQUIRE(context.ok());

@@ -39,7 +39,7 @@ bool Has(const std::string& text, const std::string& part) {
 
 struct Rig {
   explicit Rig(RawHttpServer::Script script) : maker(loop), sweep(loop), server(std::move(script)) {
-    HttpUpstreamOptions options{
+    HttpOptions options{
         .server = "raw", .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
     options.headers = {{"Authorization", "Bearer held-credential"}};
     options.limits.max_bytes = 65536;

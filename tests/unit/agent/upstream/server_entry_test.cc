@@ -74,6 +74,22 @@ TEST_CASE("a stdio entry is checked and its program found", "[agent][upstream]")
         std::vector<std::pair<std::string, std::string>>{{"HOME", "/srv"}, {"TOKEN", "p-abc"}});
 }
 
+TEST_CASE("an http entry may name its transport", "[agent][upstream]") {
+  const auto transport = [](const std::string& word) {
+    Rig rig;
+    rig.Http().set_transport(word);
+    auto checked = CheckServers(rig.config);
+    REQUIRE(checked.ok());
+    return checked->front().transport;
+  };
+  CHECK(transport("") == HttpTransport::kFound);
+  CHECK(transport("streamable-http") == HttpTransport::kStreamable);
+  CHECK(transport("sse") == HttpTransport::kSse);
+  Rig rig;
+  rig.Http().set_transport("SSE");
+  CHECK(Has(rig.Fault(), "wiki: `transport` is streamable-http or sse"));
+}
+
 TEST_CASE("each fault of an entry is refused and names the server", "[agent][upstream]") {
   auto fault = [](auto change) {
     Rig rig;

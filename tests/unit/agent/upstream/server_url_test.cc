@@ -54,5 +54,35 @@ TEST_CASE("a url that is not safe or not clear is refused", "[agent][upstream]")
   }
 }
 
+TEST_CASE("an endpoint is resolved as a reference at the server's own origin",
+          "[agent][upstream]") {
+  const ServerUrl base = *ParseServerUrl("https://h.example:8443/a/sse?x=1");
+  const auto resolves = [&](std::string_view reference) {
+    auto target = ResolveTarget(base, reference);
+    return target.ok() ? *target : std::string(target.status().message());
+  };
+  CHECK(resolves("/messages?session=1") == "/messages?session=1");
+  CHECK(resolves("messages/?session=1") == "/a/messages/?session=1");
+  CHECK(resolves("?session=1") == "/a/sse?session=1");
+  CHECK(resolves("https://h.example:8443/m") == "/m");
+  CHECK(resolves("HTTPS://h.example:8443/m") == "the server's endpoint is not at its own origin");
+  CHECK(resolves("https://H.EXAMPLE:8443/m") == "/m");
+  CHECK(resolves("//h.example:8443/m") == "/m");
+  CHECK(resolves("/m?next=https://elsewhere/") == "/m?next=https://elsewhere/");
+}
+
+TEST_CASE("an endpoint at another origin, or that cannot be sent, is refused",
+          "[agent][upstream]") {
+  const ServerUrl base = *ParseServerUrl("https://h.example:8443/a/sse");
+  for (std::string reference :
+       {"https://h.example/m", "http://127.0.0.1:8443/m", "https://elsewhere:8443/m",
+        "https://h.example:8443@elsewhere/m", "//elsewhere:8443/m", "https:/m", "https:m",
+        "javascript:x", "", "/a/../m", "./m", "/a/.", "/m\r\nX: y", "/a b", "/m#f", "#f",
+        "/\xc3\xa9"}) {
+    INFO(reference);
+    CHECK(ResolveTarget(base, reference).status().code() == absl::StatusCode::kInvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace sallyport::agent
