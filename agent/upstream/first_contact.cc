@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "agent/mcp/era_bridge.h"
+#include "agent/upstream/bridge.h"
 #include "agent/upstream/upstream_error.h"
+#include "common/log.h"
 
 namespace sallyport::agent {
 namespace {
@@ -10,50 +13,93 @@ namespace {
 using MessageOr = absl::StatusOr<UpstreamMessage>;
 using ExchangeOr = absl::StatusOr<std::unique_ptr<Exchange>>;
 
-// The statuses of a server that does not know streamable HTTP.
-bool IsOlder(const absl::Status& status) {
+// The HTTP statuses of a server that does not know what it was asked.
+bool IsUnknownToServer(const absl::Status& status) {
   const int http = HttpStatusOf(status);
   return http == 400 || http == 404 || http == 405;
+}
+
+bool IsRefused(const MessageOr& answer) {
+  return answer.ok() ? IsRefusalOfInitialize(*answer) : IsUnknownToServer(answer.status());
 }
 
 }  // namespace
 
 class FirstContact::Core {
  public:
-  Core(Opener streamable, Opener sse, std::shared_ptr<ServerProtocol> found)
-      : sse_(std::move(sse)),
-        found_(std::move(found)),
-        current_(*found_ == ServerProtocol::kSse ? sse_() : streamable()) {}
+  Core(Loop& loop, FirstContactOptions options)
+      : loop_(loop),
+        options_(std::move(options)),
+        transport_(options_.transport.get()),
+        current_(std::move(options_.transport)) {}
 
-  Transport& current() { return *current_; }
-  ServerProtocol found() const { return *found_; }
-  void SetFound(ServerProtocol protocol) { *found_ = protocol; }
+  // What the session goes on with.
+  Upstream& current() { return *current_; }
+  // The same while it is a transport; null once it is a bridge.
+  Transport* transport() { return transport_; }
 
-  // From now on by HTTP+SSE.
-  void TurnToSse() { current_ = sse_(); }
+  ServerProtocol found() const { return *options_.found; }
+  void SetFound(ServerProtocol protocol) {
+    if (std::exchange(*options_.found, protocol) == protocol) return;
+    constexpr std::string_view kNames[] = {"legacy", "sse", "modern"};
+    LogInfo("server_protocol_found", {{"server", options_.server},
+                                      {"protocol", kNames[static_cast<std::size_t>(protocol)]}});
+  }
+
+  // The answer to the initialize from a server of the modern era; an error: it is none. From now on
+  // there is a bridge to it.
+  Task<MessageOr> TurnToModern(ClientMessage initialize) {
+    std::unique_ptr<Transport> transport(std::exchange(transport_, nullptr));
+    (void)current_.release();
+    auto bridge =
+        std::make_unique<Bridge>(loop_, std::move(transport), options_.server, options_.is_http);
+    Bridge& to_server = *bridge;
+    current_ = std::move(bridge);
+    return to_server.Introduce(std::move(initialize));
+  }
+
+  // False: there is no such way.
+  bool TurnToSse() {
+    if (!options_.open_sse) return false;
+    auto transport = options_.open_sse();
+    transport_ = transport.get();
+    current_ = std::move(transport);
+    return true;
+  }
 
  private:
-  const Opener sse_;
-  const std::shared_ptr<ServerProtocol> found_;
-  std::unique_ptr<Transport> current_;
+  Loop& loop_;
+  FirstContactOptions options_;
+  Transport* transport_;
+  std::unique_ptr<Upstream> current_;
 };
 
 // The exchange of an initialize, whose answer says what the server speaks.
 class FirstContact::Opening final : public Exchange {
  public:
-  Opening(std::shared_ptr<Core> core, ClientMessage initialize, std::unique_ptr<Exchange> exchange)
-      : core_(std::move(core)),
-        initialize_(std::move(initialize)),
-        exchange_(std::move(exchange)) {}
+  Opening(std::shared_ptr<Core> core, ClientMessage initialize)
+      : core_(std::move(core)), initialize_(std::move(initialize)) {}
+
+  // Offers the initialize in the form that the server was found to take.
+  Task<absl::Status> Offer() {
+    if (core_->found() == ServerProtocol::kModern) co_return absl::OkStatus();
+    ExchangeOr exchange = co_await core_->transport()->Call(initialize_);
+    if (!exchange.ok()) co_return exchange.status();
+    exchange_ = *std::move(exchange);
+    co_return absl::OkStatus();
+  }
 
   Task<MessageOr> Next() override {
-    MessageOr message = co_await exchange_->Next();
-    if (message.ok() || is_cancelled_) co_return message;
-    if (core_->found() == ServerProtocol::kSse || !IsOlder(message.status())) co_return message;
-    core_->TurnToSse();
-    ExchangeOr offered = co_await core_->current().Call(initialize_);
-    // Refused twice: the first refusal is the one to be told.
-    if (!offered.ok() || is_cancelled_) co_return message;
+    if (!exchange_) co_return co_await Modern();
+    MessageOr first = co_await exchange_->Next();
+    if (is_cancelled_ || core_->found() == ServerProtocol::kSse || !IsRefused(first))
+      co_return first;
+    exchange_.reset();
+    MessageOr modern = co_await Modern();
+    if (modern.ok() || is_cancelled_) co_return modern;
+    if (first.ok() || !core_->TurnToSse()) co_return first;
+    ExchangeOr offered = co_await core_->transport()->Call(initialize_);
+    if (!offered.ok() || is_cancelled_) co_return first;
     exchange_ = *std::move(offered);
     core_->SetFound(ServerProtocol::kSse);
     co_return co_await exchange_->Next();
@@ -61,34 +107,41 @@ class FirstContact::Opening final : public Exchange {
 
   void Cancel() override {
     is_cancelled_ = true;
-    exchange_->Cancel();
+    if (exchange_) exchange_->Cancel();
   }
 
  private:
+  Task<MessageOr> Modern() {
+    MessageOr answer = co_await core_->TurnToModern(initialize_);
+    // Perhaps it is another server now: the next session finds out.
+    core_->SetFound(answer.ok() ? ServerProtocol::kModern : ServerProtocol::kLegacy);
+    co_return answer;
+  }
+
   const std::shared_ptr<Core> core_;
   const ClientMessage initialize_;
+  // Null while the server is asked in the modern form.
   std::unique_ptr<Exchange> exchange_;
   bool is_cancelled_ = false;
 };
 
-FirstContact::FirstContact(Opener streamable, Opener sse, std::shared_ptr<ServerProtocol> found)
-    : core_(std::make_shared<Core>(std::move(streamable), std::move(sse), std::move(found))) {}
+FirstContact::FirstContact(Loop& loop, FirstContactOptions options)
+    : core_(std::make_shared<Core>(loop, std::move(options))) {}
 
 FirstContact::~FirstContact() = default;
 
 Task<ExchangeOr> FirstContact::Forward(const OutboundMessage& request) {
-  if (request.message().method == "initialize") return Open(core_, request.message());
-  return core_->current().Forward(request);
+  if (request.message().method != "initialize") return core_->current().Forward(request);
+  return Open(core_, request.message());
 }
 
 Task<ExchangeOr> FirstContact::Open(std::shared_ptr<Core> core, ClientMessage initialize) {
-  ExchangeOr exchange = co_await core->current().Call(initialize);
-  if (!exchange.ok()) {
-    // Perhaps it is another server now: the next session finds out.
-    core->SetFound(ServerProtocol::kStreamable);
-    co_return exchange.status();
-  }
-  co_return std::make_unique<Opening>(std::move(core), std::move(initialize), *std::move(exchange));
+  auto opening = std::make_unique<Opening>(core, std::move(initialize));
+  const absl::Status offered = co_await opening->Offer();
+  if (offered.ok()) co_return opening;
+  // Perhaps it is another server now: the next session finds out.
+  core->SetFound(ServerProtocol::kLegacy);
+  co_return offered;
 }
 
 Task<absl::Status> FirstContact::Send(const OutboundMessage& message) {

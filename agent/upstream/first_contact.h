@@ -3,26 +3,43 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
+#include "agent/loop/loop.h"
 #include "agent/upstream/transport.h"
 #include "agent/upstream/upstream.h"
 
 namespace sallyport::agent {
 
 // What a server turned out to speak: its sessions begin with it.
-enum class ServerProtocol : std::uint8_t { kStreamable, kSse };
+enum class ServerProtocol : std::uint8_t {
+  kLegacy,
+  kSse,     // legacy, over HTTP+SSE
+  kModern,  // no legacy at all
+};
 
-// An upstream to an HTTP server that may be older than streamable HTTP. The initialize goes to it
-// by streamable HTTP; if it refuses that as a server does that does not know it (HTTP 400, 404 or
-// 405), the session goes on by HTTP+SSE, as MCP asks of clients. Such a refusal says that nothing
-// was done, so the initialize is not repeated but offered in another form; anything else that is
-// lost stays lost.
+struct FirstContactOptions {
+  // For the log.
+  std::string server;
+  // By the transport that the server's entry names: a child's pipe, or streamable HTTP.
+  std::unique_ptr<Transport> transport;
+  bool is_http = false;
+  // By HTTP+SSE; null where that is no way to the server.
+  std::function<std::unique_ptr<Transport>()> open_sse;
+  // The server's, shared by its sessions.
+  std::shared_ptr<ServerProtocol> found;
+};
+
+// A legacy client's upstream to a server that may speak something else. The initialize goes to it
+// as it is. If the server refuses it (a JSON-RPC error that says that it knows no such method or
+// version; HTTP 400, 404 or 405), it is asked whether it is one of the modern era alone, and then
+// the session goes on by a Bridge; or else by HTTP+SSE, as MCP asks of clients. Such a refusal says
+// that nothing was done, so the initialize is not repeated but offered in another form; anything
+// else that is lost stays lost. A server that is neither is told of by its first refusal.
 class FirstContact final : public Upstream {
  public:
-  using Opener = std::function<std::unique_ptr<Transport>()>;
-
-  // `found` is the server's, shared by its sessions.
-  FirstContact(Opener streamable, Opener sse, std::shared_ptr<ServerProtocol> found);
+  // `loop` outlives it.
+  FirstContact(Loop& loop, FirstContactOptions options);
   ~FirstContact() override;
 
   Task<absl::StatusOr<std::unique_ptr<Exchange>>> Forward(const OutboundMessage& request) override;

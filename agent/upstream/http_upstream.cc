@@ -272,14 +272,15 @@ class HttpUpstream::Answer final : public Exchange {
       rest_.assign(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
       co_return TakeRest();
     }
-    CO_ASSIGN_OR_RETURN(UpstreamMessage message,
-                        ScanFromServer(std::move(bytes), core_->options().limits));
-    const bool may_come =
-        message.shape == Shape::kResponse ? IsAnswer(message) : events_.has_value();
-    if (!may_come) co_return UpstreamInvalid("the server answered another request");
-    if (IsErrorResponse() && !message.is_error) {
-      co_return HttpStatusError(connection_->response().status);
+    MessageOr message = ScanFromServer(std::move(bytes), core_->options().limits);
+    if (IsErrorResponse()) {
+      const bool is_error = message.ok() && message->is_error && IsAnswer(*message);
+      if (!is_error) co_return HttpStatusError(connection_->response().status);
     }
+    if (!message.ok()) co_return message;
+    const bool may_come =
+        message->shape == Shape::kResponse ? IsAnswer(*message) : events_.has_value();
+    if (!may_come) co_return UpstreamInvalid("the server answered another request");
     co_return message;
   }
 

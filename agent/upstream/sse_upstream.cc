@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/mcp/capabilities.h"
+#include "agent/mcp/dialect.h"
 #include "agent/upstream/answer_head.h"
 #include "agent/upstream/connection_pool.h"
 #include "agent/upstream/event_stream.h"
@@ -145,7 +146,9 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
     }
     if (message->shape == Shape::kResponse && !initialize_id_.empty() &&
         CanonicalId(message->id) == initialize_id_) {
-      heads_.SetSession({}, NegotiatedVersion(*message));
+      std::string version = NegotiatedVersion(*message);
+      if (!HasVersionHeader(version)) version.clear();
+      heads_.SetSession({}, std::move(version));
       initialize_id_.clear();
     }
     auto routed = router_->Route(*std::move(message));

@@ -11,9 +11,9 @@
 namespace sallyport::agent {
 
 // One of the ways in which MCP's messages reach a server: lines of a child, streamable HTTP,
-// HTTP+SSE. By itself it is the upstream to a server that speaks as its client does. The calls below
-// are this room's own: what goes out by them belongs to a message that was recorded and given to
-// Forward or Send, in the form in which its server takes it.
+// HTTP+SSE. By itself it is the upstream to a server that speaks as its client does. The calls
+// below are this room's own: what goes out by them belongs to a message that was recorded and given
+// to Forward or Send, in the form in which its server takes it.
 class Transport : public Upstream {
  public:
   // As Forward and Send. The message outlives the call.

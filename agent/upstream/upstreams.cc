@@ -61,10 +61,11 @@ class Upstreams::Impl {
     return at == entries.end() ? nullptr : &at->second;
   }
 
-  Task<absl::StatusOr<std::unique_ptr<Upstream>>> OpenStdio(const CheckedServer& server,
-                                                            const Credentials& credentials) {
+  Task<absl::StatusOr<std::unique_ptr<Upstream>>> OpenStdio(
+      const Entry& entry, std::shared_ptr<const Credentials> credentials, Era era) {
+    const CheckedServer& server = entry.server;
     SpawnPlan plan = server.plan;
-    for (auto& [name, value] : FillIn(server, credentials)) {
+    for (auto& [name, value] : FillIn(server, *credentials)) {
       plan.env.push_back(absl::StrCat(name, "=", value));
       OPENSSL_cleanse(value.data(), value.size());
     }
@@ -73,11 +74,15 @@ class Upstreams::Impl {
       LogError("server_not_started", {{"server", server.name}, {"status", child.status()}});
       co_return Lost(child.status());
     }
-    co_return std::make_unique<StdioUpstream>(
+    auto pipe = std::make_unique<StdioUpstream>(
         loop, *std::move(child),
-        StdioOptions{.server = server.name,
-                     .limits = {.max_bytes = server.message_bytes},
+        StdioOptions{.server = entry.server.name,
+                     .limits = {.max_bytes = entry.server.message_bytes},
                      .dropped_lines = &dropped_lines});
+    if (era == Era::kModern) co_return pipe;
+    co_return std::make_unique<FirstContact>(loop, FirstContactOptions{.server = entry.server.name,
+                                                                       .transport = std::move(pipe),
+                                                                       .found = entry.protocol});
   }
 
   HttpOptions MakeHttpOptions(const Entry& entry, const Credentials& credentials) {
@@ -104,17 +109,19 @@ class Upstreams::Impl {
     const auto open_sse = [this, &entry, credentials] {
       return std::make_unique<SseUpstream>(loop, sweep, MakeHttpOptions(entry, *credentials));
     };
-    switch (entry.server.transport) {
-      case HttpTransport::kStreamable:
-        return open_streamable();
-      case HttpTransport::kSse:
-        return open_sse();
-      case HttpTransport::kFound:
-        break;
-    }
-    // Only a legacy server can be older than streamable HTTP.
+    const HttpTransport transport = entry.server.transport;
+    if (transport == HttpTransport::kSse) return open_sse();
     if (era == Era::kModern) return open_streamable();
-    return std::make_unique<FirstContact>(open_streamable, open_sse, entry.protocol);
+    const bool may_be_sse = transport == HttpTransport::kFound;
+    FirstContactOptions options{
+        .server = entry.server.name, .is_http = true, .found = entry.protocol};
+    if (may_be_sse) options.open_sse = open_sse;
+    if (may_be_sse && *entry.protocol == ServerProtocol::kSse) {
+      options.transport = open_sse();
+    } else {
+      options.transport = open_streamable();
+    }
+    return std::make_unique<FirstContact>(loop, std::move(options));
   }
 
   Loop& loop;
@@ -179,7 +186,7 @@ Task<absl::StatusOr<std::unique_ptr<Upstream>>> Upstreams::Open(
   const auto* entry = impl_->Find(server);
   if (entry == nullptr) co_return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server");
   if (!entry->server.is_stdio) co_return impl_->OpenHttp(*entry, std::move(credentials), era);
-  co_return co_await impl_->OpenStdio(entry->server, *credentials);
+  co_return co_await impl_->OpenStdio(*entry, std::move(credentials), era);
 }
 
 void Upstreams::NoteLegacyOnly(std::string_view server) {

@@ -41,9 +41,16 @@ struct Rig {
       return HttpOptions{.server = "found",
                          .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
     };
-    upstream = std::make_unique<FirstContact>(
-        [this, options] { return std::make_unique<HttpUpstream>(loop, sweep, options()); },
-        [this, options] { return std::make_unique<SseUpstream>(loop, sweep, options()); }, found);
+    FirstContactOptions contact{.server = "found", .is_http = true, .found = found};
+    contact.open_sse = [this, options] {
+      return std::make_unique<SseUpstream>(loop, sweep, options());
+    };
+    if (*found == ServerProtocol::kSse) {
+      contact.transport = contact.open_sse();
+    } else {
+      contact.transport = std::make_unique<HttpUpstream>(loop, sweep, options());
+    }
+    upstream = std::make_unique<FirstContact>(loop, std::move(contact));
   }
   Task<absl::StatusOr<UpstreamMessage>> Initialize() {
     OutboundMessage message = co_await maker.Make(kInitialize);
@@ -73,7 +80,7 @@ Task<void> TurnsToSse(Rig* rig) {
   auto answer = co_await rig->Initialize();
   REQUIRE(answer.ok());
   CHECK(answer->bytes == kInitialized);
-  CHECK(rig->lines() == "POST /mcp; GET /mcp; POST /messages; ");
+  CHECK(rig->lines() == "POST /mcp; POST /mcp; GET /mcp; POST /messages; ");
   OutboundMessage told =
       co_await rig->maker.Make(R"({"jsonrpc":"2.0","method":"notifications/initialized"})");
   CHECK((co_await rig->upstream->Send(told)).ok());
@@ -81,8 +88,9 @@ Task<void> TurnsToSse(Rig* rig) {
   // The next session knows.
   rig->Open();
   CHECK((co_await rig->Initialize()).ok());
-  CHECK(rig->lines() ==
-        "POST /mcp; GET /mcp; POST /messages; POST /messages; GET /mcp; POST /messages; ");
+  CHECK(
+      rig->lines() ==
+      "POST /mcp; POST /mcp; GET /mcp; POST /messages; POST /messages; GET /mcp; POST /messages; ");
 }
 TEST_CASE("a server that refuses streamable HTTP is spoken to by HTTP+SSE, at once the next time",
           "[agent][first_contact]") {
@@ -121,8 +129,8 @@ Task<void> IsRefusedTwice(Rig* rig) {
   auto answer = co_await rig->Initialize();
   CHECK(ReasonOf(answer.status()) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
   CHECK(answer.status().message() == "the server answered HTTP 405");
-  CHECK(rig->lines() == "POST /mcp; GET /mcp; ");
-  CHECK(*rig->found == ServerProtocol::kStreamable);
+  CHECK(rig->lines() == "POST /mcp; POST /mcp; GET /mcp; ");
+  CHECK(*rig->found == ServerProtocol::kLegacy);
 }
 TEST_CASE("a server that refuses both is told of by the first refusal", "[agent][first_contact]") {
   Rig rig(HttpReply(405, "text/plain", ""), HttpReply(404, "text/plain", ""));

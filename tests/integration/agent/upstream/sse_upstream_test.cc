@@ -83,10 +83,10 @@ struct Rig {
 
 Task<void> Converses(Rig* rig) {
   auto first = co_await rig->Forward(Request(
-      1, "initialize", R"({"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{}})"));
+      1, "initialize", R"({"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{}})"));
   REQUIRE(first.ok());
-  rig->server.Say(Event(Result(1, R"({"protocolVersion":"2024-11-05"})")));
-  CHECK((co_await (*first)->Next())->bytes == Result(1, R"({"protocolVersion":"2024-11-05"})"));
+  rig->server.Say(Event(Result(1, R"({"protocolVersion":"2025-06-18"})")));
+  CHECK((co_await (*first)->Next())->bytes == Result(1, R"({"protocolVersion":"2025-06-18"})"));
   CHECK((co_await rig->Send(Notification("notifications/initialized"))).ok());
 
   auto second = co_await rig->Forward(Request(2, "a", R"({"_meta":{"progressToken":"p"}})"));
@@ -113,7 +113,7 @@ Task<void> Converses(Rig* rig) {
     CHECK_FALSE(Has(request, "Mcp-Session-Id"));
   }
   CHECK(requests[1].starts_with("POST /messages?session=s1 HTTP/1.1\r\n"));
-  CHECK(Has(requests[3], "MCP-Protocol-Version: 2024-11-05\r\n"));
+  CHECK(Has(requests[3], "MCP-Protocol-Version: 2025-06-18\r\n"));
   // The stream, and one connection for one message after the other.
   CHECK(rig->server.connections() <= 3);
 }

@@ -39,8 +39,8 @@ bool Has(const std::string& text, const std::string& part) {
 
 struct Rig {
   explicit Rig(RawHttpServer::Script script) : maker(loop), sweep(loop), server(std::move(script)) {
-    HttpOptions options{
-        .server = "raw", .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
+    HttpOptions options{.server = "raw",
+                        .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
     options.headers = {{"Authorization", "Bearer held-credential"}};
     options.limits.max_bytes = 65536;
     options.listen_backoff = absl::Milliseconds(1);
