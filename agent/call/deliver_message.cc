@@ -228,13 +228,14 @@ bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string
   return request.ok() && gateway.masker.Mask(*std::move(request), session.mask).ok();
 }
 
-Task<void> RecordBlockedRequest(Gateway& gateway, ServedSession& session,
-                                McpConnection& connection) {
-  gateway.metrics.Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED);
+// A request of the server's that gets no answer.
+Task<void> RecordBlockedRequest(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                                DenialReason reason, std::string detail) {
+  gateway.metrics.Denied(reason);
   types::v1::RecordContent content;
-  content.set_denial_reason(types::v1::DENIAL_REASON_MASKER_BLOCKED);
+  content.set_denial_reason(reason);
   content.set_mcp_session(connection.record_tag());
-  content.set_detail("a request of the server's has a secret for its id: it gets no answer");
+  content.set_detail(std::move(detail));
   const absl::Status denied = co_await gateway.recorder.RecordEvent(
       *session.chain, types::v1::RECORD_TYPE_DENIAL, std::move(content));
   if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
@@ -277,6 +278,12 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
   if (has_method && method->is_notification != is_request &&
       IsAllowedNow(gateway, *session, *connection, *method, message)) {
     co_return true;
+  }
+  if (is_request && connection->era() == Era::kModern) {
+    co_await RecordBlockedRequest(gateway, *session, *connection,
+                                  types::v1::DENIAL_REASON_UPSTREAM_INVALID,
+                                  "a server makes no requests in this version of MCP");
+    co_return false;
   }
   gateway.metrics.Denied(types::v1::DENIAL_REASON_POLICY_DENIED);
   if (is_request) {
@@ -384,7 +391,9 @@ Task<void> AnswerFailed(Gateway& gateway, const RecordedCall& call, const absl::
 Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
                         Held<McpConnection> connection, ClientMessage answer) {
   if (!IsCleanId(gateway, *session, answer.id)) {
-    co_await RecordBlockedRequest(gateway, *session, *connection);
+    co_await RecordBlockedRequest(gateway, *session, *connection,
+                                  types::v1::DENIAL_REASON_MASKER_BLOCKED,
+                                  "a request of the server's has a secret for its id");
     co_return;
   }
   auto outbound =

@@ -5,6 +5,7 @@
 
 #include "agent/call/claim.h"
 #include "agent/call/deliver_message.h"
+#include "agent/mcp/dialect.h"
 #include "common/denial.h"
 #include "common/log.h"
 
@@ -133,6 +134,10 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
       if (request.is_cancelled && !live.is_ended()) {
         co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus());
         co_await reply.End();
+        co_return;
+      }
+      if (live.is_ended() && IsListening(call.outbound.message())) {
+        co_await DeliverResponse(gateway, call, ListenEnded(call.outbound.message()));
         co_return;
       }
       const absl::Status why = Failure(live, connection, message.status());

@@ -48,10 +48,6 @@ class Registered {
 
 Task<void> Accept(Reply& reply) { co_await reply.Answer(OwnAnswer{.status = 202}); }
 
-bool IsListening(const ClientMessage& message) {
-  return message.era == Era::kModern && message.method == "subscriptions/listen";
-}
-
 // A client's message that is forwarded without an answer.
 Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
                   std::shared_ptr<const ClientMessage> message, std::string policy) {
@@ -66,68 +62,75 @@ Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
   if (!call.connection->is_over()) (void)co_await call.connection->upstream()->Send(*outbound);
 }
 
+// From a request's arrival to its answer.
+Task<void> AnswerRequest(Gateway& gateway, GrantedCall call,
+                         std::shared_ptr<const ClientMessage> message) {
+  const Held<McpConnection> connection = call.connection;
+  Reply& reply = *call.authenticated.incoming.reply;
+  OpenRequest request{.id = message->id};
+  const Registered registered(*connection, request);
+  if (!registered.ok()) {
+    absl::Status why =
+        connection->mcp().in_flight() >= 128
+            ? Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many requests are in flight")
+            : Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                     "a request with this id is in flight already");
+    co_await AnswerRefused(gateway,
+                           RefusedCall{std::move(call), std::move(message), std::move(why), {}});
+    co_return;
+  }
+  auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
+  if (auto* refused = std::get_if<RefusedCall>(&judged)) {
+    co_await AnswerRefused(gateway, std::move(*refused));
+    co_return;
+  }
+  auto permitted =
+      co_await AwaitApproval(gateway, std::get<JudgedCall>(std::move(judged)), request);
+  if (auto* refused = std::get_if<RefusedCall>(&permitted)) {
+    co_await AnswerRefused(gateway, std::move(*refused));
+    co_return;
+  }
+  if (std::holds_alternative<AbandonedCall>(permitted)) {
+    co_await reply.End();
+    co_return;
+  }
+  auto recorded = co_await RecordCall(gateway, std::get<PermittedCall>(std::move(permitted)));
+  if (auto* refused = std::get_if<RefusedCall>(&recorded)) {
+    co_await AnswerRefused(gateway, std::move(*refused));
+    co_return;
+  }
+  co_await Forward(gateway, std::get<RecordedCall>(std::move(recorded)), request);
+}
+
 Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
                          std::shared_ptr<const ClientMessage> message) {
   const Held<ServedSession> session = call.session;
-  const Held<McpConnection> connection = call.connection;
-  Reply& reply = *call.authenticated.incoming.reply;
   // A stream that only listens is no work in progress.
   std::optional<LiveSession::InFlight> in_flight;
-  if (!IsListening(*message)) in_flight.emplace(session->live());
-  OpenRequest request{.id = message->id};
-  {
-    const Registered registered(*connection, request);
-    if (!registered.ok()) {
-      absl::Status why =
-          connection->mcp().in_flight() >= 128
-              ? Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many requests are in flight")
-              : Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                       "a request with this id is in flight already");
-      co_await AnswerRefused(gateway,
-                             RefusedCall{std::move(call), std::move(message), std::move(why), {}});
-      co_return;
-    }
-    auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
-    if (auto* refused = std::get_if<RefusedCall>(&judged)) {
-      co_await AnswerRefused(gateway, std::move(*refused));
-      co_return;
-    }
-    auto permitted =
-        co_await AwaitApproval(gateway, std::get<JudgedCall>(std::move(judged)), request);
-    if (auto* refused = std::get_if<RefusedCall>(&permitted)) {
-      co_await AnswerRefused(gateway, std::move(*refused));
-      co_return;
-    }
-    if (std::holds_alternative<AbandonedCall>(permitted)) {
-      co_await reply.End();
-      co_return;
-    }
-    auto recorded = co_await RecordCall(gateway, std::get<PermittedCall>(std::move(permitted)));
-    if (auto* refused = std::get_if<RefusedCall>(&recorded)) {
-      co_await AnswerRefused(gateway, std::move(*refused));
-      co_return;
-    }
-    co_await Forward(gateway, std::get<RecordedCall>(std::move(recorded)), request);
+  std::optional<LiveSession::Listening> listening;
+  if (IsListening(*message)) {
+    listening.emplace(session->live());
+  } else {
+    in_flight.emplace(session->live());
   }
+  co_await AnswerRequest(gateway, std::move(call), std::move(message));
+  // A retry that was refused has ended its operation, too.
   EndIfCompleted(gateway, *session);
 }
 
-// The arguments that a tool repeats in the headers: they must agree, and a server behind us over
-// HTTP is sent them as we read them. message_invalid, with the code of the revision.
-Task<absl::Status> SettleParamHeaders(Gateway& gateway, const GrantedCall& call,
-                                      ClientMessage& message) {
+// The arguments that a tool repeats in the headers must agree with them. message_invalid, with the
+// code of the revision.
+Task<absl::Status> CheckParamHeaders(Gateway& gateway, const GrantedCall& call,
+                                     const ClientMessage& message) {
   co_await LearnTool(gateway, call.session, call.connection, message.target);
   const std::shared_ptr<SharedConnection> shared = call.session->shared;
   if (shared == nullptr) co_return absl::OkStatus();  // its server is lost, and Forward says so
   const HttpFields& fields = *call.authenticated.incoming.fields;
   const auto disagreement =
       shared->tools.Disagreement(message, [&](std::string_view name) { return fields.Find(name); });
-  if (disagreement) {
-    co_return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                     "the headers and the body disagree: " + *disagreement);
-  }
-  message.modern.param_fields = shared->tools.FieldsFor(message);
-  co_return absl::OkStatus();
+  if (!disagreement) co_return absl::OkStatus();
+  co_return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                   "the headers and the body disagree: " + *disagreement);
 }
 
 // The message as its server shall see it, and what it goes on with.
@@ -155,12 +158,13 @@ absl::StatusOr<ClientMessage> Narrow(GrantedCall& call, const SessionRules& rule
        .request_state = server_state});
 }
 
-Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, absl::Status why,
-                         OwnAnswer answer) {
+Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, std::string method,
+                         absl::Status why, OwnAnswer answer) {
   gateway.metrics.Denied(ReasonOf(why));
   gateway.recorder.RecordDenial(
       {.reason = ReasonOf(why),
        .server = call.incoming.server,
+       .method = method,
        .client_address = call.incoming.client_address,
        .token_id = call.caller->token_id,
        .detail = std::string_view(why.message().data(), why.message().size())});
@@ -242,7 +246,7 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
     absl::Status why = Denied(is_version ? types::v1::DENIAL_REASON_VERSION_UNSUPPORTED
                                          : types::v1::DENIAL_REASON_MESSAGE_INVALID,
                               refusal->message);
-    co_await RefuseMessage(gateway, call, std::move(why),
+    co_await RefuseMessage(gateway, call, message.method, std::move(why),
                            OwnAnswer{.status = 400, .body = error.bytes});
     co_return;
   }
@@ -267,19 +271,22 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
     co_await AnswerRefused(gateway, refuse(rules.status(), std::move(message), 0));
     co_return;
   }
+  if (message.method == "tools/call") {
+    absl::Status agree = co_await CheckParamHeaders(gateway, granted, message);
+    if (!agree.ok()) {
+      co_await AnswerRefused(
+          gateway, refuse(std::move(agree), std::move(message), rpc_code::kHeaderMismatch));
+      co_return;
+    }
+  }
   auto narrowed = Narrow(granted, **rules, message);
   if (!narrowed.ok()) {
     co_await AnswerRefused(gateway,
                            refuse(narrowed.status(), std::move(message), rpc_code::kInvalidParams));
     co_return;
   }
-  if (message.method == "tools/call") {
-    absl::Status settled = co_await SettleParamHeaders(gateway, granted, *narrowed);
-    if (!settled.ok()) {
-      co_await AnswerRefused(
-          gateway, refuse(std::move(settled), std::move(message), rpc_code::kHeaderMismatch));
-      co_return;
-    }
+  if (const auto shared = granted.session->shared; shared != nullptr) {
+    narrowed->modern.param_fields = shared->tools.FieldsFor(*narrowed);
   }
   auto judged = std::make_shared<const ClientMessage>(*std::move(narrowed));
   if (judged->shape == Shape::kNotification) {
@@ -299,7 +306,7 @@ StreamHabits HabitsOf(const GrantedCall& call) {
 }
 
 Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why) {
-  co_await RefuseMessage(gateway, call, why, UnreadableMessage(why, JsonRpcCodeOf(why)));
+  co_await RefuseMessage(gateway, call, {}, why, UnreadableMessage(why, JsonRpcCodeOf(why)));
 }
 
 Task<void> HandleMessage(Gateway& gateway, GrantedCall call,

@@ -26,6 +26,8 @@ namespace {
 
 // A legacy server may say nothing at all to a method it does not know.
 constexpr absl::Duration kDiscoverTimeout = absl::Seconds(6);
+// Calls wait for the list: one that does not come is done without.
+constexpr absl::Duration kListTimeout = absl::Seconds(10);
 constexpr int kMaxListPages = 50;
 
 // What the server says beside its answers, until it is gone. The modern era has no such messages:
@@ -44,23 +46,15 @@ Task<void> DrainUnrelated(Gateway& gateway, Held<ServedSession> session,
   EndConnection(gateway, *session, *connection, "its server was lost");
 }
 
-Task<void> CloseUnlessSet(std::shared_ptr<Signal> answered, Held<McpConnection> connection) {
-  if (!co_await answered->Wait(kDiscoverTimeout)) co_await connection->upstream()->Close();
-}
-
 // Whether a server speaks the modern era. An error: it could not be asked.
 Task<absl::StatusOr<bool>> IsModern(Gateway& gateway, Held<ServedSession> session,
                                     Held<McpConnection> connection) {
-  const auto answered = std::make_shared<Signal>(gateway.loop);
-  gateway.loop.Spawn(CloseUnlessSet(answered, connection));
-  const absl::Duration asked_at = gateway.clock.SinceBoot();
-  auto discovered = co_await AskForOurselves(gateway, session, connection,
-                                             DiscoverRequest(R"("sallyport-discover")"));
-  answered->Set();
+  auto discovered = co_await AskForOurselves(
+      gateway, session, connection, DiscoverRequest(R"("sallyport-discover")"), kDiscoverTimeout);
   if (discovered.ok()) co_return IsModernServer(*discovered);
-  const bool has_been_silent = gateway.clock.SinceBoot() - asked_at >= kDiscoverTimeout;
-  // Another answer than a message is one, too.
-  if (has_been_silent || discovered.status().code() == absl::StatusCode::kInvalidArgument) {
+  // Silence is an answer, and so is another thing than a message.
+  if (absl::IsDeadlineExceeded(discovered.status()) ||
+      absl::IsInvalidArgument(discovered.status())) {
     co_return false;
   }
   co_return discovered.status();
@@ -233,9 +227,9 @@ Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConn
   for (int page = 0; page < kMaxListPages; ++page) {
     std::string params = R"({"_meta":)" + ModernMeta();
     if (!cursor.empty()) params += R"(,"cursor":)" + cursor;
-    auto list =
-        co_await AskForOurselves(gateway, session, connection,
-                                 OwnRequest(R"("sallyport-tools")", "tools/list", params + "}"));
+    auto list = co_await AskForOurselves(
+        gateway, session, connection,
+        OwnRequest(R"("sallyport-tools")", "tools/list", params + "}"), kListTimeout);
     if (!list.ok() || !shared->tools.Learn(*list, cursor) || cursor.empty()) break;
   }
   shared->is_listing = false;

@@ -12,6 +12,20 @@
 namespace sallyport::agent {
 namespace {
 
+// One question, from its going out to its answer.
+struct Asked {
+  Asked(Loop& loop, std::unique_ptr<Exchange> made) : exchange(std::move(made)), is_over(loop) {}
+  const std::unique_ptr<Exchange> exchange;
+  Signal is_over;
+  bool is_late = false;
+};
+
+Task<void> CancelWhenLate(std::shared_ptr<Asked> asked, absl::Duration timeout) {
+  if (co_await asked->is_over.Wait(timeout)) co_return;
+  asked->is_late = true;
+  asked->exchange->Cancel();
+}
+
 Task<void> RecordLoss(Gateway& gateway, Held<ServedSession> session, std::string method,
                       std::uint64_t request_n) {
   types::v1::RecordContent content;
@@ -27,21 +41,26 @@ Task<void> RecordLoss(Gateway& gateway, Held<ServedSession> session, std::string
 
 Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<ServedSession> session,
                                                       Held<McpConnection> connection,
-                                                      ClientMessage request) {
+                                                      ClientMessage request,
+                                                      absl::Duration timeout) {
   const std::string method = request.method;
   CO_ASSIGN_OR_RETURN(
       const OutboundMessage outbound,
       co_await RecordOutbound(gateway, session, connection,
                               std::make_shared<const ClientMessage>(std::move(request)), {}, {}));
   CO_ASSIGN_OR_RETURN(auto exchange, co_await connection->upstream()->Forward(outbound));
+  const auto asked = std::make_shared<Asked>(gateway.loop, std::move(exchange));
+  gateway.loop.Spawn(CancelWhenLate(asked, timeout));
   for (;;) {
-    auto message = co_await exchange->Next();
+    auto message = co_await asked->exchange->Next();
+    // Nobody asked for its progress.
+    if (message.ok() && message->shape != Shape::kResponse) continue;
+    asked->is_over.Set();
     if (!message.ok()) {
       co_await RecordLoss(gateway, session, method, outbound.record_n());
-      co_return message.status();
+      co_return asked->is_late ? absl::DeadlineExceededError("the server has not answered")
+                               : message.status();
     }
-    // Nobody asked for its progress.
-    if (message->shape != Shape::kResponse) continue;
     MessageFacts facts;
     static_cast<RecordFacts&>(facts) =
         FactsOf(*session, *connection, session->rules.get(), {}, {}, {});

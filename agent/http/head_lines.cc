@@ -10,8 +10,9 @@ namespace sallyport::agent {
 namespace {
 
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
+constexpr std::string_view kParamPrefix = "mcp-param-";
 
-// Two of these could mean two things to two readers.
+// Two of these could mean two things to two readers, and so could two of one mcp-param-* name.
 constexpr std::array<std::string_view, 16> kOnce = {"authorization",
                                                     "connection",
                                                     "content-encoding",
@@ -170,6 +171,8 @@ HttpError HeadLines::Parse(std::string& head, const HttpLimits& limits, HttpFiel
     if (const std::size_t once = OnceIndex(name); once != kOnce.size()) {
       if (seen[once]) return {400, "a field that may stand once stands twice"};
       seen[once] = true;
+    } else if (name.starts_with(kParamPrefix) && fields.Find(name)) {
+      return {400, "a field that may stand once stands twice"};
     }
     if (HttpError error = Judge(name, value, framing)) return error;
     fields.fields_.push_back({static_cast<std::uint32_t>(name.data() - text.data()),

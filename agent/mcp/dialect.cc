@@ -100,6 +100,16 @@ bool IsModernServer(const UpstreamMessage& discovered) {
   return false;
 }
 
+bool IsListening(const ClientMessage& request) {
+  return request.era == Era::kModern && request.method == "subscriptions/listen";
+}
+
+UpstreamMessage ListenEnded(const ClientMessage& listen) {
+  return ResultResponse(
+      listen.id, R"({"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":)" +
+                     listen.id + "}}");
+}
+
 std::string ModernMeta() {
   return R"({"io.modelcontextprotocol/protocolVersion":)" + JsonString(kModernVersions.front()) +
          R"(,"io.modelcontextprotocol/clientInfo":{"name":"sallyport-agent","version":"1"},)" +

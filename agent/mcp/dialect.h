@@ -62,6 +62,12 @@ bool IsModernServer(const UpstreamMessage& discovered);
 // The request by which a server's era is found out.
 ClientMessage DiscoverRequest(std::string_view id);
 
+// Whether a request only listens: its answer comes when there is nothing more to hear.
+bool IsListening(const ClientMessage& request);
+
+// What ends a subscriptions/listen that did not fail: there is nothing more to hear.
+UpstreamMessage ListenEnded(const ClientMessage& listen);
+
 // What a server must be told of us in a request of our own to a modern server, as the value of
 // params._meta.
 std::string ModernMeta();

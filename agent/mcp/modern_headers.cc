@@ -15,8 +15,7 @@ constexpr std::string_view kBase64Open = "=?base64?";
 constexpr std::string_view kBase64Close = "?=";
 
 bool IsEncoded(std::string_view value) {
-  return value.size() >= kBase64Open.size() + kBase64Close.size() &&
-         value.starts_with(kBase64Open) && value.ends_with(kBase64Close);
+  return value.starts_with(kBase64Open) && value.ends_with(kBase64Close);
 }
 
 // What Mcp-Name repeats; nullptr: nothing of this message.
@@ -100,6 +99,8 @@ std::vector<std::pair<std::string, std::string>> ModernHeaderFields(const Client
 
 std::optional<std::string> DecodeHeaderValue(std::string_view value) {
   if (!IsEncoded(value)) return std::string(value);
+  // The two marks may share their question mark.
+  if (value.size() < kBase64Open.size() + kBase64Close.size()) return std::nullopt;
   value.remove_prefix(kBase64Open.size());
   value.remove_suffix(kBase64Close.size());
   std::string decoded;

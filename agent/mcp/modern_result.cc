@@ -57,10 +57,10 @@ class Narrower {
     if (member.key == "cacheScope" && member.text != "private") {
       splicer_.Replace(member.begin, member.end, R"("private")");
     }
-    std::int64_t ttl = 0;
-    const bool is_too_long =
-        member.key == "ttlMs" && member.type == JsonType::kNumber &&
-        (!absl::SimpleAtoi(ToAbsl(index_.Raw(member)), &ttl) || ttl > terms_.max_ttl_ms);
+    double ttl = 0;
+    const bool is_too_long = member.key == "ttlMs" && member.type == JsonType::kNumber &&
+                             (!absl::SimpleAtod(ToAbsl(index_.Raw(member)), &ttl) ||
+                              ttl > static_cast<double>(terms_.max_ttl_ms));
     if (is_too_long) splicer_.Replace(member.begin, member.end, absl::StrCat(terms_.max_ttl_ms));
   }
 

@@ -4,12 +4,10 @@
 #include <array>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
 #include "agent/mcp/json_splice.h"
-#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -36,14 +34,6 @@ std::string ToPipe(const ClientMessage& request, std::uint64_t number) {
   const std::string literal = absl::StrCat(number);
   return Spliced(request.bytes,
                  std::array<Edit, 2>{{{request.id_at, literal}, {request.token_at, literal}}});
-}
-
-std::uint64_t PipeNumber(const UpstreamMessage& message) {
-  const std::string& literal = message.shape == Shape::kResponse  ? message.id
-                               : !message.subscription_id.empty() ? message.subscription_id
-                                                                  : message.progress_token;
-  std::uint64_t number = 0;
-  return absl::SimpleAtoi(literal, &number) ? number : 0;
 }
 
 absl::StatusOr<UpstreamMessage> FromPipe(UpstreamMessage message, std::string_view id,

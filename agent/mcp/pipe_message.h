@@ -15,9 +15,6 @@ namespace sallyport::agent {
 // The request's bytes under `number`.
 std::string ToPipe(const ClientMessage& request, std::uint64_t number);
 
-// The number that a message from the pipe belongs to; 0: none.
-std::uint64_t PipeNumber(const UpstreamMessage& message);
-
 // The message as the client of a request with these literals shall see it. An empty
 // `progress_token`: that request gave none.
 absl::StatusOr<UpstreamMessage> FromPipe(UpstreamMessage message, std::string_view id,

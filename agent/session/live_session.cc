@@ -67,7 +67,7 @@ void LiveSession::StreamClosed() {
 }
 
 Task<bool> LiveSession::WaitUntilQuiet(absl::Duration timeout) {
-  if (in_flight_ == 0) co_return true;
+  if (is_quiet()) co_return true;
   quiet_.Reset();
   co_return co_await quiet_.Wait(timeout);
 }

@@ -73,14 +73,32 @@ class LiveSession {
     ~InFlight() {
       if (session_ == nullptr) return;
       session_->Touch();
-      if (--session_->in_flight_ == 0) session_->quiet_.Set();
+      --session_->in_flight_;
+      session_->TellIfQuiet();
     }
 
    private:
     LiveSession* session_;
   };
   std::uint32_t in_flight() const { return in_flight_; }
-  // False when something was still in flight after `timeout`.
+
+  // A request that only listens is open, for as long as one of these lives: no work, which would
+  // hold idleness off, but it has something to say when the session ends.
+  class Listening {
+   public:
+    explicit Listening(LiveSession& session) : session_(session) { ++session.listening_; }
+    ~Listening() {
+      --session_.listening_;
+      session_.TellIfQuiet();
+    }
+    Listening(const Listening&) = delete;
+    Listening& operator=(const Listening&) = delete;
+
+   private:
+    LiveSession& session_;
+  };
+
+  // False when something was still in flight, or listening, after `timeout`.
   Task<bool> WaitUntilQuiet(absl::Duration timeout);
 
   // A call waits for a person, whether or not its client still holds the connection.
@@ -104,6 +122,11 @@ class LiveSession {
   std::uint64_t calls() const { return calls_; }
 
  private:
+  bool is_quiet() const { return in_flight_ == 0 && listening_ == 0; }
+  void TellIfQuiet() {
+    if (is_quiet()) quiet_.Set();
+  }
+
   const Clock& clock_;
   SessionFacts facts_;
   absl::Duration boot_deadline_;
@@ -117,6 +140,7 @@ class LiveSession {
   absl::Duration last_stream_closed_ = absl::ZeroDuration();
   bool had_stream_ = false;
   std::uint32_t in_flight_ = 0;
+  std::uint32_t listening_ = 0;
   std::uint32_t approvals_waiting_ = 0;
   std::uint32_t open_streams_ = 0;
   std::uint64_t calls_;

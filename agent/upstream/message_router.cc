@@ -79,12 +79,12 @@ absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMe
   return Add(std::move(pending));
 }
 
-absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(std::uint64_t number,
-                                                                  bool asks_for_logs) {
+absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMessage& request,
+                                                                  std::uint64_t number) {
   auto pending = std::make_shared<Pending>(loop_);
   pending->id = absl::StrCat(number);
-  pending->token = pending->id;
-  if (asks_for_logs) pending->logs = number;
+  if (!request.progress_token.empty()) pending->token = pending->id;
+  if (request.modern.asks_for_logs) pending->logs = number;
   return Add(std::move(pending));
 }
 

@@ -37,8 +37,10 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   // kFailedPrecondition: one of the same id is in flight. `ticket` may be null.
   absl::StatusOr<std::unique_ptr<Exchange>> Register(const ClientMessage& request,
                                                      Ticket* ticket = nullptr);
-  // The same for a request that goes out under `number` in place of its id and its progress token.
-  absl::StatusOr<std::unique_ptr<Exchange>> Register(std::uint64_t number, bool asks_for_logs);
+  // The same for a request that goes out under `number` in place of its id and, where it has one,
+  // its progress token.
+  absl::StatusOr<std::unique_ptr<Exchange>> Register(const ClientMessage& request,
+                                                     std::uint64_t number);
 
   // What became of a message: it was dropped, for nobody waits for it, and `dropped` says what it
   // was; or it was taken. While the client is slower than its server, many messages wait or some

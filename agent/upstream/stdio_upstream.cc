@@ -334,8 +334,7 @@ Task<absl::StatusOr<std::unique_ptr<Exchange>>> StdioUpstream::Call(const Client
   auto core = core_;
   if (request.era == Era::kModern) {
     const std::uint64_t number = core->NextNumber();
-    CO_ASSIGN_OR_RETURN(auto exchange,
-                        core->router().Register(number, request.modern.asks_for_logs));
+    CO_ASSIGN_OR_RETURN(auto exchange, core->router().Register(request, number));
     const std::string line = ToPipe(request, number);
     if (absl::Status written = co_await core->Write(line); !written.ok()) co_return written;
     co_return std::make_unique<SharedAnswer>(core, std::move(exchange), number, request);

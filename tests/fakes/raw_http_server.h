@@ -63,6 +63,11 @@ class RawHttpServer {
     std::lock_guard lock(mutex_);
     return connections_;
   }
+  // Those that are open now.
+  std::size_t open_connections() const {
+    std::lock_guard lock(mutex_);
+    return open_.size();
+  }
   // Says more on the connection whose reply waits, once there is one. Not over TLS.
   void Say(const std::string& bytes) {
     std::unique_lock lock(mutex_);

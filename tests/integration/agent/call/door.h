@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -50,6 +51,9 @@ inline RawHttpServer::Reply Streamed(const std::string& before, const Json& id) 
               HttpChunk(events) + "0\r\n\r\n"};
 }
 
+// The eras of MCP that the server speaks.
+enum class ServerEras { kLegacy, kModern, kBoth };
+
 // An agent in front of one HTTP server `wiki`, or another one of that name, and the control plane
 // it listens to.
 class Door {
@@ -60,8 +64,8 @@ class Door {
   explicit Door(
       const std::string& more_config = "recording: {durability: process, spool_max_bytes: 128MiB}",
       const std::string& policy = kPolicy, bool withholds_snapshot = false,
-      const std::string& other_server = "")
-      : server_([this](const std::string& request) { return Say(request); }) {
+      const std::string& other_server = "", ServerEras eras = ServerEras::kLegacy)
+      : eras_(eras), server_([this](const std::string& request) { return Say(request); }) {
     control.withholds_snapshot = withholds_snapshot;
     control.Apply(policy, {"wiki"});
     const std::string server =
@@ -72,6 +76,11 @@ class Door {
                                            more_config + "\nservers: [" + server + "]\n",
                                            withholds_snapshot ? "listening" : "ready");
   }
+
+  // In front of a server of those eras.
+  explicit Door(ServerEras eras)
+      : Door("recording: {durability: process, spool_max_bytes: 128MiB}", kPolicy, false, "",
+             eras) {}
 
   void set_awkward(Awkward awkward) {
     std::lock_guard lock(mutex_);
@@ -166,6 +175,22 @@ class Door {
     }
     return false;
   }
+  // The requests of that method, head and body, in the order of their coming.
+  std::vector<std::string> Requests(const std::string& method) const {
+    std::vector<std::string> found;
+    for (const std::string& request : server_.requests()) {
+      if (request.find("\"method\":\"" + method + "\"") != std::string::npos)
+        found.push_back(request);
+    }
+    return found;
+  }
+  // Until that many have come. False after twenty seconds.
+  bool AwaitRequests(const std::string& method, int count) const {
+    return Await([&] { return Seen(method) >= count; });
+  }
+  bool AwaitOpenConnections(std::size_t count) const {
+    return Await([&] { return server_.open_connections() == count; });
+  }
   void DropServerConnections() { server_.DropConnections(); }
 
   // The last message of an answer, plain or streamed.
@@ -203,35 +228,88 @@ class Door {
     if (!message.contains("id") || !message.contains("method")) {
       return {.bytes = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"};
     }
-    Json result = Json::object();
-    const std::string method = message["method"];
-    if (method == "initialize") {
-      result = {{"protocolVersion", message["params"]["protocolVersion"]},
-                {"capabilities",
-                 {{"tools", Json::object()},
-                  {"logging", Json::object()},
-                  {"prompts", Json::object()},
-                  {"resources", {{"subscribe", true}}},
-                  {"tasks", Json::object()}}},
-                {"serverInfo", {{"name", "wiki"}, {"version", "1"}}},
-                {"instructions", "be nice"}};
-    } else if (method == "tools/list") {
-      result = {{"tools", Json::array({{{"name", "echo"}},
-                                       {{"name", "secret"}},
-                                       {{"name", "delete"}},
-                                       {{"name", "drop-all"}}})}};
-    } else if (method == "tools/call") {
-      result = {{"content",
-                 Json::array(
-                     {{{"type", "text"},
-                       {"text",
-                        "did " + message["params"].value("arguments", Json::object()).dump()}}})}};
+    const bool is_modern = message.value("params", Json::object())
+                               .value("_meta", Json::object())
+                               .contains(kVersionKey);
+    if (is_modern ? eras_ == ServerEras::kLegacy : eras_ == ServerEras::kModern) {
+      return {.bytes = HttpReply(400, "application/json",
+                                 R"({"jsonrpc":"2.0","id":)" + message["id"].dump() +
+                                     R"(,"error":{"code":-32600,"message":"unknown version"}})")};
     }
+    Json result = is_modern ? ModernResult(message) : LegacyResult(message);
     return {.bytes = JsonReply(
                 Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump(),
-                method == "initialize" ? "Mcp-Session-Id: upstream-session\r\n" : "")};
+                message["method"] == "initialize" ? "Mcp-Session-Id: upstream-session\r\n" : "")};
+  }
+  static Json Capabilities() {
+    return {{"tools", Json::object()},
+            {"logging", Json::object()},
+            {"prompts", Json::object()},
+            {"resources", {{"subscribe", true}}},
+            {"tasks", Json::object()}};
+  }
+  static Json CallResult(const Json& message) {
+    const Json arguments = message["params"].value("arguments", Json::object());
+    return {{"content", Json::array({{{"type", "text"}, {"text", "did " + arguments.dump()}}})}};
+  }
+  static Json LegacyResult(const Json& message) {
+    const std::string method = message["method"];
+    if (method == "initialize") {
+      return {{"protocolVersion", message["params"]["protocolVersion"]},
+              {"capabilities", Capabilities()},
+              {"serverInfo", {{"name", "wiki"}, {"version", "1"}}},
+              {"instructions", "be nice"}};
+    }
+    if (method == "tools/list") {
+      return {{"tools", Json::array({{{"name", "echo"}},
+                                     {{"name", "secret"}},
+                                     {{"name", "delete"}},
+                                     {{"name", "drop-all"}}})}};
+    }
+    return method == "tools/call" ? CallResult(message) : Json::object();
+  }
+  Json ModernResult(const Json& message) const {
+    const std::string method = message["method"];
+    Json result = Json::object();
+    if (method == "server/discover") {
+      Json versions = {"2026-07-28"};
+      if (eras_ == ServerEras::kBoth) versions.push_back("2025-11-25");
+      versions.push_back("2099-01-01");
+      result = {{"supportedVersions", versions},
+                {"capabilities", Capabilities()},
+                {"serverInfo", {{"name", "wiki"}, {"version", "1"}}}};
+    } else if (method == "tools/list") {
+      result = Json::parse(R"({"tools":[
+          {"name":"echo","inputSchema":{"type":"object","properties":{
+              "region":{"type":"string","x-mcp-header":"Region"},
+              "limit":{"type":"integer","x-mcp-header":"Limit"}}}},
+          {"name":"secret","inputSchema":{"type":"object"}},
+          {"name":"drop-all","inputSchema":{"type":"object"}}]})");
+    } else if (method == "resources/read") {
+      result = {
+          {"contents", Json::array({{{"uri", message["params"]["uri"]}, {"text", "words"}}})}};
+    } else if (method == "tools/call") {
+      result = CallResult(message);
+    }
+    result["resultType"] = "complete";
+    if (method != "tools/call") {
+      result["ttlMs"] = 86400000;
+      result["cacheScope"] = "public";
+    }
+    return result;
   }
 
+  static bool Await(const std::function<bool()>& holds) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return true;
+  }
+
+  static constexpr char kVersionKey[] = "io.modelcontextprotocol/protocolVersion";
+  const ServerEras eras_;
   mutable std::mutex mutex_;
   Awkward awkward_;
   RawHttpServer::Script stream_;

@@ -201,7 +201,7 @@ TEST_CASE("lines and names are strict", "[agent][http]") {
 TEST_CASE("fields that may stand once stand once", "[agent][http]") {
   for (const char* name :
        {"Authorization", "MCP-Session-Id", "Mcp-Protocol-Version", "Origin", "Content-Type",
-        "Last-Event-ID", "Mcp-Method", "Mcp-Name", "Expect", "Connection"}) {
+        "Last-Event-ID", "Mcp-Method", "Mcp-Name", "Mcp-Param-Region", "Expect", "Connection"}) {
     const std::string one = std::string(name) + ": 100-continue\r\n";
     const std::string twin = std::string(name) + ": x\r\n";
     INFO(name);

@@ -156,5 +156,33 @@ TEST_CASE("the first end of a session stands and tells who waits", "[agent][sess
   CHECK(session.Due()->reason == END_REASON_REVOKED);
 }
 
+Task<void> WaitQuiet(Loop* loop, LiveSession* session, std::vector<bool>* answers) {
+  answers->push_back(co_await session->WaitUntilQuiet(absl::Seconds(20)));
+  loop->Stop();
+}
+Task<void> StopListening(Loop* loop, std::optional<LiveSession::Listening>* listening,
+                         std::vector<bool>* answers) {
+  co_await Sleep(*loop, absl::Milliseconds(1));
+  CHECK(answers->empty());
+  listening->reset();
+}
+
+TEST_CASE("who only listens does not hold idleness off, but is waited for at the end",
+          "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  std::optional<LiveSession::Listening> listening(std::in_place, session);
+  CHECK(session.in_flight() == 0);
+  stage.clock.Advance(absl::Seconds(120));
+  REQUIRE(session.Due().has_value());
+  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+  session.End(*session.Due());
+  std::vector<bool> answers;
+  stage.loop.Spawn(WaitQuiet(&stage.loop, &session, &answers));
+  stage.loop.Spawn(StopListening(&stage.loop, &listening, &answers));
+  stage.loop.Run();
+  CHECK(answers == std::vector<bool>{true});
+}
+
 }  // namespace
 }  // namespace sallyport::agent

@@ -1,0 +1,153 @@
+// The streams by which clients of the modern era hear of changes.
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/modern_client.h"
+
+namespace sallyport {
+namespace {
+
+constexpr char kConfig[] = "recording: {durability: process, spool_max_bytes: 128MiB}";
+constexpr char kListenPolicy[] = R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [echo], resources: ["file:///public/**"], methods: ["subscriptions/listen"]}
+)";
+constexpr char kSubscriptionId[] = "io.modelcontextprotocol/subscriptionId";
+
+Json News(const std::string& method, const Json& id) {
+  return {{"jsonrpc", "2.0"}, {"method", method}, {"params", {{"_meta", {{kSubscriptionId, id}}}}}};
+}
+
+// In front of a server that acknowledges each subscription, tells of one change and then is silent.
+struct Stage {
+  Stage() : door(kConfig, kListenPolicy, false, "", ServerEras::kModern) {
+    door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") != "subscriptions/listen") return std::nullopt;
+      return EventsOf({News("notifications/subscriptions/acknowledged", message["id"]),
+                       News("notifications/tools/list_changed", message["id"])},
+                      false);
+    });
+  }
+  static ModernClient::Ask Listen(const Json& id = "l-1") {
+    return {.method = "subscriptions/listen",
+            .params = {{"notifications",
+                        {{"toolsListChanged", true},
+                         {"resourceSubscriptions",
+                          {"file:///secret/a", "file:///public/b", "file:///secret/c"}}}}},
+            .id = id};
+  }
+  Door door;
+};
+
+void Revoke(Door& door, types::v1::Session session) {
+  session.set_state(types::v1::SESSION_STATE_ENDED);
+  session.set_end_reason(types::v1::END_REASON_REVOKED);
+  session.set_detail("an operator ended it");
+  door.control.PushSession(session, false);
+}
+
+TEST_CASE("a client hears of what policy lets it read, and of nothing else", "[agent][modern]") {
+  Stage stage;
+  const ModernClient client(stage.door);
+  const auto stream = client.Send(Stage::Listen());
+  CHECK(stream->ReadUntil("tools/list_changed").is_stream());
+  const std::string request = stage.door.Requests("subscriptions/listen").front();
+  CHECK(request.find("file:///public/b") != std::string::npos);
+  CHECK(request.find("secret") == std::string::npos);
+  CHECK(request.find("toolsListChanged") != std::string::npos);
+}
+
+TEST_CASE("a stream is refused where policy does not name it", "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  const ModernClient client(door);
+  const auto answer = client.Post(Stage::Listen());
+  CHECK(answer.status == 404);
+  CHECK(Door::Message(answer)["error"]["code"] == -32601);
+  CHECK(door.Seen("subscriptions/listen") == 0);
+}
+
+TEST_CASE("when the session ends a stream is told that there is no more, a call that it failed",
+          "[agent][modern]") {
+  Stage stage;
+  Door& door = stage.door;
+  const types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const ModernClient client(door);
+  const auto stream = client.Send(Stage::Listen());
+  REQUIRE(stream->ReadUntil("tools/list_changed").is_stream());
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return RawHttpServer::Reply{.closes = true, .waits = true};
+  });
+  const auto call = client.Send(ModernClient::Call("echo"));
+  REQUIRE(door.AwaitRequests("tools/call", 1));
+  Revoke(door, session);
+  CHECK(Door::Message(stream->ReadRest()) ==
+        Json({{"jsonrpc", "2.0"},
+              {"id", "l-1"},
+              {"result", {{"resultType", "complete"}, {"_meta", {{kSubscriptionId, "l-1"}}}}}}));
+  const Json error = Door::Message(call->Read())["error"];
+  CHECK(error["code"] == 40302);
+  CHECK(error["message"] == "Session ended: an operator ended it");
+  CHECK(door.AwaitOpenConnections(0));
+  REQUIRE(door.control.AwaitEnd());
+  // What the stream was told is in the recording, before its end.
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_END, types::v1::DENIAL_REASON_UNSPECIFIED));
+}
+
+TEST_CASE("a stream does not hold idleness off", "[agent][modern]") {
+  Stage stage;
+  types::v1::Session session = stage.door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->mutable_idle_timeout()->set_seconds(1);
+  stage.door.control.set_opener([&](const auto&) { return stage.door.control.Active(session); });
+  const ModernClient client(stage.door);
+  const auto stream = client.Send(Stage::Listen(7));
+  const Json last = Door::Message(stream->Read());
+  CHECK(last["id"] == 7);
+  CHECK(last["result"]["_meta"][kSubscriptionId] == 7);
+  const auto end = stage.door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_EXPIRED);
+  CHECK(end->calls == 0);
+}
+
+TEST_CASE("a stream whose client has gone is closed at the server, and the others go on",
+          "[agent][modern]") {
+  Stage stage;
+  const ModernClient client(stage.door);
+  const auto kept = client.Send(Stage::Listen("kept"));
+  REQUIRE(kept->ReadUntil("tools/list_changed").is_stream());
+  {
+    const auto gone = client.Send(Stage::Listen("gone"));
+    REQUIRE(gone->ReadUntil("tools/list_changed").is_stream());
+  }
+  CHECK(stage.door.control.AwaitRecord(types::v1::RECORD_TYPE_OUTCOME,
+                                       types::v1::DENIAL_REASON_UNSPECIFIED, "cancelled"));
+  CHECK(stage.door.AwaitOpenConnections(1));
+  CHECK(client.Post(ModernClient::Call("echo")).status == 200);
+}
+
+TEST_CASE("a stream that its server ends is ended for its client", "[agent][modern]") {
+  Stage stage;
+  stage.door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "subscriptions/listen") return std::nullopt;
+    const Json& id = message["id"];
+    return EventsOf(
+        {News("notifications/subscriptions/acknowledged", id),
+         {{"jsonrpc", "2.0"},
+          {"id", id},
+          {"result", {{"resultType", "complete"}, {"_meta", {{kSubscriptionId, id}}}}}}});
+  });
+  const ModernClient client(stage.door);
+  const auto answer = client.Post(Stage::Listen());
+  CHECK(answer.is_stream());
+  CHECK(answer.body.find("acknowledged") != std::string::npos);
+  CHECK(Door::Message(answer)["result"]["resultType"] == "complete");
+}
+
+}  // namespace
+}  // namespace sallyport

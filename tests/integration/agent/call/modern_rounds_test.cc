@@ -1,0 +1,184 @@
+// Calls of the modern era that take several rounds: the server asks its client for something, and
+// the client calls again with it.
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/modern_client.h"
+
+namespace sallyport {
+namespace {
+
+using Ask = ModernClient::Ask;
+
+constexpr char kServerState[] = "the server's own state";
+
+// Asks `method` of the client first, and does the call when its state and an answer come back.
+void AskFirst(Door& door, const std::string& method = "elicitation/create") {
+  door.set_awkward([method](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    const Json& params = message["params"];
+    if (params.value("requestState", "") == kServerState && params.contains("inputResponses")) {
+      return std::nullopt;
+    }
+    return ResultOf(message, {{"resultType", "input_required"},
+                              {"requestState", kServerState},
+                              {"inputRequests",
+                               {{"q", {{"method", method}, {"params", {{"message", "sure?"}}}}}}}});
+  });
+}
+
+Ask Deploy(const std::string& env = "dev") {
+  Ask ask = ModernClient::Call("deploy", {{"env", env}, {"n", 1}});
+  ask.capabilities = {{"elicitation", Json::object()}, {"sampling", Json::object()}};
+  return ask;
+}
+Ask Retry(const std::string& state, const std::string& env = "dev") {
+  Ask ask = Deploy(env);
+  ask.id = 2;
+  ask.params["requestState"] = state;
+  ask.params["inputResponses"] = {{"q", {{"action", "accept"}}}};
+  return ask;
+}
+std::string StateOf(const HttpClient::Answer& answer) {
+  const Json result = Door::Message(answer).value("result", Json::object());
+  CHECK(result.value("resultType", "") == "input_required");
+  return result.value("requestState", "");
+}
+bool IsRefusedState(const HttpClient::Answer& answer) {
+  return answer.status == 200 && Door::Message(answer)["error"]["code"] == -32602;
+}
+
+TEST_CASE("a client sees a sealed state, and its retry brings the server its own",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  const ModernClient client(door);
+  const auto asked = client.Post(Deploy());
+  const std::string state = StateOf(asked);
+  CHECK(asked.body.find(kServerState) == std::string::npos);
+  CHECK(Door::Message(asked)["result"]["inputRequests"]["q"]["method"] == "elicitation/create");
+  const Json done = Door::Message(client.Post(Retry(state)));
+  CHECK(done["id"] == 2);
+  CHECK(done["result"]["content"][0]["text"] == R"(did {"env":"dev","n":1})");
+  const std::string retry = door.Requests("tools/call").back();
+  CHECK(retry.find(R"("requestState":"the server's own state")") != std::string::npos);
+  CHECK(retry.find(R"("inputResponses":{"q":{"action":"accept"}})") != std::string::npos);
+  CHECK(retry.find(state) == std::string::npos);
+}
+
+TEST_CASE("all rounds of a call are one call, and the session ends with the last of them",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->set_max_calls(1);
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const ModernClient client(door);
+  const std::string state = StateOf(client.Post(Deploy()));
+  // Another call would be a second one.
+  CHECK(Door::Message(client.Post(Deploy()))["result"]["_meta"]["reason"] == "limit_exceeded");
+  CHECK(Door::Message(client.Post(Retry(state)))["result"].contains("content"));
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
+  CHECK(end->calls == 1);
+}
+
+TEST_CASE("a retry that policy refuses meanwhile ends a used-up session, too", "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->set_max_calls(1);
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const ModernClient client(door);
+  const std::string state = StateOf(client.Post(Deploy()));
+  const std::size_t logged = door.agent->log().size();
+  door.control.Apply(R"(
+kind: Policy
+name: bots
+spec: {principals: [{realm: okta}], servers: [wiki], rules: [{allow: {tools: [echo]}}]}
+)",
+                     {"wiki"});
+  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+  CHECK(Door::Message(client.Post(Retry(state))).contains("error"));
+  CHECK(door.Seen("tools/call") == 1);
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
+}
+
+TEST_CASE("a state is good for one retry of the same call by the same principal",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  const ModernClient client(door);
+  const ModernClient thief(door, "thief");
+  const std::string state = StateOf(client.Post(Deploy()));
+  REQUIRE_FALSE(StateOf(thief.Post(Deploy())).empty());
+  const int seen = door.Seen("tools/call");
+  CHECK(IsRefusedState(client.Post(Retry(state, "staging"))));
+  CHECK(IsRefusedState(thief.Post(Retry(state))));
+  CHECK(IsRefusedState(client.Post(Retry(kServerState))));
+  CHECK(IsRefusedState(client.Post(Retry(state + "A"))));
+  Ask other_tool = Retry(state);
+  other_tool.params["name"] = "echo";
+  CHECK(IsRefusedState(client.Post(other_tool)));
+  CHECK(door.Seen("tools/call") == seen);
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
+                                 types::v1::DENIAL_REASON_MESSAGE_INVALID));
+  CHECK(Door::Message(client.Post(Retry(state)))["result"].contains("content"));
+  CHECK(IsRefusedState(client.Post(Retry(state))));
+  CHECK(door.Seen("tools/call") == seen + 1);
+}
+
+TEST_CASE("a retry whose head disagrees has not used its state", "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  const ModernClient client(door);
+  Ask call = ModernClient::Call("echo", {{"region", "eu"}});
+  call.capabilities = {{"elicitation", Json::object()}};
+  call.more_fields = "Mcp-Param-Region: eu\r\n";
+  const std::string state = StateOf(client.Post(call));
+  call.params["requestState"] = state;
+  call.params["inputResponses"] = Json::object();
+  call.more_fields = "Mcp-Param-Region: us\r\n";
+  CHECK(client.Post(call).status == 400);
+  call.more_fields = "Mcp-Param-Region: eu\r\n";
+  CHECK(Door::Message(client.Post(call))["result"].contains("content"));
+}
+
+TEST_CASE("a round without a state of the server's has one of ours, and the server never sees it",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    if (message["params"].contains("inputResponses")) return std::nullopt;
+    return ResultOf(message, {{"resultType", "input_required"}, {"inputRequests", Json::object()}});
+  });
+  const ModernClient client(door);
+  const std::string state = StateOf(client.Post(Deploy()));
+  CHECK_FALSE(state.empty());
+  CHECK(Door::Message(client.Post(Retry(state)))["result"].contains("content"));
+  CHECK(door.Requests("tools/call").back().find("requestState") == std::string::npos);
+}
+
+TEST_CASE("a client is not shown what policy or it itself does not let the server ask",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  const ModernClient client(door);
+  AskFirst(door, "sampling/createMessage");
+  const auto by_policy = client.Post(Deploy());
+  CHECK(Door::Message(by_policy)["result"]["isError"] == true);
+  CHECK(Door::Message(by_policy)["result"]["_meta"]["reason"] == "policy_denied");
+  CHECK(by_policy.body.find("sure?") == std::string::npos);
+  AskFirst(door);
+  Ask undeclared = Deploy();
+  undeclared.capabilities = Json::object();
+  const auto by_client = client.Post(undeclared);
+  CHECK(Door::Message(by_client)["result"]["isError"] == true);
+  CHECK(by_client.body.find("sure?") == std::string::npos);
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
+                                 types::v1::DENIAL_REASON_POLICY_DENIED));
+}
+
+}  // namespace
+}  // namespace sallyport

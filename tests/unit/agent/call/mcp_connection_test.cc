@@ -1,0 +1,70 @@
+#include <catch2/catch.hpp>
+#include <deque>
+
+#include "agent/call/served_session.h"
+
+namespace sallyport::agent {
+namespace {
+
+struct FakeExchange final : Exchange {
+  Task<absl::StatusOr<UpstreamMessage>> Next() override { co_return absl::UnknownError("none"); }
+  void Cancel() override { is_cancelled = true; }
+  bool is_cancelled = false;
+};
+
+struct Rig {
+  explicit Rig(Era era) : connection(loop, "m1", ClientCapabilities{}, era) {}
+  Loop loop;
+  McpConnection connection;
+};
+
+TEST_CASE("an id is in flight once in the legacy era", "[agent][call]") {
+  Rig rig(Era::kLegacy);
+  OpenRequest first{.id = "7"};
+  OpenRequest second{.id = "7"};
+  CHECK(rig.connection.Begin(first));
+  CHECK_FALSE(rig.connection.Begin(second));
+  rig.connection.Finish(first);
+  CHECK(rig.connection.Begin(second));
+  rig.connection.Finish(second);
+}
+
+TEST_CASE("ids of the modern era say nothing to each other", "[agent][call]") {
+  Rig rig(Era::kModern);
+  std::deque<OpenRequest> requests;
+  for (int i = 0; i < 128; ++i) {
+    requests.push_back({.id = "7"});
+    CHECK(rig.connection.Begin(requests.back()));
+  }
+  CHECK(rig.connection.mcp().in_flight() == 128);
+  OpenRequest one_more{.id = "8"};
+  CHECK_FALSE(rig.connection.Begin(one_more));
+  rig.connection.Finish(requests.front());
+  CHECK(rig.connection.mcp().in_flight() == 127);
+  CHECK(rig.connection.Begin(one_more));
+  rig.connection.Finish(one_more);
+  for (std::size_t i = 1; i < requests.size(); ++i) rig.connection.Finish(requests[i]);
+  CHECK(rig.connection.mcp().in_flight() == 0);
+}
+
+TEST_CASE("a request is cancelled where it is: at its server, or before a person",
+          "[agent][call]") {
+  Rig rig(Era::kLegacy);
+  FakeExchange exchange;
+  Signal waiting(rig.loop);
+  OpenRequest at_server{.id = "1", .exchange = &exchange};
+  OpenRequest held{.id = "2", .waiting = &waiting};
+  rig.connection.Begin(at_server);
+  rig.connection.Begin(held);
+  CHECK_FALSE(rig.connection.CancelRequest("3"));
+  CHECK(rig.connection.CancelRequest("1"));
+  CHECK(exchange.is_cancelled);
+  CHECK_FALSE(rig.connection.CancelRequest("2"));  // the server has not got it
+  CHECK(waiting.is_set());
+  CHECK(held.is_cancelled);
+  rig.connection.Finish(at_server);
+  rig.connection.Finish(held);
+}
+
+}  // namespace
+}  // namespace sallyport::agent

@@ -1,0 +1,171 @@
+#include "agent/call/request_state.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/denial.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/unit/agent/mcp/modern_messages.h"
+
+namespace sallyport::agent {
+namespace {
+
+struct Stage {
+  std::unique_ptr<ServedSession> Session(const std::string& id, const std::string& subject,
+                                         char key) {
+    SessionFacts facts;
+    facts.id = id;
+    facts.server = "wiki";
+    facts.principal.set_realm("okta");
+    facts.principal.set_subject(subject);
+    facts.expires_at = clock.Now() + absl::Hours(1);
+    facts.remaining = absl::Hours(1);
+    auto session = std::make_unique<ServedSession>(loop, clock, facts, subject + " at wiki");
+    session->state_key = std::string(32, key);
+    session->digest_key = std::string(32, 'd');
+    return session;
+  }
+
+  Loop loop;
+  FakeClock clock;
+  std::unique_ptr<ServedSession> session = Session("ses_1", "bot", 'k');
+};
+
+std::string Params(const std::string& name, const std::string& arguments) {
+  return R"("name":")" + name + R"(","arguments":)" + arguments;
+}
+ClientMessage Call(const std::string& arguments = R"({"a":1,"b":"x"})") {
+  return ModernCall("deploy", arguments);
+}
+// The call again, with a state.
+ClientMessage Retry(const std::string& state,
+                    const std::string& params = Params("deploy", R"({"a":1,"b":"x"})"),
+                    const std::string& method = "tools/call") {
+  return FromClient(ModernRequest(method, params + R"(,"requestState":")" + state + "\""));
+}
+std::string Sealed(ServedSession& session, const ClientMessage& call = Call(),
+                   const Continuation& continuation = {.server_state = "\"s\""}) {
+  auto state = SealRequestState(session, call, continuation);
+  REQUIRE(state.ok());
+  return *std::move(state);
+}
+bool Opens(ServedSession& session, const ClientMessage& retry) {
+  const auto opened = OpenRequestState(session, retry);
+  if (!opened.ok()) {
+    CHECK(ReasonOf(opened.status()) == types::v1::DENIAL_REASON_MESSAGE_INVALID);
+  }
+  return opened.ok();
+}
+
+TEST_CASE("a retry goes on with what its state holds, which nobody can read", "[agent][call]") {
+  Stage stage;
+  const std::string secret = R"("the server's \"own\" state: hunter2")";
+  const std::string state =
+      Sealed(*stage.session, Call(),
+             {.server_state = secret, .is_counted = true, .approval_id = "apr_1", .rounds = 3});
+  CHECK(state.find("hunter2") == std::string::npos);
+  CHECK(state.find("apr_1") == std::string::npos);
+  CHECK(state.find_first_of("\"\\") == std::string::npos);
+  const auto opened = OpenRequestState(*stage.session, Retry(state));
+  REQUIRE(opened.ok());
+  CHECK(opened->server_state == secret);
+  CHECK(opened->is_counted);
+  CHECK(opened->approval_id == "apr_1");
+  CHECK(opened->rounds == 4);
+}
+
+TEST_CASE("the same state is never given twice", "[agent][call]") {
+  Stage stage;
+  CHECK(Sealed(*stage.session) != Sealed(*stage.session));
+}
+
+TEST_CASE("a state is good for one retry", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session);
+  CHECK(stage.session->open_rounds.size() == 1);
+  CHECK(Opens(*stage.session, Retry(state)));
+  CHECK(stage.session->open_rounds.empty());
+  CHECK_FALSE(Opens(*stage.session, Retry(state)));
+}
+
+TEST_CASE("a state is of its session and its principal", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session);
+  const auto with_rounds = [&](std::unique_ptr<ServedSession> other) {
+    other->open_rounds = stage.session->open_rounds;
+    return Opens(*other, Retry(state));
+  };
+  // Even where the key and the round were the same.
+  CHECK_FALSE(with_rounds(stage.Session("ses_2", "bot", 'k')));
+  CHECK_FALSE(with_rounds(stage.Session("ses_1", "thief", 'k')));
+  CHECK_FALSE(with_rounds(stage.Session("ses_1", "bot", 'l')));
+  CHECK(with_rounds(stage.Session("ses_1", "bot", 'k')));
+}
+
+TEST_CASE("a state is of its method, name and arguments", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session);
+  CHECK_FALSE(Opens(*stage.session, Retry(state, Params("destroy", R"({"a":1,"b":"x"})"))));
+  CHECK_FALSE(Opens(*stage.session, Retry(state, Params("deploy", R"({"a":2,"b":"x"})"))));
+  CHECK_FALSE(Opens(*stage.session, Retry(state, Params("deploy", R"({"a":1})"))));
+  CHECK_FALSE(Opens(*stage.session, Retry(state, Params("deploy", R"({"a":1,"b":"x","c":0})"))));
+  CHECK_FALSE(Opens(*stage.session, Retry(state, Params("deploy", R"({"a":"1","b":"x"})"))));
+  CHECK_FALSE(Opens(*stage.session, Retry(state, R"("name":"deploy")")));
+  CHECK_FALSE(
+      Opens(*stage.session, Retry(state, Params("deploy", R"({"a":1,"b":"x"})"), "prompts/get")));
+  // A refused try leaves the round open for the right one.
+  CHECK(Opens(*stage.session, Retry(state)));
+}
+
+TEST_CASE("the order of arguments and what stands beside them do not matter", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session);
+  CHECK(Opens(*stage.session, Retry(state, Params("deploy", R"({ "b" : "\u0078", "a" : 1 })") +
+                                               R"(,"inputResponses":{"q":{"action":"accept"}})")));
+}
+
+TEST_CASE("parts of a binding cannot be shifted into each other", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session, ModernCall("ab", R"({"c":1})"));
+  CHECK_FALSE(Opens(*stage.session, Retry(state, Params("a", R"({"bc":1})"))));
+}
+
+TEST_CASE("a state with any character changed, cut or added is refused", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session);
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    std::string tampered = state;
+    tampered[i] = tampered[i] == 'A' ? 'B' : 'A';
+    INFO(i);
+    CHECK_FALSE(Opens(*stage.session, Retry(tampered)));
+    CHECK_FALSE(Opens(*stage.session, Retry(state.substr(0, i))));
+  }
+  for (const std::string& foreign :
+       {state + "A", state + "=", " " + state, "x" + state, std::string("sp1."),
+        std::string("sp1.AAAA"), std::string("the server's own")}) {
+    CHECK_FALSE(Opens(*stage.session, Retry(foreign)));
+  }
+  // The same text, written with an escape.
+  CHECK_FALSE(Opens(*stage.session, Retry("\\u0073" + state.substr(1))));
+  CHECK(Opens(*stage.session, Retry(state)));
+}
+
+TEST_CASE("a session remembers its latest 256 rounds", "[agent][call]") {
+  Stage stage;
+  const std::string first = Sealed(*stage.session);
+  const std::string second = Sealed(*stage.session);
+  for (int i = 0; i < 255; ++i) Sealed(*stage.session);
+  CHECK(stage.session->open_rounds.size() == 256);
+  CHECK_FALSE(Opens(*stage.session, Retry(first)));
+  CHECK(Opens(*stage.session, Retry(second)));
+}
+
+TEST_CASE("a state does not outlive the agent that gave it", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session);
+  // The keys come back after a restart, the rounds do not.
+  const auto restarted = stage.Session("ses_1", "bot", 'k');
+  CHECK_FALSE(Opens(*restarted, Retry(state)));
+}
+
+}  // namespace
+}  // namespace sallyport::agent

@@ -1,0 +1,211 @@
+#include "agent/mcp/modern_result.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/denial.h"
+#include "tests/unit/agent/mcp/modern_messages.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::DenialReason;
+
+constexpr ServerTerms kEverything{
+    .tools = true, .resources = true, .prompts = true, .completions = true, .logging = true};
+
+struct Rig {
+  ServerTerms server = kEverything;
+  std::vector<ServerRequestKind> askable = {ServerRequestKind::kElicitation};
+  // What was sealed: the server's literal.
+  std::string sealed = "nothing";
+
+  absl::StatusOr<ModernResult> Narrow(const std::string& response, const ClientMessage& request) {
+    return NarrowModernResult(FromServer(response), request,
+                              {.server = server,
+                               .may_be_asked =
+                                   [&](ServerRequestKind kind) {
+                                     return std::find(askable.begin(), askable.end(), kind) !=
+                                            askable.end();
+                                   },
+                               .seal =
+                                   [&](std::string_view state) {
+                                     sealed = std::string(state);
+                                     return std::string("sp1.sealed");
+                                   },
+                               .max_ttl_ms = 60000});
+  }
+  // The result as the client sees it.
+  std::string Seen(const std::string& result, const ClientMessage& request) {
+    const auto narrowed = Narrow(Wrapped(result), request);
+    INFO(result);
+    REQUIRE(narrowed.ok());
+    const Span body = narrowed->message.body;
+    return narrowed->message.bytes.substr(body.begin, body.size());
+  }
+  DenialReason Refusal(const std::string& result, const ClientMessage& request) {
+    return ReasonOf(Narrow(Wrapped(result), request).status());
+  }
+  static std::string Wrapped(const std::string& result) {
+    return R"({"jsonrpc":"2.0","id":1,"result":)" + result + "}";
+  }
+};
+
+ClientMessage List() { return FromClient(ModernRequest("tools/list")); }
+
+TEST_CASE("a result is private to its caller and kept no longer than the session", "[agent][mcp]") {
+  Rig rig;
+  CHECK(rig.Seen(R"({"tools":[],"ttlMs":300000,"cacheScope":"public","resultType":"complete"})",
+                 List()) ==
+        R"({"tools":[],"ttlMs":60000,"cacheScope":"private","resultType":"complete"})");
+  CHECK(rig.Seen(R"({"cacheScope":"private","ttlMs":5})", List()) ==
+        R"({"cacheScope":"private","ttlMs":5})");
+  for (const char* same : {"0", "60000", "-1", "1.5", "6e4"}) {
+    const std::string result = R"({"ttlMs":)" + std::string(same) + "}";
+    CHECK(rig.Seen(result, List()) == result);
+  }
+  for (const char* longer : {"60001", "9223372036854775808", "123456789012345678901234567890",
+                             "1e300", "6e9", "60000.5", "1e400"}) {
+    INFO(longer);
+    CHECK(rig.Seen(R"({"ttlMs":)" + std::string(longer) + "}", List()) == R"({"ttlMs":60000})");
+  }
+  for (const char* scope : {"null", "7", R"("Private")", R"({"a":1})", R"(["private"])"}) {
+    CHECK(rig.Seen(R"({"cacheScope":)" + std::string(scope) + "}", List()) ==
+          R"({"cacheScope":"private"})");
+  }
+}
+
+TEST_CASE("no byte of a result changes where nothing has to", "[agent][mcp]") {
+  Rig rig;
+  const std::string odd =
+      R"( {"jsonrpc":"2.0","result": { "content":[{"type":"text","text":"{\"cacheScope\":\"public\"}"}],
+ "structuredContent":{"cacheScope":"public","ttlMs":1e99,"n":12345678901234567890}, "vendor/x":5e-324 } ,"id": 1} )";
+  std::string with_newline = odd;
+  const auto narrowed = rig.Narrow(with_newline, ModernCall("echo"));
+  REQUIRE(narrowed.ok());
+  CHECK(narrowed->message.bytes == with_newline);
+  CHECK_FALSE(narrowed->is_input_required);
+  CHECK(rig.sealed == "nothing");
+}
+
+TEST_CASE("an error passes untouched", "[agent][mcp]") {
+  Rig rig;
+  const std::string error =
+      R"({"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"m","data":{"resultType":"input_required","cacheScope":"public"}}})";
+  const auto narrowed = rig.Narrow(error, ModernCall("echo"));
+  REQUIRE(narrowed.ok());
+  CHECK(narrowed->message.bytes == error);
+  CHECK_FALSE(narrowed->is_input_required);
+}
+
+TEST_CASE("discovery offers what is served here and policy allows", "[agent][mcp]") {
+  Rig rig;
+  rig.server = {.tools = true, .logging = true};
+  const ClientMessage discover = FromClient(ModernRequest("server/discover"));
+  CHECK(
+      rig.Seen(
+          R"({"supportedVersions":["2099-01-01","2026-07-28","2025-11-25","2024-11-05",7],"capabilities":{"prompts":{},"tools":{"listChanged":true},"resources":{},"completions":{},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"public","ttlMs":1})",
+          discover) ==
+      R"({"supportedVersions":["2026-07-28","2025-11-25"],"capabilities":{"tools":{"listChanged":true},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"private","ttlMs":1})");
+  // The names mean nothing in another result.
+  const std::string other = R"({"supportedVersions":["2099-01-01"],"capabilities":{"prompts":{}}})";
+  CHECK(rig.Seen(other, ModernCall("echo")) == other);
+}
+
+TEST_CASE("a client never sees the server's request state", "[agent][mcp]") {
+  Rig rig;
+  for (const char* method : {"tools/call", "prompts/get"}) {
+    const ClientMessage request = FromClient(ModernRequest(method, R"("name":"t")"));
+    CHECK(
+        rig.Seen(
+            R"({"resultType":"input_required","requestState":"se\u0063ret","inputRequests":{"a":{"method":"elicitation/create","params":{"n":1e2}}}})",
+            request) ==
+        R"({"resultType":"input_required","requestState":"sp1.sealed","inputRequests":{"a":{"method":"elicitation/create","params":{"n":1e2}}}})");
+    CHECK(rig.sealed == R"("se\u0063ret")");
+  }
+  const ClientMessage read = FromClient(ModernRequest("resources/read", R"("uri":"file:///a")"));
+  const auto narrowed =
+      rig.Narrow(Rig::Wrapped(R"({"requestState":"x","resultType":"input_required"})"), read);
+  REQUIRE(narrowed.ok());
+  CHECK(narrowed->is_input_required);
+  CHECK(narrowed->message.bytes ==
+        Rig::Wrapped(R"({"requestState":"sp1.sealed","resultType":"input_required"})"));
+}
+
+TEST_CASE("a round without a state of the server's gets one of ours", "[agent][mcp]") {
+  Rig rig;
+  CHECK(rig.Seen(R"({"resultType":"input_required"})", ModernCall("t")) ==
+        R"({"resultType":"input_required","requestState":"sp1.sealed"})");
+  CHECK(rig.sealed.empty());
+  CHECK(rig.Seen(R"({ "resultType" : "input_required", "inputRequests" : {} } )", ModernCall("t"))
+            .find(R"("requestState":"sp1.sealed"})") != std::string::npos);
+}
+
+TEST_CASE("a client is not asked for what policy or it itself does not allow", "[agent][mcp]") {
+  Rig rig;
+  const auto asking = [](const std::string& method) {
+    return R"({"resultType":"input_required","inputRequests":{"ok":{"method":"elicitation/create"},"a":{"method":)" +
+           method + "}}}";
+  };
+  CHECK(rig.Refusal(asking(R"("elicitation/create")"), ModernCall("t")) ==
+        DenialReason::DENIAL_REASON_UNSPECIFIED);
+  rig.sealed = "nothing";
+  CHECK(rig.Refusal(asking(R"("sampling/createMessage")"), ModernCall("t")) ==
+        DenialReason::DENIAL_REASON_POLICY_DENIED);
+  CHECK(rig.Refusal(asking(R"("roots/list")"), ModernCall("t")) ==
+        DenialReason::DENIAL_REASON_POLICY_DENIED);
+  // No round is open for what is not shown.
+  CHECK(rig.sealed == "nothing");
+}
+
+TEST_CASE("input requests that the protocol has not are refused", "[agent][mcp]") {
+  Rig rig;
+  rig.askable = {ServerRequestKind::kNone, ServerRequestKind::kPing, ServerRequestKind::kSampling,
+                 ServerRequestKind::kElicitation, ServerRequestKind::kRoots};
+  for (const char* method :
+       {R"("tools/call")", R"("ping")", R"("notifications/message")",
+        R"("notifications/elicitation/complete")", R"("Roots/list")", "7", R"("")"}) {
+    INFO(method);
+    const std::string result = R"({"resultType":"input_required","inputRequests":{"a":{"method":)" +
+                               std::string(method) + "}}}";
+    CHECK(rig.Refusal(result, ModernCall("t")) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  }
+  for (const char* requests : {"[]", "null", "7", R"({"a":7})", R"({"a":{}})", R"({"a":[]})"}) {
+    INFO(requests);
+    CHECK(rig.Refusal(
+              R"({"resultType":"input_required","inputRequests":)" + std::string(requests) + "}",
+              ModernCall("t")) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  }
+  CHECK(rig.Refusal(R"({"resultType":"input_required","requestState":{"a":1}})", ModernCall("t")) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  CHECK(rig.Refusal(R"({"resultType":"input_required"})", List()) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+}
+
+TEST_CASE("what a task asks its client is judged like what a call asks", "[agent][mcp]") {
+  Rig rig;
+  const ClientMessage get = FromClient(ModernRequest("tasks/get", R"("taskId":"t-1")"));
+  const auto asking = [](const std::string& method) {
+    return R"({"taskId":"t-1","status":"input_required","inputRequests":{"a":{"method":")" +
+           method + "\"}}}";
+  };
+  CHECK(rig.Seen(asking("elicitation/create"), get) == asking("elicitation/create"));
+  CHECK(rig.sealed == "nothing");
+  CHECK(rig.Refusal(asking("sampling/createMessage"), get) ==
+        DenialReason::DENIAL_REASON_POLICY_DENIED);
+  CHECK(rig.Refusal(asking("tools/call"), get) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+}
+
+TEST_CASE("a call that became a task names it", "[agent][mcp]") {
+  Rig rig;
+  const auto task = [&](const std::string& result) {
+    const auto narrowed = rig.Narrow(Rig::Wrapped(result), ModernCall("t"));
+    return narrowed.ok() ? narrowed->task_id : "refused";
+  };
+  CHECK(task(R"({"resultType":"task","taskId":"t\u002d1"})") == "t-1");
+  CHECK(task(R"({"resultType":"complete","taskId":"t-1"})").empty());
+  CHECK(task(R"({"resultType":"task","taskId":7})").empty());
+  CHECK(task(R"({"taskId":"t-1"})").empty());
+}
+
+}  // namespace
+}  // namespace sallyport::agent
