@@ -107,10 +107,15 @@ class Bridge::Core : public std::enable_shared_from_this<Core> {
     } else {
       uris_.erase(at);
     }
-    const auto heard = listener_->Listen(client_, announced_, uris_);
-    co_await heard->Wait(kSubscribeTimeout);
+    listener_->Listen(client_, announced_, uris_);
+    // Another subscription may take the place of this one's listen, and then decides for it.
+    for (std::shared_ptr<Signal> decided; decided != listener_->decided();) {
+      decided = listener_->decided();
+      co_await decided->Wait(kSubscribeTimeout);
+    }
     if (!is_wanted || listener_->is_listening()) co_return ResultResponse(request.id);
     std::erase(uris_, uri);
+    listener_->Listen(client_, announced_, uris_);
     co_return ErrorResponse(request.id, rpc_code::kInvalidParams,
                             "the server does not tell of this resource");
   }

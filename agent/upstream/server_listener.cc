@@ -22,18 +22,18 @@ ServerListener::ServerListener(Loop& loop, Transport& transport, std::string ser
       heard_(std::move(heard)),
       stopped_(loop) {}
 
-std::shared_ptr<Signal> ServerListener::Listen(BridgedClient client, Announced announced,
-                                               std::vector<std::string> uris) {
-  auto decided = std::make_shared<Signal>(loop_);
+void ServerListener::Listen(BridgedClient client, Announced announced,
+                            std::vector<std::string> uris) {
+  decided_ = std::make_shared<Signal>(loop_);
   is_listening_ = false;
-  const Wish wish{++last_, std::move(client), announced, std::move(uris), decided};
+  client.log_level.clear();
+  const Wish wish{++last_, std::move(client), announced, std::move(uris), decided_};
   if (wish.announced.any() || !wish.uris.empty()) {
     loop_.Spawn(Keep(shared_from_this(), wish));
   } else {
     TakeOver(nullptr);
-    decided->Set();
+    decided_->Set();
   }
-  return decided;
 }
 
 Task<void> ServerListener::Tell(UpstreamMessage notification) {

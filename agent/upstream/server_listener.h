@@ -24,10 +24,10 @@ class ServerListener : public std::enable_shared_from_this<ServerListener> {
   ServerListener(Loop& loop, Transport& transport, std::string server,
                  std::shared_ptr<Queue<UpstreamMessage>> heard);
 
-  // Listens to this from now on, to nothing if nothing is asked for. The signal is set when the
-  // server has said yes or no.
-  std::shared_ptr<Signal> Listen(BridgedClient client, Announced announced,
-                                 std::vector<std::string> uris);
+  // Listens to this from now on, to nothing if nothing is asked for.
+  void Listen(BridgedClient client, Announced announced, std::vector<std::string> uris);
+  // Of the last Listen: set when the server has said yes or no. Null before the first.
+  const std::shared_ptr<Signal>& decided() const { return decided_; }
   // The server has acknowledged the last Listen.
   bool is_listening() const { return is_listening_; }
 
@@ -55,6 +55,7 @@ class ServerListener : public std::enable_shared_from_this<ServerListener> {
   const std::string server_;
   const std::shared_ptr<Queue<UpstreamMessage>> heard_;
   std::uint64_t last_ = 0;
+  std::shared_ptr<Signal> decided_;
   bool is_listening_ = false;
   // The one that is acknowledged; its coroutine owns it.
   Exchange* current_ = nullptr;
