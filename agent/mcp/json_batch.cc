@@ -29,6 +29,7 @@ absl::StatusOr<std::vector<Message>> ScanBatch(std::string_view bytes, const Sca
     if (messages.size() == kMaxBatchMessages) {
       return Denied(invalid, "the batch has too many messages");
     }
+    if (!element.is_object()) return Denied(invalid, "a message of the batch is no object");
     ASSIGN_OR_RETURN(Message message, scan(std::string(index.Raw(element)), limits));
     messages.push_back(std::move(message));
   }

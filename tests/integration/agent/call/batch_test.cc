@@ -55,8 +55,7 @@ TEST_CASE("each message of a batch is judged, masked and recorded by itself", "[
   CHECK(answers.at("1")["result"]["content"][0]["text"] == "did {\"n\":1}");
   CHECK(answers.at("2")["result"]["_meta"]["reason"] == "policy_denied");
   CHECK(answers.at("3")["error"]["code"] == -32602);
-  CHECK(answers.at("4")["result"]["content"][0]["text"] ==
-        "did {\"key\":\"[REDACTED:aws_access_key]\"}");
+  CHECK(answers.at("4")["result"]["content"][0]["text"] == "did {\"key\":\"[REDACTED:aws]\"}");
   CHECK(answers.at("\"l\"")["result"]["tools"].size() == 2);
   CHECK(door.Seen("tools/call") == 2);
   CHECK(door.Seen("notifications/initialized") == 1);

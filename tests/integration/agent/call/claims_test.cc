@@ -169,7 +169,7 @@ TEST_CASE("a task's result is masked as the call's own would be", "[agent][call]
   bot.Post(TaskCall("a"));
   const Json result =
       Door::Message(bot.Post(Request("tasks/result", {{"taskId", "task-a"}})))["result"];
-  CHECK(result["content"][0]["text"] == "key [REDACTED:aws_access_key]");
+  CHECK(result["content"][0]["text"] == "key [REDACTED:aws]");
   CHECK(result["_meta"]["io.modelcontextprotocol/related-task"]["taskId"] == "task-a");
 }
 
