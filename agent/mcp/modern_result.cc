@@ -71,8 +71,9 @@ class Narrower {
       });
     } else if (member.key == "capabilities" && member.is_object()) {
       CutChildren(splicer_, index_, member, [&](const JsonNode& declared) {
+        if (IsTakenFromServer(declared.key, terms_.server)) return true;
         NarrowDeclared(declared);
-        return IsTakenFromServer(declared.key, terms_.server);
+        return false;
       });
     }
   }

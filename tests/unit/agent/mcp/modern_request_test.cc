@@ -7,7 +7,8 @@
 namespace sallyport::agent {
 namespace {
 
-constexpr ClientTerms kAll{.sampling = true, .elicitation = true, .roots = true};
+constexpr ClientTerms kAll{
+    .sampling = true, .elicitation = true, .roots = true, .task_extension = true};
 constexpr char kVersionMember[] = R"("io.modelcontextprotocol/protocolVersion":"2026-07-28")";
 
 std::string Narrowed(const std::string& json, const ClientTerms& client,
@@ -41,6 +42,10 @@ TEST_CASE("a server is told only of what policy lets it ask the client", "[agent
   CHECK(Narrowed(WithCapabilities(all), {.sampling = true, .roots = true}) ==
         WithCapabilities(R"({"sampling":{"tools":{}},"roots":{},"experimental":{"x":1e2}})"));
   CHECK(Narrowed(WithCapabilities(R"({"sampling":{}})"), {}) == WithCapabilities("{}"));
+  const std::string extensions = R"({"extensions":{"io.modelcontextprotocol/tasks":{},"x/y":{}}})";
+  CHECK(Narrowed(WithCapabilities(extensions), {}) ==
+        WithCapabilities(R"({"extensions":{"x/y":{}}})"));
+  CHECK(Narrowed(WithCapabilities(extensions), kAll) == WithCapabilities(extensions));
   CHECK(Narrowed(WithCapabilities(R"({"roots":{},"sampling":{}})"), {}) == WithCapabilities("{}"));
 }
 

@@ -103,9 +103,18 @@ TEST_CASE("discovery offers what is served here and policy allows", "[agent][mcp
   const ClientMessage discover = FromClient(ModernRequest("server/discover"));
   CHECK(
       rig.Seen(
-          R"({"supportedVersions":["2099-01-01","2026-07-28","2025-11-25","2024-11-05",7],"capabilities":{"prompts":{},"tools":{"listChanged":true},"resources":{},"completions":{},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"public","ttlMs":1})",
+          R"({"supportedVersions":["2099-01-01","2026-07-28","2025-11-25","2024-11-05",7],"capabilities":{"prompts":{},"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"public","ttlMs":1})",
           discover) ==
       R"({"supportedVersions":["2026-07-28","2025-11-25"],"capabilities":{"tools":{"listChanged":true},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"private","ttlMs":1})");
+  // Of what stays, what is refused inside it goes.
+  rig.server.resources = true;
+  const std::string declared =
+      R"({"capabilities":{"resources":{"subscribe":true,"listChanged":true},"extensions":{"io.modelcontextprotocol/tasks":{},"x/y":{}}}})";
+  CHECK(rig.Seen(declared, discover) ==
+        R"({"capabilities":{"resources":{"listChanged":true},"extensions":{"x/y":{}}}})");
+  rig.server.subscriptions = true;
+  rig.server.task_extension = true;
+  CHECK(rig.Seen(declared, discover) == declared);
   // The names mean nothing in another result.
   const std::string other = R"({"supportedVersions":["2099-01-01"],"capabilities":{"prompts":{}}})";
   CHECK(rig.Seen(other, ModernCall("echo")) == other);
@@ -203,8 +212,29 @@ TEST_CASE("a call that became a task names it", "[agent][mcp]") {
   };
   CHECK(task(R"({"resultType":"task","taskId":"t\u002d1"})") == "t-1");
   CHECK(task(R"({"resultType":"complete","taskId":"t-1"})").empty());
-  CHECK(task(R"({"resultType":"task","taskId":7})").empty());
   CHECK(task(R"({"taskId":"t-1"})").empty());
+  for (const std::string& id : {std::string("7"), std::string(R"("")"), std::string("null"),
+                                "\"" + std::string(1025, 't') + "\""}) {
+    CHECK(task(R"({"resultType":"task","taskId":)" + id + "}") == "refused");
+  }
+  CHECK(task(R"({"resultType":"task"})") == "refused");
+}
+
+TEST_CASE("a task is over when its status says so to who asks for it", "[agent][mcp]") {
+  Rig rig;
+  const auto is_over = [&](const std::string& method, const std::string& status) {
+    const auto narrowed = rig.Narrow(Rig::Wrapped(R"({"taskId":"t-1","status":")" + status + "\"}"),
+                                     FromClient(ModernRequest(method, R"("taskId":"t-1")")));
+    REQUIRE(narrowed.ok());
+    return narrowed->is_task_over;
+  };
+  for (const char* end : {"completed", "failed", "cancelled"}) {
+    CHECK(is_over("tasks/get", end));
+    CHECK_FALSE(is_over("tasks/update", end));
+  }
+  for (const char* going_on : {"working", "input_required", "Completed", ""}) {
+    CHECK_FALSE(is_over("tasks/get", going_on));
+  }
 }
 
 }  // namespace
