@@ -19,10 +19,10 @@ struct Stage {
     facts.principal.set_subject(subject);
     facts.expires_at = clock.Now() + absl::Hours(1);
     facts.remaining = absl::Hours(1);
-    auto session = std::make_unique<ServedSession>(loop, clock, facts, subject + " at wiki");
-    session->state_key = std::string(32, key);
-    session->digest_key = std::string(32, 'd');
-    return session;
+    auto made = std::make_unique<ServedSession>(loop, clock, facts, subject + " at wiki");
+    made->state_key = std::string(32, key);
+    made->digest_key = std::string(32, 'd');
+    return made;
   }
 
   Loop loop;
