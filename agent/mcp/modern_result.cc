@@ -35,7 +35,7 @@ absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode& result,
     const JsonNode* name = index.Member(&request, "method");
     const ServerMethod* method =
         name == nullptr || !name->is_string() ? nullptr : FindServerMethod(name->text);
-    if (method == nullptr || PolicyWord(method->request).empty()) {
+    if (method == nullptr || method->is_notification || PolicyWord(method->request).empty()) {
       return Invalid("an input request is none that the protocol has");
     }
     if (!terms.may_be_asked(method->request)) {
