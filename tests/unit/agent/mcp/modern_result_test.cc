@@ -103,7 +103,7 @@ TEST_CASE("discovery offers what is served here and policy allows", "[agent][mcp
   const ClientMessage discover = FromClient(ModernRequest("server/discover"));
   CHECK(
       rig.Seen(
-          R"({"supportedVersions":["2099-01-01","2026-07-28","2025-11-25","2024-11-05",7],"capabilities":{"prompts":{},"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"public","ttlMs":1})",
+          R"({"supportedVersions":["2099-01-01","2026-07-28","2025-11-25","2024-10-07",7],"capabilities":{"prompts":{},"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"public","ttlMs":1})",
           discover) ==
       R"({"supportedVersions":["2026-07-28","2025-11-25"],"capabilities":{"tools":{"listChanged":true},"logging":{},"vendor/x":{"a":1e2}},"serverInfo":{"name":"s"},"cacheScope":"private","ttlMs":1})");
   // Of what stays, what is refused inside it goes.
