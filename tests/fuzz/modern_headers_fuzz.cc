@@ -65,13 +65,14 @@ int CodeOf(const ClientMessage& message, const Fields& fields) {
 void CheckHeaders(const ClientMessage& message) {
   using sallyport::agent::Shape;
   Fields fields = sallyport::agent::ModernHeaderFields(message);
-  for (const auto& [name, value] : fields) Check(IsFieldValue(value));
+  const int code = CodeOf(message, fields);
   // A method is no text that may stand in Base64.
   const bool is_plain = fields[1].second == message.method;
-  if (message.shape != Shape::kRequest || CodeOf(message, fields) != 0) {
-    Check(message.shape != Shape::kRequest || !is_plain || CodeOf(message, fields) != kMismatch);
-    return;
-  }
+  Check(code != kMismatch || !is_plain);
+  if (code != 0) return;
+  // It is one that goes out.
+  for (const auto& [name, value] : fields) Check(IsFieldValue(value));
+  if (message.shape != Shape::kRequest) return;
   for (auto& [name, value] : fields) {
     value.push_back('x');
     Check(CodeOf(message, fields) == kMismatch);
