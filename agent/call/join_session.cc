@@ -18,6 +18,7 @@
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/session/session_key.h"
+#include "agent/upstream/upstream_error.h"
 #include "common/denial.h"
 #include "common/log.h"
 
@@ -52,9 +53,12 @@ Task<absl::StatusOr<bool>> IsModern(Gateway& gateway, Held<ServedSession> sessio
   auto discovered = co_await AskForOurselves(
       gateway, session, connection, DiscoverRequest(R"("sallyport-discover")"), kDiscoverTimeout);
   if (discovered.ok()) co_return IsModernServer(*discovered);
-  // Silence is an answer, and so is another thing than a message.
+  // Silence is an answer, and so is another thing than a message. A redirect, or a credential that
+  // is refused, says nothing of the era.
+  const int http = HttpStatusOf(discovered.status());
+  const bool has_answered = http == 0 || http == 400 || http == 404 || http == 405;
   if (absl::IsDeadlineExceeded(discovered.status()) ||
-      absl::IsInvalidArgument(discovered.status())) {
+      (absl::IsInvalidArgument(discovered.status()) && has_answered)) {
     co_return false;
   }
   co_return discovered.status();

@@ -188,5 +188,21 @@ TEST_CASE("a session that has ended gives a modern client a new one to be judged
   CHECK(door.Seen("tools/call") == 1);
 }
 
+TEST_CASE("a server that refuses the agent's credential is not taken for a legacy one",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  const ModernClient client(door);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "server/discover") return std::nullopt;
+    return RawHttpServer::Reply{.bytes = HttpReply(403, "text/plain", "no")};
+  });
+  const auto refused = client.Post(ModernClient::Call("echo"));
+  CHECK(Door::Message(refused)["error"]["code"] != -32022);
+  CHECK(refused.body.find("upstream_lost") != std::string::npos);
+  CHECK(door.Seen("tools/call") == 0);
+  door.set_awkward(nullptr);
+  CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["result"].contains("content"));
+}
+
 }  // namespace
 }  // namespace sallyport
