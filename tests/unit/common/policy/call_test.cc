@@ -284,11 +284,12 @@ TEST_CASE("capabilities are those of which something can be used", "[policy][cal
         UsableCapabilities{.resources = true, .subscriptions = true});
   CHECK(of("{allow: {methods: [\"resources/*\", \"tasks/*\"]}}") == UsableCapabilities{});
   CHECK(of("{allow: {tools: [t], methods: [tasks/get, tasks/list]}}") ==
-        UsableCapabilities{.tools = true});
+        UsableCapabilities{.tools = true, .task_extension = true});
   CHECK(of("{allow: {tools: [t], methods: [tasks/get, tasks/result]}}") ==
-        UsableCapabilities{.tools = true, .tasks = true});
+        UsableCapabilities{.tools = true, .tasks = true, .task_extension = true});
   CHECK(of("{allow: {tools: [t], methods: [\"tasks/*\"]}}, {deny: {methods: [tasks/list]}}") ==
-        UsableCapabilities{.tools = true, .tasks = true, .task_cancel = true});
+        UsableCapabilities{
+            .tools = true, .tasks = true, .task_cancel = true, .task_extension = true});
   CHECK(of("{allow: {server_requests: [sampling, elicitation, roots]}}") ==
         UsableCapabilities{.sampling = true, .elicitation = true, .roots = true});
 }
