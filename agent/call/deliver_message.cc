@@ -210,6 +210,15 @@ bool MayKnow(const SessionPolicy& policy, McpConnection& connection, TargetKind 
          (!is_legacy || mcp.IsSubscribedTo(target));
 }
 
+// In the modern era a task asks its client in what tells of it.
+bool MayAskInNews(const SessionPolicy& policy, const McpConnection& connection,
+                  const UpstreamMessage& message) {
+  return connection.era() == Era::kLegacy ||
+         CheckTaskNews(message, [&](ServerRequestKind kind) {
+           return policy.EvaluateServerRequest(PolicyWord(kind)).verdict == Verdict::kAllow;
+         }).ok();
+}
+
 bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
                   const ServerMethod& method, const UpstreamMessage& message) {
   const bool needs_request = method.request != ServerRequestKind::kNone;
@@ -218,7 +227,8 @@ bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& conne
   const auto policy = PolicyNow(gateway, session);
   return policy != nullptr &&
          (!needs_request || MayAsk(*policy, connection.mcp().capabilities(), method.request)) &&
-         (!needs_target || MayKnow(*policy, connection, method.target, message.target));
+         (!needs_target || MayKnow(*policy, connection, method.target, message.target)) &&
+         (method.target != TargetKind::kTask || MayAskInNews(*policy, connection, message));
 }
 
 // The id of a request that nobody else has masked goes into our answer's record, so it may hold no

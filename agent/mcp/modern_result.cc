@@ -26,9 +26,9 @@ bool MayAskForInput(std::string_view method) {
   return method == "tools/call" || method == "prompts/get" || method == "resources/read";
 }
 
-absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode& result,
-                                const ModernResultTerms& terms) {
-  const JsonNode* requests = index.Member(&result, "inputRequests");
+absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* asking,
+                                absl::FunctionRef<bool(ServerRequestKind)> may_be_asked) {
+  const JsonNode* requests = index.Member(asking, "inputRequests");
   if (requests == nullptr) return absl::OkStatus();
   if (!requests->is_object()) return Invalid("inputRequests is not an object");
   for (const JsonNode& request : index.Children(*requests)) {
@@ -38,7 +38,7 @@ absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode& result,
     if (method == nullptr || method->is_notification || PolicyWord(method->request).empty()) {
       return Invalid("an input request is none that the protocol has");
     }
-    if (!terms.may_be_asked(method->request)) {
+    if (!may_be_asked(method->request)) {
       return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
                     absl::StrCat("the server asks the client for ",
                                  ToAbsl(PolicyWord(method->request)), ", which is not allowed"));
@@ -124,8 +124,10 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
   Narrower narrower(index, splicer, terms);
   const bool is_input_required = type != nullptr && type->text == "input_required";
   // A task asks in what tells of it.
-  if (is_input_required || request.method.starts_with("tasks/")) {
-    RETURN_IF_ERROR(CheckInputRequests(index, *result, terms));
+  const bool is_of_task =
+      (type != nullptr && type->text == "task") || request.method.starts_with("tasks/");
+  if (is_input_required || is_of_task) {
+    RETURN_IF_ERROR(CheckInputRequests(index, result, terms.may_be_asked));
   }
   if (is_input_required) {
     if (!MayAskForInput(request.method)) return Invalid("this method cannot ask for input");
@@ -155,6 +157,16 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
   const ScanLimits limits{.max_bytes = bytes.size()};
   ASSIGN_OR_RETURN(message, ScanUpstreamMessage(std::move(bytes), limits));
   return narrowed;
+}
+
+absl::Status CheckTaskNews(const UpstreamMessage& notification,
+                           absl::FunctionRef<bool(ServerRequestKind)> may_be_asked) {
+  JsonIndex index;
+  if (index.Parse(notification.bytes, JsonLimits{.max_bytes = notification.bytes.size()}) !=
+      JsonError::kNone) {
+    return Invalid("the notification is not clean JSON");
+  }
+  return CheckInputRequests(index, index.Member(&index.root(), "params"), may_be_asked);
 }
 
 }  // namespace sallyport::agent

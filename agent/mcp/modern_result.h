@@ -45,4 +45,9 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
                                                 const ClientMessage& request,
                                                 const ModernResultTerms& terms);
 
+// Whether a server's `notification` of a task may reach its client, for it brings what the task
+// asks for: policy_denied and upstream_invalid as above.
+absl::Status CheckTaskNews(const UpstreamMessage& notification,
+                           absl::FunctionRef<bool(ServerRequestKind)> may_be_asked);
+
 }  // namespace sallyport::agent

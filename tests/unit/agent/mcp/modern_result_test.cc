@@ -202,6 +202,29 @@ TEST_CASE("what a task asks its client is judged like what a call asks", "[agent
   CHECK(rig.Refusal(asking("sampling/createMessage"), get) ==
         DenialReason::DENIAL_REASON_POLICY_DENIED);
   CHECK(rig.Refusal(asking("tools/call"), get) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  CHECK(rig.Refusal(
+            R"({"resultType":"task","taskId":"t-1","inputRequests":{"a":{"method":"roots/list"}}})",
+            ModernCall("t")) == DenialReason::DENIAL_REASON_POLICY_DENIED);
+}
+
+TEST_CASE("what a task asks in a notification is judged, too", "[agent][mcp]") {
+  const auto reason = [](const std::string& params) {
+    const UpstreamMessage news = *ScanUpstreamMessage(
+        R"({"jsonrpc":"2.0","method":"notifications/tasks","params":{"taskId":"t-1")" + params +
+        "}}");
+    return ReasonOf(CheckTaskNews(
+        news, [](ServerRequestKind kind) { return kind == ServerRequestKind::kElicitation; }));
+  };
+  CHECK(reason("") == DenialReason::DENIAL_REASON_UNSPECIFIED);
+  CHECK(reason(R"(,"inputRequests":{"a":{"method":"elicitation/create"}})") ==
+        DenialReason::DENIAL_REASON_UNSPECIFIED);
+  CHECK(
+      reason(
+          R"(,"inputRequests":{"a":{"method":"elicitation/create"},"b":{"method":"roots/list"}})") ==
+      DenialReason::DENIAL_REASON_POLICY_DENIED);
+  CHECK(reason(R"(,"inputRequests":{"a":{"method":"tools/call"}})") ==
+        DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  CHECK(reason(R"(,"inputRequests":[])") == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
 }
 
 TEST_CASE("a call that became a task names it", "[agent][mcp]") {
