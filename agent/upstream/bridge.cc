@@ -164,9 +164,10 @@ class Bridge::Core : public std::enable_shared_from_this<Core> {
   }
 
  private:
-  // What the server says beside its answers, and its end.
+  // What the server says beside its answers, and its end. The bridge may be abandoned before this
+  // begins, and while it waits for room.
   static Task<void> Pump(std::shared_ptr<Core> self) {
-    for (;;) {
+    while (self->transport_ != nullptr) {
       MessageOr message = co_await self->transport_->NextUnrelated();
       if (!message.ok()) {
         self->Lose(message.status());

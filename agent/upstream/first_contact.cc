@@ -41,7 +41,7 @@ class FirstContact::Core {
   ServerProtocol found() const { return *options_.found; }
   void SetFound(ServerProtocol protocol) {
     if (std::exchange(*options_.found, protocol) == protocol) return;
-    constexpr std::string_view kNames[] = {"legacy", "sse", "modern"};
+    constexpr std::string_view kNames[] = {"legacy", "sse"};
     LogInfo("server_protocol_found", {{"server", options_.server},
                                       {"protocol", kNames[static_cast<std::size_t>(protocol)]}});
   }
@@ -80,9 +80,8 @@ class FirstContact::Opening final : public Exchange {
   Opening(std::shared_ptr<Core> core, ClientMessage initialize)
       : core_(std::move(core)), initialize_(std::move(initialize)) {}
 
-  // Offers the initialize in the form that the server was found to take.
+  // Offers the initialize by the transport that the server was found to take.
   Task<absl::Status> Offer() {
-    if (core_->found() == ServerProtocol::kModern) co_return absl::OkStatus();
     ExchangeOr exchange = co_await core_->transport()->Call(initialize_);
     if (!exchange.ok()) co_return exchange.status();
     exchange_ = *std::move(exchange);
@@ -90,12 +89,12 @@ class FirstContact::Opening final : public Exchange {
   }
 
   Task<MessageOr> Next() override {
-    if (!exchange_) co_return co_await Modern();
+    if (!exchange_) co_return absl::FailedPreconditionError("the exchange is over");
     MessageOr first = co_await exchange_->Next();
     if (is_cancelled_ || core_->found() == ServerProtocol::kSse || !IsRefused(first))
       co_return first;
     exchange_.reset();
-    MessageOr modern = co_await Modern();
+    MessageOr modern = co_await core_->TurnToModern(initialize_);
     if (modern.ok() || is_cancelled_) co_return modern;
     if (first.ok() || !core_->TurnToSse()) co_return first;
     ExchangeOr offered = co_await core_->transport()->Call(initialize_);
@@ -111,13 +110,6 @@ class FirstContact::Opening final : public Exchange {
   }
 
  private:
-  Task<MessageOr> Modern() {
-    MessageOr answer = co_await core_->TurnToModern(initialize_);
-    // Perhaps it is another server now: the next session finds out.
-    core_->SetFound(answer.ok() ? ServerProtocol::kModern : ServerProtocol::kLegacy);
-    co_return answer;
-  }
-
   const std::shared_ptr<Core> core_;
   const ClientMessage initialize_;
   // Null while the server is asked in the modern form.

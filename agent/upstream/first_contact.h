@@ -11,11 +11,12 @@
 
 namespace sallyport::agent {
 
-// What a server turned out to speak: its sessions begin with it.
+// What a server turned out to speak: its sessions begin with it. That it speaks the modern era
+// alone is not among these: a client can word its initialize so that a server refuses it, and may
+// not decide by that what the sessions of others begin with.
 enum class ServerProtocol : std::uint8_t {
   kLegacy,
-  kSse,     // legacy, over HTTP+SSE
-  kModern,  // no legacy at all
+  kSse,  // legacy, over HTTP+SSE
 };
 
 struct FirstContactOptions {

@@ -1,5 +1,6 @@
 #include "agent/upstream/bridge.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <memory>
@@ -22,8 +23,10 @@ using nlohmann::json;
 using types::v1::DenialReason;
 using Reply = RawHttpServer::Reply;
 
+// Of a GET: one of no method.
 json BodyOf(const std::string& request) {
-  return json::parse(request.substr(request.find("\r\n\r\n") + 4));
+  const std::string body = request.substr(request.find("\r\n\r\n") + 4);
+  return body.empty() ? json({{"method", "none"}}) : json::parse(body);
 }
 std::string Result(const json& request, json result) {
   return json{{"jsonrpc", "2.0"}, {"id", request["id"]}, {"result", std::move(result)}}.dump();
@@ -46,8 +49,12 @@ struct Rig {
   using OnCall = std::function<Reply(const json& request)>;
 
   explicit Rig(OnCall on_call)
-      : maker(loop), sweep(loop), server([on_call](const std::string& request) {
+      : maker(loop), sweep(loop), server([on_call, this](const std::string& request) {
           const json body = BodyOf(request);
+          if (body["method"] == "initialize" && !is_modern_alone) {
+            return Reply{JsonReply(Result(
+                body, {{"protocolVersion", "2025-06-18"}, {"serverInfo", {{"name", "both"}}}}))};
+          }
           if (body["method"] == "initialize") {
             return Reply{
                 HttpReply(400, "application/json",
@@ -70,6 +77,9 @@ struct Rig {
           }
           return on_call(body);
         }) {
+    Open();
+  }
+  void Open() {
     HttpOptions options{.server = "modern",
                         .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/mcp")};
     upstream = std::make_unique<FirstContact>(
@@ -116,6 +126,8 @@ struct Rig {
   DeadlineSweep sweep;
   RawHttpServer server;
   std::shared_ptr<ServerProtocol> found = std::make_shared<ServerProtocol>();
+  // Whether it refuses an initialize.
+  std::atomic<bool> is_modern_alone = true;
   std::unique_ptr<FirstContact> upstream;
 };
 
@@ -124,7 +136,6 @@ Task<void> Begins(Rig* rig) {
   CHECK(answer["id"] == 1);
   CHECK(answer["result"]["protocolVersion"] == "2025-06-18");
   CHECK(answer["result"]["serverInfo"]["name"] == "s");
-  CHECK(*rig->found == ServerProtocol::kModern);
   CHECK(Parsed(co_await rig->Call(Request(2, "ping")))["result"] == json::object());
   CHECK(Parsed(co_await rig->Call(
             Request(3, "logging/setLevel", {{"level", "loud"}})))["error"]["code"] == -32602);
@@ -153,6 +164,21 @@ TEST_CASE("a server of the modern era alone is a session to a legacy client", "[
         Result(request, json::parse(R"({"resultType":"complete","content":[],"ttlMs":1})")))};
   });
   rig.Run(Begins);
+}
+
+Task<void> AsksForItself(Rig* rig) {
+  CHECK((co_await rig->Begin())["result"]["serverInfo"]["name"] == "s");
+  rig->is_modern_alone = false;
+  rig->Open();
+  CHECK((co_await rig->Begin())["result"]["serverInfo"]["name"] == "both");
+  CHECK(rig->got("server/discover").size() == 1);
+}
+TEST_CASE("that one session's initialize was refused decides nothing for the next",
+          "[agent][bridge]") {
+  Rig rig([](const json& message) {
+    return Reply{HttpReply(message["method"] == "none" ? 405 : 202, "text/plain", "")};
+  });
+  rig.Run(AsksForItself);
 }
 
 Task<void> AsksTheClient(Rig* rig) {
