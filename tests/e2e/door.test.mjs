@@ -102,11 +102,19 @@ test('the caller\'s token does not reach the server, its own credential does', a
   await session.end();
 });
 
-test('a client of 2026-07-28 is told which versions are served', async () => {
-  const answer = await refused(400, { token, headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' } },
-    { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} } } });
-  assert.equal(answer.message.error.code, -32022);
-  assert.ok(answer.message.error.data.supported.includes('2025-11-25'));
+test('a client of 2026-07-28 is told of a server that speaks the legacy era alone', async () => {
+  door.oracle.forget();
+  const response = await fetch(door.url('oracle'), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}`, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} } } }),
+  });
+  assert.equal(response.status, 400);
+  const { error } = await response.json();
+  assert.equal(error.code, -32022);
+  assert.ok(error.data.supported.includes('2025-11-25'));
+  // It was asked what it is, and nothing else.
+  assert.deepEqual(door.oracle.requests.filter(({ method }) => method !== 'server/discover'), []);
 });
 
 const malformed = {
