@@ -149,5 +149,41 @@ TEST_CASE("a stream that its server ends is ended for its client", "[agent][mode
   CHECK(Door::Message(answer)["result"]["resultType"] == "complete");
 }
 
+// A task of the modern era asks its client in what tells of it.
+TEST_CASE("news of a task that asks for what policy denies does not reach its client",
+          "[agent][modern]") {
+  Door door(kConfig, R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [echo], methods: ["subscriptions/listen", "tasks/*"]}
+    - allow: {server_requests: [elicitation]}
+)",
+            false, "", ServerEras::kModern);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    const std::string method = message.value("method", "");
+    const Json task = {{"resultType", "task"}, {"taskId", "t-1"}, {"status", "working"}};
+    if (method == "tools/call") return ResultOf(message, task);
+    if (method != "subscriptions/listen") return std::nullopt;
+    const auto asking = [&](const std::string& what) {
+      Json news = News("notifications/tasks", message["id"]);
+      news["params"]["taskId"] = "t-1";
+      news["params"]["status"] = "input_required";
+      news["params"]["inputRequests"] = {{"a", {{"method", what}}}};
+      return news;
+    };
+    return EventsOf({asking("sampling/createMessage"), asking("elicitation/create")}, false);
+  });
+  const ModernClient client(door);
+  CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["result"]["taskId"] == "t-1");
+  const auto stream = client.Send(Stage::Listen());
+  const auto answer = stream->ReadUntil("elicitation/create");
+  CHECK(answer.is_stream());
+  CHECK(answer.body.find("sampling") == std::string::npos);
+}
+
 }  // namespace
 }  // namespace sallyport
