@@ -85,6 +85,7 @@ Task<void> Converses(Rig* rig) {
   auto first = co_await rig->Forward(Request(
       1, "initialize", R"({"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{}})"));
   REQUIRE(first.ok());
+  co_await rig->Posted(1);
   rig->server.Say(Event(Result(1, R"({"protocolVersion":"2025-06-18"})")));
   CHECK((co_await (*first)->Next())->bytes == Result(1, R"({"protocolVersion":"2025-06-18"})"));
   CHECK((co_await rig->Send(Notification("notifications/initialized"))).ok());
@@ -114,8 +115,9 @@ Task<void> Converses(Rig* rig) {
   }
   CHECK(requests[1].starts_with("POST /messages?session=s1 HTTP/1.1\r\n"));
   CHECK(Has(requests[3], "MCP-Protocol-Version: 2025-06-18\r\n"));
-  // The stream, and one connection for one message after the other.
-  CHECK(rig->server.connections() <= 3);
+  // The stream, and connections that are used again: one more than messages go out at a time, for
+  // an answer may be here before the word that its request was taken.
+  CHECK(rig->server.connections() <= 4);
 }
 TEST_CASE("messages are posted to the endpoint and answered on the stream",
           "[agent][sse_upstream]") {
