@@ -62,7 +62,7 @@ Bottom RunAlone(net::io_context&, Task<void> task) { co_await std::move(task); }
 
 // More than what is ready of some dozens of calls takes. Under a load that never pauses something
 // is always ready, and whoever waits for the turn's end would wait as long.
-constexpr std::chrono::milliseconds kLongestTurn{1};
+constexpr std::chrono::microseconds kLongestTurn{250};
 
 }  // namespace
 
