@@ -10,7 +10,6 @@
 namespace sallyport::agent {
 
 // A fresh Mcp-Session-Id: base64url of 32 random bytes, all of it visible ASCII.
-// visible ASCII.
 std::string NewMcpSessionId();
 
 // What a client said at initialize that it can be asked for.
