@@ -27,6 +27,10 @@ bool IsBareMarker(std::string_view line) {
   return next == std::string_view::npos || line[next] == '#';
 }
 
+bool IsBlank(std::string_view line) {
+  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 struct Piece {
   int line = 1;
   std::string source;
@@ -45,6 +49,9 @@ std::vector<Piece> SplitPieces(std::string_view text) {
       // A marker with content on its line stays in the piece it begins.
       const bool is_bare = IsBareMarker(content);
       pieces.push_back({line + (is_bare ? 1 : 0), is_bare ? "" : std::string(content)});
+    } else if (pieces.back().source.empty() && IsBlank(content)) {
+      // Where a document stands in its file is no part of it.
+      pieces.back().line = line + 1;
     } else {
       pieces.back().source += content;
     }

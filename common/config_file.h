@@ -46,7 +46,7 @@ struct YamlDocument {
   std::string name;
   // The line of `kind`, for errors about the document as a whole.
   int kind_line = 1;
-  // Its text as it stood in the file, without the `---`.
+  // Its text as it stood in the file, without the `---` and the empty lines above it.
   std::string source;
 };
 

@@ -71,6 +71,7 @@ void AddLoginCommand(CommandLine& line);
 void AddWhoAmICommand(CommandLine& line);
 void AddApprovalCommands(CommandLine& line);
 void AddSessionCommands(CommandLine& line);
+void AddApplyCommand(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);
 void AddPolicyCommands(CommandLine& line);
 void AddAgentCommands(CommandLine& line);

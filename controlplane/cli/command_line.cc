@@ -102,6 +102,7 @@ void AddClientCommands(CommandLine& line) {
   AddWhoAmICommand(line);
   AddApprovalCommands(line);
   AddSessionCommands(line);
+  AddApplyCommand(line);
   AddDocumentCommands(line);
   AddPolicyCommands(line);
   AddAgentCommands(line);

@@ -107,6 +107,9 @@ std::string_view WhatNext(types::v1::DenialReason reason, absl::StatusCode code)
     default:
       break;
   }
+  if (code == absl::StatusCode::kAborted) {
+    return "; look at it again with `sallyport get`, or leave the version out";
+  }
   return code == absl::StatusCode::kDeadlineExceeded
              ? "; no answer came in time: does a firewall drop the port, or is the control plane "
                "busy? Look at its log, then try again"

@@ -1,102 +1,38 @@
 #include "controlplane/policies/apply_policy.h"
 
-#include <map>
-#include <string_view>
-#include <utility>
+#include <algorithm>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/denial.h"
-#include "common/policy/approvers.h"
-#include "common/policy/documents.h"
 #include "common/status_macros.h"
-#include "common/strings.h"
-#include "controlplane/store/documents.h"
+#include "controlplane/policies/parse_files.h"
+#include "controlplane/policies/put_documents.h"
 
 namespace sallyport::controlplane {
 namespace {
 
-struct ParsedFile {
-  std::string name;
-  std::vector<types::v1::Document> documents;
-};
-
-std::string Named(const std::string& file, const types::v1::Document& document) {
-  return absl::StrCat(file, ": ", ToAbsl(DocumentKindName(document.kind())), " ", document.name());
-}
-
-absl::StatusOr<std::vector<ParsedFile>> ParseAll(const admin::v1::ApplyDocumentsRequest& request) {
-  if (request.files().empty()) return absl::InvalidArgumentError("files: at least one is required");
-  std::vector<ParsedFile> files;
-  std::map<std::pair<int, std::string>, std::string> seen;
-  for (const admin::v1::SourceFile& source : request.files()) {
-    if (source.name().empty()) return absl::InvalidArgumentError("files: a name is missing");
-    ASSIGN_OR_RETURN(std::vector<types::v1::Document> documents,
-                     ParseDocuments(source.text(), source.name()));
-    for (const types::v1::Document& document : documents) {
-      const auto [first, is_new] =
-          seen.try_emplace({document.kind(), document.name()}, source.name());
-      if (!is_new) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(Named(source.name(), document), ": is in ", first->second, " too"));
-      }
+// Each document with the version that the request has seen of it.
+absl::StatusOr<std::vector<NewDocument>> WithBases(
+    std::vector<ParsedDocument> parsed, const admin::v1::ApplyDocumentsRequest& request) {
+  std::vector<NewDocument> documents;
+  for (ParsedDocument& one : parsed) documents.push_back({.document = std::move(one.document)});
+  for (const admin::v1::BaseVersion& base : request.base_versions()) {
+    const auto of = std::find_if(documents.begin(), documents.end(), [&](const NewDocument& put) {
+      return put.document.kind() == base.kind() && put.document.name() == base.name();
+    });
+    if (of == documents.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "base_versions: ", NameOf(base.kind(), base.name()), " is not among the documents"));
     }
-    files.push_back({source.name(), std::move(documents)});
+    if (of->base_version.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("base_versions: ", NameOf(base.kind(), base.name()), " stands there twice"));
+    }
+    of->base_version = base.version();
   }
-  if (seen.empty()) return absl::InvalidArgumentError("files: there is no document in them");
-  return files;
-}
-
-absl::Status CheckRealm(const std::string& where, const std::string& realm,
-                        const std::set<std::string>& known) {
-  if (known.count(realm) > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(where, ": no issuer entry has the realm \"", realm,
-                   "\"; there are: ", known.empty() ? "none" : absl::StrJoin(known, ", ")));
-}
-
-template <class Names>
-absl::Status CheckApprovers(const std::string& where, const Names& approvers,
-                            const KnownRealms& realms) {
-  for (const std::string& approver : approvers) {
-    const std::string realm(RealmOf(approver));
-    if (realms.with_people.count(realm) > 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        where, ": approver \"", approver, "\": nobody of the realm \"", realm,
-        "\" can sign in to decide; that takes an issuer entry with token_kind: id_token, or "
-        "admin_audiences. Realms with people: ",
-        realms.with_people.empty() ? "none" : absl::StrJoin(realms.with_people, ", ")));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckRealms(const std::string& where, const types::v1::Document& document,
-                         const KnownRealms& realms) {
-  if (document.has_lock()) {
-    if (!document.lock().has_principal()) return absl::OkStatus();
-    return CheckRealm(where, document.lock().principal().realm(), realms.all);
-  }
-  const types::v1::PolicySpec& policy = document.policy();
-  for (const types::v1::PrincipalMatch& match : policy.principals()) {
-    RETURN_IF_ERROR(CheckRealm(where, match.realm(), realms.all));
-  }
-  RETURN_IF_ERROR(CheckApprovers(where, policy.session().approval().approvers(), realms));
-  for (const types::v1::Rule& rule : policy.rules()) {
-    RETURN_IF_ERROR(CheckApprovers(where, rule.require_approval().approvers(), realms));
-  }
-  return absl::OkStatus();
-}
-
-// Over all documents there will be, since a profile may come in the same request as its policy.
-absl::Status CheckMasks(Transaction& t) {
-  ASSIGN_OR_RETURN(const std::vector<types::v1::Document> all, documents::All(t));
-  std::set<std::string> profiles;
-  for (const types::v1::Document& document : all) {
-    if (document.has_mask_profile()) profiles.insert(document.name());
-  }
-  return CheckMaskNames(all, profiles);
+  return documents;
 }
 
 }  // namespace
@@ -106,31 +42,25 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
   if (!caller.is_admin()) {
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "documents are applied by admins");
   }
-  ASSIGN_OR_RETURN(const std::vector<ParsedFile> files, ParseAll(request));
-  for (const ParsedFile& file : files) {
-    for (const types::v1::Document& document : file.documents) {
-      RETURN_IF_ERROR(CheckRealms(Named(file.name, document), document, realms_));
-    }
+  ASSIGN_OR_RETURN(std::vector<ParsedDocument> parsed, ParseFiles(request.files()));
+  for (const ParsedDocument& one : parsed) {
+    RETURN_IF_ERROR(CheckRealms(one.Where(), one.document, realms_));
   }
+  ASSIGN_OR_RETURN(const std::vector<NewDocument> documents, WithBases(std::move(parsed), request));
 
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
-  admin::v1::ApplyDocumentsResponse response;
-  for (const ParsedFile& file : files) {
-    for (const types::v1::Document& document : file.documents) {
-      ASSIGN_OR_RETURN(const documents::Put put,
-                       documents::PutDocument(*t, document, caller, clock_.Now()));
-      admin::v1::AppliedDocument& applied = *response.add_documents();
-      applied.set_kind(document.kind());
-      applied.set_name(document.name());
-      applied.set_version(put.document.version());
-      applied.set_change(put.is_created   ? admin::v1::CHANGE_KIND_CREATED
-                         : put.is_changed ? admin::v1::CHANGE_KIND_CHANGED
-                                          : admin::v1::CHANGE_KIND_UNCHANGED);
+  std::vector<Replaced> replaced;
+  {
+    ASSIGN_OR_RETURN(const auto t, control_.Write());
+    for (const NewDocument& document : documents) {
+      ASSIGN_OR_RETURN(replaced.emplace_back(), PutOver(*t, document, caller, clock_.Now()));
     }
+    // Only now: a profile may come in the same request as its policy.
+    RETURN_IF_ERROR(CheckMasks(*t));
+    // A dry run is the whole thing but for the commit.
+    if (!request.dry_run()) RETURN_IF_ERROR(t->Commit());
   }
-  RETURN_IF_ERROR(CheckMasks(*t));
-  // A dry run is the whole thing but for the commit.
-  if (!request.dry_run()) RETURN_IF_ERROR(t->Commit());
+  admin::v1::ApplyDocumentsResponse response;
+  for (const Replaced& one : replaced) *response.add_documents() = Describe(one);
   return response;
 }
 

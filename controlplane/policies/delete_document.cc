@@ -1,14 +1,16 @@
 #include "controlplane/policies/delete_document.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
-#include "common/policy/documents.h"
 #include "common/status_macros.h"
-#include "common/strings.h"
+#include "controlplane/policies/check_documents.h"
+#include "controlplane/policies/put_documents.h"
 #include "controlplane/store/documents.h"
 
 namespace sallyport::controlplane {
@@ -33,20 +35,20 @@ absl::StatusOr<admin::v1::DeleteDocumentResponse> DeleteDocument::Run(
   if (!caller.is_admin()) {
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "documents are deleted by admins");
   }
-  if (DocumentKindName(request.kind()).empty()) {
-    return absl::InvalidArgumentError("kind: expected policy, mask-profile or lock");
-  }
+  RETURN_IF_ERROR(CheckDocumentKind(request.kind()));
   ASSIGN_OR_RETURN(const auto t, control_.Write());
   if (request.kind() == types::v1::DOCUMENT_KIND_MASK_PROFILE) {
     RETURN_IF_ERROR(CheckUnused(*t, request.name()));
   }
-  ASSIGN_OR_RETURN(
-      const bool was_there,
-      documents::DeleteDocument(*t, request.kind(), request.name(), caller, clock_.Now()));
-  if (!was_there) {
-    return absl::NotFoundError(absl::StrCat(ToAbsl(DocumentKindName(request.kind())), " \"",
-                                            request.name(), "\" does not exist"));
+  ASSIGN_OR_RETURN(const std::optional<types::v1::Document> in_force,
+                   documents::Find(*t, request.kind(), request.name()));
+  const std::string name = NameOf(request.kind(), request.name());
+  if (!in_force.has_value()) return absl::NotFoundError(absl::StrCat(name, " does not exist"));
+  if (request.base_version() != 0) {
+    RETURN_IF_ERROR(CheckBase(name, in_force, request.base_version()));
   }
+  RETURN_IF_ERROR(
+      documents::DeleteDocument(*t, request.kind(), request.name(), caller, clock_.Now()).status());
   RETURN_IF_ERROR(t->Commit());
   return admin::v1::DeleteDocumentResponse();
 }

@@ -13,7 +13,8 @@ class DeleteDocument {
   // Both outlive it.
   DeleteDocument(Database& control, const Clock& clock) : control_(control), clock_(clock) {}
 
-  // kNotFound where there is none; kFailedPrecondition for a mask profile that a policy names.
+  // kNotFound where there is none; kFailedPrecondition for a mask profile that a policy names;
+  // kAborted where the document is not of the version that the request has seen.
   absl::StatusOr<admin::v1::DeleteDocumentResponse> Run(
       const Caller& caller, const admin::v1::DeleteDocumentRequest& request);
 

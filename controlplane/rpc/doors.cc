@@ -41,10 +41,11 @@ void AddAccess(Services& services, const RpcDoor& door, const Doors::Needs& need
 
 void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs) {
   UseCases& use = needs.use_cases;
-  services.push_back(std::make_unique<PolicyRpc>(
-      door,
-      PolicyRpc::Needs{
-          .apply = use.apply_policy, .read = use.read_documents, .remove = use.delete_document}));
+  services.push_back(
+      std::make_unique<PolicyRpc>(door, PolicyRpc::Needs{.apply = use.apply_policy,
+                                                         .read = use.read_documents,
+                                                         .remove = use.delete_document,
+                                                         .rollback = use.rollback_document}));
   services.push_back(
       std::make_unique<ApprovalRpc>(door, ApprovalRpc::Needs{.clock = needs.on.clock,
                                                              .changes = needs.on.control.changes(),

@@ -33,6 +33,12 @@ constexpr std::array kTable = {
     MethodRow{.method = "sallyport.admin.v1.PolicyService/DeleteDocument",
               .people = kAdmin,
               .admin_socket = kLocalAdmin},
+    MethodRow{.method = "sallyport.admin.v1.PolicyService/ListDocumentVersions",
+              .people = kAdminOrAuditor,
+              .admin_socket = kLocalAdmin},
+    MethodRow{.method = "sallyport.admin.v1.PolicyService/RollbackDocument",
+              .people = kAdmin,
+              .admin_socket = kLocalAdmin},
 
     // Approvals. Whom an approval names may read it without any role; nobody decides as the
     // machine.

@@ -34,4 +34,21 @@ grpc::Status PolicyRpc::DeleteDocument(grpc::ServerContext* context,
       [&](const Caller& caller, const auto& r) { return needs_.remove.Run(caller, r); });
 }
 
+grpc::Status PolicyRpc::ListDocumentVersions(grpc::ServerContext* context,
+                                             const admin::v1::ListDocumentVersionsRequest* request,
+                                             admin::v1::ListDocumentVersionsResponse* response) {
+  return door_
+      .Answer<admin::v1::ListDocumentVersionsRequest, admin::v1::ListDocumentVersionsResponse>(
+          *context, *request, response,
+          [&](const Caller&, const auto& r) { return needs_.read.Run(r); });
+}
+
+grpc::Status PolicyRpc::RollbackDocument(grpc::ServerContext* context,
+                                         const admin::v1::RollbackDocumentRequest* request,
+                                         admin::v1::RollbackDocumentResponse* response) {
+  return door_.Answer<admin::v1::RollbackDocumentRequest, admin::v1::RollbackDocumentResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.rollback.Run(caller, r); });
+}
+
 }  // namespace sallyport::controlplane

@@ -3,6 +3,7 @@
 #include "controlplane/policies/apply_policy.h"
 #include "controlplane/policies/delete_document.h"
 #include "controlplane/policies/read_documents.h"
+#include "controlplane/policies/rollback_document.h"
 #include "controlplane/rpc/rpc_door.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
@@ -15,6 +16,7 @@ class PolicyRpc final : public admin::v1::PolicyService::Service {
     ApplyPolicy& apply;
     const ReadDocuments& read;
     controlplane::DeleteDocument& remove;
+    controlplane::RollbackDocument& rollback;
   };
   PolicyRpc(const RpcDoor& door, Needs needs) : door_(door), needs_(needs) {}
 
@@ -30,6 +32,12 @@ class PolicyRpc final : public admin::v1::PolicyService::Service {
   grpc::Status DeleteDocument(grpc::ServerContext* context,
                               const admin::v1::DeleteDocumentRequest* request,
                               admin::v1::DeleteDocumentResponse* response) override;
+  grpc::Status ListDocumentVersions(grpc::ServerContext* context,
+                                    const admin::v1::ListDocumentVersionsRequest* request,
+                                    admin::v1::ListDocumentVersionsResponse* response) override;
+  grpc::Status RollbackDocument(grpc::ServerContext* context,
+                                const admin::v1::RollbackDocumentRequest* request,
+                                admin::v1::RollbackDocumentResponse* response) override;
 
  private:
   const RpcDoor& door_;

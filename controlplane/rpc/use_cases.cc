@@ -38,6 +38,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       agent_updates(on.control, on.recordings, grants),
       apply_policy(on.control, on.clock, RealmsOf(config, on.issuers.trusted())),
       delete_document(on.control, on.clock),
+      rollback_document(on.control, on.clock, RealmsOf(config, on.issuers.trusted())),
       read_documents(on.control),
       build_snapshot(on.control, on.clock, on.keys.snapshot_signer()),
       appender(on.recordings),

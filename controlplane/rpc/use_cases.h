@@ -22,6 +22,7 @@
 #include "controlplane/policies/build_snapshot.h"
 #include "controlplane/policies/delete_document.h"
 #include "controlplane/policies/read_documents.h"
+#include "controlplane/policies/rollback_document.h"
 #include "controlplane/recordings/ingest_records.h"
 #include "controlplane/recordings/replay_recording.h"
 #include "controlplane/recordings/verify_recording.h"
@@ -70,6 +71,7 @@ struct UseCases {
 
   ApplyPolicy apply_policy;
   DeleteDocument delete_document;
+  RollbackDocument rollback_document;
   ReadDocuments read_documents;
   BuildSnapshot build_snapshot;
 

@@ -12,6 +12,9 @@
 namespace sallyport::controlplane::documents {
 namespace {
 
+constexpr char kInForce[] =
+    "select v.document from documents d join document_versions v using (kind, name, version) ";
+
 absl::StatusOr<std::vector<types::v1::Document>> Every(Statement& list) {
   std::vector<types::v1::Document> found;
   while (true) {
@@ -21,9 +24,56 @@ absl::StatusOr<std::vector<types::v1::Document>> Every(Statement& list) {
   }
 }
 
-// As audit lines name it: policy/deploy-bots.
-std::string ObjectName(types::v1::DocumentKind kind, std::string_view name) {
-  return EnumWord(kind) + "/" + std::string(name);
+// Over columns document, is_deletion, restored_from.
+absl::Status ReadVersion(const Statement& row, Version& version) {
+  RETURN_IF_ERROR(row.Read(0, &version.document));
+  version.is_deletion = row.boolean(1);
+  version.restored_from = static_cast<uint64_t>(row.integer(2));
+  return absl::OkStatus();
+}
+
+// 0: there never was one.
+absl::StatusOr<uint64_t> LatestVersion(Transaction& t, types::v1::DocumentKind kind,
+                                       std::string_view name) {
+  Statement find = t.Prepare(
+      "select coalesce(max(version), 0) from document_versions where kind = ? and name = ?");
+  find.Int(kind).Text(name);
+  RETURN_IF_ERROR(find.Step().status());
+  return static_cast<uint64_t>(find.integer(0));
+}
+
+// The next version of (kind, name), by `caller`, now: `version.document` gets what says so.
+absl::Status Append(WriteTransaction& t, Version& version, const Caller& caller, absl::Time now) {
+  types::v1::Document& document = version.document;
+  ASSIGN_OR_RETURN(const uint64_t latest, LatestVersion(t, document.kind(), document.name()));
+  document.set_version(latest + 1);
+  *document.mutable_updated_at() = ToProto(now);
+  document.set_updated_by(ActorName(caller));
+  return t
+      .Prepare(
+          "insert into document_versions (kind, name, version, is_deletion, restored_from, "
+          "document) values (?, ?, ?, ?, ?, ?)")
+      .Int(document.kind())
+      .Text(document.name())
+      .Int(static_cast<int64_t>(document.version()))
+      .Bool(version.is_deletion)
+      .Int(static_cast<int64_t>(version.restored_from))
+      .Proto(document)
+      .Run();
+}
+
+// Agents and auditors hear of the version that was appended.
+absl::Status Announce(WriteTransaction& t, const Version& version, const Caller& caller,
+                      absl::Time now) {
+  const types::v1::Document& document = version.document;
+  std::string detail = "version " + std::to_string(document.version());
+  if (version.restored_from != 0) {
+    detail += ", the content of version " + std::to_string(version.restored_from);
+  }
+  RETURN_IF_ERROR(meta::BumpSnapshot(t));
+  return audit_log::Append(
+      t, audit_log::LineOf(caller, now, version.is_deletion ? "document.delete" : "document.put",
+                           EnumWord(document.kind()) + "/" + document.name(), std::move(detail)));
 }
 
 }  // namespace
@@ -31,7 +81,7 @@ std::string ObjectName(types::v1::DocumentKind kind, std::string_view name) {
 absl::StatusOr<std::optional<types::v1::Document>> Find(Transaction& t,
                                                         types::v1::DocumentKind kind,
                                                         std::string_view name) {
-  Statement find = t.Prepare("select document from documents where kind = ? and name = ?");
+  Statement find = t.Prepare(std::string(kInForce) + "where d.kind = ? and d.name = ?");
   find.Int(kind).Text(name);
   ASSIGN_OR_RETURN(const bool row, find.Step());
   if (!row) return std::nullopt;
@@ -43,42 +93,64 @@ absl::StatusOr<std::optional<types::v1::Document>> Find(Transaction& t,
 absl::StatusOr<std::vector<types::v1::Document>> List(Transaction& t, types::v1::DocumentKind kind,
                                                       std::string_view after_name, int limit) {
   Statement list =
-      t.Prepare("select document from documents where kind = ? and name > ? order by name limit ?");
+      t.Prepare(std::string(kInForce) + "where d.kind = ? and d.name > ? order by d.name limit ?");
   list.Int(kind).Text(after_name).Int(limit);
   return Every(list);
 }
 
 absl::StatusOr<std::vector<types::v1::Document>> All(Transaction& t) {
-  Statement list = t.Prepare("select document from documents order by kind, name");
+  Statement list = t.Prepare(std::string(kInForce) + "order by d.kind, d.name");
   return Every(list);
 }
 
+absl::StatusOr<std::optional<Version>> FindVersion(Transaction& t, types::v1::DocumentKind kind,
+                                                   std::string_view name, uint64_t version) {
+  Statement find = t.Prepare(
+      "select document, is_deletion, restored_from from document_versions where kind = ? and name "
+      "= ? and version = ?");
+  find.Int(kind).Text(name).Int(static_cast<int64_t>(version));
+  ASSIGN_OR_RETURN(const bool row, find.Step());
+  if (!row) return std::nullopt;
+  Version found;
+  RETURN_IF_ERROR(ReadVersion(find, found));
+  return found;
+}
+
+absl::StatusOr<std::vector<Version>> History(Transaction& t, types::v1::DocumentKind kind,
+                                             std::string_view name, uint64_t before, int limit) {
+  Statement list = t.Prepare(
+      "select document, is_deletion, restored_from from document_versions where kind = ? and name "
+      "= ? and (? = 0 or version < ?) order by version desc limit ?");
+  const auto bound = static_cast<int64_t>(before);
+  list.Int(kind).Text(name).Int(bound).Int(bound).Int(limit);
+  std::vector<Version> found;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return found;
+    RETURN_IF_ERROR(ReadVersion(list, found.emplace_back()));
+  }
+}
+
 absl::StatusOr<Put> PutDocument(WriteTransaction& t, const types::v1::Document& document,
-                                const Caller& caller, absl::Time now) {
+                                const Caller& caller, absl::Time now, uint64_t restored_from) {
   ASSIGN_OR_RETURN(const std::optional<types::v1::Document> before,
                    Find(t, document.kind(), document.name()));
   if (before.has_value() && before->source() == document.source()) return Put{.document = *before};
-  Put put{.document = document, .is_created = !before.has_value(), .is_changed = true};
-  put.document.set_version(before.has_value() ? before->version() + 1 : 1);
-  *put.document.mutable_updated_at() = ToProto(now);
-  put.document.set_updated_by(ActorName(caller));
-  RETURN_IF_ERROR(
-      t.Prepare("insert into documents (kind, name, version, document) values (?, ?, ?, ?)"
-                " on conflict (kind, name) do update set version = excluded.version, document = "
-                "excluded.document")
-          .Int(document.kind())
-          .Text(document.name())
-          .Int(static_cast<int64_t>(put.document.version()))
-          .Proto(put.document)
-          .Run());
-  RETURN_IF_ERROR(meta::BumpSnapshot(t));
-  RETURN_IF_ERROR(audit_log::Append(
-      t,
-      audit_log::LineOf(caller, now, "document.put", ObjectName(document.kind(), document.name()),
-                        "version " + std::to_string(put.document.version()))));
-  if (document.kind() == types::v1::DOCUMENT_KIND_LOCK)
-    RETURN_IF_ERROR(locks::Enforce(t, put.document, caller, now));
-  return put;
+  Version version{.document = document, .restored_from = restored_from};
+  RETURN_IF_ERROR(Append(t, version, caller, now));
+  RETURN_IF_ERROR(t.Prepare("insert into documents (kind, name, version) values (?, ?, ?)"
+                            " on conflict (kind, name) do update set version = excluded.version")
+                      .Int(document.kind())
+                      .Text(document.name())
+                      .Int(static_cast<int64_t>(version.document.version()))
+                      .Run());
+  RETURN_IF_ERROR(Announce(t, version, caller, now));
+  if (document.kind() == types::v1::DOCUMENT_KIND_LOCK) {
+    RETURN_IF_ERROR(locks::Enforce(t, version.document, caller, now));
+  }
+  return Put{.document = std::move(version.document),
+             .is_created = !before.has_value(),
+             .is_changed = true};
 }
 
 absl::StatusOr<bool> DeleteDocument(WriteTransaction& t, types::v1::DocumentKind kind,
@@ -89,9 +161,11 @@ absl::StatusOr<bool> DeleteDocument(WriteTransaction& t, types::v1::DocumentKind
                        .Text(name)
                        .RunCounted());
   if (deleted == 0) return false;
-  RETURN_IF_ERROR(meta::BumpSnapshot(t));
-  RETURN_IF_ERROR(audit_log::Append(
-      t, audit_log::LineOf(caller, now, "document.delete", ObjectName(kind, name))));
+  Version version{.is_deletion = true};
+  version.document.set_kind(kind);
+  version.document.set_name(std::string(name));
+  RETURN_IF_ERROR(Append(t, version, caller, now));
+  RETURN_IF_ERROR(Announce(t, version, caller, now));
   return true;
 }
 

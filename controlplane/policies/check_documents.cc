@@ -1,0 +1,71 @@
+#include "controlplane/policies/check_documents.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/policy/approvers.h"
+#include "common/policy/documents.h"
+#include "common/status_macros.h"
+#include "controlplane/store/documents.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+absl::Status CheckRealm(const std::string& where, const std::string& realm,
+                        const std::set<std::string>& known) {
+  if (known.count(realm) > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, ": no issuer entry has the realm \"", realm,
+                   "\"; there are: ", known.empty() ? "none" : absl::StrJoin(known, ", ")));
+}
+
+template <class Names>
+absl::Status CheckApprovers(const std::string& where, const Names& approvers,
+                            const KnownRealms& realms) {
+  for (const std::string& approver : approvers) {
+    const std::string realm(RealmOf(approver));
+    if (realms.with_people.count(realm) > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": approver \"", approver, "\": nobody of the realm \"", realm,
+        "\" can sign in to decide; that takes an issuer entry with token_kind: id_token, or "
+        "admin_audiences. Realms with people: ",
+        realms.with_people.empty() ? "none" : absl::StrJoin(realms.with_people, ", ")));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckDocumentKind(types::v1::DocumentKind kind) {
+  if (!DocumentKindName(kind).empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("kind: expected policy, mask-profile, server or lock");
+}
+
+absl::Status CheckRealms(const std::string& where, const types::v1::Document& document,
+                         const KnownRealms& realms) {
+  if (document.has_lock()) {
+    if (!document.lock().has_principal()) return absl::OkStatus();
+    return CheckRealm(where, document.lock().principal().realm(), realms.all);
+  }
+  const types::v1::PolicySpec& policy = document.policy();
+  for (const types::v1::PrincipalMatch& match : policy.principals()) {
+    RETURN_IF_ERROR(CheckRealm(where, match.realm(), realms.all));
+  }
+  RETURN_IF_ERROR(CheckApprovers(where, policy.session().approval().approvers(), realms));
+  for (const types::v1::Rule& rule : policy.rules()) {
+    RETURN_IF_ERROR(CheckApprovers(where, rule.require_approval().approvers(), realms));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMasks(Transaction& t) {
+  ASSIGN_OR_RETURN(const std::vector<types::v1::Document> all, documents::All(t));
+  std::set<std::string> profiles;
+  for (const types::v1::Document& document : all) {
+    if (document.has_mask_profile()) profiles.insert(document.name());
+  }
+  return CheckMaskNames(all, profiles);
+}
+
+}  // namespace sallyport::controlplane

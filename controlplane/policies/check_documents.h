@@ -1,0 +1,33 @@
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "controlplane/store/database.h"
+#include "sallyport/types/v1/policy.pb.h"
+
+// What a document must fit beside its own grammar (common/policy): this deployment.
+namespace sallyport::controlplane {
+
+// The realms of the issuer entries in the configuration.
+struct KnownRealms {
+  std::set<std::string> all;
+  // Those whose people can sign in to decide: an `id_token` entry, or an access-token entry while
+  // `admin_audiences` is set.
+  std::set<std::string> with_people;
+};
+
+// kInvalidArgument for what is no kind of document.
+absl::Status CheckDocumentKind(types::v1::DocumentKind kind);
+
+// kInvalidArgument, beginning with `where`: a realm that no issuer entry has, or approvers of a
+// realm that has no people.
+absl::Status CheckRealms(const std::string& where, const types::v1::Document& document,
+                         const KnownRealms& realms);
+
+// Over all documents in force, as the transaction sees them: a policy names a mask profile that is
+// not there.
+absl::Status CheckMasks(Transaction& t);
+
+}  // namespace sallyport::controlplane
