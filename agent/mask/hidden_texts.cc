@@ -17,25 +17,31 @@ absl::Status MessageTexts::Descend(const MaskText& of, std::size_t bytes) {
 }
 
 absl::Status MessageTexts::AddHidden(std::size_t from) {
-  const std::size_t end = arena_.size();
+  const std::size_t end = arena().size();
   FoldUnit unit;
-  for (std::size_t at = from; NextUnit(std::string_view(arena_).substr(0, end), at, unit);) {
+  for (std::size_t at = from;
+       NextUnit({.text = arena().substr(0, end), .sites = sites_}, at, unit);) {
     const MaskText* const text = TextAt(unit.begin);
     if (text == nullptr) return absl::InternalError("a unit in no text");
     const MaskText of = *text;
+    unit.begin -= of.begin;
     RETURN_IF_ERROR(AddFolded(of, unit));
     at = of.end;
   }
-  for (std::size_t at = from;;) {
-    at = NextRun(std::string_view(arena_).substr(0, end), at);
-    if (at == std::string_view::npos) return absl::OkStatus();
+  for (std::size_t at = sites_.NextRun(from); at < end; at = sites_.NextRun(at)) {
     const MaskText* const text = TextAt(at);
     if (text == nullptr) return absl::InternalError("a run in no text");
     const MaskText of = *text;
-    std::optional<PackedText> packed =
-        ReadPacked(std::string_view(arena_).substr(0, of.end), at, IsBinaryMember(of), at);
-    if (packed.has_value()) RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
+    // Behind what was packed the run may go on.
+    while (at != std::string_view::npos) {
+      std::optional<PackedText> packed =
+          ReadPacked(arena().substr(0, of.end), at, IsBinaryMember(of), at);
+      if (packed.has_value()) RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
+      at = NextRun(arena().substr(0, of.end), at);
+    }
+    at = of.end;
   }
+  return absl::OkStatus();
 }
 
 bool MessageTexts::IsBinaryMember(const MaskText& text) const {
@@ -44,27 +50,18 @@ bool MessageTexts::IsBinaryMember(const MaskText& text) const {
   return key == "blob" || key == "data";
 }
 
-absl::Status MessageTexts::AddFolded(const MaskText& of, const FoldUnit& first) {
-  const std::uint32_t size = of.end - of.begin;
-  FoldUnit unit = first;
-  unit.begin -= of.begin;
+absl::Status MessageTexts::AddFolded(const MaskText& of, FoldUnit unit) {
   for (bool has_more = true; has_more;) {
-    // No part is longer than the text: what is appended to does not move. The surroundings of two
-    // parts may overlap, by less than they hold.
-    arena_.reserve(arena_.size() + size + 1);
     MaskText text = of;
     text.kind = MaskText::Kind::kFolded;
     text.level = static_cast<std::uint8_t>(of.level + 1);
     text.raw_begin = static_cast<std::uint32_t>(pieces_.size());
-    text.begin = static_cast<std::uint32_t>(arena_.size());
-    has_more = AppendFolded(std::string_view(arena_).substr(of.begin, size), of.begin, unit, arena_,
-                            pieces_);
-    text.end = static_cast<std::uint32_t>(arena_.size());
+    has_more = Fold({.text = arena_.Of(of), .begin = of.begin, .sites = sites_},
+                    static_cast<std::uint32_t>(arena().size()), unit, folded_, pieces_);
     text.raw_end = static_cast<std::uint32_t>(pieces_.size());
-    arena_.push_back('\0');
     // A unit may mean nothing, and stand alone.
-    if (text.end != text.begin) texts_.push_back(text);
-    RETURN_IF_ERROR(Descend(of, text.end - text.begin));
+    if (!folded_.empty()) arena_.Add(text, folded_);
+    RETURN_IF_ERROR(Descend(of, folded_.size()));
   }
   return absl::OkStatus();
 }
@@ -91,9 +88,8 @@ absl::Status MessageTexts::AddPacked(const MaskText& of, PackedText packed) {
   whole.node = of.node;
   whole.is_in_fixed = level.is_in_fixed;
   whole.level = level.text_level;
-  AddText(whole, inner);
-  if (!has_fields_) return absl::OkStatus();
-  return AddEmbedded(level, of.node, inner, texts_.back().begin);
+  const std::uint32_t begin = arena_.Add(whole, inner).begin;
+  return has_fields_ ? AddEmbedded(level, of.node, inner, begin) : absl::OkStatus();
 }
 
 void MessageTexts::Unfold(std::uint32_t& begin, std::uint32_t& end) const {

@@ -156,7 +156,7 @@ absl::Status Masker::Work::FindSecrets(const MaskPlan::Rules& rules) {
 void Masker::Work::FindPersonalData(const MaskPlan::Rules& rules) {
   if (!rules.HasPersonal()) return;
   personal.clear();
-  FindPersonal(texts.arena(), personal);
+  FindPersonal(texts.arena(), texts.sites(), personal);
   for (const PersonalMatch& found : personal) {
     if (!rules.Has(found.detector)) continue;
     Add(found.match.begin, found.match.end, MaskHit::Source::kDetector, rules.OpOf(found.detector),

@@ -4,16 +4,20 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/mask/field_marks.h"
 #include "agent/mask/mask_rules.h"
 #include "agent/mask/packed_text.h"
+#include "agent/mask/protocol_places.h"
+#include "agent/mask/text_arena.h"
 #include "agent/mask/text_folding.h"
+#include "agent/mask/text_sites.h"
 #include "agent/mcp/json_index.h"
 
 namespace sallyport::agent {
@@ -45,32 +49,6 @@ struct MaskDocument {
   PackedForm form;
 };
 
-// What is looked through at once.
-struct MaskText {
-  enum class Kind : std::uint8_t {
-    kString,
-    kKey,
-    kNumber,
-    kFlag,
-    kWhole,   // a document that is no JSON
-    kFolded,  // what another text says when its escapes are undone; it stands nowhere
-  };
-  std::uint32_t begin = 0;  // in the arena
-  std::uint32_t end = 0;
-  std::uint32_t document = 0;
-  // In the document's text: between the quotes of strings and keys. kFolded: its pieces.
-  std::uint32_t raw_begin = 0;
-  std::uint32_t raw_end = 0;
-  // The node of the message that it is, or is in.
-  std::uint32_t node = 0;
-  Kind kind = Kind::kString;
-  bool is_escaped = false;
-  // It is packed in a text that must stay, see MessageTexts::MustStay.
-  bool is_in_fixed = false;
-  // How often something had to be undone to see it.
-  std::uint8_t level = 0;
-};
-
 // A finding: a range of the arena, within one text.
 struct MaskHit {
   enum class Source : std::uint8_t { kDetector, kField, kCredential };
@@ -84,18 +62,19 @@ struct MaskHit {
   std::uint32_t found_end = 0;
 };
 
-// All that is to be looked through in a message, decoded into one arena with a NUL between texts,
-// so that it takes one search: what stands in it, and behind that what can be made of it (escapes
-// undone, base64 and hex decoded), as far as there is such. The work memory is kept between
-// messages.
+// All that is to be looked through in a message, decoded into one arena, so that it takes one
+// search: what stands in it, and behind that what can be made of it (escapes undone, base64 and hex
+// decoded), as far as there is such. The work memory is kept between messages.
 class MessageTexts {
  public:
   // An error: the message is not clean JSON or hides more than can be looked through. `json` must
   // stay where it is.
   absl::Status Collect(std::string_view json, const MaskPlan::Rules& rules, MaskFor mask_for);
 
-  std::string_view arena() const { return arena_; }
-  const std::vector<MaskText>& texts() const { return texts_; }
+  std::string_view arena() const { return arena_.bytes(); }
+  const std::vector<MaskText>& texts() const { return arena_.texts(); }
+  // Of the arena.
+  const TextSites& sites() const { return sites_; }
   const std::vector<MaskDocument>& documents() const { return documents_; }
   // What the field rules alone have found.
   const std::vector<MaskHit>& field_hits() const { return field_hits_; }
@@ -104,7 +83,7 @@ class MessageTexts {
 
   // The text that holds this place of the arena; nullptr between texts. Cheap where the last place
   // asked for was near and before.
-  const MaskText* TextAt(std::size_t place) const;
+  const MaskText* TextAt(std::size_t place) const { return arena_.At(place); }
   // Masking it in place would break the protocol, or a reader that looks for it.
   bool MustStay(const MaskText& text) const;
   // The range of a text that stands somewhere for a range of one that is folded.
@@ -115,13 +94,10 @@ class MessageTexts {
   // hiding.
   static constexpr std::size_t kMaxLevels = 8;
 
-  // Where a node stands in the protocol.
-  enum class Place : std::uint8_t { kTop, kBody, kEnvelope, kNamed, kMeta, kError, kData, kFixed };
-  static Place PlaceOf(Place parent, const JsonNode& node, bool parent_is_array);
   // Of a node of the message.
-  Place PlaceOf(std::uint32_t node) const;
-  bool IsFixed(std::uint32_t node) const;
-  bool IsClientsId(const JsonNode& node) const;
+  bool IsFixed(std::uint32_t node) const {
+    return for_ != MaskFor::kApprover && places_->IsFixed(node);
+  }
 
   // Where the texts of one document go.
   struct Level {
@@ -132,6 +108,7 @@ class MessageTexts {
     std::uint8_t text_level = 0;
   };
 
+  void Clear();
   absl::Status CollectDocument(const Level& level);
   void AddKey(const Level& level, const JsonNode& node, std::uint32_t message_node);
   absl::Status AddString(const Level& level, const JsonNode& node, std::uint32_t message_node);
@@ -145,14 +122,15 @@ class MessageTexts {
   // Adds a text that is a finding as a whole.
   void AddFound(const MaskText& text, std::string_view decoded, const MaskOp& op,
                 std::string_view name, MaskHit::Source source);
-  void AddText(MaskText text, std::string_view decoded);
-  bool IsSecretMember(const Level& level, const JsonNode& node) const;
-  void MarkPointers(std::size_t depth);
-  MaskText TextOf(const Level& level, const JsonNode& node, std::uint32_t message_node) const;
+  bool IsSearched(const JsonIndex& index, const JsonNode& member) const;
+  bool IsClientsId(const Level& level, const JsonNode& node) const {
+    return level.depth == 0 && for_ != MaskFor::kApprover && places_->IsClientsId(node);
+  }
+  static MaskText TextOf(const Level& level, const JsonNode& node, std::uint32_t message_node);
 
   // What stands in the arena from `from` on in another form, appended to it.
   absl::Status AddHidden(std::size_t from);
-  absl::Status AddFolded(const MaskText& of, const FoldUnit& first);
+  absl::Status AddFolded(const MaskText& of, FoldUnit unit);
   absl::Status AddPacked(const MaskText& of, PackedText packed);
   // Counts a text made of `of`; an error when there are too many, or too deep.
   absl::Status Descend(const MaskText& of, std::size_t bytes);
@@ -169,20 +147,20 @@ class MessageTexts {
   MaskFor for_ = MaskFor::kClient;
   std::size_t nodes_left_ = 0;
   std::size_t hidden_left_ = 0;  // bytes
-  bool is_response_ = false;
   bool has_fields_ = false;
-  bool has_patterns_ = false;
+  // Every name is looked through, however short.
+  bool needs_names_ = false;
   const JsonIndex* message_ = nullptr;  // the scan's, or the first of ours
+  std::optional<ProtocolPlaces> places_;
   std::array<std::unique_ptr<JsonIndex>, kMaxLevels> indexes_;
-  // Nodes that pointer rules name, by index.
-  std::array<std::vector<std::pair<std::uint32_t, MaskOp>>, kMaxLevels> marks_;
-  std::string arena_;
-  std::vector<MaskText> texts_;
+  std::array<FieldMarks, kMaxLevels> fields_;
+  TextArena arena_;
+  TextSites sites_;
   std::vector<FoldPiece> pieces_;
+  std::string folded_;
   std::vector<MaskDocument> documents_;
   std::vector<MaskHit> field_hits_;
   std::deque<std::string> kept_;  // texts of documents that lie nowhere else
-  mutable std::size_t last_text_ = 0;
 };
 
 }  // namespace sallyport::agent

@@ -13,8 +13,6 @@
 namespace sallyport::agent {
 namespace {
 
-// A card number is 22 characters of base64; less holds little that we look for.
-constexpr std::size_t kMinRun = 20;
 constexpr std::size_t kMinText = 12;
 // Groups of four characters that must be text for the rest to be looked at: twelve bytes, which a
 // hash or a picture has once in a hundred thousand tries.

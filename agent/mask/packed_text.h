@@ -10,6 +10,10 @@
 // wrapped) or as hex.
 namespace sallyport::agent {
 
+// The shortest run that is looked at: a card number is 22 characters of base64; less holds little
+// that we look for.
+inline constexpr std::size_t kMinRun = 20;
+
 struct PackedForm {
   enum class Base : std::uint8_t { kBase64, kHex };
   Base base = Base::kBase64;

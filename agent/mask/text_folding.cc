@@ -4,10 +4,6 @@
 #include <array>
 #include <optional>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "common/hex_digit.h"
 #include "common/utf8.h"
 
@@ -271,22 +267,6 @@ constexpr std::array<bool, 256> LeadTable() {
 }
 constexpr std::array<bool, 256> kLeads = LeadTable();
 
-bool ReadUnit(std::string_view text, std::size_t at, FoldUnit& unit) {
-  unit.begin = at;
-  switch (text[at]) {
-    case '\\':
-      return ReadBackslashes(text, unit);
-    case '%':
-      return ReadPercent(text, unit);
-    case '&':
-      return ReadReference(text, unit);
-    case '=':
-      return ReadSoftBreak(text, unit);
-    default:
-      return kLeads[static_cast<unsigned char>(text[at])] && ReadCharacter(text, unit);
-  }
-}
-
 // What an escape may be part of reaches no further, unless it is one word.
 constexpr std::size_t kReach = 512;
 constexpr std::size_t kMaxWord = 16384;
@@ -310,50 +290,42 @@ std::size_t SurroundingsEnd(std::string_view text, std::size_t at) {
   return end;
 }
 
-bool MayBegin(char c) {
-  return c == '\\' || c == '%' || c == '&' || c == '=' || static_cast<unsigned char>(c) >= 0x80;
+bool ReadUnit(std::string_view text, std::size_t at, FoldUnit& unit) {
+  unit.begin = at;
+  switch (text[at]) {
+    case '\\':
+      return ReadBackslashes(text, unit);
+    case '%':
+      return ReadPercent(text, unit);
+    case '&':
+      return ReadReference(text, unit);
+    case '=':
+      return ReadSoftBreak(text, unit);
+    default:
+      return kLeads[static_cast<unsigned char>(text[at])] && ReadCharacter(text, unit);
+  }
 }
 
 }  // namespace
 
-bool NextUnit(std::string_view text, std::size_t from, FoldUnit& unit) {
-  std::size_t i = from;
-  // A run of backslashes that escapes nothing is looked at once.
-  std::size_t barren = 0;
-  const auto is_unit = [&](std::size_t at) {
-    if (at < barren) return false;
-    if (ReadUnit(text, at, unit)) return true;
-    if (text[at] == '\\') barren = at + unit.size;
-    return false;
-  };
-#if defined(__SSE2__)
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i percent = _mm_set1_epi8('%');
-  const __m128i ampersand = _mm_set1_epi8('&');
-  const __m128i equals = _mm_set1_epi8('=');
-  for (; i + 16 <= text.size(); i += 16) {
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
-    // The sign of a byte is that of its comparison: bytes from 0x80 on come along.
-    const __m128i any = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(v, backslash), _mm_cmpeq_epi8(v, percent)),
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, ampersand), _mm_cmpeq_epi8(v, equals)), v));
-    auto bits = static_cast<unsigned>(_mm_movemask_epi8(any));
-    for (; bits != 0; bits &= bits - 1) {
-      if (is_unit(i + static_cast<unsigned>(__builtin_ctz(bits)))) return true;
-    }
-  }
-#endif
-  for (; i < text.size(); ++i) {
-    if (MayBegin(text[i]) && is_unit(i)) return true;
+bool NextUnit(const FoldSource& source, std::size_t from, FoldUnit& unit) {
+  const std::size_t end = source.begin + source.text.size();
+  for (std::size_t place = source.sites.NextUnit(source.begin + from); place < end;) {
+    const std::size_t at = place - source.begin;
+    if (ReadUnit(source.text, at, unit)) return true;
+    // A run of backslashes that escapes nothing is looked at once.
+    place = source.sites.NextUnit(place + (source.text[at] == '\\' ? unit.size : 1));
   }
   return false;
 }
 
-bool AppendFolded(std::string_view text, std::uint32_t source, FoldUnit& unit, std::string& out,
-                  std::vector<FoldPiece>& pieces) {
+bool Fold(const FoldSource& source, std::uint32_t folded, FoldUnit& unit, std::string& out,
+          std::vector<FoldPiece>& pieces) {
+  const std::string_view text = source.text;
+  out.clear();
   constexpr std::string_view kKey = "PRIVATE KEY";
   bool is_key = false;
-  std::size_t searched = out.size();  // for that
+  std::size_t searched = 0;  // for that
   // A key reaches to its end, however far.
   const auto surroundings_end = [&](std::size_t at) {
     is_key = is_key || out.find(kKey, searched) != out.npos;
@@ -361,10 +333,14 @@ bool AppendFolded(std::string_view text, std::uint32_t source, FoldUnit& unit, s
     return is_key ? text.size() : SurroundingsEnd(text, at);
   };
   std::size_t copied = SurroundingsBegin(text, unit.begin);
+  const auto add_piece = [&](std::size_t at, std::size_t size) {
+    pieces.push_back({folded + static_cast<std::uint32_t>(out.size()),
+                      source.begin + static_cast<std::uint32_t>(at),
+                      static_cast<std::uint32_t>(size)});
+  };
   const auto copy_to = [&](std::size_t end) {
     if (end <= copied) return;
-    pieces.push_back(
-        {static_cast<std::uint32_t>(out.size()), source + static_cast<std::uint32_t>(copied), 0});
+    add_piece(copied, 0);
     out.append(text, copied, end - copied);
     copied = end;
   };
@@ -375,13 +351,11 @@ bool AppendFolded(std::string_view text, std::uint32_t source, FoldUnit& unit, s
     if (unit.begin > end) break;
     copy_to(unit.begin);
     if (unit.meaning_size != 0) {
-      pieces.push_back({static_cast<std::uint32_t>(out.size()),
-                        source + static_cast<std::uint32_t>(unit.begin),
-                        static_cast<std::uint32_t>(unit.size)});
+      add_piece(unit.begin, unit.size);
       out.append(unit.meaning, unit.meaning_size);
     }
     copied = unit.begin + unit.size;
-    has_unit = NextUnit(text, copied, unit);
+    has_unit = NextUnit(source, copied, unit);
   }
   copy_to(surroundings_end(copied));
   return has_unit;

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/mask/text_sites.h"
+
 // What a text says once its escapes are undone and its characters are the plain ones: `\u0041`,
 // `\/` and `\n` at any depth of escaping, `%41`, `&#65;`, soft line breaks, characters that nobody
 // sees, full-width letters, the digits, spaces and dashes of other scripts. For looking only: edits
@@ -28,13 +30,20 @@ struct FoldUnit {
   std::size_t meaning_size = 0;
 };
 
-// The first unit from `from` on. False: there is none. Costs little where there is none.
-bool NextUnit(std::string_view text, std::size_t from, FoldUnit& unit);
+// A text among others, and what is known of them.
+struct FoldSource {
+  std::string_view text;
+  std::uint32_t begin = 0;  // of the text
+  const TextSites& sites;   // of all of them
+};
 
-// Appends the folded surroundings of `unit`, and of those that follow closely, to `out`, and to
-// `pieces` where it comes from: offsets of `text` plus `source`, and of `out`. True: `unit` is the
-// next one, further away.
-bool AppendFolded(std::string_view text, std::uint32_t source, FoldUnit& unit, std::string& out,
-                  std::vector<FoldPiece>& pieces);
+// The first unit from `from` on. False: there is none.
+bool NextUnit(const FoldSource& source, std::size_t from, FoldUnit& unit);
+
+// Replaces `out` by the folded surroundings of `unit`, and of those that follow closely; it will
+// stand at `folded`. Appends to `pieces` where it comes from, in places of all texts. True: `unit`
+// is the next one, further away.
+bool Fold(const FoldSource& source, std::uint32_t folded, FoldUnit& unit, std::string& out,
+          std::vector<FoldPiece>& pieces);
 
 }  // namespace sallyport::agent

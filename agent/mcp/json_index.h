@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,9 +89,9 @@ class JsonIndex {
   // another later; a long text is not copied.
   JsonError ParseCopy(std::string_view json, const JsonLimits& limits);
   // Its last ParseCopy was of this very text, and succeeded.
-  bool IsOf(std::string_view json) const { return is_copy_ && !nodes_.empty() && json_ == json; }
+  bool IsOf(std::string_view json) const { return is_copy_ && size_ != 0 && json_ == json; }
 
-  const std::vector<JsonNode>& nodes() const { return nodes_; }
+  std::span<const JsonNode> nodes() const { return {nodes_.data(), size_}; }
   const JsonNode& root() const { return nodes_.front(); }
   std::string_view json() const { return json_; }
   std::string_view Raw(const JsonNode& node) const {
@@ -129,19 +130,17 @@ class JsonIndex {
 
  private:
   struct Stage1;
+  class Walk;  // json_walk.cc
 
-  JsonError Walk(const JsonLimits& limits);
-  // The string whose opening quote is at `begin`; the next token starts at `limit`.
-  JsonError ReadString(std::uint32_t begin, std::uint32_t limit, std::uint32_t& end,
-                       std::string_view& text);
-  JsonError ReadScalar(JsonNode& node, std::uint32_t limit, const JsonLimits& limits);
-  JsonError CheckNames(std::uint32_t object, std::size_t members);
+  JsonError FindStructure();
 
   std::unique_ptr<Stage1> stage1_;
   std::string_view json_;
   std::string copy_;
   bool is_copy_ = false;  // json_ is copy_
+  // Work memory: the first size_ of them are the text's.
   std::vector<JsonNode> nodes_;
+  std::size_t size_ = 0;
   std::string decoded_;  // never grows during a Parse: texts point into it
   std::vector<std::string_view> names_;
 };

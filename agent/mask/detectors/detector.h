@@ -15,6 +15,8 @@
 // a letter is a token.
 namespace sallyport::agent {
 
+class TextSites;
+
 enum class Detector : std::uint8_t {
   kAws,
   kGithub,
@@ -63,8 +65,8 @@ struct PersonalMatch {
   Match match;
 };
 
-// All e-mail addresses and card numbers in `text`, appended in order. Texts joined by NUL are
-// separate.
-void FindPersonal(std::string_view text, std::vector<PersonalMatch>& found);
+// Appends all card numbers and e-mail addresses in `text`. Texts joined by NUL are separate;
+// `sites` are theirs.
+void FindPersonal(std::string_view text, const TextSites& sites, std::vector<PersonalMatch>& found);
 
 }  // namespace sallyport::agent

@@ -1,8 +1,5 @@
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "agent/mask/detectors/readers.h"
+#include "agent/mask/text_sites.h"
 
 namespace sallyport::agent {
 namespace {
@@ -51,37 +48,13 @@ class PersonalScan {
 
 }  // namespace
 
-void FindPersonal(std::string_view text, std::vector<PersonalMatch>& found) {
+void FindPersonal(std::string_view text, const TextSites& sites,
+                  std::vector<PersonalMatch>& found) {
   PersonalScan scan(text, found);
-  const char* const p = text.data();
-  std::size_t i = 0;
-  bool was_digit = false;
-#if defined(__SSE2__)
-  const __m128i below = _mm_set1_epi8('0' - 1);
-  const __m128i above = _mm_set1_epi8('9' + 1);
-  const __m128i at_sign = _mm_set1_epi8('@');
-  for (; i + 16 <= text.size(); i += 16) {
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i));
-    const auto digits = static_cast<unsigned>(
-        _mm_movemask_epi8(_mm_and_si128(_mm_cmpgt_epi8(v, below), _mm_cmplt_epi8(v, above))));
-    // Four in a row, as far as this block tells.
-    unsigned starts = digits & ~(digits << 1 | (was_digit ? 1u : 0u)) & (digits >> 1 | 0x8000) &
-                      (digits >> 2 | 0xc000) & (digits >> 3 | 0xe000);
-    was_digit = (digits >> 15 & 1) != 0;
-    for (; starts != 0; starts &= starts - 1) {
-      scan.OnDigits(i + static_cast<unsigned>(__builtin_ctz(starts)));
-    }
-    auto at_signs = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, at_sign)));
-    for (; at_signs != 0; at_signs &= at_signs - 1) {
-      scan.OnAtSign(i + static_cast<unsigned>(__builtin_ctz(at_signs)));
-    }
-  }
-#endif
-  for (; i < text.size(); ++i) {
-    if (IsDigit(p[i]) && !was_digit) scan.OnDigits(i);
-    was_digit = IsDigit(p[i]);
-    if (p[i] == '@') scan.OnAtSign(i);
-  }
+  for (std::size_t at = sites.NextDigits(0); at != TextSites::kNone; at = sites.NextDigits(at + 1))
+    scan.OnDigits(at);
+  for (std::size_t at = sites.NextAtSign(0); at != TextSites::kNone; at = sites.NextAtSign(at + 1))
+    scan.OnAtSign(at);
 }
 
 }  // namespace sallyport::agent

@@ -110,5 +110,41 @@ TEST_CASE("json_index takes repeated names only where it is told to", "[agent][m
   CHECK(index.Parse(R"({"a":1,"a":2})", limits) == JsonError::kNone);
 }
 
+TEST_CASE("json_index finds a repeated name wherever it stands", "[agent][mcp]") {
+  JsonIndex index;
+  for (const int count : {2, 3, 8, 9, 70}) {
+    std::vector<std::string> names;
+    // Of one length, with one first and one last letter, as is what tells most names apart.
+    for (int i = 0; i < count; ++i) names.push_back("n" + std::to_string(100 + i) + "e");
+    const auto text = [&] {
+      std::string object;
+      for (const std::string& name : names)
+        object += (object.empty() ? "\"" : ",\"") + name + "\":0";
+      return "{\"in\":[{" + object + "}],\"last\":1}";
+    };
+    CHECK(index.Parse(text(), {}) == JsonError::kNone);
+    for (int i = 1; i < count; ++i) {
+      const std::string kept = names[i];
+      names[i] = names[(i * 7 + 3) % i];
+      INFO(text());
+      CHECK(index.Parse(text(), {}) == JsonError::kRepeatedName);
+      names[i] = kept;
+    }
+  }
+}
+
+TEST_CASE("json_index reads strings up to their closing quotes", "[agent][mcp]") {
+  JsonIndex index;
+  const std::string text = "[\"a\" \t\r\n ,\"\\\\\",\"\\\"\" ,\"b\\\\\\\"c\",\"\"]";
+  REQUIRE(index.Parse(text, {}) == JsonError::kNone);
+  std::vector<std::string> found;
+  for (const JsonNode& node : index.Children(index.root())) {
+    found.emplace_back(node.text);
+    CHECK(text[node.begin] == '"');
+    CHECK(text[node.end - 1] == '"');
+  }
+  CHECK(found == std::vector<std::string>{"a", "\\", "\"", "b\\\"c", ""});
+}
+
 }  // namespace
 }  // namespace sallyport::agent

@@ -1,0 +1,124 @@
+#include "agent/mcp/client_params.h"
+
+#include "common/status_macros.h"
+
+namespace sallyport::agent {
+namespace {
+
+constexpr std::size_t kMaxToolNameBytes = 128;
+
+// What policy needs of the methods that name a tool, a prompt or a resource.
+absl::Status ReadTarget(const MessageScan& scan, ClientMessage& message) {
+  const std::string& method = message.method;
+  if (method == "tools/call" || method == "prompts/get") {
+    if (!ReadString(scan.params["name"], message.target) || message.target.empty()) {
+      return scan.Invalid("params.name is missing");
+    }
+    if (message.target.size() > kMaxToolNameBytes) return scan.Invalid("params.name is too long");
+    const JsonNode* const arguments = scan.params["arguments"];
+    if (arguments != nullptr && !arguments->is_object()) {
+      return scan.Invalid("params.arguments is not an object");
+    }
+    message.arguments = MessageScan::SpanOf(arguments);
+  } else if (method == "resources/read" ||
+             (message.era == Era::kLegacy &&
+              (method == "resources/subscribe" || method == "resources/unsubscribe"))) {
+    if (!ReadString(scan.params["uri"], message.target) || message.target.empty()) {
+      return scan.Invalid("params.uri is missing");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// completion/complete
+absl::Status ReadRef(const MessageScan& scan, ClientMessage& message) {
+  const JsonNode* const type = scan.ref["type"];
+  if (type == nullptr || !type->is_string()) return scan.Invalid("params.ref has no type");
+  message.ref_is_resource = type->text == "ref/resource";
+  if (!message.ref_is_resource && type->text != "ref/prompt") {
+    return scan.Invalid("params.ref.type is unknown");
+  }
+  // A ref that names both could be read either way.
+  const JsonNode* const name = scan.ref["name"];
+  const JsonNode* const uri = scan.ref["uri"];
+  if (name != nullptr && uri != nullptr) return scan.Invalid("params.ref names two things");
+  if (!ReadString(message.ref_is_resource ? uri : name, message.target) || message.target.empty()) {
+    return scan.Invalid("params.ref names nothing");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message) {
+  const JsonNode* const version = scan.meta[kModernVersionKey];
+  if (version == nullptr) return absl::OkStatus();
+  if (!ReadString(version, message.modern.version) || version->text.empty()) {
+    return scan.Invalid("the protocol version in _meta is not a string");
+  }
+  message.era = Era::kModern;
+  const JsonNode* const declared = scan.meta[kClientCapabilitiesKey];
+  if (declared != nullptr && declared->is_object()) {
+    message.modern.capabilities = MessageScan::SpanOf(declared);
+  }
+  message.modern.asks_for_logs = scan.meta[kLogLevelKey] != nullptr;
+  if (const JsonNode* const state = scan.params["requestState"]; state != nullptr) {
+    if (!state->is_string()) return scan.Invalid("params.requestState is not a string");
+    message.modern.request_state = MessageScan::SpanOf(state);
+  }
+  if (message.method == "subscriptions/listen") {
+    const JsonNode* const uris = scan.notifications["resourceSubscriptions"];
+    if (uris != nullptr && !uris->is_array()) {
+      return scan.Invalid("params.notifications.resourceSubscriptions is not an array");
+    }
+    message.modern.resource_subscriptions = MessageScan::SpanOf(uris);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadInitialize(const MessageScan& scan, ClientMessage& message) {
+  if (!ReadString(scan.params["protocolVersion"], message.protocol_version)) {
+    return scan.Invalid("params.protocolVersion is missing");
+  }
+  const JsonNode* const capabilities = scan.params["capabilities"];
+  if (capabilities == nullptr || !capabilities->is_object()) {
+    return scan.Invalid("params.capabilities is missing");
+  }
+  message.capabilities = MessageScan::SpanOf(capabilities);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool ReadString(const JsonNode* node, std::string& value) {
+  if (node == nullptr || !node->is_string()) return false;
+  value.assign(node->text);
+  return true;
+}
+
+absl::Status ReadClientParams(const MessageScan& scan, ClientMessage& message) {
+  RETURN_IF_ERROR(ReadModernEnvelope(scan, message));
+  RETURN_IF_ERROR(message.method == "completion/complete" ? ReadRef(scan, message)
+                                                          : ReadTarget(scan, message));
+  message.params = MessageScan::SpanOf(scan.root["params"]);
+  message.asks_for_task = scan.params["task"] != nullptr;
+  RETURN_IF_ERROR(
+      scan.ReadToken(scan.meta["progressToken"], message.progress_token, message.token_at));
+  Span place;
+  if (message.method == "initialize" && message.era == Era::kLegacy) {
+    return ReadInitialize(scan, message);
+  }
+  if (message.method == "notifications/cancelled") {
+    RETURN_IF_ERROR(scan.ReadToken(scan.params["requestId"], message.cancelled_id, place));
+    if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
+  } else if (message.method == "notifications/progress") {
+    RETURN_IF_ERROR(
+        scan.ReadToken(scan.params["progressToken"], message.progress_token, message.token_at));
+    if (message.progress_token.empty()) return scan.Invalid("params.progressToken is missing");
+  } else if (message.method.starts_with("tasks/") && scan.params["taskId"] != nullptr) {
+    if (!ReadString(scan.params["taskId"], message.task_id) || message.task_id.empty()) {
+      return scan.Invalid("params.taskId is not a string");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sallyport::agent

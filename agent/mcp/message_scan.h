@@ -1,0 +1,122 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "agent/mcp/json_index.h"
+#include "agent/mcp/message.h"
+#include "agent/mcp/protocol_names.h"
+#include "sallyport/types/v1/denial.pb.h"
+
+// What a message's protocol members say, read once. For the scans of json_scan.h.
+namespace sallyport::agent {
+
+inline constexpr std::string_view kModernVersionKey = "io.modelcontextprotocol/protocolVersion";
+inline constexpr std::string_view kClientCapabilitiesKey =
+    "io.modelcontextprotocol/clientCapabilities";
+inline constexpr std::string_view kLogLevelKey = "io.modelcontextprotocol/logLevel";
+inline constexpr std::string_view kSubscriptionIdKey = "io.modelcontextprotocol/subscriptionId";
+
+inline constexpr std::string_view kRootNameList[] = {"jsonrpc", "id",     "method",
+                                                     "params",  "result", "error"};
+inline constexpr std::string_view kParamsNameList[] = {"name",
+                                                       "uri",
+                                                       "arguments",
+                                                       "_meta",
+                                                       "cursor",
+                                                       "ref",
+                                                       "argument",
+                                                       "context",
+                                                       "protocolVersion",
+                                                       "capabilities",
+                                                       "clientInfo",
+                                                       "progressToken",
+                                                       "requestId",
+                                                       "task",
+                                                       "taskId",
+                                                       "level",
+                                                       "data",
+                                                       "message",
+                                                       "messages",
+                                                       "url",
+                                                       "mode",
+                                                       "requestedSchema",
+                                                       "requestState",
+                                                       "inputResponses",
+                                                       "notifications"};
+inline constexpr std::string_view kMetaNameList[] = {
+    "progressToken", kModernVersionKey, kClientCapabilitiesKey, kLogLevelKey, kSubscriptionIdKey};
+inline constexpr std::string_view kNotificationsNameList[] = {"resourceSubscriptions"};
+inline constexpr std::string_view kRefNameList[] = {"type", "name", "uri"};
+inline constexpr std::string_view kResultNameList[] = {"content",       "structuredContent",
+                                                       "isError",       "contents",
+                                                       "messages",      "tools",
+                                                       "resources",     "resourceTemplates",
+                                                       "prompts",       "nextCursor",
+                                                       "capabilities",  "protocolVersion",
+                                                       "serverInfo",    "_meta",
+                                                       "action",        "roots",
+                                                       "role",          "model",
+                                                       "resultType",    "requestState",
+                                                       "inputRequests", "ttlMs",
+                                                       "cacheScope",    "supportedVersions",
+                                                       "task",          "taskId"};
+inline constexpr std::string_view kResultMetaNameList[] = {kSubscriptionIdKey};
+inline constexpr std::string_view kErrorNameList[] = {"code", "message", "data"};
+
+inline constexpr ProtocolNames kRootNames(kRootNameList);
+inline constexpr ProtocolNames kParamsNames(kParamsNameList);
+inline constexpr ProtocolNames kMetaNames(kMetaNameList);
+inline constexpr ProtocolNames kNotificationsNames(kNotificationsNameList);
+inline constexpr ProtocolNames kRefNames(kRefNameList);
+inline constexpr ProtocolNames kResultNames(kResultNameList);
+inline constexpr ProtocolNames kResultMetaNames(kResultMetaNameList);
+inline constexpr ProtocolNames kErrorNames(kErrorNameList);
+
+class MessageScan {
+ public:
+  // `index` is of the message; a refusal carries `invalid`.
+  MessageScan(const JsonIndex& index, types::v1::DenialReason invalid)
+      : index_(index), invalid_(invalid) {}
+
+  // Whether it is one JSON-RPC message, with no case twin of a name where the protocol gives that
+  // name a meaning: a reader that ignores case would find a second method, name, uri, ...
+  absl::Status Run();
+
+  absl::Status Invalid(std::string_view what) const;
+  const JsonIndex& index() const { return index_; }
+  Shape shape() const { return shape_; }
+  std::string IdLiteral() const;
+  // error.code; 0 where it is none, or too large to mean anything.
+  int ErrorCode() const;
+  // A progress token or a request id: a string or a number. Nothing where `node` is null.
+  absl::Status ReadToken(const JsonNode* node, std::string& literal, Span& place) const;
+
+  static Span SpanOf(const JsonNode* node) {
+    return node == nullptr ? Span{} : Span{node->begin, node->end};
+  }
+
+  ProtocolObject<kRootNames> root;
+  ProtocolObject<kParamsNames> params;
+  ProtocolObject<kMetaNames> meta;                    // of params
+  ProtocolObject<kNotificationsNames> notifications;  // of params
+  ProtocolObject<kRefNames> ref;                      // of params
+  ProtocolObject<kResultNames> result;
+  ProtocolObject<kResultMetaNames> result_meta;
+  ProtocolObject<kErrorNames> error;
+
+ private:
+  bool ReadObjects();
+  absl::Status JudgeRequest();
+  absl::Status JudgeResponse();
+
+  const JsonIndex& index_;
+  types::v1::DenialReason invalid_;
+  Shape shape_ = Shape::kRequest;
+};
+
+// A refusal with a reason and a JSON-RPC code, see JsonRpcCodeOf.
+absl::Status ScanRefusal(types::v1::DenialReason reason, int code, std::string_view what);
+
+}  // namespace sallyport::agent
