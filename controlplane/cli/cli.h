@@ -73,6 +73,7 @@ void AddApprovalCommands(CommandLine& line);
 void AddSessionCommands(CommandLine& line);
 void AddApplyCommand(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);
+void AddExplainCommand(CommandLine& line);
 void AddPolicyCommands(CommandLine& line);
 void AddAgentCommands(CommandLine& line);
 void AddVersionCommand(CommandLine& line);

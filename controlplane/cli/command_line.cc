@@ -104,6 +104,7 @@ void AddClientCommands(CommandLine& line) {
   AddSessionCommands(line);
   AddApplyCommand(line);
   AddDocumentCommands(line);
+  AddExplainCommand(line);
   AddPolicyCommands(line);
   AddAgentCommands(line);
   AddVersionCommand(line);
