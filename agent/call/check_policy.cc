@@ -77,7 +77,8 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
     return Refuse(std::move(call), std::move(message),
                   Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here"));
   }
-  const UsableCapabilities& usable = (*rules)->policy->capabilities();
+  const absl::Time now = gateway.clock.Now();
+  const UsableCapabilities& usable = (*rules)->policy->capabilities(now);
   if (message->asks_for_task && message->era == Era::kLegacy &&
       !(usable.tasks && message->method == "tools/call")) {
     return Refuse(
@@ -91,7 +92,8 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
     decision = (*rules)->policy->EvaluateCall({.method = message->method,
                                                .target = message->target,
                                                .ref_is_resource = message->ref_is_resource,
-                                               .arguments = Bytes(*message, message->arguments)});
+                                               .arguments = Bytes(*message, message->arguments)},
+                                              now);
   }
   switch (decision.verdict) {
     case Verdict::kDeny:

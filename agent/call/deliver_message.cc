@@ -33,7 +33,8 @@ Task<void> Write(Gateway& gateway, Reply& reply, int status, const RecordedMessa
   return reply.Answer(message, {.status = status});
 }
 
-absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, UpstreamMessage response) {
+absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, UpstreamMessage response,
+                                              absl::Time now) {
   const ClientMethod* method = FindClientMethod(call.outbound.message().method);
   if (method == nullptr || method->list == ListKind::kNone) return response;
   const SessionPolicy& policy = *call.rules->policy;
@@ -41,13 +42,13 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, Upstream
   return FilterList(std::move(response), method->list, [&](std::string_view name) {
     switch (method->list) {
       case ListKind::kTools:
-        return policy.ShowsTool(name);
+        return policy.ShowsTool(name, now);
       case ListKind::kPrompts:
-        return policy.ShowsPrompt(name);
+        return policy.ShowsPrompt(name, now);
       case ListKind::kResources:
-        return policy.ShowsResource(name);
+        return policy.ShowsResource(name, now);
       case ListKind::kResourceTemplates:
-        return policy.ShowsResourceTemplate(name);
+        return policy.ShowsResourceTemplate(name, now);
       case ListKind::kTasks:
         return mcp.HasTask(name);
       case ListKind::kNone:
@@ -64,15 +65,16 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
   ServedSession& session = *call.granted.session;
   const ClientMessage& request = call.outbound.message();
   const SessionPolicy& policy = *call.rules->policy;
-  const UsableCapabilities& usable = policy.capabilities();
+  const absl::Time now = gateway.clock.Now();
+  const UsableCapabilities& usable = policy.capabilities(now);
   if (request.method == "tools/list" && session.shared != nullptr) {
     std::string next_cursor;
     session.shared->tools.Learn(response, next_cursor);
   }
   const bool may_listen =
-      policy.EvaluateCall({.method = "subscriptions/listen"}).verdict == Verdict::kAllow;
+      policy.EvaluateCall({.method = "subscriptions/listen"}, now).verdict == Verdict::kAllow;
   absl::Status sealed;
-  const absl::Duration left = session.live().facts().expires_at - gateway.clock.Now();
+  const absl::Duration left = session.live().facts().expires_at - now;
   ASSIGN_OR_RETURN(ModernResult result,
                    NarrowModernResult(
                        std::move(response), request,
@@ -86,7 +88,7 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                         .may_be_asked =
                             [&](ServerRequestKind kind) {
                               return Declares(request, PolicyWord(kind)) &&
-                                     policy.EvaluateServerRequest(PolicyWord(kind)).verdict ==
+                                     policy.EvaluateServerRequest(PolicyWord(kind), now).verdict ==
                                          Verdict::kAllow;
                             },
                         .seal =
@@ -110,7 +112,7 @@ absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, const RecordedCall& cal
   if (call.outbound.message().era == Era::kModern) {
     ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response)));
   }
-  return NarrowEntries(call, std::move(response));
+  return NarrowEntries(call, std::move(response), gateway.clock.Now());
 }
 
 MessageFacts ResponseFacts(const RecordedCall& call) {
@@ -181,11 +183,11 @@ std::shared_ptr<const SessionPolicy> PolicyNow(Gateway& gateway, ServedSession& 
 }
 
 bool MayAsk(const SessionPolicy& policy, const ClientCapabilities& capabilities,
-            ServerRequestKind kind) {
+            ServerRequestKind kind, absl::Time now) {
   if (!IsDeclared(capabilities, kind)) return false;
   const auto allows = [&](ServerRequestKind asked) {
     return IsDeclared(capabilities, asked) &&
-           policy.EvaluateServerRequest(PolicyWord(asked)).verdict == Verdict::kAllow;
+           policy.EvaluateServerRequest(PolicyWord(asked), now).verdict == Verdict::kAllow;
   };
   if (kind != ServerRequestKind::kTask) return allows(kind);
   return allows(ServerRequestKind::kSampling) || allows(ServerRequestKind::kElicitation);
@@ -194,17 +196,18 @@ bool MayAsk(const SessionPolicy& policy, const ClientCapabilities& capabilities,
 // What the client has asked to be told of, and may still know. What a modern client asked for, it
 // asked for by the request that brings it.
 bool MayKnow(const SessionPolicy& policy, McpConnection& connection, TargetKind kind,
-             const std::string& target) {
+             const std::string& target, absl::Time now) {
   const McpSession& mcp = connection.mcp();
   const bool is_legacy = connection.era() == Era::kLegacy;
   if (kind == TargetKind::kTask) {
-    const UsableCapabilities& usable = policy.capabilities();
+    const UsableCapabilities& usable = policy.capabilities(now);
     return mcp.HasTask(target) && (is_legacy ? usable.tasks : usable.task_extension);
   }
   const Verdict verdict =
       policy
           .EvaluateCall({.method = is_legacy ? "resources/subscribe" : "subscriptions/listen",
-                         .target = target})
+                         .target = target},
+                        now)
           .verdict;
   return (verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval) &&
          (!is_legacy || mcp.IsSubscribedTo(target));
@@ -212,10 +215,10 @@ bool MayKnow(const SessionPolicy& policy, McpConnection& connection, TargetKind 
 
 // In the modern era a task asks its client in what tells of it.
 bool MayAskInNews(const SessionPolicy& policy, const McpConnection& connection,
-                  const UpstreamMessage& message) {
+                  const UpstreamMessage& message, absl::Time now) {
   return connection.era() == Era::kLegacy ||
          CheckTaskNews(message, [&](ServerRequestKind kind) {
-           return policy.EvaluateServerRequest(PolicyWord(kind)).verdict == Verdict::kAllow;
+           return policy.EvaluateServerRequest(PolicyWord(kind), now).verdict == Verdict::kAllow;
          }).ok();
 }
 
@@ -225,10 +228,12 @@ bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& conne
   const bool needs_target = method.target != TargetKind::kNone;
   if (!needs_request && !needs_target) return true;
   const auto policy = PolicyNow(gateway, session);
+  const absl::Time now = gateway.clock.Now();
   return policy != nullptr &&
-         (!needs_request || MayAsk(*policy, connection.mcp().capabilities(), method.request)) &&
-         (!needs_target || MayKnow(*policy, connection, method.target, message.target)) &&
-         (method.target != TargetKind::kTask || MayAskInNews(*policy, connection, message));
+         (!needs_request ||
+          MayAsk(*policy, connection.mcp().capabilities(), method.request, now)) &&
+         (!needs_target || MayKnow(*policy, connection, method.target, message.target, now)) &&
+         (method.target != TargetKind::kTask || MayAskInNews(*policy, connection, message, now));
 }
 
 // The id of a request that nobody else has masked goes into our answer's record, so it may hold no

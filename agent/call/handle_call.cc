@@ -135,14 +135,14 @@ Task<absl::Status> CheckParamHeaders(Gateway& gateway, const GrantedCall& call,
 
 // The message as its server shall see it, and what it goes on with.
 absl::StatusOr<ClientMessage> Narrow(GrantedCall& call, const SessionRules& rules,
-                                     ClientMessage message) {
+                                     ClientMessage message, absl::Time now) {
   std::optional<std::string_view> server_state;
   if (!message.modern.request_state.empty()) {
     ASSIGN_OR_RETURN(call.continues, OpenRequestState(*call.session, message));
     server_state = call.continues->server_state;
   }
   const SessionPolicy& policy = *rules.policy;
-  const UsableCapabilities& usable = policy.capabilities();
+  const UsableCapabilities& usable = policy.capabilities(now);
   const std::string method = message.method;
   return NarrowModernRequest(
       std::move(message),
@@ -152,7 +152,7 @@ absl::StatusOr<ClientMessage> Narrow(GrantedCall& call, const SessionRules& rule
                   .task_extension = usable.task_extension},
        .may_hear_of =
            [&](std::string_view uri) {
-             return policy.EvaluateCall({.method = method, .target = uri}).verdict ==
+             return policy.EvaluateCall({.method = method, .target = uri}, now).verdict ==
                     Verdict::kAllow;
            },
        .request_state = server_state});
@@ -279,7 +279,7 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
       co_return;
     }
   }
-  auto narrowed = Narrow(granted, **rules, message);
+  auto narrowed = Narrow(granted, **rules, message, gateway.clock.Now());
   if (!narrowed.ok()) {
     co_await AnswerRefused(gateway,
                            refuse(narrowed.status(), std::move(message), rpc_code::kInvalidParams));

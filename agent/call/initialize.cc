@@ -145,7 +145,7 @@ absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(
     return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many MCP sessions are open");
   }
   if (absl::Status why = CheckStart(gateway, *session, details); !why.ok()) return why;
-  const UsableCapabilities& usable = rules.policy->capabilities();
+  const UsableCapabilities& usable = rules.policy->capabilities(gateway.clock.Now());
   auto narrowed = NarrowInitialize(message, ClientTerms{.sampling = usable.sampling,
                                                         .elicitation = usable.elicitation,
                                                         .roots = usable.roots});
@@ -169,7 +169,7 @@ Task<void> CloseUpstream(std::shared_ptr<StartingConnection> starting) {
 Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
                           Held<ServedSession> session, const SessionRules& rules,
                           StartingConnection& starting) {
-  const UsableCapabilities& usable = rules.policy->capabilities();
+  const UsableCapabilities& usable = rules.policy->capabilities(gateway.clock.Now());
   std::string negotiated;
   auto narrowed = NarrowInitializeResult(*std::move(starting.response),
                                          ServerTerms{.tools = usable.tools,

@@ -20,7 +20,8 @@ absl::Status About(std::string_view what, const absl::Status& status) {
 absl::StatusOr<std::shared_ptr<const CompiledPolicies>> CompileDocuments(
     const v1::Snapshot& snapshot) {
   std::vector<types::v1::Document> documents;
-  for (const auto* list : {&snapshot.policies(), &snapshot.mask_profiles(), &snapshot.locks()}) {
+  for (const auto* list : {&snapshot.policies(), &snapshot.mask_profiles(), &snapshot.locks(),
+                           &snapshot.server_documents()}) {
     documents.insert(documents.end(), list->begin(), list->end());
   }
   return CompiledPolicies::Compile(documents);

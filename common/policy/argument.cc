@@ -6,88 +6,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/policy/json_reader.h"
 #include "common/strings.h"
 
 namespace sallyport {
 namespace {
-
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-// Walks over JSON that a scan has already judged, and still trusts nothing: every step says whether
-// it was possible.
-class Reader {
- public:
-  explicit Reader(std::string_view text) : text_(text) {}
-
-  void SkipSpace() {
-    while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;
-  }
-  bool Take(char c) {
-    SkipSpace();
-    if (at_ == text_.size() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-  bool IsAt(char c) {
-    SkipSpace();
-    return at_ < text_.size() && text_[at_] == c;
-  }
-  bool is_done() {
-    SkipSpace();
-    return at_ == text_.size();
-  }
-
-  // The literal of a string, with its quotes; empty: there is none.
-  std::string_view TakeString() {
-    SkipSpace();
-    const std::size_t begin = at_;
-    if (at_ == text_.size() || text_[at_] != '"') return {};
-    for (++at_; at_ < text_.size(); ++at_) {
-      if (text_[at_] == '\\') {
-        ++at_;
-      } else if (text_[at_] == '"') {
-        ++at_;
-        return text_.substr(begin, at_ - begin);
-      }
-    }
-    return {};
-  }
-
-  // The bytes of one value; empty: there is none.
-  std::string_view TakeValue() {
-    SkipSpace();
-    if (at_ == text_.size()) return {};
-    const std::size_t begin = at_;
-    if (text_[at_] == '"') return TakeString();
-    if (text_[at_] == '{' || text_[at_] == '[') {
-      return SkipNested() ? text_.substr(begin, at_ - begin) : std::string_view();
-    }
-    while (at_ < text_.size() && !IsSpace(text_[at_]) && text_[at_] != ',' && text_[at_] != '}' &&
-           text_[at_] != ']') {
-      ++at_;
-    }
-    return text_.substr(begin, at_ - begin);
-  }
-
- private:
-  bool SkipNested() {
-    std::size_t depth = 0;
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (c == '"') {
-        if (TakeString().empty()) return false;
-        continue;
-      }
-      ++at_;
-      if (c == '{' || c == '[') ++depth;
-      if ((c == '}' || c == ']') && --depth == 0) return true;
-    }
-    return false;
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
 
 constexpr Argument kMissing = {Argument::State::kMissing, {}};
 constexpr Argument kAmbiguous = {Argument::State::kAmbiguous, {}};
@@ -103,23 +26,17 @@ std::optional<bool> IsNamed(std::string_view literal, std::string_view name) {
 
 // All members are looked at: a second one of the name makes the call ambiguous.
 Argument FindMember(std::string_view object, std::string_view name) {
-  Reader reader(object);
   Argument found = kMissing;
-  if (!reader.Take('{')) return kAmbiguous;
-  if (reader.Take('}')) return kMissing;
-  do {
-    const std::string_view key = reader.TakeString();
-    if (key.empty() || !reader.Take(':')) return kAmbiguous;
-    const std::string_view value = reader.TakeValue();
-    if (value.empty()) return kAmbiguous;
-    const std::optional<bool> is_named = IsNamed(key, name);
-    if (!is_named) return kAmbiguous;
-    if (!*is_named) continue;
-    if (found.state == Argument::State::kFound) return kAmbiguous;
-    found = {Argument::State::kFound, value};
-  } while (reader.Take(','));
-  if (!reader.Take('}')) return kAmbiguous;
-  return found;
+  const bool is_clear =
+      JsonReader(object).Members([&](std::string_view key, std::string_view value) {
+        const std::optional<bool> is_named = IsNamed(key, name);
+        if (!is_named) return false;
+        if (!*is_named) return true;
+        if (found.state == Argument::State::kFound) return false;
+        found = {Argument::State::kFound, value};
+        return true;
+      });
+  return is_clear ? found : kAmbiguous;
 }
 
 // RFC 6901: digits without leading zeros. nullopt: no index.
@@ -136,16 +53,13 @@ std::optional<std::size_t> ParseIndex(std::string_view step) {
 Argument FindElement(std::string_view array, std::string_view step) {
   const std::optional<std::size_t> index = ParseIndex(step);
   if (!index) return kMissing;
-  Reader reader(array);
-  if (!reader.Take('[')) return kAmbiguous;
-  if (reader.Take(']')) return kMissing;
-  for (std::size_t i = 0;; ++i) {
-    const std::string_view value = reader.TakeValue();
-    if (value.empty()) return kAmbiguous;
-    if (i == *index) return {Argument::State::kFound, value};
-    if (reader.Take(',')) continue;
-    return reader.Take(']') ? kMissing : kAmbiguous;
-  }
+  Argument found = kMissing;
+  std::size_t i = 0;
+  const bool is_clear = JsonReader(array).Elements([&](std::string_view value) {
+    if (i++ == *index) found = {Argument::State::kFound, value};
+    return true;
+  });
+  return is_clear ? found : kAmbiguous;
 }
 
 void AppendUtf8(std::string& out, unsigned code) {
@@ -223,11 +137,16 @@ absl::StatusOr<std::vector<std::string>> ParsePointer(std::string_view pointer) 
 }
 
 Argument FindArgument(std::string_view arguments, const std::vector<std::string>& steps) {
-  Reader root(arguments);
+  JsonReader root(arguments);
   if (root.is_done()) return kMissing;
   if (!root.IsAt('{')) return kAmbiguous;
-  Argument at = {Argument::State::kFound, root.TakeValue()};
-  if (at.value.empty() || !root.is_done()) return kAmbiguous;
+  const std::string_view object = root.TakeValue();
+  if (object.empty() || !root.is_done()) return kAmbiguous;
+  return FindWithin(object, steps);
+}
+
+Argument FindWithin(std::string_view value, const std::vector<std::string>& steps) {
+  Argument at = {Argument::State::kFound, value};
   for (const std::string& step : steps) {
     if (at.value[0] == '{') {
       at = FindMember(at.value, step);

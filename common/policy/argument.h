@@ -29,6 +29,9 @@ struct Argument {
 // `arguments` may be empty: then everything is missing.
 Argument FindArgument(std::string_view arguments, const std::vector<std::string>& steps);
 
+// The same from any value on; `value` is not empty.
+Argument FindWithin(std::string_view value, const std::vector<std::string>& steps);
+
 // What a JSON string means; `literal` with its quotes. nullopt: bad escapes or a lone surrogate.
 std::optional<std::string> DecodeJsonString(std::string_view literal);
 

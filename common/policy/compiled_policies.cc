@@ -1,19 +1,15 @@
 #include "common/policy/compiled_policies.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "common/policy/approvers.h"
-#include "common/policy/common_approvers.h"
 #include "common/policy/compiled_policy.h"
-#include "common/policy/documents.h"
-#include "common/policy/proto_duration.h"
-#include "common/strings.h"
+#include "common/policy/decimal.h"
+#include "common/policy/open_terms.h"
+#include "common/policy/spec_checks.h"
 
 namespace sallyport {
 namespace {
@@ -21,6 +17,33 @@ namespace {
 template <class List>
 bool Holds(const List& list, std::string_view value) {
   return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+bool IsEqual(const types::v1::Scalar& a, const types::v1::Scalar& b) {
+  if (a.value_case() != b.value_case()) return false;
+  switch (a.value_case()) {
+    case types::v1::Scalar::kText:
+      return a.text() == b.text();
+    case types::v1::Scalar::kNumber:
+      return a.number() == b.number() || (Decimal::Parse(a.number()).has_value() &&
+                                          Decimal::Parse(a.number()) == Decimal::Parse(b.number()));
+    case types::v1::Scalar::kFlag:
+      return a.flag() == b.flag();
+    default:
+      return false;
+  }
+}
+
+bool HasClaim(const types::v1::Principal& principal, std::string_view name,
+              const types::v1::Scalars& wanted) {
+  for (const types::v1::Claim& claim : principal.claims()) {
+    if (claim.name() != name) continue;
+    return std::any_of(claim.values().begin(), claim.values().end(), [&](const auto& value) {
+      return std::any_of(wanted.values().begin(), wanted.values().end(),
+                         [&](const auto& other) { return IsEqual(value, other); });
+    });
+  }
+  return false;
 }
 
 bool MatchesButForScopes(const types::v1::PrincipalMatch& match,
@@ -32,6 +55,9 @@ bool MatchesButForScopes(const types::v1::PrincipalMatch& match,
   if (!match.subjects().empty() && !Holds(match.subjects(), principal.subject())) return false;
   if (!match.client_ids().empty() && !Holds(match.client_ids(), principal.client_id())) {
     return false;
+  }
+  for (const auto& [name, values] : match.claims()) {
+    if (!HasClaim(principal, name, values)) return false;
   }
   if (match.groups().empty()) return true;
   return std::any_of(match.groups().begin(), match.groups().end(), [&](const std::string& group) {
@@ -51,88 +77,6 @@ bool Names(const CompiledPolicy& policy, const types::v1::Principal& principal) 
                        return MatchesButForScopes(match, principal) &&
                               MissingScopes(match, principal) == 0;
                      });
-}
-
-// One policy's terms, with what it leaves out filled in.
-struct Terms {
-  explicit Terms(const types::v1::SessionTerms& session)
-      : max_duration(Or(session.has_max_duration(), session.max_duration(), kDefaultMaxDuration)),
-        idle_timeout(Or(session.has_idle_timeout(), session.idle_timeout(), kDefaultIdleTimeout)),
-        disconnect_grace(Or(session.has_disconnect_grace(), session.disconnect_grace(),
-                            kDefaultDisconnectGrace)) {}
-
-  static absl::Duration Or(bool is_set, const google::protobuf::Duration& value,
-                           absl::Duration fallback) {
-    return is_set ? ToAbslDuration(value) : fallback;
-  }
-
-  absl::Duration max_duration;
-  absl::Duration idle_timeout;
-  absl::Duration disconnect_grace;
-};
-
-types::v1::EffectiveTerms TightestTerms(const std::vector<const CompiledPolicy*>& policies) {
-  absl::Duration max_duration = absl::InfiniteDuration();
-  absl::Duration idle_timeout = absl::InfiniteDuration();
-  absl::Duration disconnect_grace = absl::InfiniteDuration();
-  types::v1::EffectiveTerms effective;
-  for (const CompiledPolicy* policy : policies) {
-    const Terms terms(policy->spec.session());
-    max_duration = std::min(max_duration, terms.max_duration);
-    idle_timeout = std::min(idle_timeout, terms.idle_timeout);
-    disconnect_grace = std::min(disconnect_grace, terms.disconnect_grace);
-    const std::uint64_t max_calls = policy->spec.session().max_calls();
-    if (max_calls != 0 && (effective.max_calls() == 0 || max_calls < effective.max_calls())) {
-      effective.set_max_calls(max_calls);
-    }
-  }
-  SetDuration(max_duration, effective.mutable_max_duration());
-  SetDuration(idle_timeout, effective.mutable_idle_timeout());
-  SetDuration(disconnect_grace, effective.mutable_disconnect_grace());
-  return effective;
-}
-
-// To an address where one policy says so, or asks for an approval and does not say otherwise.
-types::v1::BindMode TightestBind(const std::vector<const CompiledPolicy*>& policies) {
-  for (const CompiledPolicy* policy : policies) {
-    const types::v1::BindMode bind = policy->spec.session().bind();
-    if (bind == types::v1::BIND_MODE_ADDRESS) return bind;
-    if (bind == types::v1::BIND_MODE_UNSPECIFIED && policy->needs_approval()) {
-      return types::v1::BIND_MODE_ADDRESS;
-    }
-  }
-  return types::v1::BIND_MODE_PRINCIPAL;
-}
-
-types::v1::OpenMode StrictestOpen(const std::vector<const CompiledPolicy*>& policies) {
-  const bool must_request =
-      std::any_of(policies.begin(), policies.end(), [](const CompiledPolicy* policy) {
-        return policy->spec.session().open() == types::v1::OPEN_MODE_REQUEST;
-      });
-  return must_request ? types::v1::OPEN_MODE_REQUEST : types::v1::OPEN_MODE_CONNECT;
-}
-
-// Fills `decision.approval`, or refuses.
-void DecideApprovalTerms(const std::vector<const CompiledPolicy*>& policies,
-                         OpenDecision& decision) {
-  CommonApprovers common;
-  for (const CompiledPolicy* policy : policies) {
-    if (!policy->needs_approval()) continue;
-    const types::v1::ApprovalTerms& terms = policy->spec.session().approval();
-    common.Add(terms.approvers(), terms.has_expires_after() ? ToAbslDuration(terms.expires_after())
-                                                            : kDefaultApprovalExpiry);
-  }
-  if (!common.is_needed()) return;
-  if (common.approvers().empty()) {
-    decision.reason = types::v1::DENIAL_REASON_POLICY_DENIED;
-    decision.detail = absl::StrCat("the policies ", absl::StrJoin(decision.policies, ", "),
-                                   " ask for approval and have no approver in common");
-    return;
-  }
-  types::v1::ApprovalTerms& approval = decision.approval.emplace();
-  for (const std::string& approver : common.approvers()) approval.add_approvers(approver);
-  approval.set_count(1);
-  SetDuration(common.expires_after(), approval.mutable_expires_after());
 }
 
 }  // namespace
@@ -179,6 +123,15 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicies>> CompiledPolicies::Compil
       case types::v1::Document::kLock:
         compiled->locks_.push_back({document.name(), document.lock()});
         break;
+      case types::v1::Document::kServer: {
+        const absl::Status status = CheckServer(document.server());
+        if (!status.ok()) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("server ", document.name(), ": ", status.message()));
+        }
+        compiled->servers_.emplace(document.name(), document.server());
+        break;
+      }
       case types::v1::Document::SPEC_NOT_SET:
         return absl::InvalidArgumentError(absl::StrCat("document ", document.name(),
                                                        " is of a kind that this version does not "
@@ -226,10 +179,8 @@ OpenDecision CompiledPolicies::EvaluateOpen(const types::v1::Principal& principa
     return decision;
   }
   for (const CompiledPolicy* policy : matching) decision.policies.push_back(policy->name);
-  decision.open = StrictestOpen(matching);
-  decision.terms = TightestTerms(matching);
-  decision.terms.set_bind(TightestBind(matching));
-  DecideApprovalTerms(matching, decision);
+  decision.terms = TightestTerms(matching, FindServer(server));
+  DecideAdmission(matching, principal, now, decision);
   return decision;
 }
 
@@ -251,6 +202,18 @@ std::vector<std::string> CompiledPolicies::OwnersOf(const types::v1::Principal& 
     }
   }
   return {owners.begin(), owners.end()};
+}
+
+const types::v1::ServerSpec* CompiledPolicies::FindServer(std::string_view name) const {
+  const auto found = servers_.find(name);
+  return found == servers_.end() ? nullptr : &found->second;
+}
+
+types::v1::PinMode CompiledPolicies::PinOf(std::string_view server) const {
+  const types::v1::ServerSpec* const spec = FindServer(server);
+  return spec == nullptr || spec->pin() == types::v1::PIN_MODE_UNSPECIFIED
+             ? types::v1::PIN_MODE_HOLD
+             : spec->pin();
 }
 
 }  // namespace sallyport

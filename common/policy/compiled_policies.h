@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,7 +24,8 @@ struct CompiledPolicy;
 // Deny beats approval beats allow; over several policies rights add up, the strictest approval and
 // the tightest limits hold, masks add up. A policy that is silent on a limit has the default for
 // it. Where several policies or rules ask for approval, only approvers whom all of them name count,
-// and the shortest time holds; where they have no approver in common, the answer is no.
+// the highest count and the shortest time hold; where they have no approver in common, the answer
+// is no. A policy that observes lets through whatever no other policy refuses.
 class CompiledPolicies {
  public:
   // Documents of any kind, as ParseDocuments made them. kInvalidArgument, naming the document, for
@@ -47,6 +49,11 @@ class CompiledPolicies {
   // Who owns this principal by any policy entry that matches it, whatever its scopes.
   std::vector<std::string> OwnersOf(const types::v1::Principal& principal) const;
 
+  // The server's document; null: it has none.
+  const types::v1::ServerSpec* FindServer(std::string_view name) const;
+  // HOLD, DENY or IGNORE.
+  types::v1::PinMode PinOf(std::string_view server) const;
+
   // Those of policies' `mask` that are not built in.
   const std::map<std::string, types::v1::MaskProfileSpec>& mask_profiles() const {
     return mask_profiles_;
@@ -67,6 +74,7 @@ class CompiledPolicies {
   std::vector<std::unique_ptr<CompiledPolicy>> policies_;  // by name
   std::map<std::string, types::v1::MaskProfileSpec> mask_profiles_;
   std::vector<Lock> locks_;
+  std::map<std::string, types::v1::ServerSpec, std::less<>> servers_;
 };
 
 // Whether a lock's document shuts out this principal on this server now. `agent` empty: a lock of

@@ -1,36 +1,61 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/policy/condition.h"
+#include "common/policy/hours.h"
 #include "common/policy/pattern.h"
 #include "sallyport/types/v1/policy.pb.h"
-#include "sallyport/types/v1/principal.pb.h"
 
 // One policy, compiled. For this folder alone.
 namespace sallyport {
 
 struct CompiledPolicy;
 
+// `once` and `limit`. Two rules of a policy that name the same tools and pointers are one to them,
+// and neither moving a rule nor changing the rest of it makes it another.
+struct CompiledOnce {
+  std::vector<std::string> by;
+  std::vector<std::vector<std::string>> steps;
+  absl::Duration within = absl::InfiniteDuration();
+  std::string identity;
+};
+
+struct CompiledLimit {
+  std::string count;
+  std::vector<std::string> steps;
+  std::uint64_t per_call = 0;    // 0: no limit
+  std::uint64_t per_window = 0;  // 0: no limit
+  absl::Duration window = absl::ZeroDuration();
+  std::string identity;
+};
+
 struct CompiledRule {
   enum class Effect : std::uint8_t { kAllow, kRequireApproval, kDeny };
 
   Effect effect = Effect::kDeny;
   const CompiledPolicy* policy = nullptr;
+  int index = 0;
   std::vector<Glob> tools;
   std::vector<UriPattern> resources;
   std::vector<Glob> prompts;
   std::vector<Glob> methods;
   std::vector<std::string> server_requests;
   std::vector<CompiledCondition> when;
-  // Only for kRequireApproval.
+  // Not for kDeny. Of kAllow: those of session.approval, whom `on_unknown` may ask.
   std::vector<std::string> approvers = {};
+  std::uint32_t count = 1;
   absl::Duration expires_after = absl::ZeroDuration();
+  std::optional<CompiledOnce> once;
+  std::optional<CompiledLimit> limit;
+  // Never UNSPECIFIED.
+  types::v1::OnUnknown on_unknown = types::v1::ON_UNKNOWN_ALLOW;
 };
 
 struct CompiledPolicy {
@@ -38,14 +63,19 @@ struct CompiledPolicy {
   types::v1::PolicySpec spec;
   std::vector<Glob> servers;
   std::vector<CompiledRule> rules;
+  std::vector<CompiledHours> hours;  // empty: always
+  absl::Time observe_until = absl::InfinitePast();
 
-  // kInvalidArgument, naming the place, for a spec that does not mean exactly one thing or that
-  // asks for what this version does not do. Fills `policy`, whose address the rules keep.
+  // kInvalidArgument, naming the place, for a spec that does not mean exactly one thing. Fills
+  // `policy`, whose address the rules keep.
   static absl::Status Compile(std::string_view name, const types::v1::PolicySpec& spec,
                               CompiledPolicy& policy);
 
   bool CoversServer(std::string_view server) const;
-  bool needs_approval() const { return spec.session().has_approval(); }
+  bool NeedsApproval() const { return spec.session().has_approval(); }
+  bool IsObserving(absl::Time now) const { return now < observe_until; }
+  // Within its hours.
+  bool IsOpen(absl::Time now) const;
 };
 
 // What a method is to policy.

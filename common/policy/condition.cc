@@ -7,9 +7,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "common/policy/argument.h"
+#include "common/policy/json_reader.h"
 #include "common/policy/regex.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport {
 
@@ -41,66 +42,118 @@ absl::StatusOr<CompiledCondition::Value> CompiledCondition::ReadScalar(
   return absl::InvalidArgumentError("a value is missing");
 }
 
+absl::StatusOr<std::optional<Decimal>> CompiledCondition::ReadBound(
+    std::string_view key, bool is_set, const types::v1::Scalar& scalar) {
+  if (!is_set) return std::nullopt;
+  ASSIGN_OR_RETURN(Value value, ReadScalar(scalar));
+  if (!value.number) return absl::InvalidArgumentError(absl::StrCat(ToAbsl(key), " is no number"));
+  return std::move(value.number);
+}
+
 absl::StatusOr<CompiledCondition> CompiledCondition::Compile(
     const types::v1::Condition& condition) {
   CompiledCondition compiled;
   if (condition.path().empty()) return absl::InvalidArgumentError("path is missing");
+  compiled.path_ = condition.path();
   ASSIGN_OR_RETURN(compiled.steps_, ParsePointer(condition.path()));
-  const int tests = (condition.in_size() > 0) + condition.has_equals() +
-                    !condition.matches().empty() + condition.has_exists();
-  if (tests != 1) {
-    return absl::InvalidArgumentError("needs exactly one of in, equals, matches and exists");
-  }
-  for (const types::v1::Scalar& scalar : condition.in()) {
-    ASSIGN_OR_RETURN(compiled.any_of_.emplace_back(), ReadScalar(scalar));
-  }
-  if (condition.has_equals()) {
-    ASSIGN_OR_RETURN(compiled.any_of_.emplace_back(), ReadScalar(condition.equals()));
-  }
-  if (!condition.matches().empty()) {
-    ASSIGN_OR_RETURN(compiled.matches_, CompileRegex(condition.matches()));
-  }
-  if (condition.has_exists()) compiled.exists_ = condition.exists();
+  RETURN_IF_ERROR(compiled.CompileTest(condition));
   return compiled;
 }
 
+absl::Status CompiledCondition::CompileTest(const types::v1::Condition& condition) {
+  const int tests = (condition.in_size() > 0) + condition.has_equals() +
+                    !condition.matches().empty() + condition.has_exists() +
+                    (condition.has_min() || condition.has_max()) + condition.has_each();
+  if (tests != 1) {
+    return absl::InvalidArgumentError(
+        "needs exactly one of in, equals, matches, exists, min or max, and each");
+  }
+  for (const types::v1::Scalar& scalar : condition.in()) {
+    ASSIGN_OR_RETURN(any_of_.emplace_back(), ReadScalar(scalar));
+  }
+  if (condition.has_equals()) {
+    ASSIGN_OR_RETURN(any_of_.emplace_back(), ReadScalar(condition.equals()));
+  }
+  if (!condition.matches().empty()) {
+    ASSIGN_OR_RETURN(matches_, CompileRegex(condition.matches()));
+  }
+  if (condition.has_exists()) exists_ = condition.exists();
+  ASSIGN_OR_RETURN(min_, ReadBound("min", condition.has_min(), condition.min()));
+  ASSIGN_OR_RETURN(max_, ReadBound("max", condition.has_max(), condition.max()));
+  if (min_ && max_ && *min_ > *max_) return absl::InvalidArgumentError("min is above max");
+  return condition.has_each() ? CompileEach(condition.each()) : absl::OkStatus();
+}
+
+absl::Status CompiledCondition::CompileEach(const types::v1::Condition& each) {
+  each_.reset(new CompiledCondition);
+  each_->path_ = each.path();
+  ASSIGN_OR_RETURN(each_->steps_, ParsePointer(each.path()));
+  if (each.path().empty() && each.has_exists()) {
+    return absl::InvalidArgumentError("each: exists needs a path into the element");
+  }
+  const absl::Status status = each_->CompileTest(each);
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat("each: ", status.message()));
+}
+
 CompiledCondition::Outcome CompiledCondition::Test(std::string_view arguments) const {
-  const Argument argument = FindArgument(arguments, steps_);
+  return TestFound(FindArgument(arguments, steps_));
+}
+
+CompiledCondition::Outcome CompiledCondition::TestFound(const Argument& argument) const {
   if (argument.state == Argument::State::kAmbiguous) return Outcome::kAmbiguous;
   const bool is_there = argument.state == Argument::State::kFound;
   if (exists_) return is_there == *exists_ ? Outcome::kHolds : Outcome::kFails;
   if (!is_there) return Outcome::kFails;
+  if (each_ != nullptr) return TestEach(argument.value);
+  if (argument.value[0] == '{' || argument.value[0] == '[') return Outcome::kFails;
+  const std::optional<Value> value = ReadValue(argument.value);
+  if (!value) return Outcome::kAmbiguous;
+  return HoldsFor(*value) ? Outcome::kHolds : Outcome::kFails;
+}
 
-  Value value;
-  switch (argument.value[0]) {
-    case '{':
-    case '[':
-      return Outcome::kFails;
+// Every element is looked at: what can be read in two ways is so wherever it stands.
+CompiledCondition::Outcome CompiledCondition::TestEach(std::string_view value) const {
+  if (value[0] != '[') return Outcome::kFails;
+  Outcome outcome = Outcome::kHolds;
+  const bool is_clear = JsonReader(value).Elements([&](std::string_view element) {
+    const Outcome one = each_->TestFound(FindWithin(element, each_->steps_));
+    if (one == Outcome::kFails) outcome = one;
+    return one != Outcome::kAmbiguous;
+  });
+  return is_clear ? outcome : Outcome::kAmbiguous;
+}
+
+std::optional<CompiledCondition::Value> CompiledCondition::ReadValue(std::string_view literal) {
+  switch (literal[0]) {
     case '"': {
-      std::optional<std::string> text = DecodeJsonString(argument.value);
-      if (!text) return Outcome::kAmbiguous;
-      value = {.kind = Value::Kind::kText, .text = *std::move(text)};
-      break;
+      std::optional<std::string> text = DecodeJsonString(literal);
+      if (!text) return std::nullopt;
+      return Value{.kind = Value::Kind::kText, .text = *std::move(text)};
     }
     case 't':
     case 'f':
-      if (argument.value != "true" && argument.value != "false") return Outcome::kAmbiguous;
-      value = {.kind = Value::Kind::kFlag, .flag = argument.value == "true"};
-      break;
+      if (literal != "true" && literal != "false") return std::nullopt;
+      return Value{.kind = Value::Kind::kFlag, .flag = literal == "true"};
     case 'n':
-      if (argument.value != "null") return Outcome::kAmbiguous;
-      break;
-    default:
-      value = {.kind = Value::Kind::kNumber, .number = Decimal::Parse(argument.value)};
-      if (!value.number) return Outcome::kAmbiguous;
+      if (literal != "null") return std::nullopt;
+      return Value{.kind = Value::Kind::kNull};
+    default: {
+      std::optional<Decimal> number = Decimal::Parse(literal);
+      if (!number) return std::nullopt;
+      return Value{.kind = Value::Kind::kNumber, .number = std::move(number)};
+    }
   }
-  bool holds;
+}
+
+bool CompiledCondition::HoldsFor(const Value& value) const {
   if (matches_ != nullptr) {
-    holds = value.kind == Value::Kind::kText && re2::RE2::FullMatch(value.text, *matches_);
-  } else {
-    holds = std::find(any_of_.begin(), any_of_.end(), value) != any_of_.end();
+    return value.kind == Value::Kind::kText && re2::RE2::FullMatch(value.text, *matches_);
   }
-  return holds ? Outcome::kHolds : Outcome::kFails;
+  if (min_ || max_) {
+    return value.number && (!min_ || *min_ <= *value.number) && (!max_ || *value.number <= *max_);
+  }
+  return std::find(any_of_.begin(), any_of_.end(), value) != any_of_.end();
 }
 
 }  // namespace sallyport

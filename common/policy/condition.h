@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/policy/argument.h"
 #include "common/policy/decimal.h"
 #include "sallyport/types/v1/policy.pb.h"
 
@@ -31,6 +32,9 @@ class CompiledCondition {
   // kInvalidArgument unless there is a pointer and exactly one test that means something.
   static absl::StatusOr<CompiledCondition> Compile(const types::v1::Condition& condition);
 
+  // The pointer as it was written.
+  const std::string& path() const { return path_; }
+
   CompiledCondition(CompiledCondition&&) noexcept;
   CompiledCondition& operator=(CompiledCondition&&) noexcept;
   ~CompiledCondition();
@@ -49,11 +53,25 @@ class CompiledCondition {
 
   CompiledCondition();
   static absl::StatusOr<Value> ReadScalar(const types::v1::Scalar& scalar);
+  static absl::StatusOr<std::optional<Decimal>> ReadBound(std::string_view key, bool is_set,
+                                                          const types::v1::Scalar& scalar);
+  // nullopt: it cannot be read. `literal` is no array and no object.
+  static std::optional<Value> ReadValue(std::string_view literal);
+  absl::Status CompileTest(const types::v1::Condition& condition);
+  absl::Status CompileEach(const types::v1::Condition& each);
 
+  Outcome TestFound(const Argument& argument) const;
+  Outcome TestEach(std::string_view value) const;
+  bool HoldsFor(const Value& value) const;
+
+  std::string path_;
   std::vector<std::string> steps_;
   std::vector<Value> any_of_;
   std::unique_ptr<re2::RE2> matches_;
   std::optional<bool> exists_;
+  std::optional<Decimal> min_;
+  std::optional<Decimal> max_;
+  std::unique_ptr<CompiledCondition> each_;
 };
 
 }  // namespace sallyport

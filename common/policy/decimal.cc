@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "absl/strings/str_cat.h"
+
 namespace sallyport {
 namespace {
 
@@ -68,6 +70,27 @@ std::optional<Decimal> Decimal::Parse(std::string_view literal) {
   if (zeros == std::string::npos) return Decimal();  // zero has no sign and no exponent
   decimal.digits_.erase(0, zeros);
   return decimal;
+}
+
+std::strong_ordering Decimal::CompareMagnitude(const Decimal& other) const {
+  if (digits_.empty() || other.digits_.empty()) return digits_.size() <=> other.digits_.size();
+  // Where the first digit stands; then digit by digit, since none ends in zeros.
+  const std::int64_t first = exponent_ + static_cast<std::int64_t>(digits_.size());
+  const std::int64_t others_first =
+      other.exponent_ + static_cast<std::int64_t>(other.digits_.size());
+  if (first != others_first) return first <=> others_first;
+  return digits_.compare(other.digits_) <=> 0;
+}
+
+std::strong_ordering Decimal::operator<=>(const Decimal& other) const {
+  if (is_negative_ != other.is_negative_) {
+    return is_negative_ ? std::strong_ordering::less : std::strong_ordering::greater;
+  }
+  return is_negative_ ? other.CompareMagnitude(*this) : CompareMagnitude(other);
+}
+
+std::string Decimal::ToString() const {
+  return absl::StrCat(is_negative_ ? "-" : "", digits_.empty() ? "0" : digits_, "e", exponent_);
 }
 
 }  // namespace sallyport

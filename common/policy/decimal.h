@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,8 +16,14 @@ class Decimal {
   static std::optional<Decimal> Parse(std::string_view literal);
 
   bool operator==(const Decimal&) const = default;
+  std::strong_ordering operator<=>(const Decimal& other) const;
+
+  // The same text for equal values, and for no others.
+  std::string ToString() const;
 
  private:
+  std::strong_ordering CompareMagnitude(const Decimal& other) const;
+
   bool is_negative_ = false;
   // Without zeros at either end; empty for zero.
   std::string digits_;

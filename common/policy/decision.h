@@ -14,11 +14,25 @@
 // What policy says. Plain values.
 namespace sallyport {
 
+// No rule.
+inline constexpr int kNoRule = -1;
+
+// What a policy that observes has let through: the strictest answer there would have been.
+struct Observed {
+  // APPROVAL_PENDING: a person would have been asked. SESSION_REQUIRED: the caller would have had
+  // to ask for the session first. Else the refusal's.
+  types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
+  std::string policy = {};
+  int rule = kNoRule;
+  std::string detail = {};
+  bool operator==(const Observed&) const = default;
+};
+
 // Whether a principal may have a session with a server, and on what terms.
 struct OpenDecision {
   // UNSPECIFIED: yes. SERVER_UNKNOWN: no policy names the principal for this server. SCOPE_MISSING:
   // one would, had the token the scopes. LOCKED. POLICY_DENIED: the policies together can never be
-  // met; `detail` says why.
+  // met, or not at this hour; `detail` says why.
   types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
   bool is_allowed() const { return reason == types::v1::DENIAL_REASON_UNSPECIFIED; }
 
@@ -33,10 +47,15 @@ struct OpenDecision {
   // agree on.
   std::vector<std::string> policies;
   types::v1::OpenMode open = types::v1::OPEN_MODE_CONNECT;
-  // All fields set; `bind` is ADDRESS or PRINCIPAL.
+  // All fields set but `max_calls` and `lease`, which may be without limit; `bind` is ADDRESS or
+  // PRINCIPAL.
   types::v1::EffectiveTerms terms;
   // Unset: no approval is needed. All fields set.
   std::optional<types::v1::ApprovalTerms> approval;
+  // Only beside `approval`: the principal may break glass, for as long as this at most. Unset: not.
+  std::optional<absl::Duration> break_glass;
+  // Set where policies that observe let it through.
+  std::optional<Observed> observed;
 };
 
 // One message of a client, for policy's eyes. Views into the message.
@@ -59,19 +78,57 @@ enum class Verdict : std::uint8_t {
   kHidden,
 };
 
+// At most one call of this effect, whoever makes it: reserved before it is forwarded.
+struct OnceDemand {
+  // What is reserved, byte for byte equal for all calls of one effect and for no others: server,
+  // policy, rule and the values of the named arguments. It holds arguments: store and log a digest
+  // of it alone.
+  std::string key;
+  // Until the effect may be had again. InfiniteDuration: never.
+  absl::Duration within = absl::InfiniteDuration();
+  // For people: the policy and the pointers.
+  std::string policy = {};
+  std::vector<std::string> by = {};
+  bool operator==(const OnceDemand&) const = default;
+};
+
+// Of the objects that a principal's calls touch on the server within any `window`.
+struct LimitDemand {
+  // What is counted under, beside the principal: server, policy and rule. It holds no arguments.
+  std::string key;
+  // In this call.
+  std::uint64_t objects = 0;
+  std::uint64_t per_window = 0;
+  absl::Duration window = absl::ZeroDuration();
+  // For people: the policy and the pointer.
+  std::string policy = {};
+  std::string count = {};
+  bool operator==(const LimitDemand&) const = default;
+};
+
 struct CallDecision {
   Verdict verdict = Verdict::kHidden;
-  // kDeny: POLICY_DENIED or CONDITION_FAILED. kHidden: METHOD_UNKNOWN for a method, else
-  // POLICY_DENIED.
+  // kDeny: POLICY_DENIED, CONDITION_FAILED or, for too many objects in one call, LIMIT_EXCEEDED.
+  // kHidden: METHOD_UNKNOWN for a method, else POLICY_DENIED.
   types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
-  // The policy whose rule decided. Empty: none did. Its own copy: a decision often outlives the
-  // SessionPolicy, which the next snapshot replaces.
+  // The policy whose rule decided, and which of its rules. Empty and kNoRule: none did. Its own
+  // copy: a decision often outlives the SessionPolicy, which the next snapshot replaces.
   std::string policy = {};
+  int rule = kNoRule;
   // kDeny: a sentence, static. Empty: the reason says it all.
   std::string_view detail = {};
-  // Only with kRequireApproval.
+  // With kRequireApproval, and where `on_unknown` is ASK: whom to ask, how many of them, and for
+  // how long.
   std::vector<std::string> approvers = {};
+  std::uint32_t count = 0;
   absl::Duration expires_after = absl::ZeroDuration();
+  // The rest only with kAllow and kRequireApproval; each demand holds.
+  std::vector<OnceDemand> once = {};
+  std::vector<LimitDemand> limits = {};
+  // ALLOW, ASK or DENY: what becomes of it if an identical call's outcome is unknown.
+  types::v1::OnUnknown on_unknown = types::v1::ON_UNKNOWN_ALLOW;
+  // Set where policies that observe let it through.
+  std::optional<Observed> observed = {};
 };
 
 // What of a server's and of a client's capabilities the session can use at all.

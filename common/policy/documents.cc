@@ -1,7 +1,5 @@
 #include "common/policy/documents.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +9,7 @@
 #include "common/policy/compiled_policy.h"
 #include "common/policy/detectors.h"
 #include "common/policy/mask_profile.h"
+#include "common/policy/spec_checks.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/yaml_tree.h"
@@ -18,50 +17,10 @@
 namespace sallyport {
 namespace {
 
-constexpr std::string_view kNotSupported = "is not supported by this version";
-
-// Keys that the product has a meaning for and this version does not do. Whoever writes one is told
-// so, instead of being left to look for a typing error.
-constexpr std::array<std::string_view, 6> kLaterKeys = {"once",  "limit",         "on_unknown",
-                                                        "lease", "observe_until", "rates"};
-
 absl::Status At(const YamlDocument& document, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(document.file, ":", document.kind_line, ": ",
                                                  document.kind, " ", document.name, ": ",
                                                  ToAbsl(what)));
-}
-
-absl::Status ExplainLaterKeys(const absl::Status& status) {
-  const std::string_view text = ToStd(status.message());
-  constexpr std::string_view kUnknownKey = "unknown key \"";
-  if (const std::size_t at = text.find(kUnknownKey); at != std::string_view::npos) {
-    const std::string_view rest = text.substr(at + kUnknownKey.size());
-    const std::string_view key = rest.substr(0, rest.find('"'));
-    if (std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(ToAbsl(text.substr(0, at)), "\"", ToAbsl(key),
-                                                     "\" ", ToAbsl(kNotSupported)));
-    }
-  }
-  if (text.find("on_control_plane_loss: expected") != std::string_view::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(text), " (strict ", ToAbsl(kNotSupported), ")"));
-  }
-  return status;
-}
-
-absl::Status CheckLock(const types::v1::LockSpec& lock) {
-  for (const std::string& name : {lock.server(), lock.agent()}) {
-    if (name.find('*') != std::string::npos) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", name,
-                       "\": a lock takes names, not patterns; leave the key out to "
-                       "shut them all"));
-    }
-  }
-  if (lock.has_principal() && lock.principal().realm().empty()) {
-    return absl::InvalidArgumentError("principal: realm is missing");
-  }
-  return absl::OkStatus();
 }
 
 google::protobuf::Message* MutableSpec(types::v1::Document& document) {
@@ -72,6 +31,8 @@ google::protobuf::Message* MutableSpec(types::v1::Document& document) {
       return document.mutable_mask_profile();
     case types::v1::DOCUMENT_KIND_LOCK:
       return document.mutable_lock();
+    case types::v1::DOCUMENT_KIND_SERVER:
+      return document.mutable_server();
     default:
       return nullptr;
   }
@@ -85,6 +46,8 @@ absl::Status CheckSpec(const types::v1::Document& document) {
     }
     case types::v1::DOCUMENT_KIND_MASK_PROFILE:
       return CheckMaskProfile(document.name(), document.mask_profile());
+    case types::v1::DOCUMENT_KIND_SERVER:
+      return CheckServer(document.server());
     default:
       return CheckLock(document.lock());
   }
@@ -100,14 +63,13 @@ absl::StatusOr<types::v1::Document> ParseDocument(const YamlDocument& yaml) {
   google::protobuf::Message* spec = MutableSpec(document);
   if (spec == nullptr) {
     const std::string_view why =
-        yaml.kind == "Server" ? kNotSupported
-        : yaml.kind == "PolicyTest"
+        yaml.kind == "PolicyTest"
             ? "is for `sallyport policy test` and cannot be applied"
-            : "is not a kind of document: expected Policy, MaskProfile or Lock";
+            : "is not a kind of document: expected Policy, MaskProfile, Lock or Server";
     return absl::InvalidArgumentError(
         absl::StrCat(yaml.file, ":", yaml.kind_line, ": kind \"", yaml.kind, "\" ", ToAbsl(why)));
   }
-  if (absl::Status status = ParseSpec(yaml, spec); !status.ok()) return ExplainLaterKeys(status);
+  RETURN_IF_ERROR(ParseSpec(yaml, spec));
   if (!IsDocumentName(yaml.name)) {
     return At(yaml, "a name begins with a letter or digit and holds at most 63 of a-z 0-9 . _ -");
   }
@@ -185,8 +147,12 @@ absl::Status CheckTestCase(const types::v1::PolicyTestCase& test) {
           absl::StrCat("expect.reason: \"", expect.reason(), "\" is no denial reason"));
     }
   }
-  if (!expect.approvers().empty() && expect.decision() != "require_approval") {
-    return wrong("expect.approvers stands beside require_approval only");
+  if ((!expect.approvers().empty() || expect.count() != 0) &&
+      expect.decision() != "require_approval") {
+    return wrong("expect.approvers and expect.count stand beside require_approval only");
+  }
+  if (expect.has_rule() && expect.policy().empty()) {
+    return wrong("expect.rule stands beside expect.policy only");
   }
   return absl::OkStatus();
 }
@@ -259,6 +225,8 @@ std::string_view DocumentKindName(types::v1::DocumentKind kind) {
       return "MaskProfile";
     case types::v1::DOCUMENT_KIND_LOCK:
       return "Lock";
+    case types::v1::DOCUMENT_KIND_SERVER:
+      return "Server";
     default:
       return {};
   }
@@ -268,6 +236,7 @@ types::v1::DocumentKind DocumentKindFromName(std::string_view name) {
   if (name == "Policy" || name == "policy") return types::v1::DOCUMENT_KIND_POLICY;
   if (name == "MaskProfile" || name == "mask-profile") return types::v1::DOCUMENT_KIND_MASK_PROFILE;
   if (name == "Lock" || name == "lock") return types::v1::DOCUMENT_KIND_LOCK;
+  if (name == "Server" || name == "server") return types::v1::DOCUMENT_KIND_SERVER;
   return types::v1::DOCUMENT_KIND_UNSPECIFIED;
 }
 

@@ -22,10 +22,14 @@ inline constexpr absl::Duration kLongestMaxDuration = absl::Hours(24);
 inline constexpr absl::Duration kDefaultIdleTimeout = absl::Minutes(10);
 inline constexpr absl::Duration kDefaultDisconnectGrace = absl::Seconds(30);
 inline constexpr absl::Duration kDefaultApprovalExpiry = absl::Minutes(10);
+inline constexpr absl::Duration kShortestLease = absl::Seconds(5);
+inline constexpr absl::Duration kDefaultStrictLease = absl::Seconds(10);
+// Of `once` and `limit`.
+inline constexpr absl::Duration kLongestEffectWindow = absl::Hours(24 * 366);
 
-// `file` is what errors call it. A text may hold several documents of the kinds Policy, MaskProfile
-// and Lock; (kind, name) twice is refused. `source` of each is its own YAML; version, updated_at
-// and updated_by are unset.
+// `file` is what errors call it. A text may hold several documents of the kinds Policy,
+// MaskProfile, Lock and Server; (kind, name) twice is refused. `source` of each is its own YAML;
+// version, updated_at and updated_by are unset.
 absl::StatusOr<std::vector<types::v1::Document>> ParseDocuments(std::string_view text,
                                                                 std::string_view file);
 

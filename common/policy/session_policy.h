@@ -28,40 +28,51 @@ class SessionPolicy {
   SessionPolicy& operator=(const SessionPolicy&) = delete;
 
   // A request or a notification of the client. Locks are not asked: CompiledPolicies::LockOn.
-  CallDecision EvaluateCall(const PolicyCall& call) const;
+  CallDecision EvaluateCall(const PolicyCall& call, absl::Time now) const;
 
   // A request of the server to the client, by policy's word for it: sampling, elicitation, roots.
   // kAllow, kDeny or kHidden.
-  CallDecision EvaluateServerRequest(std::string_view word) const;
+  CallDecision EvaluateServerRequest(std::string_view word, absl::Time now) const;
 
-  // Whether the caller could use it, with the right arguments and approvals. For the lists.
-  bool ShowsTool(std::string_view name) const;
-  bool ShowsPrompt(std::string_view name) const;
-  bool ShowsResource(std::string_view uri) const;
+  // Whether the caller could use it, with the right arguments and approvals and within the hours.
+  // For the lists.
+  bool ShowsTool(std::string_view name, absl::Time now) const;
+  bool ShowsPrompt(std::string_view name, absl::Time now) const;
+  bool ShowsResource(std::string_view uri, absl::Time now) const;
   // An expansion of the template could be readable.
-  bool ShowsResourceTemplate(std::string_view uri_template) const;
+  bool ShowsResourceTemplate(std::string_view uri_template, absl::Time now) const;
 
   // What is not usable is taken out of `initialize`, both ways.
-  const UsableCapabilities& capabilities() const { return capabilities_; }
+  const UsableCapabilities& capabilities(absl::Time now) const;
 
   // No policy names the principal for the server (any more).
   bool is_empty() const { return policy_names_.empty(); }
   const std::vector<std::string>& policy_names() const { return policy_names_; }
   // For agent/mask: groups, detectors and profiles, each once, sorted.
   const std::vector<std::string>& mask_names() const { return mask_names_; }
+  // Of policies and of the server's document, as EffectiveTerms has them.
+  const std::vector<types::v1::SessionLimit>& limits() const { return limits_; }
   // MASKED or NONE.
   types::v1::RecordingContent recording_content() const { return recording_content_; }
 
  private:
+  struct Phase {
+    absl::Time end;
+    UsableCapabilities usable;
+  };
+
   SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
-                std::vector<const CompiledPolicy*> matching);
+                std::vector<const CompiledPolicy*> matching, std::string_view server);
+  void AddPhases(const RuleTable& rules);
 
   std::shared_ptr<const CompiledPolicies> policies_;  // keeps what `rules_` points into
   std::unique_ptr<const RuleTable> rules_;
+  std::string server_;
   std::vector<std::string> policy_names_;
   std::vector<std::string> mask_names_;
+  std::vector<types::v1::SessionLimit> limits_;
   types::v1::RecordingContent recording_content_;
-  UsableCapabilities capabilities_;
+  std::vector<Phase> phases_;  // by end; never empty
 };
 
 }  // namespace sallyport

@@ -63,10 +63,10 @@ types::v1::DenialReason WhyNot(const Session& session, const CompiledPolicies& p
 // The agent has judged the call with its true arguments; here they are masked, so a condition on
 // one of them may read otherwise.
 CallDecision Judge(const InForce& in_force, const Session& session, const std::string& method,
-                   const std::string& target, const std::string& arguments) {
+                   const std::string& target, const std::string& arguments, absl::Time now) {
   return SessionPolicy::Bind(in_force.policies, session.proto().principal(),
                              session.proto().server())
-      ->EvaluateCall({.method = method, .target = target, .arguments = arguments});
+      ->EvaluateCall({.method = method, .target = target, .arguments = arguments}, now);
 }
 
 absl::Status CheckRequest(const RequestCallApprovalRequest& request) {
@@ -141,7 +141,7 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
   if (open.size() >= kMaxOpenApprovals)
     return Refusal<RequestCallApprovalResponse>(types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
   const CallDecision decision =
-      Judge(in_force, session, request.method(), request.target(), request.arguments());
+      Judge(in_force, session, request.method(), request.target(), request.arguments(), now);
   if (decision.verdict != Verdict::kRequireApproval) {
     return Refusal<RequestCallApprovalResponse>(decision.verdict == Verdict::kAllow
                                                     ? types::v1::DENIAL_REASON_POLICY_CHANGED
@@ -177,7 +177,7 @@ absl::StatusOr<ConsumeCallApprovalResponse> CallApprovals::Run(
     return Refusal<ConsumeCallApprovalResponse>(why);
   }
   const CallDecision decision =
-      Judge(in_force, session, proto.method(), proto.tool(), proto.arguments());
+      Judge(in_force, session, proto.method(), proto.tool(), proto.arguments(), now);
   if (decision.verdict == Verdict::kHidden ||
       decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED) {
     return Refusal<ConsumeCallApprovalResponse>(types::v1::DENIAL_REASON_POLICY_CHANGED);

@@ -39,7 +39,7 @@ types::v1::Document Bare(types::v1::Document document) {
   return document;
 }
 
-// In the order of (kind, name): policies, then the profiles that they use, then locks.
+// In the order of (kind, name): policies, then the profiles that they use, locks and servers.
 void AddDocuments(std::vector<types::v1::Document> all, const Agent& agent,
                   agent::v1::Snapshot& snapshot) {
   std::set<std::string> masks;
@@ -53,6 +53,8 @@ void AddDocuments(std::vector<types::v1::Document> all, const Agent& agent,
       *snapshot.add_mask_profiles() = Bare(std::move(document));
     } else if (document.has_lock() && CanShut(document.lock(), agent)) {
       *snapshot.add_locks() = Bare(std::move(document));
+    } else if (document.has_server() && agent.Fronts(document.name())) {
+      *snapshot.add_server_documents() = Bare(std::move(document));
     }
   }
 }

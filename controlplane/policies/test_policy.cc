@@ -85,10 +85,10 @@ Answer Decide(const std::shared_ptr<const CompiledPolicies>& policies,
   if (!open.is_allowed()) return {.decision = "deny", .reason = open.reason};
   const auto session = SessionPolicy::Bind(policies, principal, call.server());
   if (!call.server_request().empty()) {
-    return AnswerOf(session->EvaluateServerRequest(call.server_request()));
+    return AnswerOf(session->EvaluateServerRequest(call.server_request(), now));
   }
   const PolicyCall policy_call = CallOf(call);
-  if (!policy_call.method.empty()) return AnswerOf(session->EvaluateCall(policy_call));
+  if (!policy_call.method.empty()) return AnswerOf(session->EvaluateCall(policy_call, now));
   if (!open.approval) return {.decision = "allow"};
   return {.decision = "require_approval",
           .approvers = {open.approval->approvers().begin(), open.approval->approvers().end()}};

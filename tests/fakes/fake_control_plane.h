@@ -76,12 +76,14 @@ class FakeControlPlane {
     snapshot_.clear_policies();
     snapshot_.clear_mask_profiles();
     snapshot_.clear_locks();
+    snapshot_.clear_server_documents();
     snapshot_.clear_servers();
     for (const std::string& server : servers) snapshot_.add_servers(server);
     for (const types::v1::Document& document : *documents) {
-      auto* list = document.has_policy() ? snapshot_.mutable_policies()
-                   : document.has_lock() ? snapshot_.mutable_locks()
-                                         : snapshot_.mutable_mask_profiles();
+      auto* list = document.has_policy()   ? snapshot_.mutable_policies()
+                   : document.has_lock()   ? snapshot_.mutable_locks()
+                   : document.has_server() ? snapshot_.mutable_server_documents()
+                                           : snapshot_.mutable_mask_profiles();
       *list->Add() = document;
     }
     PushSnapshotLocked();

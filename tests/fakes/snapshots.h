@@ -42,9 +42,10 @@ spec: {server: wiki}
                                         "test.yaml");
   if (!documents.ok()) std::abort();
   for (const types::v1::Document& document : *documents) {
-    auto* list = document.has_policy() ? snapshot.mutable_policies()
-                 : document.has_lock() ? snapshot.mutable_locks()
-                                       : snapshot.mutable_mask_profiles();
+    auto* list = document.has_policy()   ? snapshot.mutable_policies()
+                 : document.has_lock()   ? snapshot.mutable_locks()
+                 : document.has_server() ? snapshot.mutable_server_documents()
+                                         : snapshot.mutable_mask_profiles();
     *list->Add() = document;
   }
   std::vector<std::string> keys;

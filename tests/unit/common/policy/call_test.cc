@@ -6,15 +6,16 @@ namespace {
 
 CallDecision Tool(const SessionPolicy& policy, std::string_view name,
                   std::string_view arguments = {}) {
-  return policy.EvaluateCall({.method = "tools/call", .target = name, .arguments = arguments});
+  return policy.EvaluateCall({.method = "tools/call", .target = name, .arguments = arguments},
+                             kNow);
 }
 
 CallDecision Read(const SessionPolicy& policy, std::string_view uri) {
-  return policy.EvaluateCall({.method = "resources/read", .target = uri});
+  return policy.EvaluateCall({.method = "resources/read", .target = uri}, kNow);
 }
 
 CallDecision Method(const SessionPolicy& policy, std::string_view method) {
-  return policy.EvaluateCall({.method = method});
+  return policy.EvaluateCall({.method = method}, kNow);
 }
 
 constexpr const char* kExample = R"(  session: {approval: {approvers: [okta:leads]}}
@@ -43,7 +44,7 @@ TEST_CASE("what is allowed names the policy that allows it", "[policy][call]") {
   CHECK(echo.verdict == Verdict::kAllow);
   CHECK(echo.policy == "p");
   CHECK(Read(*policy, "file:///public/a/b").verdict == Verdict::kAllow);
-  CHECK(policy->EvaluateCall({.method = "prompts/get", .target = "any"}).verdict ==
+  CHECK(policy->EvaluateCall({.method = "prompts/get", .target = "any"}, kNow).verdict ==
         Verdict::kAllow);
   CHECK(Method(*policy, "logging/setLevel").verdict == Verdict::kAllow);
 }
@@ -140,7 +141,8 @@ TEST_CASE("no other method passes without a rule", "[policy][call]") {
                                 "logging/setLevel", "resources/subscribe", "tasks/list", "Ping",
                                 "ping ", "", "notifications/roots/list_changed", "tools/List");
   INFO(method);
-  CHECK(policy->EvaluateCall({.method = method, .target = "x:y"}).verdict == Verdict::kHidden);
+  CHECK(policy->EvaluateCall({.method = method, .target = "x:y"}, kNow).verdict ==
+        Verdict::kHidden);
 }
 
 TEST_CASE("an allowance of all methods allows no tool, resource or prompt", "[policy][call]") {
@@ -148,7 +150,8 @@ TEST_CASE("an allowance of all methods allows no tool, resource or prompt", "[po
   CHECK(Method(*policy, "vendor/thing").verdict == Verdict::kAllow);
   CHECK(Tool(*policy, "t").verdict == Verdict::kHidden);
   CHECK(Read(*policy, "a:b").verdict == Verdict::kHidden);
-  CHECK(policy->EvaluateCall({.method = "prompts/get", .target = "p"}).verdict == Verdict::kHidden);
+  CHECK(policy->EvaluateCall({.method = "prompts/get", .target = "p"}, kNow).verdict ==
+        Verdict::kHidden);
 }
 
 TEST_CASE("a denial of a method reaches what is judged by name too", "[policy][call]") {
@@ -164,7 +167,7 @@ TEST_CASE("completion needs its method and its ref", "[policy][call]") {
   const auto complete = [](const SessionPolicy& policy, std::string_view ref, bool is_resource) {
     return policy
         .EvaluateCall(
-            {.method = "completion/complete", .target = ref, .ref_is_resource = is_resource})
+            {.method = "completion/complete", .target = ref, .ref_is_resource = is_resource}, kNow)
         .verdict;
   };
   const auto policy = Bound(BotPolicy(R"(  rules:
@@ -184,11 +187,11 @@ TEST_CASE("completion needs its method and its ref", "[policy][call]") {
 TEST_CASE("a subscription needs its method and its uri", "[policy][call]") {
   const auto policy = Bound(
       BotPolicy("  rules: [{allow: {methods: [resources/subscribe], resources: [\"a:*\"]}}]"));
-  CHECK(policy->EvaluateCall({.method = "resources/subscribe", .target = "a:b"}).verdict ==
+  CHECK(policy->EvaluateCall({.method = "resources/subscribe", .target = "a:b"}, kNow).verdict ==
         Verdict::kAllow);
-  CHECK(policy->EvaluateCall({.method = "resources/subscribe", .target = "b:b"}).verdict ==
+  CHECK(policy->EvaluateCall({.method = "resources/subscribe", .target = "b:b"}, kNow).verdict ==
         Verdict::kHidden);
-  CHECK(policy->EvaluateCall({.method = "resources/unsubscribe", .target = "a:b"}).verdict ==
+  CHECK(policy->EvaluateCall({.method = "resources/unsubscribe", .target = "a:b"}, kNow).verdict ==
         Verdict::kHidden);
 }
 
@@ -198,7 +201,7 @@ TEST_CASE("dot segments are refused whatever is allowed", "[policy][call]") {
   const CallDecision decision = Read(*policy, "file:///a/%2e%2e/b");
   CHECK(decision.verdict == Verdict::kDeny);
   CHECK(decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
-  CHECK_FALSE(policy->ShowsResource("file:///a/../b"));
+  CHECK_FALSE(policy->ShowsResource("file:///a/../b", kNow));
 }
 
 TEST_CASE("no spelling of a uri slips past a denial", "[policy][call]") {
@@ -230,30 +233,30 @@ TEST_CASE("lists show what could be used with the right arguments and approvals"
     - require_approval: {tools: [d], approvers: [okta:x]}
     - deny: {tools: [e]}
     - deny: {tools: [c], when: [{path: /x, equals: 1}]})"));
-  CHECK(policy->ShowsTool("a"));
-  CHECK(policy->ShowsTool("c"));
-  CHECK(policy->ShowsTool("d"));
-  CHECK_FALSE(policy->ShowsTool("e"));
-  CHECK_FALSE(policy->ShowsTool("f"));
-  CHECK(policy->ShowsPrompt("p"));
-  CHECK_FALSE(policy->ShowsPrompt("q"));
-  CHECK(policy->ShowsResource("file:///public/x"));
-  CHECK_FALSE(policy->ShowsResource("file:///x"));
-  CHECK(policy->ShowsResourceTemplate("file:///public/{path}"));
-  CHECK(policy->ShowsResourceTemplate("file:///{path}"));
-  CHECK(policy->ShowsResourceTemplate("{+uri}"));
-  CHECK_FALSE(policy->ShowsResourceTemplate("file:///private/{path}"));
-  CHECK_FALSE(policy->ShowsResourceTemplate("http://{host}/"));
+  CHECK(policy->ShowsTool("a", kNow));
+  CHECK(policy->ShowsTool("c", kNow));
+  CHECK(policy->ShowsTool("d", kNow));
+  CHECK_FALSE(policy->ShowsTool("e", kNow));
+  CHECK_FALSE(policy->ShowsTool("f", kNow));
+  CHECK(policy->ShowsPrompt("p", kNow));
+  CHECK_FALSE(policy->ShowsPrompt("q", kNow));
+  CHECK(policy->ShowsResource("file:///public/x", kNow));
+  CHECK_FALSE(policy->ShowsResource("file:///x", kNow));
+  CHECK(policy->ShowsResourceTemplate("file:///public/{path}", kNow));
+  CHECK(policy->ShowsResourceTemplate("file:///{path}", kNow));
+  CHECK(policy->ShowsResourceTemplate("{+uri}", kNow));
+  CHECK_FALSE(policy->ShowsResourceTemplate("file:///private/{path}", kNow));
+  CHECK_FALSE(policy->ShowsResourceTemplate("http://{host}/", kNow));
 }
 
 TEST_CASE("what a server may ask of the client is denied unless named", "[policy][call]") {
   const auto policy = Bound(BotPolicy(R"(  rules:
     - allow: {server_requests: [elicitation, roots]}
     - deny: {server_requests: [roots]})"));
-  CHECK(policy->EvaluateServerRequest("elicitation").verdict == Verdict::kAllow);
-  CHECK(policy->EvaluateServerRequest("roots").verdict == Verdict::kDeny);
-  CHECK(policy->EvaluateServerRequest("sampling").verdict == Verdict::kHidden);
-  CHECK(policy->EvaluateServerRequest("").verdict == Verdict::kHidden);
+  CHECK(policy->EvaluateServerRequest("elicitation", kNow).verdict == Verdict::kAllow);
+  CHECK(policy->EvaluateServerRequest("roots", kNow).verdict == Verdict::kDeny);
+  CHECK(policy->EvaluateServerRequest("sampling", kNow).verdict == Verdict::kHidden);
+  CHECK(policy->EvaluateServerRequest("", kNow).verdict == Verdict::kHidden);
 }
 
 TEST_CASE("a client may tell of changed roots where the server may ask for them",
@@ -267,7 +270,7 @@ TEST_CASE("a client may tell of changed roots where the server may ask for them"
 
 TEST_CASE("capabilities are those of which something can be used", "[policy][call]") {
   const auto of = [](const std::string& rules) {
-    return Bound(BotPolicy("  rules: [" + rules + "]"))->capabilities();
+    return Bound(BotPolicy("  rules: [" + rules + "]"))->capabilities(kNow);
   };
   CHECK(of("") == UsableCapabilities{});
   CHECK(of("{allow: {tools: [t]}}") == UsableCapabilities{.tools = true});
@@ -301,7 +304,7 @@ TEST_CASE("whom no policy names has nothing, not even a ping", "[policy][call]")
   CHECK(ping.verdict == Verdict::kHidden);
   CHECK(ping.reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
   CHECK(Tool(*policy, "echo").verdict == Verdict::kHidden);
-  CHECK_FALSE(policy->ShowsTool("echo"));
+  CHECK_FALSE(policy->ShowsTool("echo", kNow));
   CHECK(policy->mask_names() == std::vector<std::string>{"secrets"});
   CHECK(policy->recording_content() == types::v1::RECORDING_CONTENT_MASKED);
 }

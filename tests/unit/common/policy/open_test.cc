@@ -163,5 +163,122 @@ TEST_CASE("a document that cannot be understood is not guessed at", "[policy]") 
   CHECK_FALSE(CompiledPolicies::Compile({&valid, 1}).ok());
 }
 
+TEST_CASE("a claim must have one of the values, of the same type", "[policy][open]") {
+  const auto policies = Compiled(
+      "kind: Policy\nname: p\nspec:\n  principals: [{realm: okta, claims: {team: [pay, risk], "
+      "level: 3, verified: true}}]\n  servers: [wiki]\n");
+  types::v1::Principal principal = Bot();
+  const auto set = [&](const char* name, auto put) {
+    types::v1::Claim& claim = *principal.add_claims();
+    claim.set_name(name);
+    put(*claim.add_values());
+    return &claim;
+  };
+  types::v1::Claim* team = set("team", [](types::v1::Scalar& value) { value.set_text("ops"); });
+  team->add_values()->set_text("risk");
+  types::v1::Claim* level = set("level", [](types::v1::Scalar& value) { value.set_number("3.0"); });
+  types::v1::Claim* verified =
+      set("verified", [](types::v1::Scalar& value) { value.set_flag(true); });
+  const auto is_known = [&] {
+    return policies->EvaluateOpen(principal, "wiki", "", kNow).is_allowed();
+  };
+  CHECK(is_known());
+  team->mutable_values(1)->set_text("RISK");
+  CHECK_FALSE(is_known());
+  team->mutable_values(1)->set_text("risk");
+  level->mutable_values(0)->set_text("3");
+  CHECK_FALSE(is_known());
+  level->mutable_values(0)->set_number("3");
+  verified->mutable_values(0)->set_text("true");
+  CHECK_FALSE(is_known());
+  verified->mutable_values(0)->set_flag(true);
+  CHECK(is_known());
+  principal.mutable_claims()->RemoveLast();
+  CHECK_FALSE(is_known());
+}
+
+TEST_CASE("over several policies the strictest lease and all limits hold", "[policy][open]") {
+  const auto terms = [](const std::string& yaml) {
+    const OpenDecision decision = Compiled(yaml)->EvaluateOpen(Bot(), "wiki", "", kNow);
+    REQUIRE(decision.is_allowed());
+    return decision.terms;
+  };
+  const std::string strict = BotPolicy("  session: {on_control_plane_loss: strict}");
+  CHECK_FALSE(terms(BotPolicy("")).has_lease());
+  CHECK(terms(strict).lease().seconds() == 10);
+  CHECK(terms(strict).on_control_plane_loss() == types::v1::CONTROL_PLANE_LOSS_STRICT);
+  const auto both = terms(
+      BotPolicy("  session: {lease: 1m, on_control_plane_loss: strict, limits: [{per: session, "
+                "calls: 5, within: 1m}, {per: principal, concurrent: 9}]}") +
+      "---\n" +
+      BotPolicy("  session: {lease: 5s, limits: [{per: session, calls: 6, within: 60s}, {per: "
+                "session, calls: 60, within: 1h}, {per: principal, concurrent: 3}]}",
+                "q") +
+      "---\nkind: Server\nname: wiki\nspec: {limits: [{per: session, calls: 4, within: 1m}]}\n" +
+      "---\nkind: Server\nname: other\nspec: {limits: [{per: session, calls: 1, within: 1m}]}\n");
+  CHECK(both.on_control_plane_loss() == types::v1::CONTROL_PLANE_LOSS_STRICT);
+  CHECK(both.lease().seconds() == 5);
+  REQUIRE(both.limits_size() == 3);
+  CHECK(both.limits(0).calls() == 4);
+  CHECK(both.limits(1).calls() == 60);
+  CHECK(both.limits(2).concurrent() == 3);
+}
+
+TEST_CASE("the highest count of all approvals holds", "[policy][open]") {
+  const auto policies =
+      Compiled(BotPolicy("  session: {approval: {approvers: [okta:x], count: 3}}") + "---\n" +
+               BotPolicy("  session: {approval: {approvers: [okta:x, okta:y]}}", "q"));
+  const OpenDecision decision = policies->EvaluateOpen(Bot(), "wiki", "", kNow);
+  REQUIRE(decision.approval);
+  CHECK(decision.approval->count() == 3);
+  CHECK(decision.approval->approvers_size() == 1);
+}
+
+TEST_CASE("glass is broken where every policy that asks for an approval lets one",
+          "[policy][open]") {
+  const auto longest = [](const std::string& yaml, std::initializer_list<const char*> groups) {
+    const auto policies = Compiled(yaml);
+    return policies->EvaluateOpen(Person("ann", groups), "wiki", "", kNow).break_glass;
+  };
+  const auto policy = [](const std::string& session, const std::string& name) {
+    return "kind: Policy\nname: " + name +
+           "\nspec:\n  principals: [{realm: okta}]\n  servers: [wiki]\n  session: {" + session +
+           "}\n";
+  };
+  const std::string asks = "approval: {approvers: [okta:x]}";
+  const std::string glass = asks + ", max_duration: 30m, break_glass: {groups: [okta:sre]}";
+  CHECK(longest(policy(glass, "p"), {"okta:sre"}) == absl::Minutes(30));
+  CHECK_FALSE(longest(policy(glass, "p"), {"okta:dev"}));
+  CHECK_FALSE(longest(policy(glass, "p") + "---\n" + policy(asks, "q"), {"okta:sre"}));
+  CHECK(longest(policy(glass, "p") + "---\n" + policy("max_duration: 10m", "q"), {"okta:sre"}) ==
+        absl::Minutes(10));
+  CHECK(longest(policy(asks + ", break_glass: {groups: [okta:sre], max_duration: 5m}", "p"),
+                {"okta:sre"}) == absl::Minutes(5));
+}
+
+TEST_CASE("no session opens outside of all hours", "[policy][open][hours]") {
+  const std::string shut = BotPolicy(
+      "  hours: [{days: [sat], from: \"08:00\", to: \"17:00\", zone: UTC}]\n"
+      "  session: {approval: {approvers: [okta:x]}, max_duration: 5m}");
+  const OpenDecision decision = Compiled(shut)->EvaluateOpen(Bot(), "wiki", "", kNow);
+  CHECK(decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
+  CHECK_THAT(decision.detail, Catch::Matchers::Contains("hours"));
+  // What it asks for holds beside a policy that is open.
+  const OpenDecision beside =
+      Compiled(shut + "---\n" + BotPolicy("", "q"))->EvaluateOpen(Bot(), "wiki", "", kNow);
+  CHECK(beside.is_allowed());
+  CHECK(beside.approval);
+  CHECK(beside.terms.max_duration().seconds() == 300);
+}
+
+TEST_CASE("a changed tool is held unless the server's document says otherwise", "[policy]") {
+  const auto policies = Compiled(
+      "kind: Server\nname: a\nspec: {pin: ignore}\n"
+      "---\nkind: Server\nname: b\nspec: {}\n");
+  CHECK(policies->PinOf("a") == types::v1::PIN_MODE_IGNORE);
+  CHECK(policies->PinOf("b") == types::v1::PIN_MODE_HOLD);
+  CHECK(policies->PinOf("c") == types::v1::PIN_MODE_HOLD);
+}
+
 }  // namespace
 }  // namespace sallyport

@@ -236,7 +236,7 @@ TEST_CASE("the evaluator and a model written from the description never differ",
       const reference::Call call = draw.Call(arguments);
       const reference::Decision expected = reference::Decide(specs, principal, server, call);
       const reference::Decision actual = InModelsWords(bound->EvaluateCall(
-          {.method = call.method, .target = call.target, .arguments = arguments}));
+          {.method = call.method, .target = call.target, .arguments = arguments}, kNow));
       ++verdicts[expected.verdict];
       if (actual != expected) {
         FAIL("seed " << seed << ": " << call.method << " " << call.target << " " << arguments
@@ -247,7 +247,7 @@ TEST_CASE("the evaluator and a model written from the description never differ",
     const std::string tool = draw.Tool();
     const bool shows = reference::Shows(specs, principal, server, tool);
     shown += shows;
-    if (bound->ShowsTool(tool) != shows) FAIL("seed " << seed << ": list\n" << Text(specs));
+    if (bound->ShowsTool(tool, kNow) != shows) FAIL("seed " << seed << ": list\n" << Text(specs));
   }
   // The draws are worth something only when all answers occur often.
   for (const char* verdict : {"allow", "approve", "deny", "hidden"}) {

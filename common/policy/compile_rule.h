@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "common/policy/compiled_policy.h"
+
+namespace sallyport {
+
+// Fills `rule` but for `policy` and `index`. `place` is what errors call it, `rules[2]`; `session`
+// is where it takes what it leaves out. kInvalidArgument, beginning with the place, for a rule that
+// does not mean exactly one thing.
+absl::Status CompileRule(const std::string& place, const types::v1::Rule& source,
+                         const types::v1::SessionTerms& session, CompiledRule& rule);
+
+}  // namespace sallyport

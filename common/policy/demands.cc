@@ -1,0 +1,141 @@
+#include "common/policy/demands.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "common/policy/argument.h"
+#include "common/policy/canonical_value.h"
+#include "common/policy/json_reader.h"
+
+namespace sallyport {
+namespace {
+
+// How many objects a value lists; nullopt: it cannot be read, or says nothing.
+std::optional<std::uint64_t> CountObjects(std::string_view value) {
+  if (value == "null") return std::nullopt;
+  std::uint64_t count = 0;
+  const auto one_more = [&](auto&&...) {
+    ++count;
+    return true;
+  };
+  if (value[0] == '[') {
+    return JsonReader(value).Elements(one_more) ? std::optional(count) : std::nullopt;
+  }
+  if (value[0] == '{') {
+    return JsonReader(value).Members(one_more) ? std::optional(count) : std::nullopt;
+  }
+  return 1;
+}
+
+}  // namespace
+
+void Demands::Refuse(const CompiledRule& rule, types::v1::DenialReason reason,
+                     std::string_view detail) {
+  // Whichever rule comes first: what cannot be judged beats what is too much.
+  if (refusal_ && (refusal_->reason == reason ||
+                   refusal_->reason == types::v1::DENIAL_REASON_CONDITION_FAILED)) {
+    return;
+  }
+  refusal_ = {.verdict = Verdict::kDeny,
+              .reason = reason,
+              .policy = rule.policy->name,
+              .rule = rule.index,
+              .detail = detail};
+}
+
+std::string Demands::KeyOf(const CompiledRule& rule, std::string_view identity) const {
+  std::string key;
+  AppendPart(server_, key);
+  AppendPart(rule.policy->name, key);
+  AppendPart(identity, key);
+  return key;
+}
+
+void Demands::AddOnce(const CompiledRule& rule) {
+  OnceDemand demand{.key = KeyOf(rule, rule.once->identity),
+                    .within = rule.once->within,
+                    .policy = rule.policy->name,
+                    .by = rule.once->by};
+  for (const std::vector<std::string>& steps : rule.once->steps) {
+    const Argument argument = FindArgument(arguments_, steps);
+    if (argument.state == Argument::State::kMissing) {
+      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
+                    "an argument is missing by which the call may pass only once");
+    }
+    const std::optional<std::string> value =
+        argument.state == Argument::State::kFound ? CanonicalValue(argument.value) : std::nullopt;
+    if (!value) {
+      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
+                    "the arguments can be read in more than one way");
+    }
+    AppendPart(*value, demand.key);
+  }
+  const auto same = std::find_if(once_.begin(), once_.end(),
+                                 [&](const OnceDemand& other) { return other.key == demand.key; });
+  if (same == once_.end()) {
+    once_.push_back(std::move(demand));
+  } else {
+    same->within = std::max(same->within, demand.within);
+  }
+}
+
+void Demands::AddLimit(const CompiledRule& rule) {
+  const CompiledLimit& limit = *rule.limit;
+  const Argument argument = FindArgument(arguments_, limit.steps);
+  const std::optional<std::uint64_t> objects =
+      argument.state == Argument::State::kFound ? CountObjects(argument.value) : std::nullopt;
+  if (!objects) {
+    return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
+                  argument.state == Argument::State::kAmbiguous
+                      ? "the arguments can be read in more than one way"
+                      : "the argument is missing whose objects are counted");
+  }
+  if (limit.per_call != 0 && *objects > limit.per_call) {
+    return Refuse(rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                  "the call touches more objects than one call may");
+  }
+  if (limit.per_window == 0) return;
+  if (*objects > limit.per_window) {
+    return Refuse(rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                  "the call touches more objects than all calls of a window may");
+  }
+  LimitDemand demand{.key = KeyOf(rule, limit.identity),
+                     .objects = *objects,
+                     .per_window = limit.per_window,
+                     .window = limit.window,
+                     .policy = rule.policy->name,
+                     .count = limit.count};
+  const bool is_known = std::find(limits_.begin(), limits_.end(), demand) != limits_.end();
+  if (!is_known) limits_.push_back(std::move(demand));
+}
+
+void Demands::Add(const CompiledRule& rule) {
+  if (rule.once) AddOnce(rule);
+  if (rule.limit) AddLimit(rule);
+  on_unknown_ = std::max(on_unknown_, rule.on_unknown);
+  if (rule.on_unknown == types::v1::ON_UNKNOWN_ASK) {
+    asked_.Add(rule.approvers, rule.count, rule.expires_after);
+  }
+}
+
+CallDecision Demands::Complete(CallDecision decision) && {
+  if (refusal_) return *std::move(refusal_);
+  decision.once = std::move(once_);
+  decision.limits = std::move(limits_);
+  decision.on_unknown = on_unknown_;
+  if (on_unknown_ != types::v1::ON_UNKNOWN_ASK || decision.verdict == Verdict::kRequireApproval) {
+    return decision;
+  }
+  // Nobody whom all of them would ask: nobody is.
+  if (asked_.approvers().empty()) {
+    decision.on_unknown = types::v1::ON_UNKNOWN_DENY;
+    return decision;
+  }
+  decision.approvers = asked_.approvers();
+  decision.count = asked_.count();
+  decision.expires_after = asked_.expires_after();
+  return decision;
+}
+
+}  // namespace sallyport

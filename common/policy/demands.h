@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "common/policy/common_approvers.h"
+#include "common/policy/compiled_policy.h"
+#include "common/policy/decision.h"
+
+namespace sallyport {
+
+// What all the rules ask that let one call through: `once`, `limit`, `on_unknown`.
+class Demands {
+ public:
+  // `server` and `arguments` outlive this.
+  Demands(std::string_view server, std::string_view arguments)
+      : server_(server), arguments_(arguments) {}
+
+  void Add(const CompiledRule& rule);
+
+  // Completes `decision`, which is kAllow or kRequireApproval, or refuses the call.
+  CallDecision Complete(CallDecision decision) &&;
+
+ private:
+  void Refuse(const CompiledRule& rule, types::v1::DenialReason reason, std::string_view detail);
+  void AddOnce(const CompiledRule& rule);
+  void AddLimit(const CompiledRule& rule);
+  std::string KeyOf(const CompiledRule& rule, std::string_view identity) const;
+
+  std::string_view server_;
+  std::string_view arguments_;
+  std::vector<OnceDemand> once_;
+  std::vector<LimitDemand> limits_;
+  types::v1::OnUnknown on_unknown_ = types::v1::ON_UNKNOWN_ALLOW;
+  CommonApprovers asked_;  // where an outcome is unknown
+  std::optional<CallDecision> refusal_;
+};
+
+}  // namespace sallyport

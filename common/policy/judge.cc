@@ -1,0 +1,318 @@
+#include "common/policy/judge.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/policy/common_approvers.h"
+#include "common/policy/demands.h"
+
+namespace sallyport {
+namespace {
+
+using Outcome = CompiledCondition::Outcome;
+
+bool AnyMatches(const std::vector<Glob>& globs, std::string_view text) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const Glob& glob) { return glob.Matches(text); });
+}
+
+bool AnyMatches(const std::vector<UriPattern>& patterns, std::string_view form) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const UriPattern& pattern) { return pattern.Matches(form); });
+}
+
+Outcome TestAll(const CompiledRule& rule, std::string_view arguments) {
+  Outcome outcome = Outcome::kHolds;
+  for (const CompiledCondition& condition : rule.when) {
+    const Outcome one = condition.Test(arguments);
+    if (one == Outcome::kAmbiguous) return one;
+    if (one == Outcome::kFails) outcome = one;
+  }
+  return outcome;
+}
+
+CallDecision RefusedBy(const CompiledRule& rule, types::v1::DenialReason reason,
+                       std::string_view detail = {}) {
+  return Refused(reason, rule.policy->name, rule.index, detail);
+}
+
+// One judgement, rule by rule. With an observer, as if the policies that observe had no rules and
+// allowed everything.
+template <class Subject>
+class Judgement {
+ public:
+  Judgement(const RuleTable& rules, const Subject& subject, const Occasion& occasion,
+            const CompiledPolicy* observer)
+      : rules_(rules),
+        subject_(subject),
+        occasion_(occasion),
+        observer_(observer),
+        demands_(occasion.server, occasion.arguments) {}
+
+  CallDecision Decide(types::v1::DenialReason hidden) && {
+    for (const CompiledRule* rule : rules_.deny) {
+      if (!IsLifted(*rule) && subject_.Restricts(*rule) && Test(*rule) == Outcome::kHolds) {
+        return RefusedBy(*rule, types::v1::DENIAL_REASON_POLICY_DENIED);
+      }
+    }
+    for (const CompiledRule* rule : rules_.require_approval) {
+      if (IsLifted(*rule) || !subject_.Restricts(*rule) || !LetsThrough(*rule)) continue;
+      if (approving_ == nullptr) approving_ = rule;
+      approvers_.Add(rule->approvers, rule->count, rule->expires_after);
+    }
+    for (const CompiledRule* rule : rules_.allow) {
+      if (!IsLifted(*rule) && subject_.Grants(*rule)) LetsThrough(*rule);
+    }
+    if (ambiguous_ != nullptr) {
+      return RefusedBy(*ambiguous_, types::v1::DENIAL_REASON_CONDITION_FAILED,
+                       "the arguments can be read in more than one way");
+    }
+    if (granting_ == nullptr && observer_ == nullptr) return NotGranted(hidden);
+    CallDecision decision = approving_ == nullptr ? Granted() : NeedsApproval();
+    if (decision.verdict == Verdict::kDeny) return decision;
+    return std::move(demands_).Complete(std::move(decision));
+  }
+
+ private:
+  bool IsLifted(const CompiledRule& rule) const {
+    return observer_ != nullptr && rule.policy->IsObserving(occasion_.now);
+  }
+
+  Outcome Test(const CompiledRule& rule) {
+    const Outcome outcome = TestAll(rule, occasion_.arguments);
+    if (outcome == Outcome::kAmbiguous && ambiguous_ == nullptr) ambiguous_ = &rule;
+    return outcome;
+  }
+
+  // Whether the rule speaks for the call. Outside of its hours a policy grants nothing; what it
+  // asks holds all the same.
+  bool LetsThrough(const CompiledRule& rule) {
+    const Outcome outcome = Test(rule);
+    if (outcome == Outcome::kFails && failed_ == nullptr) failed_ = &rule;
+    if (outcome != Outcome::kHolds) return false;
+    demands_.Add(rule);
+    const CompiledRule*& first = rule.policy->IsOpen(occasion_.now) ? granting_ : closed_;
+    if (first == nullptr) first = &rule;
+    return true;
+  }
+
+  CallDecision NotGranted(types::v1::DenialReason hidden) const {
+    if (closed_ != nullptr) {
+      return RefusedBy(*closed_, types::v1::DENIAL_REASON_POLICY_DENIED,
+                       "it is outside of the hours in which policy allows it");
+    }
+    if (failed_ != nullptr) {
+      return RefusedBy(*failed_, types::v1::DENIAL_REASON_CONDITION_FAILED);
+    }
+    return Hidden(hidden);
+  }
+
+  CallDecision Granted() const {
+    if (granting_ == nullptr) return Allowed(observer_->name);
+    return Allowed(granting_->policy->name, granting_->index);
+  }
+
+  CallDecision NeedsApproval() const {
+    if (approvers_.approvers().empty()) {
+      return RefusedBy(*approving_, types::v1::DENIAL_REASON_POLICY_DENIED,
+                       "the rules that ask for approval have no approver in common");
+    }
+    return {.verdict = Verdict::kRequireApproval,
+            .policy = approving_->policy->name,
+            .rule = approving_->index,
+            .approvers = approvers_.approvers(),
+            .count = approvers_.count(),
+            .expires_after = approvers_.expires_after()};
+  }
+
+  const RuleTable& rules_;
+  const Subject& subject_;
+  const Occasion& occasion_;
+  const CompiledPolicy* const observer_;
+  Demands demands_;
+  CommonApprovers approvers_;
+  const CompiledRule* approving_ = nullptr;
+  const CompiledRule* granting_ = nullptr;
+  const CompiledRule* closed_ = nullptr;
+  const CompiledRule* ambiguous_ = nullptr;
+  const CompiledRule* failed_ = nullptr;
+};
+
+int Strictness(Verdict verdict) {
+  return verdict == Verdict::kAllow ? 0 : verdict == Verdict::kRequireApproval ? 1 : 2;
+}
+
+// What `enforced` would have kept back and `lifted` lets through.
+std::optional<Observed> Difference(const CallDecision& enforced, const CallDecision& lifted) {
+  if (Strictness(enforced.verdict) <= Strictness(lifted.verdict)) return std::nullopt;
+  const bool would_ask = enforced.verdict == Verdict::kRequireApproval;
+  return Observed{.reason = would_ask ? types::v1::DENIAL_REASON_APPROVAL_PENDING : enforced.reason,
+                  .policy = enforced.policy,
+                  .rule = enforced.rule,
+                  .detail = std::string(enforced.detail)};
+}
+
+bool HoldsAt(const CompiledRule& rule, absl::Time now) { return !rule.policy->IsObserving(now); }
+
+// Whether anything at all of a kind could pass: some rule names one, and none shuts all.
+template <class Pattern>
+bool AnyCouldPass(const RuleTable& rules, std::vector<Pattern> CompiledRule::*kind,
+                  std::string_view method, absl::Time now) {
+  for (const CompiledRule* rule : rules.deny) {
+    if (!rule->when.empty() || !HoldsAt(*rule, now)) continue;
+    const bool shuts_all = std::any_of((rule->*kind).begin(), (rule->*kind).end(),
+                                       [](const Pattern& pattern) { return pattern.is_all(); });
+    if (shuts_all || AnyMatches(rule->methods, method)) return false;
+  }
+  if (rules.Observer(now) != nullptr) return true;
+  const auto names_some = [&](const CompiledRule* rule) { return !(rule->*kind).empty(); };
+  const auto reaches = [&](const CompiledRule* rule) {
+    return names_some(rule) || AnyMatches(rule->methods, method);
+  };
+  return std::any_of(rules.allow.begin(), rules.allow.end(), names_some) ||
+         std::any_of(rules.require_approval.begin(), rules.require_approval.end(), reaches);
+}
+
+}  // namespace
+
+const CompiledPolicy* RuleTable::Observer(absl::Time now) const {
+  for (const CompiledPolicy* policy : observing) {
+    if (policy->IsObserving(now)) return policy;
+  }
+  return nullptr;
+}
+
+bool NamedSubject::Grants(const CompiledRule& rule) const { return AnyMatches(rule.*kind, name); }
+
+bool NamedSubject::Restricts(const CompiledRule& rule) const {
+  return AnyMatches(rule.*kind, name) || AnyMatches(rule.methods, method);
+}
+
+bool ResourceSubject::Grants(const CompiledRule& rule) const {
+  return forms.All([&](std::string_view form) { return AnyMatches(rule.resources, form); });
+}
+
+bool ResourceSubject::Restricts(const CompiledRule& rule) const {
+  return forms.Any([&](std::string_view form) { return AnyMatches(rule.resources, form); }) ||
+         AnyMatches(rule.methods, method);
+}
+
+bool MethodSubject::Grants(const CompiledRule& rule) const {
+  return AnyMatches(rule.methods, method);
+}
+
+bool ServerRequestSubject::Grants(const CompiledRule& rule) const {
+  return std::find(rule.server_requests.begin(), rule.server_requests.end(), word) !=
+         rule.server_requests.end();
+}
+
+NamedSubject ToolSubject(std::string_view name) {
+  return {&CompiledRule::tools, name, "tools/call"};
+}
+
+NamedSubject PromptSubject(std::string_view name) {
+  return {&CompiledRule::prompts, name, "prompts/get"};
+}
+
+CallDecision Allowed(std::string_view policy, int rule) {
+  return {.verdict = Verdict::kAllow, .policy = std::string(policy), .rule = rule};
+}
+
+CallDecision Refused(types::v1::DenialReason reason, std::string_view policy, int rule,
+                     std::string_view detail) {
+  return {.verdict = Verdict::kDeny,
+          .reason = reason,
+          .policy = std::string(policy),
+          .rule = rule,
+          .detail = detail};
+}
+
+CallDecision Hidden(types::v1::DenialReason reason) {
+  return {.verdict = Verdict::kHidden, .reason = reason};
+}
+
+template <class Subject>
+CallDecision Judge(const RuleTable& rules, const Subject& subject, const Occasion& occasion,
+                   types::v1::DenialReason hidden) {
+  CallDecision enforced = Judgement(rules, subject, occasion, nullptr).Decide(hidden);
+  const CompiledPolicy* observer = rules.Observer(occasion.now);
+  if (observer == nullptr) return enforced;
+  CallDecision lifted = Judgement(rules, subject, occasion, observer).Decide(hidden);
+  lifted.observed = Difference(enforced, lifted);
+  return lifted;
+}
+
+template <class Subject>
+bool CouldPass(const RuleTable& rules, const Subject& subject, absl::Time now) {
+  for (const CompiledRule* rule : rules.deny) {
+    if (rule->when.empty() && HoldsAt(*rule, now) && subject.Restricts(*rule)) return false;
+  }
+  if (rules.Observer(now) != nullptr) return true;
+  const auto grants = [&](const CompiledRule* rule) { return subject.Grants(*rule); };
+  const auto restricts = [&](const CompiledRule* rule) { return subject.Restricts(*rule); };
+  return std::any_of(rules.allow.begin(), rules.allow.end(), grants) ||
+         std::any_of(rules.require_approval.begin(), rules.require_approval.end(), restricts);
+}
+
+template CallDecision Judge(const RuleTable&, const NamedSubject&, const Occasion&,
+                            types::v1::DenialReason);
+template CallDecision Judge(const RuleTable&, const ResourceSubject&, const Occasion&,
+                            types::v1::DenialReason);
+template CallDecision Judge(const RuleTable&, const MethodSubject&, const Occasion&,
+                            types::v1::DenialReason);
+template CallDecision Judge(const RuleTable&, const ServerRequestSubject&, const Occasion&,
+                            types::v1::DenialReason);
+template bool CouldPass(const RuleTable&, const NamedSubject&, absl::Time);
+template bool CouldPass(const RuleTable&, const ResourceSubject&, absl::Time);
+
+bool TemplateCouldPass(const RuleTable& rules, std::string_view uri_template, absl::Time now) {
+  const std::size_t brace = uri_template.find('{');
+  if (brace == std::string_view::npos) {
+    const UriForms forms(uri_template);
+    return forms.refusal().empty() &&
+           CouldPass(rules, ResourceSubject{forms, "resources/read"}, now);
+  }
+  const std::string_view prefix = uri_template.substr(0, brace);
+  // A template may begin with a variable: then anything could come of it.
+  const UriForms forms(prefix.empty() ? "x" : prefix);
+  if (!prefix.empty() && !forms.refusal().empty()) return false;
+  if (!AnyCouldPass(rules, &CompiledRule::resources, "resources/read", now)) return false;
+  if (rules.Observer(now) != nullptr) return true;
+  const auto reaches = [&](const CompiledRule* rule) {
+    return std::any_of(
+        rule->resources.begin(), rule->resources.end(), [&](const UriPattern& pattern) {
+          return prefix.empty() ||
+                 forms.All([&](std::string_view form) { return pattern.CouldMatchAfter(form); });
+        });
+  };
+  return std::any_of(rules.allow.begin(), rules.allow.end(), reaches) ||
+         std::any_of(rules.require_approval.begin(), rules.require_approval.end(), reaches);
+}
+
+UsableCapabilities CapabilitiesOf(const RuleTable& rules, absl::Time now) {
+  const auto method = [&](std::string_view name) {
+    return CouldPass(rules, MethodSubject{name}, now);
+  };
+  const auto request = [&](std::string_view word) {
+    return CouldPass(rules, ServerRequestSubject{word}, now);
+  };
+  UsableCapabilities usable;
+  usable.tools = AnyCouldPass(rules, &CompiledRule::tools, "tools/call", now);
+  usable.resources = AnyCouldPass(rules, &CompiledRule::resources, "resources/read", now);
+  usable.subscriptions = usable.resources && method("resources/subscribe");
+  usable.prompts = AnyCouldPass(rules, &CompiledRule::prompts, "prompts/get", now);
+  usable.completions = method("completion/complete") && (usable.resources || usable.prompts);
+  usable.logging = method("logging/setLevel");
+  usable.task_extension = usable.tools && method("tasks/get");
+  usable.tasks = usable.task_extension && method("tasks/result");
+  usable.task_list = usable.tasks && method("tasks/list");
+  usable.task_cancel = usable.tasks && method("tasks/cancel");
+  usable.sampling = request("sampling");
+  usable.elicitation = request("elicitation");
+  usable.roots = request("roots");
+  return usable;
+}
+
+}  // namespace sallyport

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "common/policy/compiled_policy.h"
+#include "common/policy/decision.h"
+
+// Holding what a message names against the rules of the policies that apply. For this folder alone.
+namespace sallyport {
+
+// In the order of (policy's name, index).
+struct RuleTable {
+  std::vector<const CompiledRule*> deny;
+  std::vector<const CompiledRule*> require_approval;
+  std::vector<const CompiledRule*> allow;
+  // Those that will have observed for a while.
+  std::vector<const CompiledPolicy*> observing;
+
+  // One that observes; null: none does.
+  const CompiledPolicy* Observer(absl::Time now) const;
+};
+
+// The circumstances of one judgement.
+struct Occasion {
+  std::string_view server;
+  absl::Time now;
+  // tools/call: the bytes of `arguments`.
+  std::string_view arguments = {};
+};
+
+// What a rule is held against. `Restricts` is asked of deny and require_approval rules, `Grants` of
+// allow rules: where a subject can be read in two ways, one reading restricts, but all must grant.
+// A restricting rule's `methods` reach every method that needs a rule; an allowing rule's only
+// those without a kind of their own.
+struct NamedSubject {
+  std::vector<Glob> CompiledRule::*kind;
+  std::string_view name;
+  std::string_view method;
+
+  bool Grants(const CompiledRule& rule) const;
+  bool Restricts(const CompiledRule& rule) const;
+};
+
+struct ResourceSubject {
+  const UriForms& forms;
+  std::string_view method;
+
+  bool Grants(const CompiledRule& rule) const;
+  bool Restricts(const CompiledRule& rule) const;
+};
+
+struct MethodSubject {
+  std::string_view method;
+
+  bool Grants(const CompiledRule& rule) const;
+  bool Restricts(const CompiledRule& rule) const { return Grants(rule); }
+};
+
+struct ServerRequestSubject {
+  std::string_view word;
+
+  bool Grants(const CompiledRule& rule) const;
+  bool Restricts(const CompiledRule& rule) const { return Grants(rule); }
+};
+
+NamedSubject ToolSubject(std::string_view name);
+NamedSubject PromptSubject(std::string_view name);
+
+CallDecision Allowed(std::string_view policy = {}, int rule = kNoRule);
+CallDecision Refused(types::v1::DenialReason reason, std::string_view policy, int rule,
+                     std::string_view detail = {});
+CallDecision Hidden(types::v1::DenialReason reason);
+
+// Deny beats approval beats allow. `hidden` is the reason where no rule speaks for the subject. No
+// answer depends on the order of rules. A policy that observes lets through whatever no other one
+// refuses.
+template <class Subject>
+CallDecision Judge(const RuleTable& rules, const Subject& subject, const Occasion& occasion,
+                   types::v1::DenialReason hidden);
+
+// Whether some call of the subject could pass at some time, whatever its arguments.
+template <class Subject>
+bool CouldPass(const RuleTable& rules, const Subject& subject, absl::Time now);
+
+// Whether an expansion of the template could be read.
+bool TemplateCouldPass(const RuleTable& rules, std::string_view uri_template, absl::Time now);
+
+UsableCapabilities CapabilitiesOf(const RuleTable& rules, absl::Time now);
+
+}  // namespace sallyport

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <vector>
+
+#include "common/policy/compiled_policy.h"
+#include "common/policy/decision.h"
+#include "sallyport/types/v1/principal.pb.h"
+#include "sallyport/types/v1/session.pb.h"
+
+// What the policies that name a principal for a server agree on: the strictest of each. For this
+// folder alone; the lists are not empty.
+namespace sallyport {
+
+// All that is set in EffectiveTerms. `server` null: it has no document.
+types::v1::EffectiveTerms TightestTerms(const std::vector<const CompiledPolicy*>& policies,
+                                        const types::v1::ServerSpec* server);
+
+// All limits of all of them, of two of one kind the tighter.
+std::vector<types::v1::SessionLimit> LimitsOf(const std::vector<const CompiledPolicy*>& policies,
+                                              const types::v1::ServerSpec* server);
+
+// Fills `open`, `approval`, `break_glass` and `observed`, or refuses.
+void DecideAdmission(const std::vector<const CompiledPolicy*>& policies,
+                     const types::v1::Principal& principal, absl::Time now, OpenDecision& decision);
+
+}  // namespace sallyport
