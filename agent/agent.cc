@@ -306,6 +306,8 @@ absl::Status Agent::Parts::Wire() {
   RETURN_IF_ERROR(WireRecorder());
   ASSIGN_OR_RETURN(mask_engine, MaskEngine::Create());
   ASSIGN_OR_RETURN(masker, Masker::Create(mask_engine));
+  const std::string built_in[] = {"secrets", "pii"};
+  ASSIGN_OR_RETURN(auto plan_without_session, MaskPlan::Compile(mask_engine, built_in, {}));
   ASSIGN_OR_RETURN(clients, Bind(config.listen(), true));
   ASSIGN_OR_RETURN(local, Bind(config.local_listen(), false));
 
@@ -327,6 +329,7 @@ absl::Status Agent::Parts::Wire() {
                             .masker = *masker,
                             .upstreams = *upstreams,
                             .rule_maker = RuleMaker(mask_engine),
+                            .plan_without_session = std::move(plan_without_session),
                             .agent = enrollment.name,
                             .public_url = public_url,
                             .session_secret = std::move(session_secret),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "agent/call/shown.h"
 #include "agent/session/session_key.h"
 #include "common/denial.h"
 #include "common/strings.h"
@@ -56,11 +57,7 @@ Task<Authenticated> Verify(Gateway& gateway, IncomingCall call,
     }
   }
   if (const auto* refusal = std::get_if<TokenRefusal>(&identified)) {
-    gateway.metrics.Denied(refusal->reason);
-    gateway.recorder.RecordDenial({.reason = refusal->reason,
-                                   .server = call.server,
-                                   .client_address = call.client_address,
-                                   .detail = refusal->detail});
+    RecordDenial(gateway, call, nullptr, refusal->reason, {}, refusal->detail);
     co_return refusal->ToStatus();
   }
   auto caller = MakeCaller(std::get<Identity>(std::move(identified)), snapshot);

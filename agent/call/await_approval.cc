@@ -9,6 +9,7 @@
 #include "agent/call/arguments_digest.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/deliver_message.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/json_rpc.h"
 #include "common/denial.h"
 #include "common/ids.h"
@@ -21,10 +22,6 @@ namespace {
 
 using types::v1::Approval;
 using Outcome = std::variant<PermittedCall, RefusedCall, AbandonedCall>;
-
-std::string_view Arguments(const ClientMessage& message) {
-  return std::string_view(message.bytes).substr(message.arguments.begin, message.arguments.size());
-}
 
 std::string Deadline(const Approval& approval) {
   return FormatTime(absl::FromUnixSeconds(approval.expires_at().seconds()));
@@ -100,18 +97,17 @@ absl::Status GivenInAbsence(const Approval& approval) {
 }
 
 Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approval& approval,
-                          std::string detail) {
+                          ShownText detail) {
   ServedSession& session = *call.granted.session;
-  types::v1::RecordContent content;
-  content.set_method(call.message->method);
-  content.set_target(call.message->target);
-  content.set_rpc_id(call.message->id);
-  content.set_approval_id(approval.id());
-  content.set_policy(call.policy);
-  content.set_mcp_session(call.granted.connection->record_tag());
-  content.set_detail(std::move(detail));
-  absl::Status recorded = co_await gateway.recorder.RecordEvent(
-      *session.chain, types::v1::RECORD_TYPE_APPROVAL, std::move(content));
+  const ShownRequest shown = Show(gateway, session, call.message);
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_APPROVAL;
+  facts.request = &shown;
+  facts.approval_id = approval.id();
+  facts.policy = call.policy;
+  facts.mcp_session = call.granted.connection->record_tag();
+  facts.detail = std::move(detail);
+  absl::Status recorded = co_await gateway.recorder.RecordEvent(*session.chain, std::move(facts));
   // The record of the call itself decides whether it may go out; without this one it is only less
   // told.
   if (!recorded.ok()) LogError("record_failed", {{"session", session.id()}, {"error", recorded}});
@@ -120,17 +116,17 @@ Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approv
 Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
                                        std::string digest) {
   ServedSession& session = *call.granted.session;
-  auto shown = gateway.masker.MaskArguments(Arguments(*call.message), session.mask);
+  auto shown = gateway.masker.ShowToApprover(*call.message, session.mask);
   if (!shown.ok()) {
     co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
-                     "the arguments cannot be shown to an approver");
+                     "the call cannot be shown to an approver");
   }
   v1::RequestCallApprovalRequest request;
   request.set_session_id(session.id());
   request.set_method(call.message->method);
   request.set_target(call.message->target);
   request.set_arguments_digest(std::move(digest));
-  request.set_arguments(*std::move(shown));
+  request.set_arguments(std::move(shown->arguments));
   co_return co_await gateway.approval_client.Request(std::move(request));
 }
 
@@ -218,13 +214,14 @@ Task<Outcome> AskAndWait(Gateway& gateway, JudgedCall call, OpenRequest& request
   gateway.approvals.Learn(*asked, gateway.sessions);
   Approval approval = *std::move(asked);
   if (approval.state() == types::v1::APPROVAL_STATE_PENDING) {
-    co_await RecordApproval(gateway, call, approval, "asked for");
+    co_await RecordApproval(gateway, call, approval, "asked for"_words);
     approval = co_await Hold(gateway, call, request, std::move(approval));
   }
   Reply& reply = *call.granted.authenticated.incoming.reply;
   if (request.is_cancelled) {
     gateway.approval_client.Withdraw(approval.id(), session.id());
-    co_await RecordApproval(gateway, call, approval, "withdrawn: the client cancelled the call");
+    co_await RecordApproval(gateway, call, approval,
+                            "withdrawn: the client cancelled the call"_words);
     co_return AbandonedCall{std::move(call.granted)};
   }
   if (absl::Status live = CheckStillLive(gateway, call); !live.ok()) {
@@ -254,7 +251,7 @@ Task<Outcome> AskAndWait(Gateway& gateway, JudgedCall call, OpenRequest& request
   consume.set_arguments_digest(*digest);
   absl::Status consumed = co_await gateway.approval_client.Consume(std::move(consume));
   if (!consumed.ok()) co_return Refuse(std::move(call), std::move(consumed), &approval);
-  co_await RecordApproval(gateway, call, approval, "used");
+  co_await RecordApproval(gateway, call, approval, "used"_words);
   if (absl::Status live = CheckStillLive(gateway, call); !live.ok()) {
     co_return Refuse(std::move(call), std::move(live), &approval);
   }

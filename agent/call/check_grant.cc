@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/end_session.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "common/denial.h"
 #include "common/log.h"
@@ -19,12 +20,7 @@ using types::v1::DenialReason;
 
 OwnAnswer Refuse(Gateway& gateway, const AuthenticatedCall& call, DenialReason reason,
                  std::string_view message, std::string_view session_id = {}) {
-  gateway.metrics.Denied(reason);
-  gateway.recorder.RecordDenial({.reason = reason,
-                                 .server = call.incoming.server,
-                                 .client_address = call.incoming.client_address,
-                                 .token_id = call.caller->token_id,
-                                 .detail = message});
+  RecordDenial(gateway, call.incoming, call.caller.get(), reason, {}, message);
   return HttpRefusal(Denied(reason, message), Challenge{}, session_id);
 }
 

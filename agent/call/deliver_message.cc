@@ -6,6 +6,7 @@
 
 #include "agent/call/check_policy.h"
 #include "agent/call/record_call.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
@@ -16,6 +17,7 @@
 #include "common/denial.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -121,13 +123,13 @@ MessageFacts ResponseFacts(const RecordedCall& call) {
   static_cast<RecordFacts&>(facts) =
       FactsOf(*granted.session, *granted.connection, call.rules.get(), call.policy,
               call.approval_id, granted.authenticated.incoming.client_address);
+  facts.answers = &call.outbound.shown();
   facts.request_n = call.outbound.record_n();
-  facts.method = call.outbound.message().method;
-  facts.target = call.outbound.message().target;
   return facts;
 }
 
-// Our own words in place of what cannot be delivered, and their DENIAL record.
+// Our own words in place of what cannot be delivered, and their DENIAL record. `facts` say how it
+// shows the request.
 Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const ClientMessage& request,
                         MessageFacts facts, absl::Status why, UpstreamMessage own) {
   ServedSession& session = *granted.session;
@@ -136,10 +138,7 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
   gateway.metrics.Denied(reason);
   facts.type = types::v1::RECORD_TYPE_DENIAL;
   facts.denial_reason = reason;
-  facts.method = request.method;
-  facts.target = request.target;
-  const std::string detail(why.message());
-  facts.detail = detail;
+  facts.detail = ShowWhy(gateway, session, request, *facts.answers, ToStd(why.message()));
   const std::string bytes = own.bytes;
   const int status = HttpStatusOf(request.era, own);
   auto masked = gateway.masker.Mask(own, session.mask);
@@ -243,16 +242,18 @@ bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string
   return request.ok() && gateway.masker.Mask(*std::move(request), session.mask).ok();
 }
 
-// A request of the server's that gets no answer.
-Task<void> RecordBlockedRequest(Gateway& gateway, ServedSession& session, McpConnection& connection,
-                                DenialReason reason, std::string detail) {
+// A message of the server's that goes nowhere.
+Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                         DenialReason reason, std::string_view method, ShownText detail) {
   gateway.metrics.Denied(reason);
-  types::v1::RecordContent content;
-  content.set_denial_reason(reason);
-  content.set_mcp_session(connection.record_tag());
-  content.set_detail(std::move(detail));
-  const absl::Status denied = co_await gateway.recorder.RecordEvent(
-      *session.chain, types::v1::RECORD_TYPE_DENIAL, std::move(content));
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_DENIAL;
+  facts.method = Show(gateway, session, method);
+  facts.denial_reason = reason;
+  facts.mcp_session = connection.record_tag();
+  facts.detail = std::move(detail);
+  const absl::Status denied =
+      co_await gateway.recorder.RecordEvent(*session.chain, std::move(facts));
   if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
 }
 
@@ -295,9 +296,9 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
     co_return true;
   }
   if (is_request && connection->era() == Era::kModern) {
-    co_await RecordBlockedRequest(gateway, *session, *connection,
-                                  types::v1::DENIAL_REASON_UPSTREAM_INVALID,
-                                  "a server makes no requests in this version of MCP");
+    co_await RecordBlocked(gateway, *session, *connection,
+                           types::v1::DENIAL_REASON_UPSTREAM_INVALID, message.method,
+                           "a server makes no requests in this version of MCP"_words);
     co_return false;
   }
   gateway.metrics.Denied(types::v1::DENIAL_REASON_POLICY_DENIED);
@@ -338,15 +339,8 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
           ? co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked))
           : absl::StatusOr<RecordedMessage>(masked.status());
   if (!recorded.ok()) {
-    gateway.metrics.Denied(ReasonOf(recorded.status()));
-    types::v1::RecordContent content;
-    content.set_denial_reason(ReasonOf(recorded.status()));
-    content.set_method(method);
-    content.set_mcp_session(connection.record_tag());
-    content.set_detail(std::string(recorded.status().message()));
-    absl::Status denied = co_await gateway.recorder.RecordEvent(
-        *session.chain, types::v1::RECORD_TYPE_DENIAL, std::move(content));
-    if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
+    co_await RecordBlocked(gateway, session, connection, ReasonOf(recorded.status()), method,
+                           Show(gateway, session, ToStd(recorded.status().message())));
     if (is_request && connection.mcp().TakeServerRequest(id)) {
       co_await AnswerServer(gateway, call.session, call.connection, unanswered);
     }
@@ -386,6 +380,8 @@ Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *refused.granted.connection, session.rules.get(), refused.details.policy,
               refused.details.approval_id, refused.granted.authenticated.incoming.client_address);
+  const ShownRequest shown = Show(gateway, session, refused.message);
+  facts.answers = &shown;
   UpstreamMessage own = RefuseRequest(*refused.message, refused.why, refused.details);
   co_await WriteRefusal(gateway, refused.granted, *refused.message, facts, refused.why,
                         std::move(own));
@@ -406,9 +402,8 @@ Task<void> AnswerFailed(Gateway& gateway, const RecordedCall& call, const absl::
 Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
                         Held<McpConnection> connection, ClientMessage answer) {
   if (!IsCleanId(gateway, *session, answer.id)) {
-    co_await RecordBlockedRequest(gateway, *session, *connection,
-                                  types::v1::DENIAL_REASON_MASKER_BLOCKED,
-                                  "a request of the server's has a secret for its id");
+    co_await RecordBlocked(gateway, *session, *connection, types::v1::DENIAL_REASON_MASKER_BLOCKED,
+                           {}, "a request of the server's has a secret for its id"_words);
     co_return;
   }
   auto outbound =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/call/shown.h"
 #include "common/json_printer.h"
 #include "common/log.h"
 
@@ -26,12 +27,13 @@ Task<void> CloseStarting(std::shared_ptr<StartingConnection> starting) {
 Task<void> CloseSession(Gateway& gateway, Held<ServedSession> session) {
   LiveSession& live = session->live();
   co_await live.WaitUntilQuiet(kQuietTimeout);
-  types::v1::RecordContent content;
-  content.set_end_reason(EnumWord(live.end().reason));
-  content.set_detail(live.end().detail);
-  content.set_calls(live.calls());
-  absl::Status recorded = co_await gateway.recorder.RecordEvent(
-      *session->chain, types::v1::RECORD_TYPE_END, std::move(content));
+  const std::string end_reason = EnumWord(live.end().reason);
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_END;
+  facts.end_reason = end_reason;
+  facts.detail = Show(gateway, *session, live.end().detail);
+  facts.calls = live.calls();
+  absl::Status recorded = co_await gateway.recorder.RecordEvent(*session->chain, std::move(facts));
   if (!recorded.ok()) LogError("record_failed", {{"session", session->id()}, {"error", recorded}});
   session->is_closed = true;
 }

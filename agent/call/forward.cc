@@ -5,9 +5,11 @@
 
 #include "agent/call/claim.h"
 #include "agent/call/deliver_message.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "common/denial.h"
 #include "common/log.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -53,17 +55,15 @@ class CancelWhenGone {
 Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
                          const absl::Status& why) {
   ServedSession& session = *call.granted.session;
-  types::v1::RecordContent content;
-  content.set_method(call.outbound.message().method);
-  content.set_target(call.outbound.message().target);
-  content.set_rpc_id(call.outbound.message().id);
-  content.set_outcome(std::string(outcome));
-  content.set_request_n(call.outbound.record_n());
-  content.set_approval_id(call.approval_id);
-  content.set_denial_reason(ReasonOf(why));
-  content.set_detail(std::string(why.message()));
-  absl::Status recorded = co_await gateway.recorder.RecordEvent(
-      *session.chain, types::v1::RECORD_TYPE_OUTCOME, std::move(content));
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_OUTCOME;
+  facts.request = &call.outbound.shown();
+  facts.outcome = outcome;
+  facts.request_n = call.outbound.record_n();
+  facts.approval_id = call.approval_id;
+  facts.denial_reason = ReasonOf(why);
+  facts.detail = Show(gateway, session, ToStd(why.message()));
+  absl::Status recorded = co_await gateway.recorder.RecordEvent(*session.chain, std::move(facts));
   if (!recorded.ok()) LogError("record_failed", {{"session", session.id()}, {"error", recorded}});
 }
 
@@ -141,7 +141,9 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
         co_return;
       }
       const absl::Status why = Failure(live, connection, message.status());
-      LogWarning("call_failed", {{"session", live.facts().id}, {"error", message.status()}});
+      LogWarning("call_failed",
+                 {{"session", live.facts().id},
+                  {"error", Show(gateway, *call.granted.session, message.status())}});
       co_await RecordOutcome(gateway, call, "unknown", why);
       co_await AnswerFailed(gateway, call, why);
       co_return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,8 @@ struct Gateway {
   Masker& masker;
   Upstreams& upstreams;
   RuleMaker rule_maker;
+  // What masks what belongs to no session.
+  std::shared_ptr<const MaskPlan> plan_without_session;
   // The agent's name.
   std::string agent;
   // Without a final slash.

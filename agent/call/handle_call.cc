@@ -16,6 +16,7 @@
 #include "agent/call/join_session.h"
 #include "agent/call/record_call.h"
 #include "agent/call/resumable_reply.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_batch.h"
 #include "agent/mcp/json_rpc.h"
@@ -24,6 +25,7 @@
 #include "agent/mcp/modern_request.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -160,14 +162,8 @@ absl::StatusOr<ClientMessage> Narrow(GrantedCall& call, const SessionRules& rule
 
 Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, std::string method,
                          absl::Status why, OwnAnswer answer) {
-  gateway.metrics.Denied(ReasonOf(why));
-  gateway.recorder.RecordDenial(
-      {.reason = ReasonOf(why),
-       .server = call.incoming.server,
-       .method = method,
-       .client_address = call.incoming.client_address,
-       .token_id = call.caller->token_id,
-       .detail = std::string_view(why.message().data(), why.message().size())});
+  RecordDenial(gateway, call.incoming, call.caller.get(), ReasonOf(why), method,
+               ToStd(why.message()));
   co_await call.incoming.reply->Answer(std::move(answer));
 }
 
@@ -192,16 +188,16 @@ Task<void> HandleNotification(Gateway& gateway, GrantedCall call,
     co_return;
   }
   const GrantedCall& granted = refused != nullptr ? refused->granted : passed->granted;
-  const ClientMessage& what = refused != nullptr ? *refused->message : *passed->message;
-  const types::v1::DenialReason reason =
+  const ShownRequest shown =
+      Show(gateway, *granted.session, refused != nullptr ? refused->message : passed->message);
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_DENIAL;
+  facts.request = &shown;
+  facts.denial_reason =
       refused != nullptr ? ReasonOf(refused->why) : types::v1::DENIAL_REASON_POLICY_DENIED;
-  gateway.metrics.Denied(reason);
-  types::v1::RecordContent content;
-  content.set_method(what.method);
-  content.set_denial_reason(reason);
-  content.set_mcp_session(granted.connection->record_tag());
-  (void)co_await gateway.recorder.RecordEvent(*granted.session->chain,
-                                              types::v1::RECORD_TYPE_DENIAL, std::move(content));
+  facts.mcp_session = granted.connection->record_tag();
+  gateway.metrics.Denied(facts.denial_reason);
+  (void)co_await gateway.recorder.RecordEvent(*granted.session->chain, std::move(facts));
   co_await Accept(reply);
 }
 
@@ -213,13 +209,14 @@ Task<void> HandleAnswer(Gateway& gateway, GrantedCall call,
     const absl::Status why = Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
                                     "no request of the server waits for this answer");
     gateway.metrics.Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID);
-    types::v1::RecordContent content;
-    content.set_rpc_id(message->id);
-    content.set_denial_reason(types::v1::DENIAL_REASON_MESSAGE_INVALID);
-    content.set_mcp_session(call.connection->record_tag());
-    content.set_detail(std::string(why.message()));
-    (void)co_await gateway.recorder.RecordEvent(*call.session->chain, types::v1::RECORD_TYPE_DENIAL,
-                                                std::move(content));
+    const ShownRequest shown = Show(gateway, *call.session, std::move(message));
+    EventFacts facts;
+    facts.type = types::v1::RECORD_TYPE_DENIAL;
+    facts.request = &shown;
+    facts.denial_reason = types::v1::DENIAL_REASON_MESSAGE_INVALID;
+    facts.mcp_session = call.connection->record_tag();
+    facts.detail = "no request of the server waits for this answer"_words;
+    (void)co_await gateway.recorder.RecordEvent(*call.session->chain, std::move(facts));
     co_await reply.Answer(UnreadableMessage(why, rpc_code::kInvalidRequest));
     co_return;
   }

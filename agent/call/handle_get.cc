@@ -6,9 +6,11 @@
 #include "agent/call/error_reply.h"
 #include "agent/call/event_store.h"
 #include "agent/call/handle_call.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -16,12 +18,12 @@ namespace {
 // Recorded like every refusal of a live session, for a place in a stream is asked for by name.
 Task<void> Refuse(Gateway& gateway, const GrantedCall& call, absl::Status why, int status) {
   gateway.metrics.Denied(ReasonOf(why));
-  types::v1::RecordContent content;
-  content.set_denial_reason(ReasonOf(why));
-  content.set_mcp_session(call.connection->record_tag());
-  content.set_detail(std::string(why.message()));
-  (void)co_await gateway.recorder.RecordEvent(*call.session->chain, types::v1::RECORD_TYPE_DENIAL,
-                                              std::move(content));
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_DENIAL;
+  facts.denial_reason = ReasonOf(why);
+  facts.mcp_session = call.connection->record_tag();
+  facts.detail = Show(gateway, *call.session, ToStd(why.message()));
+  (void)co_await gateway.recorder.RecordEvent(*call.session->chain, std::move(facts));
   OwnAnswer answer = HttpRefusal(why, Challenge{});
   answer.status = status;
   co_await call.authenticated.incoming.reply->Answer(std::move(answer));

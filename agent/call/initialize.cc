@@ -13,6 +13,7 @@
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "agent/call/record_call.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/capabilities.h"
 #include "agent/mcp/json_index.h"
 #include "agent/mcp/json_rpc.h"
@@ -78,8 +79,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
   auto upstream =
       co_await gateway.upstreams.Open(session->facts().server, session->credentials, Era::kLegacy);
   if (!upstream.ok()) {
-    LogError("upstream_failed",
-             {{"server", session->facts().server}, {"error", upstream.status()}});
+    LogError("upstream_failed", {{"server", session->facts().server},
+                                 {"error", Show(gateway, *session, upstream.status())}});
     co_return CannotStart(gateway, *session, starting, types::v1::DENIAL_REASON_UPSTREAM_LOST,
                           "upstream_lost: the server could not be started");
   }
@@ -92,6 +93,7 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
                                           {}, std::move(client_address));
   if (!outbound.ok()) co_return outbound.status();
   starting.request_n = outbound->record_n();
+  starting.shown = outbound->shown();
   auto exchange = co_await connection.upstream()->Forward(*outbound);
   absl::Status lost = exchange.status();
   while (lost.ok()) {
@@ -106,13 +108,14 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
       connection.Queue(*std::move(message));
     }
   }
-  types::v1::RecordContent content;
-  content.set_method("initialize");
-  content.set_outcome("unknown");
-  content.set_request_n(starting.request_n);
-  (void)co_await gateway.recorder.RecordEvent(*session->chain, types::v1::RECORD_TYPE_OUTCOME,
-                                              std::move(content));
-  LogError("upstream_failed", {{"server", session->facts().server}, {"error", lost}});
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_OUTCOME;
+  facts.request = &outbound->shown();
+  facts.outcome = "unknown";
+  facts.request_n = starting.request_n;
+  (void)co_await gateway.recorder.RecordEvent(*session->chain, std::move(facts));
+  LogError("upstream_failed",
+           {{"server", session->facts().server}, {"error", Show(gateway, *session, lost)}});
   const bool is_garbage = lost.code() == absl::StatusCode::kInvalidArgument;
   co_return CannotStart(
       gateway, *session, starting,
@@ -190,7 +193,7 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
   static_cast<RecordFacts&>(facts) =
       FactsOf(*session, *starting.connection, &rules, {}, {}, call.incoming.client_address);
   facts.request_n = starting.request_n;
-  facts.method = "initialize";
+  facts.answers = &*starting.shown;
   auto recorded =
       co_await gateway.recorder.RecordMessage(*session->chain, facts, *std::move(masked));
   if (!recorded.ok()) co_return recorded.status();

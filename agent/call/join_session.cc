@@ -15,6 +15,7 @@
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "agent/call/own_request.h"
+#include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/session/session_key.h"
@@ -74,7 +75,8 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
   };
   auto upstream = co_await gateway.upstreams.Open(server, session->credentials, Era::kModern);
   if (!upstream.ok()) {
-    LogError("upstream_failed", {{"server", server}, {"error", upstream.status()}});
+    LogError("upstream_failed",
+             {{"server", server}, {"error", Show(gateway, *session, upstream.status())}});
     has_ended();
     co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server could not be started");
@@ -102,7 +104,8 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
     co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
   }
   if (!is_modern.ok()) {
-    LogError("upstream_failed", {{"server", server}, {"error", is_modern.status()}});
+    LogError("upstream_failed",
+             {{"server", server}, {"error", Show(gateway, *session, is_modern.status())}});
     has_ended();
     co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server was lost before it answered server/discover");
@@ -124,13 +127,8 @@ Task<void> Start(Gateway& gateway, Held<ServedSession> session,
 Task<void> AnswerLegacyOnly(Gateway& gateway, const AuthenticatedCall& call,
                             const ClientMessage& message) {
   constexpr auto kReason = types::v1::DENIAL_REASON_VERSION_UNSUPPORTED;
-  gateway.metrics.Denied(kReason);
-  gateway.recorder.RecordDenial({.reason = kReason,
-                                 .server = call.incoming.server,
-                                 .method = message.method,
-                                 .client_address = call.incoming.client_address,
-                                 .token_id = call.caller->token_id,
-                                 .detail = "a modern client before a server of the legacy era"});
+  RecordDenial(gateway, call.incoming, call.caller.get(), kReason, message.method,
+               "a modern client before a server of the legacy era");
   const UpstreamMessage refusal = UnsupportedEra(message);
   co_await call.incoming.reply->Answer(
       OwnAnswer{.status = HttpStatusOf(Era::kModern, refusal), .body = refusal.bytes});

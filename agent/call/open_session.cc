@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/gateway.h"
+#include "agent/call/shown.h"
 #include "agent/mask/credential_echo.h"
 #include "agent/session/session_key.h"
 #include "common/denial.h"
@@ -183,17 +184,17 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
 Task<absl::Status> EnsureOpened(Gateway& gateway, Held<ServedSession> session) {
   if (session->chain->n() > 0) co_return absl::OkStatus();
   const SessionFacts& facts = session->facts();
-  types::v1::RecordContent content;
-  *content.mutable_principal() = facts.principal;
-  content.set_server(facts.server);
-  content.set_agent(gateway.agent);
-  content.set_client_address(facts.client_address);
+  EventFacts open;
+  open.type = types::v1::RECORD_TYPE_OPEN;
+  open.principal = &facts.principal;
+  open.server = facts.server;
+  open.agent = gateway.agent;
+  open.client_address = facts.client_address;
   if (const auto snapshot = gateway.snapshots.current()) {
-    content.set_policy_epoch(snapshot->epoch());
-    content.set_policy_version(snapshot->version());
+    open.policy_epoch = snapshot->epoch();
+    open.policy_version = snapshot->version();
   }
-  co_return co_await gateway.recorder.RecordEvent(*session->chain, types::v1::RECORD_TYPE_OPEN,
-                                                  std::move(content));
+  co_return co_await gateway.recorder.RecordEvent(*session->chain, std::move(open));
 }
 
 Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gateway,
@@ -254,23 +255,19 @@ Task<void> AnswerOpenRefusal(Gateway& gateway, const AuthenticatedCall& call,
                              const ClientMessage& message, ServedSession* session,
                              const OpenRefusal& refusal) {
   const types::v1::DenialReason reason = ReasonOf(refusal.why);
-  gateway.metrics.Denied(reason);
   const std::string detail(refusal.why.message());
   if (session == nullptr) {
-    gateway.recorder.RecordDenial({.reason = reason,
-                                   .server = call.incoming.server,
-                                   .method = message.method,
-                                   .client_address = call.incoming.client_address,
-                                   .token_id = call.caller->token_id,
-                                   .detail = detail});
+    RecordDenial(gateway, call.incoming, call.caller.get(), reason, message.method, detail);
   } else {
-    types::v1::RecordContent content;
-    content.set_method(message.method);
-    content.set_rpc_id(message.id);
-    content.set_denial_reason(reason);
-    content.set_detail(detail);
-    (void)co_await gateway.recorder.RecordEvent(*session->chain, types::v1::RECORD_TYPE_DENIAL,
-                                                std::move(content));
+    gateway.metrics.Denied(reason);
+    const ShownRequest shown =
+        Show(gateway, *session, std::make_shared<const ClientMessage>(message));
+    EventFacts facts;
+    facts.type = types::v1::RECORD_TYPE_DENIAL;
+    facts.request = &shown;
+    facts.denial_reason = reason;
+    facts.detail = ShowWhy(gateway, *session, message, shown, detail);
+    (void)co_await gateway.recorder.RecordEvent(*session->chain, std::move(facts));
   }
   Reply& reply = *call.incoming.reply;
   switch (reason) {

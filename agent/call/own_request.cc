@@ -26,14 +26,15 @@ Task<void> CancelWhenLate(std::shared_ptr<Asked> asked, absl::Duration timeout) 
   asked->exchange->Cancel();
 }
 
-Task<void> RecordLoss(Gateway& gateway, Held<ServedSession> session, std::string method,
-                      std::uint64_t request_n) {
-  types::v1::RecordContent content;
-  content.set_method(std::move(method));
-  content.set_outcome("unknown");
-  content.set_request_n(request_n);
-  const absl::Status recorded = co_await gateway.recorder.RecordEvent(
-      *session->chain, types::v1::RECORD_TYPE_OUTCOME, std::move(content));
+Task<void> RecordLoss(Gateway& gateway, Held<ServedSession> session,
+                      const OutboundMessage& outbound) {
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_OUTCOME;
+  facts.request = &outbound.shown();
+  facts.outcome = "unknown";
+  facts.request_n = outbound.record_n();
+  const absl::Status recorded =
+      co_await gateway.recorder.RecordEvent(*session->chain, std::move(facts));
   if (!recorded.ok()) LogError("record_failed", {{"session", session->id()}, {"error", recorded}});
 }
 
@@ -43,7 +44,6 @@ Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<Ser
                                                       Held<McpConnection> connection,
                                                       ClientMessage request,
                                                       absl::Duration timeout) {
-  const std::string method = request.method;
   CO_ASSIGN_OR_RETURN(
       const OutboundMessage outbound,
       co_await RecordOutbound(gateway, session, connection,
@@ -57,7 +57,7 @@ Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<Ser
     if (message.ok() && message->shape != Shape::kResponse) continue;
     asked->is_over.Set();
     if (!message.ok()) {
-      co_await RecordLoss(gateway, session, method, outbound.record_n());
+      co_await RecordLoss(gateway, session, outbound);
       co_return asked->is_late ? absl::DeadlineExceededError("the server has not answered")
                                : message.status();
     }
@@ -65,7 +65,7 @@ Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<Ser
     static_cast<RecordFacts&>(facts) =
         FactsOf(*session, *connection, session->rules.get(), {}, {}, {});
     facts.request_n = outbound.record_n();
-    facts.method = method;
+    facts.answers = &outbound.shown();
     CO_ASSIGN_OR_RETURN(auto masked, gateway.masker.Mask(*message, session->mask));
     CO_RETURN_IF_ERROR(
         (co_await gateway.recorder.RecordMessage(*session->chain, facts, std::move(masked)))

@@ -6,16 +6,7 @@
 #include "common/denial.h"
 
 namespace sallyport::agent {
-namespace {
-
-absl::StatusOr<MaskedRequest> MaskForRecord(Gateway& gateway, const ServedSession& session,
-                                            const SessionRules* rules,
-                                            const ClientMessage& message) {
-  if (rules != nullptr && !rules->records_content) return MaskedRequest{};
-  return gateway.masker.MaskRequest(message, session.mask);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 RecordFacts FactsOf(const ServedSession& session, const McpConnection& connection,
                     const SessionRules* rules, std::string_view policy,
@@ -54,7 +45,7 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   if (session.live().is_ended()) {
     co_return refuse(Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session.live().end().detail));
   }
-  auto masked = MaskForRecord(gateway, session, judged.rules.get(), *judged.message);
+  auto masked = gateway.masker.MaskRequest(judged.message, session.mask);
   if (!masked.ok()) {
     co_return refuse(Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                             "the request cannot be recorded, for it cannot be masked"));
@@ -67,8 +58,8 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *judged.granted.connection, judged.rules.get(), judged.policy,
               call.approval_id, judged.granted.authenticated.incoming.client_address);
-  auto outbound = co_await gateway.recorder.RecordRequest(*session.chain, facts, masked->bytes,
-                                                          masked->findings, judged.message);
+  auto outbound =
+      co_await gateway.recorder.RecordRequest(*session.chain, facts, *std::move(masked));
   if (!outbound.ok()) {
     if (judged.is_counted) session.live().UncountCall();
     co_return refuse(outbound.status());
@@ -84,13 +75,12 @@ Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<Serv
                                                      std::string policy,
                                                      std::string client_address) {
   const std::shared_ptr<const SessionRules> rules = session->rules;
-  auto masked = MaskForRecord(gateway, *session, rules.get(), *message);
+  auto masked = gateway.masker.MaskRequest(std::move(message), session->mask);
   if (!masked.ok()) co_return masked.status();
   RequestFacts facts;
   static_cast<RecordFacts&>(facts) =
       FactsOf(*session, *connection, rules.get(), policy, {}, client_address);
-  co_return co_await gateway.recorder.RecordRequest(*session->chain, facts, masked->bytes,
-                                                    masked->findings, std::move(message));
+  co_return co_await gateway.recorder.RecordRequest(*session->chain, facts, *std::move(masked));
 }
 
 }  // namespace sallyport::agent

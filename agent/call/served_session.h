@@ -109,7 +109,9 @@ struct StartingConnection {
   // The initialize as the client sent it.
   std::string request;
   std::unique_ptr<McpConnection> connection;
+  // Of its record.
   std::uint64_t request_n = 0;
+  std::optional<ShownRequest> shown;
   absl::Duration started_at;
   // Somebody answers with it.
   bool is_attended = false;

@@ -19,11 +19,12 @@ Task<void> OpenInBackground(Gateway& gateway, Held<ServedSession> session) {
 }
 
 Task<void> CloseLeftChain(Gateway& gateway, std::unique_ptr<RecordingChain> chain) {
-  types::v1::RecordContent content;
-  content.set_end_reason(EnumWord(types::v1::END_REASON_DISCONNECTED));
-  content.set_detail("the agent was restarted, and the session had ended meanwhile");
-  absl::Status recorded =
-      co_await gateway.recorder.RecordEvent(*chain, types::v1::RECORD_TYPE_END, std::move(content));
+  const std::string end_reason = EnumWord(types::v1::END_REASON_DISCONNECTED);
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_END;
+  facts.end_reason = end_reason;
+  facts.detail = "the agent was restarted, and the session had ended meanwhile"_words;
+  absl::Status recorded = co_await gateway.recorder.RecordEvent(*chain, std::move(facts));
   if (!recorded.ok())
     LogError("record_failed", {{"session", chain->session_id()}, {"error", recorded}});
 }

@@ -114,13 +114,14 @@ bool McpEndpoint::IsOriginAllowed(std::string_view origin) const {
 
 Task<void> McpEndpoint::Serve(ClientConnection& connection) {
   const HttpRequest& request = connection.request();
-  const auto refuse = [&](types::v1::DenialReason reason, std::string_view detail) {
+  const auto refuse = [&](types::v1::DenialReason reason, ShownText detail) {
     gateway_.metrics.Denied(reason);
-    gateway_.recorder.RecordDenial(
-        {.reason = reason, .client_address = connection.client_address(), .detail = detail});
+    gateway_.recorder.RecordDenial({.reason = reason,
+                                    .client_address = connection.client_address(),
+                                    .detail = std::move(detail)});
   };
   if (!connection.is_head_approved() && !IsOurHost(request.host)) {
-    refuse(types::v1::DENIAL_REASON_HOST_REFUSED, "Host is not ours");
+    refuse(types::v1::DENIAL_REASON_HOST_REFUSED, "Host is not ours"_words);
     co_await connection.Answer(
         Refusal(421, types::v1::DENIAL_REASON_HOST_REFUSED,
                 "the Host header names neither the public URL nor this listener"));
@@ -128,7 +129,7 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
   }
   const auto origin = request.fields.Find("origin");
   if (origin && !connection.is_head_approved() && !IsOriginAllowed(*origin)) {
-    refuse(types::v1::DENIAL_REASON_ORIGIN_REFUSED, "Origin is not allowed");
+    refuse(types::v1::DENIAL_REASON_ORIGIN_REFUSED, "Origin is not allowed"_words);
     co_await connection.Answer(Refusal(403, types::v1::DENIAL_REASON_ORIGIN_REFUSED,
                                        "the Origin is neither ours nor among allowed_origins"));
     co_return;

@@ -14,6 +14,8 @@
 #include "agent/mask/message_texts.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_splice.h"
+#include "agent/mcp/json_text.h"
+#include "agent/mcp/methods.h"
 #include "common/denial.h"
 #include "common/json_string.h"
 #include "common/status_macros.h"
@@ -56,8 +58,8 @@ struct CodeRange {
   std::uint32_t last;
 };
 
-// Characters that make a text look like another one, beside C0 controls, which JSON escapes anyway.
-constexpr std::array<CodeRange, 12> kInvisible = {{{0x7f, 0x9f},
+// Characters that make a text look like another one, beside C0 controls.
+constexpr std::array<CodeRange, 14> kInvisible = {{{0x7f, 0x9f},
                                                    {0xad, 0xad},
                                                    {0x034f, 0x034f},
                                                    {0x061c, 0x061c},
@@ -68,39 +70,80 @@ constexpr std::array<CodeRange, 12> kInvisible = {{{0x7f, 0x9f},
                                                    {0x2028, 0x202e},
                                                    {0x2060, 0x206f},
                                                    {0xfe00, 0xfe0f},
-                                                   {0xfeff, 0xfeff}}};
+                                                   {0xfeff, 0xfeff},
+                                                   {0xfff9, 0xfffb},
+                                                   // Tags and variation selectors.
+                                                   {0xe0000, 0xe0fff}}};
 
-// JSON in which each of them is an escape. `json` is valid, so a lead byte has its continuation.
-std::string WithVisibleCharacters(std::string_view json) {
+bool IsInvisible(std::uint32_t code) {
+  return std::any_of(kInvisible.begin(), kInvisible.end(), [&](const CodeRange& range) {
+    return code >= range.first && code <= range.last;
+  });
+}
+
+std::uint32_t CodeOf(std::string_view bytes) {
+  constexpr std::array<std::uint32_t, 5> kLeadBits = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  std::uint32_t code = static_cast<unsigned char>(bytes[0]) & kLeadBits[bytes.size()];
+  for (const char c : bytes.substr(1)) code = code << 6 | (static_cast<unsigned char>(c) & 0x3fu);
+  return code;
+}
+
+void AppendEscape(std::string& out, std::uint32_t code) {
+  if (code > 0xffff) {
+    AppendEscape(out, 0xd7c0 + (code >> 10));
+    code = 0xdc00 | (code & 0x3ff);
+  }
+  absl::StrAppend(&out, "\\u", absl::Hex(code, absl::kZeroPad4));
+}
+
+// A text in which each of them is an escape, and each control character, but for the white space of
+// JSON. It is valid UTF-8, so a lead byte has its continuation.
+std::string WithVisibleCharacters(std::string_view text, bool is_json) {
   std::string out;
-  out.reserve(json.size());
-  for (std::size_t i = 0; i < json.size();) {
-    const auto lead = static_cast<unsigned char>(json[i]);
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
     const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const std::string_view bytes = json.substr(i, size);
+    const std::string_view bytes = text.substr(i, size);
     i += size;
-    if (size == 4) {
-      // Tags and variation selectors of the supplementary planes are as invisible.
-      if (lead == 0xf3) continue;
-      out.append(bytes);
-      continue;
-    }
-    std::uint32_t code = lead;
-    if (size == 2) code = (lead & 0x1fu) << 6 | (static_cast<unsigned char>(bytes[1]) & 0x3fu);
-    if (size == 3) {
-      code = (lead & 0x0fu) << 12 | (static_cast<unsigned char>(bytes[1]) & 0x3fu) << 6 |
-             (static_cast<unsigned char>(bytes[2]) & 0x3fu);
-    }
-    const bool is_invisible = std::any_of(
-        kInvisible.begin(), kInvisible.end(),
-        [&](const CodeRange& range) { return code >= range.first && code <= range.last; });
-    if (is_invisible) {
-      absl::StrAppend(&out, "\\u", absl::Hex(code, absl::kZeroPad4));
+    const std::uint32_t code = CodeOf(bytes);
+    if (IsInvisible(code) || (code < 0x20 && !is_json)) {
+      AppendEscape(out, code);
     } else {
       out.append(bytes);
     }
   }
   return out;
+}
+
+// What the edits leave of a value of the message they are of. No edit reaches over its ends.
+std::string Spliced(std::string_view original, const JsonNode* value,
+                    const std::vector<MaskEdit>& edits) {
+  if (value == nullptr) return {};
+  Splicer splicer(original.substr(value->begin, value->end - value->begin));
+  for (const MaskEdit& edit : edits) {
+    if (edit.begin < value->begin || edit.end > value->end) continue;
+    splicer.Replace(edit.begin - value->begin, edit.end - value->begin, edit.text);
+  }
+  return splicer.Finish();
+}
+
+// The string that a JSON literal is. Empty where it is none.
+std::string Decoded(std::string_view literal) {
+  std::string text;
+  if (literal.size() < 2 || literal.front() != '"') return text;
+  AppendJsonUnescaped(text, literal.substr(1, literal.size() - 2));
+  return text;
+}
+
+// Where the scan has found a message's target.
+const JsonNode* TargetOf(const JsonIndex& index, const ClientMessage& message) {
+  const JsonNode* params = index.Member(&index.root(), "params");
+  if (message.method == "tools/call" || message.method == "prompts/get") {
+    return index.Member(params, "name");
+  }
+  if (message.method != "completion/complete") return index.Member(params, "uri");
+  return index.Member(index.Member(params, "ref"), message.ref_is_resource ? "uri" : "name");
 }
 
 }  // namespace
@@ -117,6 +160,9 @@ struct Masker::Work {
   // Leaves the edits of `json` in `edits`.
   absl::Status Run(std::string_view json, const SessionMask& mask, MaskFor mask_for,
                    std::vector<Finding>& findings);
+  // A text that is no JSON.
+  absl::StatusOr<std::string> RunOver(std::string_view text, const SessionMask& mask,
+                                      MaskFor mask_for);
 
  private:
   absl::Status FindSecrets(const MaskPlan::Rules& rules);
@@ -221,6 +267,15 @@ absl::Status Masker::Work::Run(std::string_view json, const SessionMask& mask, M
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> Masker::Work::RunOver(std::string_view text, const SessionMask& mask,
+                                                  MaskFor mask_for) {
+  const std::string json = absl::StrCat("[", JsonString(text), "]");
+  std::vector<Finding> findings;
+  RETURN_IF_ERROR(Run(json, mask, mask_for, findings));
+  const std::string masked = Spliced(json, edits);
+  return Decoded(std::string_view(masked).substr(1, masked.size() - 2));
+}
+
 absl::StatusOr<std::unique_ptr<Masker>> Masker::Create(std::shared_ptr<const MaskEngine> engine) {
   auto work = std::make_unique<Work>();
   work->engine = std::move(engine);
@@ -264,25 +319,62 @@ MaskedMessage Masker::Refusal(std::string_view id, DenialReason reason) {
   return MaskedMessage(MaskPass{}, std::move(refusal), {}, size);
 }
 
-absl::StatusOr<MaskedRequest> Masker::MaskRequest(const ClientMessage& message,
+absl::StatusOr<MaskedRequest> Masker::MaskRequest(std::shared_ptr<const ClientMessage> message,
                                                   const SessionMask& mask) {
-  MaskedRequest masked;
-  if (absl::Status done = work_->Run(message.bytes, mask, MaskFor::kRecord, masked.findings);
+  ShownRequest::Masked masked;
+  if (absl::Status done = work_->Run(message->bytes, mask, MaskFor::kRecord, masked.findings);
       !done.ok()) {
     return Blocked(done);
   }
-  masked.bytes = work_->edits.empty() ? message.bytes : Spliced(message.bytes, work_->edits);
-  return masked;
+  const std::vector<MaskEdit>& edits = work_->edits;
+  if (edits.empty()) return MaskedRequest(MaskPass{}, std::move(message));
+  const std::string_view original = message->bytes;
+  const JsonIndex& index = work_->texts.index();
+  const auto value_of = [&](std::string_view name) {
+    return Spliced(original, index.Member(&index.root(), name), edits);
+  };
+  masked.method = Decoded(value_of("method"));
+  masked.id = value_of("id");
+  if (!message->target.empty()) {
+    masked.target = Decoded(Spliced(original, TargetOf(index, *message), edits));
+  }
+  masked.bytes = Spliced(original, edits);
+  return MaskedRequest(MaskPass{}, std::move(message), std::move(masked));
 }
 
-absl::StatusOr<std::string> Masker::MaskArguments(std::string_view arguments,
-                                                  const SessionMask& mask) {
-  if (arguments.empty()) return std::string();
+ShownRequest Masker::Show(std::shared_ptr<const ClientMessage> message, const SessionMask& mask) {
+  if (auto masked = MaskRequest(message, mask); masked.ok()) return *std::move(masked);
+  ShownRequest::Masked withheld;
+  if (const ClientMethod* method = FindClientMethod(message->method)) {
+    withheld.method = method->name;
+  }
+  return ShownRequest(MaskPass{}, std::move(message), std::move(withheld));
+}
+
+ShownText Masker::Show(std::string_view text, const SessionMask& mask) {
+  auto shown = work_->RunOver(text, mask, MaskFor::kRecord);
+  return shown.ok() ? ShownText(MaskPass{}, *std::move(shown))
+                    : "withheld, for it cannot be masked"_words;
+}
+
+absl::StatusOr<CallForApprover> Masker::ShowToApprover(const ClientMessage& call,
+                                                       const SessionMask& mask) {
+  CallForApprover shown;
+  auto method = work_->RunOver(call.method, mask, MaskFor::kApprover);
+  if (!method.ok()) return Blocked(method.status());
+  if (*method != call.method) return Blocked(absl::InternalError("a finding in a method's name"));
+  auto target = work_->RunOver(call.target, mask, MaskFor::kApprover);
+  if (!target.ok()) return Blocked(target.status());
+  shown.target = WithVisibleCharacters(*target, false);
+  const std::string_view arguments =
+      std::string_view(call.bytes).substr(call.arguments.begin, call.arguments.size());
+  if (arguments.empty()) return shown;
   std::vector<Finding> findings;
   if (absl::Status done = work_->Run(arguments, mask, MaskFor::kApprover, findings); !done.ok()) {
     return Blocked(done);
   }
-  return WithVisibleCharacters(Spliced(arguments, work_->edits));
+  shown.arguments = WithVisibleCharacters(Spliced(arguments, work_->edits), true);
+  return shown;
 }
 
 }  // namespace sallyport::agent

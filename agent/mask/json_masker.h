@@ -23,10 +23,11 @@ struct SessionMask {
   std::string token_key;
 };
 
-// A client's message as the record shows it.
-struct MaskedRequest {
-  std::string bytes;
-  std::vector<Finding> findings;
+// A call as the people see who decide about it: `[REDACTED:<detector>, 20 characters]` for what is
+// masked, and control, bidirectional and invisible characters as escapes.
+struct CallForApprover {
+  std::string target;
+  std::string arguments;  // JSON
 };
 
 // Masks messages. Each thread has its own: the work memory is kept between messages.
@@ -55,12 +56,23 @@ class Masker {
   static MaskedMessage Refusal(std::string_view id, types::v1::DenialReason reason);
 
   // For the record of a request: keys, uris and all else are masked too, since nobody sends a
-  // record back. The request itself is forwarded unmasked.
-  absl::StatusOr<MaskedRequest> MaskRequest(const ClientMessage& message, const SessionMask& mask);
+  // record back. The request itself is forwarded unmasked. masker_blocked when it cannot be masked
+  // with certainty.
+  absl::StatusOr<MaskedRequest> MaskRequest(std::shared_ptr<const ClientMessage> message,
+                                            const SessionMask& mask);
 
-  // A call's `arguments` for the people who approve it: `[REDACTED:<detector>, 20 characters]` for
-  // what is masked, and control, bidirectional and invisible characters as escapes.
-  absl::StatusOr<std::string> MaskArguments(std::string_view arguments, const SessionMask& mask);
+  // The same for records that only name it. One that cannot be masked with certainty is shown
+  // without its target and its id, and with no method but one of the protocol's.
+  ShownRequest Show(std::shared_ptr<const ClientMessage> message, const SessionMask& mask);
+
+  // A text that quotes clients or servers, for a record or a log line. It is withheld as a whole
+  // where it cannot be masked with certainty.
+  ShownText Show(std::string_view text, const SessionMask& mask);
+
+  // masker_blocked where it cannot be masked with certainty, or where the method itself would have
+  // to be.
+  absl::StatusOr<CallForApprover> ShowToApprover(const ClientMessage& call,
+                                                 const SessionMask& mask);
 
  private:
   struct Work;

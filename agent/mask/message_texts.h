@@ -124,7 +124,7 @@ class MessageTexts {
                 std::string_view name, MaskHit::Source source);
   bool IsSearched(const JsonIndex& index, const JsonNode& member) const;
   bool IsClientsId(const Level& level, const JsonNode& node) const {
-    return level.depth == 0 && for_ != MaskFor::kApprover && places_->IsClientsId(node);
+    return level.depth == 0 && for_ == MaskFor::kClient && places_->IsClientsId(node);
   }
   static MaskText TextOf(const Level& level, const JsonNode& node, std::uint32_t message_node);
 

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mcp/json_index.h"
 #include "agent/mcp/json_scan.h"
+#include "agent/mcp/json_splice.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
@@ -117,6 +119,17 @@ ClientMessage CancelledNotification(std::string_view request_id, std::string_vie
   notification.params = {notification.bytes.size(), notification.bytes.size() + params.size()};
   notification.bytes.append(params).push_back('}');
   return notification;
+}
+
+std::string WithId(std::string_view response, std::string_view id) {
+  JsonIndex index;
+  if (index.Parse(response, JsonLimits{.max_bytes = response.size()}) != JsonError::kNone)
+    return {};
+  const JsonNode* old = index.Member(&index.root(), "id");
+  if (old == nullptr) return {};
+  Splicer splicer(response);
+  splicer.Replace(old->begin, old->end, id);
+  return splicer.Finish();
 }
 
 }  // namespace sallyport::agent

@@ -48,4 +48,7 @@ ClientMessage ErrorAnswer(std::string_view id, int code, std::string_view messag
 ClientMessage ResultAnswer(std::string_view id, std::string_view result_json = "{}");
 ClientMessage CancelledNotification(std::string_view request_id, std::string_view reason);
 
+// The same response with another id, a literal. Empty: it is no response that the scan accepts.
+std::string WithId(std::string_view response, std::string_view id);
+
 }  // namespace sallyport::agent

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,9 +11,11 @@
 // The messages of one call, in the states they pass through. Each state is a type, and only the
 // room that brings a message into a state can make that type: its constructor asks for a pass that
 // only that room's .cc file defines. So a message that reaches a client has been masked and
-// recorded, or the program does not compile.
+// recorded, or the program does not compile; and nothing of a message gets into a record but what
+// the masker has looked through.
 //
-//   client -> server:  ClientMessage --recorder--> OutboundMessage --upstream-->
+//   client -> server:  ClientMessage --masker--> MaskedRequest --recorder--> OutboundMessage
+//   --upstream-->
 //   server -> client:  UpstreamMessage --masker--> MaskedMessage --recorder--> RecordedMessage
 //   --connection-->
 namespace sallyport::agent {
@@ -129,6 +132,71 @@ struct Finding {
 struct MaskPass;    // defined in agent/mask/json_masker.cc alone
 struct RecordPass;  // defined in agent/record/recorder.cc alone
 
+// A text that a record, a log line or a person may see: words of our own, or what the masker has
+// looked through.
+class ShownText {
+ public:
+  ShownText() = default;
+  ShownText(const MaskPass&, std::string text) : text_(std::move(text)) {}
+
+  std::string_view view() const { return text_.empty() ? words_ : std::string_view(text_); }
+
+ private:
+  friend ShownText operator""_words(const char* words, std::size_t size);
+  std::string_view words_;
+  std::string text_;
+};
+
+// Our own words: literals alone.
+inline ShownText operator""_words(const char* words, std::size_t size) {
+  ShownText text;
+  text.words_ = std::string_view(words, size);
+  return text;
+}
+
+// A client's message as records name it: with nothing of what its session's masks look for. Where
+// nothing was found, it is the message's own, and costs nothing.
+class ShownRequest {
+ public:
+  struct Masked {
+    std::string method;
+    std::string target;
+    std::string id;
+    std::string bytes;
+    std::vector<Finding> findings;
+  };
+  ShownRequest(const MaskPass&, std::shared_ptr<const ClientMessage> message)
+      : message_(std::move(message)) {}
+  ShownRequest(const MaskPass&, std::shared_ptr<const ClientMessage> message, Masked masked)
+      : message_(std::move(message)), masked_(std::make_shared<const Masked>(std::move(masked))) {}
+
+  std::string_view method() const { return masked_ ? masked_->method : message_->method; }
+  std::string_view target() const { return masked_ ? masked_->target : message_->target; }
+  std::string_view rpc_id() const { return masked_ ? masked_->id : message_->id; }
+  // The response carries an id that its record must not.
+  bool hides_id() const { return masked_ && masked_->id != message_->id; }
+
+ protected:
+  const std::shared_ptr<const ClientMessage>& original() const { return message_; }
+  const Masked* masked() const { return masked_.get(); }
+
+ private:
+  std::shared_ptr<const ClientMessage> message_;
+  std::shared_ptr<const Masked> masked_;  // null: nothing was found
+};
+
+// A client's message and what its record shows of it.
+class MaskedRequest : public ShownRequest {
+ public:
+  using ShownRequest::ShownRequest;
+
+  const ClientMessage& message() const { return *original(); }
+  std::string_view bytes() const { return masked() ? masked()->bytes : original()->bytes; }
+  std::span<const Finding> findings() const {
+    return masked() ? std::span<const Finding>(masked()->findings) : std::span<const Finding>();
+  }
+};
+
 // A server's message, or one of our own, with nothing left in it that the session's masks look for,
 // nor its credentials.
 class MaskedMessage {
@@ -167,17 +235,18 @@ class RecordedMessage {
 // once.
 class OutboundMessage {
  public:
-  OutboundMessage(const RecordPass&, std::shared_ptr<const ClientMessage> message,
-                  std::uint64_t record_n)
-      : message_(std::move(message)), record_n_(record_n) {}
+  OutboundMessage(const RecordPass&, MaskedRequest request, std::uint64_t record_n)
+      : request_(std::move(request)), record_n_(record_n) {}
 
-  const ClientMessage& message() const { return *message_; }
-  std::string_view bytes() const { return message_->bytes; }
+  const ClientMessage& message() const { return request_.message(); }
+  std::string_view bytes() const { return message().bytes; }
+  // As later records name it.
+  const ShownRequest& shown() const { return request_; }
   // The n of its record.
   std::uint64_t record_n() const { return record_n_; }
 
  private:
-  std::shared_ptr<const ClientMessage> message_;
+  MaskedRequest request_;
   std::uint64_t record_n_;
 };
 

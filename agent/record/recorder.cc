@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "agent/mcp/json_rpc.h"
 #include "agent/record/chain_table.h"
 #include "agent/record/record_writer.h"
 #include "agent/record/spool.h"
@@ -97,11 +98,10 @@ class Recorder::Impl final : public RecordingChainOwner {
 
   absl::Status AppendContent(RecordingChain& chain, RecordType type, Spool::Room room);
   absl::Status AppendRequest(RecordingChain& chain, const RequestFacts& facts,
-                             std::string_view masked, std::span<const Finding> findings,
-                             const ClientMessage& message);
+                             const MaskedRequest& request);
   absl::Status AppendMessage(RecordingChain& chain, const MessageFacts& facts,
                              const MaskedMessage& message);
-  absl::Status AppendEvent(RecordingChain& chain, RecordType type, RecordContent content);
+  absl::Status AppendEvent(RecordingChain& chain, const EventFacts& facts);
   void AppendDenial(const DenialFacts& facts);
 
   // Suspends until what has been appended is durable. False: it never will be.
@@ -267,11 +267,12 @@ absl::Status Recorder::Impl::Open() {
 absl::Status Recorder::Impl::AppendUnknownOutcomes(RecordingChain& chain) {
   sessions_.spool->Reserve(kEndBytes + chain.unanswered_.size() * kOutcomeBytes);
   for (std::uint64_t n : std::vector<std::uint64_t>(chain.unanswered_)) {
-    RecordContent content;
-    content.set_outcome("unknown");
-    content.set_request_n(n);
-    content.set_detail("the agent ended before the answer came");
-    RETURN_IF_ERROR(AppendEvent(chain, RecordType::RECORD_TYPE_OUTCOME, std::move(content)));
+    EventFacts facts;
+    facts.type = RecordType::RECORD_TYPE_OUTCOME;
+    facts.outcome = "unknown";
+    facts.request_n = n;
+    facts.detail = "the agent ended before the answer came"_words;
+    RETURN_IF_ERROR(AppendEvent(chain, facts));
   }
   return absl::OkStatus();
 }
@@ -383,19 +384,18 @@ void Recorder::Impl::Answered(RecordingChain& chain, std::uint64_t request_n) {
 }
 
 absl::Status Recorder::Impl::AppendRequest(RecordingChain& chain, const RequestFacts& facts,
-                                           std::string_view masked,
-                                           std::span<const Finding> findings,
-                                           const ClientMessage& message) {
+                                           const MaskedRequest& request) {
+  const ClientMessage& message = request.message();
   RecordType type = message.shape == Shape::kRequest        ? RecordType::RECORD_TYPE_REQUEST
                     : message.shape == Shape::kNotification ? RecordType::RECORD_TYPE_NOTIFICATION
                                                             : RecordType::RECORD_TYPE_ANSWER;
   WriteContent(payload_, facts,
-               {.method = message.method,
-                .target = message.target,
-                .rpc_id = message.id,
-                .body = masked,
+               {.method = request.method(),
+                .target = request.target(),
+                .rpc_id = request.rpc_id(),
+                .body = request.bytes(),
                 .original_bytes = message.bytes.size(),
-                .findings = findings});
+                .findings = request.findings()});
   bool is_request = type == RecordType::RECORD_TYPE_REQUEST;
   // Room for its outcome is taken first, so that there is never a request whose outcome does not
   // fit.
@@ -421,32 +421,66 @@ absl::Status Recorder::Impl::AppendMessage(RecordingChain& chain, const MessageF
   std::string_view outcome = facts.outcome;
   if (outcome.empty() && type == RecordType::RECORD_TYPE_RESULT)
     outcome = m.is_error ? "error" : "delivered";
+  const ShownRequest* const answers = is_response ? facts.answers : nullptr;
+  if (is_response && answers == nullptr)
+    return absl::InternalError("a response that answers no request");
+  const bool hides_id = is_response && answers->hides_id();
+  const std::string with_shown_id = hides_id ? WithId(m.bytes, answers->rpc_id()) : std::string();
   WriteContent(payload_, facts,
-               {.method = facts.method.empty() ? std::string_view(m.method) : facts.method,
-                .target = facts.target,
-                .rpc_id = m.id,
-                .body = m.bytes,
+               {.method = is_response ? answers->method() : m.method,
+                .target = is_response ? answers->target() : std::string_view(),
+                .rpc_id = is_response ? answers->rpc_id() : m.id,
+                .body = hides_id ? with_shown_id : m.bytes,
                 .original_bytes = message.original_bytes(),
                 .findings = message.findings(),
                 .denial_reason = facts.denial_reason,
                 .outcome = outcome,
                 .request_n = facts.request_n,
-                .detail = facts.detail});
+                .detail = facts.detail.view()});
   RETURN_IF_ERROR(AppendContent(chain, type, Spool::Room::kOrdinary));
   if (is_response) Answered(chain, facts.request_n);
   return absl::OkStatus();
 }
 
-absl::Status Recorder::Impl::AppendEvent(RecordingChain& chain, RecordType type,
-                                         RecordContent content) {
+namespace {
+
+RecordContent ContentOf(const EventFacts& facts) {
+  RecordContent content;
+  if (facts.request != nullptr) {
+    content.set_method(std::string(facts.request->method()));
+    content.set_target(std::string(facts.request->target()));
+    content.set_rpc_id(std::string(facts.request->rpc_id()));
+  } else {
+    content.set_method(std::string(facts.method.view()));
+  }
+  content.set_denial_reason(facts.denial_reason);
+  content.set_approval_id(std::string(facts.approval_id));
+  content.set_policy_epoch(facts.policy_epoch);
+  content.set_policy_version(facts.policy_version);
+  content.set_policy(std::string(facts.policy));
+  content.set_outcome(std::string(facts.outcome));
+  content.set_request_n(facts.request_n);
+  content.set_detail(std::string(facts.detail.view()));
+  if (facts.principal != nullptr) *content.mutable_principal() = *facts.principal;
+  content.set_server(std::string(facts.server));
+  content.set_agent(std::string(facts.agent));
+  content.set_end_reason(std::string(facts.end_reason));
+  content.set_calls(facts.calls);
+  content.set_client_address(std::string(facts.client_address));
+  content.set_mcp_session(std::string(facts.mcp_session));
+  content.set_token_id(std::string(facts.token_id));
+  return content;
+}
+
+}  // namespace
+
+absl::Status Recorder::Impl::AppendEvent(RecordingChain& chain, const EventFacts& facts) {
+  const RecordType type = facts.type;
   bool is_end = type == RecordType::RECORD_TYPE_END;
   bool is_reserved = is_end || type == RecordType::RECORD_TYPE_OUTCOME;
-  if (is_reserved) {
-    content.clear_body();
-    content.clear_findings();
-    if (content.detail().size() > kReservedDetailBytes)
-      content.mutable_detail()->resize(kReservedDetailBytes);
-  }
+  RecordContent content = ContentOf(facts);
+  if (is_reserved && content.detail().size() > kReservedDetailBytes)
+    content.mutable_detail()->resize(kReservedDetailBytes);
   payload_.clear();
   content.AppendToString(&payload_);
   bool fits = payload_.size() < (is_end ? kEndBytes : kOutcomeBytes) / 2;
@@ -467,11 +501,10 @@ absl::Status Recorder::Impl::AppendEvent(RecordingChain& chain, RecordType type,
 void Recorder::Impl::WriteDenial(const DenialFacts& facts, std::string_view detail) {
   RecordFacts about{.token_id = facts.token_id, .client_address = facts.client_address};
   WriteContent(payload_, about,
-               {.method = facts.method,
-                .target = facts.target,
+               {.method = facts.method.view(),
                 .denial_reason = facts.reason,
                 .detail = detail,
-                .server = facts.server});
+                .server = facts.server.view()});
   if (AppendContent(*denial_chain_, RecordType::RECORD_TYPE_DENIAL, Spool::Room::kOrdinary).ok()) {
     lost_denials_ = 0;
   } else {
@@ -487,7 +520,7 @@ void Recorder::Impl::AppendDenial(const DenialFacts& facts) {
     ++source.suppressed;
     return;
   }
-  std::string detail(facts.detail);
+  std::string detail(facts.detail.view());
   if (lost_denials_ > 0)
     absl::StrAppend(&detail, " (", lost_denials_, " refusals before this one have no record)");
   WriteDenial(facts, detail);
@@ -629,13 +662,13 @@ absl::Status NotDurable() {
 }
 }  // namespace
 
-Task<absl::StatusOr<OutboundMessage>> Recorder::RecordRequest(
-    RecordingChain& chain, RequestFacts facts, std::string_view masked,
-    std::span<const Finding> findings, std::shared_ptr<const ClientMessage> message) {
-  CO_RETURN_IF_ERROR(impl_->AppendRequest(chain, facts, masked, findings, *message));
+Task<absl::StatusOr<OutboundMessage>> Recorder::RecordRequest(RecordingChain& chain,
+                                                              RequestFacts facts,
+                                                              MaskedRequest request) {
+  CO_RETURN_IF_ERROR(impl_->AppendRequest(chain, facts, request));
   std::uint64_t n = chain.n();
   if (!co_await impl_->Durable()) co_return NotDurable();
-  co_return OutboundMessage(RecordPass{}, std::move(message), n);
+  co_return OutboundMessage(RecordPass{}, std::move(request), n);
 }
 
 Task<absl::StatusOr<RecordedMessage>> Recorder::RecordMessage(RecordingChain& chain,
@@ -646,9 +679,8 @@ Task<absl::StatusOr<RecordedMessage>> Recorder::RecordMessage(RecordingChain& ch
   co_return RecordedMessage(RecordPass{}, std::move(message).TakeMessage().bytes);
 }
 
-Task<absl::Status> Recorder::RecordEvent(RecordingChain& chain, RecordType type,
-                                         RecordContent content) {
-  CO_RETURN_IF_ERROR(impl_->AppendEvent(chain, type, std::move(content)));
+Task<absl::Status> Recorder::RecordEvent(RecordingChain& chain, EventFacts facts) {
+  CO_RETURN_IF_ERROR(impl_->AppendEvent(chain, facts));
   if (!co_await impl_->Durable()) co_return NotDurable();
   co_return absl::OkStatus();
 }

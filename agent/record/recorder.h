@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,27 +47,46 @@ struct MessageFacts : RecordFacts {
   // UNSPECIFIED: RESULT for a response, MESSAGE for everything else. DENIAL for a refusal of our
   // own.
   types::v1::RecordType type = types::v1::RECORD_TYPE_UNSPECIFIED;
+  // Of a response, required: the request it answers. Its record has that one's id, as it is shown.
+  const ShownRequest* answers = nullptr;
   // Of a response: the n of the request it answers. 0: none was forwarded.
   std::uint64_t request_n = 0;
-  // Of the request that a response answers. Empty: those of the message itself.
-  std::string_view method;
-  std::string_view target;
   types::v1::DenialReason denial_reason = types::v1::DENIAL_REASON_UNSPECIFIED;
   // delivered, error, unknown, cancelled. Empty: `error` or `delivered`, as the response says.
   std::string_view outcome;
-  std::string_view detail;
+  ShownText detail;
+};
+
+// What is no message: OPEN, APPROVAL, DENIAL, OUTCOME, END.
+struct EventFacts : RecordFacts {
+  types::v1::RecordType type = types::v1::RECORD_TYPE_UNSPECIFIED;
+  // The client's message that it is about. Null: none.
+  const ShownRequest* request = nullptr;
+  // Of a message of the server's that it is about.
+  ShownText method;
+  // OUTCOME: the n of the request.
+  std::uint64_t request_n = 0;
+  types::v1::DenialReason denial_reason = types::v1::DENIAL_REASON_UNSPECIFIED;
+  std::string_view outcome;
+  ShownText detail;
+  // OPEN.
+  const types::v1::Principal* principal = nullptr;
+  std::string_view server;
+  std::string_view agent;
+  // END.
+  std::string_view end_reason;
+  std::uint64_t calls = 0;
 };
 
 // A refusal before there is a session.
 struct DenialFacts {
   types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
-  std::string_view server;
-  std::string_view method;
-  std::string_view target;
+  ShownText server;
+  ShownText method;
   // Where it came from; refusals are summarised by it.
   std::string_view client_address;
   std::string_view token_id;
-  std::string_view detail;
+  ShownText detail;
 };
 
 enum class Durability : std::uint8_t {
@@ -141,20 +159,16 @@ class Recorder {
   const std::vector<std::string>& damaged_sessions() const;
 
   // The record of a client's message: REQUEST, NOTIFICATION or ANSWER, by its shape. Returns when
-  // it is durable; the message may then go out, once. `masked` is what the record shows of it.
+  // it is durable; the message may then go out, once.
   Task<absl::StatusOr<OutboundMessage>> RecordRequest(RecordingChain& chain, RequestFacts facts,
-                                                      std::string_view masked,
-                                                      std::span<const Finding> findings,
-                                                      std::shared_ptr<const ClientMessage> message);
+                                                      MaskedRequest request);
 
   // The record of what a client is about to get. Returns when it is durable.
   Task<absl::StatusOr<RecordedMessage>> RecordMessage(RecordingChain& chain, MessageFacts facts,
                                                       MaskedMessage message);
 
-  // OPEN, APPROVAL, DENIAL, OUTCOME, END: what is no message. An OUTCOME names its request in
-  // `request_n`. END closes the chain.
-  Task<absl::Status> RecordEvent(RecordingChain& chain, types::v1::RecordType type,
-                                 types::v1::RecordContent content);
+  // END closes the chain.
+  Task<absl::Status> RecordEvent(RecordingChain& chain, EventFacts facts);
 
   // A refusal that belongs to no session, in the agent's own chain. Waits for nothing. More than
   // ten a second of one source become one summary. When its room is used up they are counted, and

@@ -282,6 +282,24 @@ class FakeControlPlane {
       });
     });
   }
+  // What the first record of that type says whose content `matches`; any chain. Waits for it.
+  std::optional<types::v1::RecordContent> AwaitContent(
+      types::v1::RecordType type,
+      const std::function<bool(const types::v1::RecordContent&)>& matches) {
+    return WaitFor([&]() -> std::optional<types::v1::RecordContent> {
+      for (const types::v1::Record& record : records_) {
+        types::v1::RecordContent content;
+        content.ParseFromString(record.payload());
+        if (record.type() == type && matches(content)) return content;
+      }
+      return std::nullopt;
+    });
+  }
+  // All that have come, of all chains.
+  std::vector<types::v1::Record> records() {
+    std::lock_guard lock(mutex_);
+    return records_;
+  }
   std::vector<std::string> withdrawn() {
     std::lock_guard lock(mutex_);
     return withdrawn_;

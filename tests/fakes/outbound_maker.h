@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "agent/loop/loop.h"
-#include "agent/mcp/json_scan.h"
 #include "agent/record/recorder.h"
 #include "common/clock.h"
+#include "tests/fakes/masked.h"
 #include "tests/fakes/temp_dir.h"
 
 namespace sallyport::agent {
@@ -31,10 +31,7 @@ class OutboundMaker {
   }
 
   Task<OutboundMessage> Make(std::string json) {
-    auto message = ScanClientMessage(std::move(json));
-    if (!message.ok()) std::abort();
-    auto out = co_await recorder_->RecordRequest(
-        *chain_, {}, {}, {}, std::make_shared<const ClientMessage>(*std::move(message)));
+    auto out = co_await recorder_->RecordRequest(*chain_, {}, Clean(std::move(json)));
     if (!out.ok()) std::abort();
     co_return *std::move(out);
   }

@@ -11,7 +11,6 @@
 
 #include "agent/loop/signal.h"
 #include "agent/mask/json_masker.h"
-#include "agent/mcp/json_scan.h"
 #include "agent/record/spool.h"
 #include "common/chain/chain.h"
 #include "common/denial.h"
@@ -69,11 +68,6 @@ struct Rig {
   std::unique_ptr<RecordingChain> chain;
 };
 
-std::shared_ptr<const ClientMessage> Client(std::string json) {
-  auto message = ScanClientMessage(std::move(json));
-  REQUIRE(message.ok());
-  return std::make_shared<const ClientMessage>(*std::move(message));
-}
 const std::string kCall =
     R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"deploy","arguments":{}}})";
 
@@ -95,14 +89,26 @@ std::string Verify(const std::vector<types::v1::Record>& records, const std::str
   return "";
 }
 
+Task<void> End(Rig* rig, std::string_view reason) {
+  EventFacts end;
+  end.type = types::v1::RECORD_TYPE_END;
+  end.end_reason = reason;
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, end)).ok());
+}
+
 Task<void> OneCall(Rig* rig, std::string session, bool answers) {
   rig->chain = rig->recorder->StartChain(session);
-  types::v1::RecordContent open;
-  open.set_server("wiki");
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_OPEN, open)).ok());
-  std::vector<Finding> findings = {{"email", "/params/arguments/to", 1}};
+  EventFacts open;
+  open.type = types::v1::RECORD_TYPE_OPEN;
+  open.server = "wiki";
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, open)).ok());
   auto out = co_await rig->recorder->RecordRequest(
-      *rig->chain, {{.policy = "bots", .approval_id = "apr_1"}}, "masked", findings, Client(kCall));
+      *rig->chain, {{.policy = "bots", .approval_id = "apr_1"}},
+      Masked(kCall, {.method = "tools/call",
+                     .target = "de***",
+                     .id = "0",
+                     .bytes = "masked",
+                     .findings = {{"email", "/params/arguments/to", 1}}}));
   REQUIRE(out.ok());
   CHECK(out->bytes() == kCall);
   CHECK(out->record_n() == 2);
@@ -110,18 +116,18 @@ Task<void> OneCall(Rig* rig, std::string session, bool answers) {
   if (!answers) co_return;
   MessageFacts facts;
   facts.request_n = out->record_n();
-  facts.method = "tools/call";
+  facts.answers = &out->shown();
   auto answer = co_await rig->recorder->RecordMessage(
       *rig->chain, facts, Masker::Refusal("7", types::v1::DENIAL_REASON_MASKER_BLOCKED));
   REQUIRE(answer.ok());
   CHECK(answer->bytes().find("masker_blocked") != std::string_view::npos);
   CHECK(rig->chain->unanswered().empty());
-  types::v1::RecordContent end;
-  end.set_end_reason("completed");
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_END, end)).ok());
+  co_await End(rig, "completed");
   CHECK(rig->chain->is_closed());
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_APPROVAL, {}))
-            .code() == absl::StatusCode::kFailedPrecondition);
+  EventFacts late;
+  late.type = types::v1::RECORD_TYPE_APPROVAL;
+  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, late)).code() ==
+        absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_CASE("a session's records are chained and durable before their messages may go on",
@@ -134,8 +140,8 @@ TEST_CASE("a session's records are chained and durable before their messages may
   CHECK(records[1].type() == types::v1::RECORD_TYPE_REQUEST);
   types::v1::RecordContent request = ContentOf(records[1]);
   CHECK(request.method() == "tools/call");
-  CHECK(request.target() == "deploy");
-  CHECK(request.rpc_id() == "7");
+  CHECK(request.target() == "de***");
+  CHECK(request.rpc_id() == "0");
   CHECK(request.body() == "masked");
   CHECK(request.original_bytes() == kCall.size());
   CHECK(request.policy() == "bots");
@@ -144,6 +150,11 @@ TEST_CASE("a session's records are chained and durable before their messages may
   CHECK(records[2].type() == types::v1::RECORD_TYPE_RESULT);
   CHECK(result.request_n() == 2);
   CHECK(result.outcome() == "error");
+  // As the request's record shows it, in the message, too.
+  CHECK(result.method() == "tools/call");
+  CHECK(result.target() == "de***");
+  CHECK(result.rpc_id() == "0");
+  CHECK(result.body().find(R"("id":0,)") != std::string::npos);
   CHECK(ContentOf(records[3]).end_reason() == "completed");
   // Nothing is left open for the next start.
   rig.Start();
@@ -152,7 +163,7 @@ TEST_CASE("a session's records are chained and durable before their messages may
 
 Task<void> Concurrently(Rig* rig, RecordingChain* chain, int* left) {
   for (int i = 0; i < 20; ++i) {
-    auto out = co_await rig->recorder->RecordRequest(*chain, {}, "m", {}, Client(kCall));
+    auto out = co_await rig->recorder->RecordRequest(*chain, {}, Clean(kCall));
     REQUIRE(out.ok());
   }
   if (--*left == 0) rig->loop->Stop();
@@ -196,11 +207,7 @@ TEST_CASE(
 
   // It can be closed, and is closed then.
   rig.chain = std::move(open[0]);
-  rig.Run([](Rig* r) -> Task<void> {
-    types::v1::RecordContent end;
-    end.set_end_reason("disconnected");
-    CHECK((co_await r->recorder->RecordEvent(*r->chain, types::v1::RECORD_TYPE_END, end)).ok());
-  }(&rig));
+  rig.Run(End(&rig, "disconnected"));
   if (!acknowledged) CHECK(Verify(rig.Shipped(), "ses_a") == "");
   rig.Start();
   CHECK(rig.recorder->TakeOpenChains().empty());
@@ -212,11 +219,7 @@ TEST_CASE(
     "[agent][recorder]") {
   Rig rig;
   rig.Run(OneCall(&rig, "ses_over", false));
-  rig.Run([](Rig* r) -> Task<void> {
-    types::v1::RecordContent end;
-    end.set_end_reason("completed");
-    CHECK((co_await r->recorder->RecordEvent(*r->chain, types::v1::RECORD_TYPE_END, end)).ok());
-  }(&rig));
+  rig.Run(End(&rig, "completed"));
   rig.chain.reset();
   const bool restarts = GENERATE(false, true);
   if (restarts) rig.Start();
@@ -237,9 +240,10 @@ TEST_CASE(
   auto busy = rig.recorder->StartChain("ses_busy");
   for (int i = 0; i < 40; ++i) {
     rig.Run([](Rig* r, RecordingChain* c) -> Task<void> {
-      types::v1::RecordContent content;
-      content.set_detail(std::string(30000, 'x'));
-      CHECK((co_await r->recorder->RecordEvent(*c, types::v1::RECORD_TYPE_APPROVAL, content)).ok());
+      EventFacts facts;
+      facts.type = types::v1::RECORD_TYPE_APPROVAL;
+      facts.detail = Shown(std::string(30000, 'x'));
+      CHECK((co_await r->recorder->RecordEvent(*c, std::move(facts))).ok());
     }(&rig, busy.get()));
     rig.Acknowledge();
   }
@@ -253,11 +257,12 @@ TEST_CASE(
 
 Task<void> FillUp(Rig* rig, absl::Status* refused) {
   rig->chain = rig->recorder->StartChain("ses_full");
-  auto out = co_await rig->recorder->RecordRequest(*rig->chain, {}, "m", {}, Client(kCall));
+  auto out = co_await rig->recorder->RecordRequest(*rig->chain, {}, Clean(kCall));
   REQUIRE(out.ok());
   std::string big(30000, 'x');
   for (;;) {
-    auto more = co_await rig->recorder->RecordRequest(*rig->chain, {}, big, {}, Client(kCall));
+    auto more =
+        co_await rig->recorder->RecordRequest(*rig->chain, {}, Masked(kCall, {.bytes = big}));
     if (!more.ok()) {
       *refused = more.status();
       break;
@@ -266,17 +271,14 @@ Task<void> FillUp(Rig* rig, absl::Status* refused) {
   // The refusal itself can be told, unrecorded; and the session can end properly.
   CHECK(rig->recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).ok());
   for (std::uint64_t n : std::vector<std::uint64_t>(rig->chain->unanswered())) {
-    types::v1::RecordContent outcome;
-    outcome.set_outcome("unknown");
-    outcome.set_request_n(n);
-    outcome.set_detail(std::string(10000, 'd'));
-    CHECK(
-        (co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_OUTCOME, outcome))
-            .ok());
+    EventFacts outcome;
+    outcome.type = types::v1::RECORD_TYPE_OUTCOME;
+    outcome.outcome = "unknown";
+    outcome.request_n = n;
+    outcome.detail = Shown(std::string(10000, 'd'));
+    CHECK((co_await rig->recorder->RecordEvent(*rig->chain, std::move(outcome))).ok());
   }
-  types::v1::RecordContent end;
-  end.set_end_reason("expired");
-  CHECK((co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_END, end)).ok());
+  co_await End(rig, "expired");
 }
 TEST_CASE(
     "a full spool refuses calls with recorder_unavailable and still takes outcomes and the end",
@@ -300,11 +302,9 @@ Task<void> FailOnce(Rig* rig, absl::Status* first, absl::Status* second) {
   rlimit none = before;
   none.rlim_cur = 4096;
   setrlimit(RLIMIT_FSIZE, &none);
-  *first =
-      (co_await rig->recorder->RecordRequest(*rig->chain, {}, "m", {}, Client(kCall))).status();
+  *first = (co_await rig->recorder->RecordRequest(*rig->chain, {}, Clean(kCall))).status();
   setrlimit(RLIMIT_FSIZE, &before);
-  *second =
-      (co_await rig->recorder->RecordRequest(*rig->chain, {}, "m", {}, Client(kCall))).status();
+  *second = (co_await rig->recorder->RecordRequest(*rig->chain, {}, Clean(kCall))).status();
 }
 TEST_CASE("a failed write refuses this call and every later one with recorder_unavailable",
           "[agent][recorder]") {
@@ -326,7 +326,7 @@ TEST_CASE(
   Rig rig;
   for (int i = 0; i < 25; ++i)
     rig.recorder->RecordDenial({.reason = types::v1::DENIAL_REASON_TOKEN_MISSING,
-                                .server = "wiki",
+                                .server = "wiki"_words,
                                 .client_address = "192.0.2.1"});
   rig.recorder->RecordDenial(
       {.reason = types::v1::DENIAL_REASON_TOKEN_EXPIRED, .client_address = "192.0.2.2"});
@@ -348,8 +348,21 @@ TEST_CASE(
   CHECK(Verify(rig.Shipped(1), records[0].session_id()) == "");
 }
 
+TEST_CASE("a response has no record but of the request that it answers", "[agent][recorder]") {
+  Rig rig;
+  rig.chain = rig.recorder->StartChain("ses_a");
+  rig.Run([](Rig* r) -> Task<void> {
+    auto answer = co_await r->recorder->RecordMessage(
+        *r->chain, {}, Masker::Refusal("7", types::v1::DENIAL_REASON_MASKER_BLOCKED));
+    CHECK(answer.status().code() == absl::StatusCode::kInternal);
+  }(&rig));
+  CHECK(rig.Shipped().empty());
+}
+
 Task<void> TryEvent(Rig* rig, absl::Status* got) {
-  *got = co_await rig->recorder->RecordEvent(*rig->chain, types::v1::RECORD_TYPE_APPROVAL, {});
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_APPROVAL;
+  *got = co_await rig->recorder->RecordEvent(*rig->chain, std::move(facts));
 }
 TEST_CASE(
     "a damaged spool starts, ships what is whole and does not continue the chain it cannot vouch "

@@ -419,35 +419,147 @@ TEST_CASE("bytes that are no clean message are blocked, not passed", "[agent][ma
   }
 }
 
+std::shared_ptr<const ClientMessage> Request(const std::string& method, const std::string& params,
+                                             const std::string& id = "1") {
+  auto message = ScanClientMessage(R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":")" + method +
+                                   R"(","params":)" + params + "}");
+  REQUIRE(message.ok());
+  return std::make_shared<const ClientMessage>(*std::move(message));
+}
+
 TEST_CASE("a request's record is masked everywhere", "[agent][mask]") {
   MaskFixture fixture;
-  const auto message = ScanClientMessage(
-      R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"x:)" + kGithubToken +
-      R"(","_meta":{")" + kAwsKey + R"(":{"b":")" + kGithubToken + R"("}}}})");
-  REQUIRE(message.ok());
-  const auto masked = fixture.masker().MaskRequest(*message, fixture.mask());
+  const auto message =
+      Request("resources/read", R"({"uri":"x:)" + kGithubToken + R"(","_meta":{")" + kAwsKey +
+                                    R"(":{"b":")" + kGithubToken + R"("}}})");
+  const auto masked = fixture.masker().MaskRequest(message, fixture.mask());
   REQUIRE(masked.ok());
   CHECK(
-      masked->bytes ==
+      masked->bytes() ==
       R"({"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"x:[REDACTED:github]","_meta":{"[REDACTED:aws]":{"b":"[REDACTED:github]"}}}})");
+  CHECK(masked->message().bytes == message->bytes);
   // No pointer spells a name that was masked.
-  for (const Finding& finding : masked->findings)
+  for (const Finding& finding : masked->findings())
     CHECK(finding.pointer.find(kAwsKey) == std::string::npos);
-  CHECK(masked->findings.size() == 3);
+  CHECK(masked->findings().size() == 3);
+}
+
+TEST_CASE("records name a request as its body is masked", "[agent][mask]") {
+  MaskFixture fixture({"secrets", "pii"}, {});
+  const std::string t = kGithubToken;
+  const auto shown = [&](const std::string& method, const std::string& params,
+                         const std::string& id = "1") {
+    const auto masked = fixture.masker().MaskRequest(Request(method, params, id), fixture.mask());
+    REQUIRE(masked.ok());
+    return std::string(masked->method()) + " " + std::string(masked->target()) + " " +
+           std::string(masked->rpc_id());
+  };
+  CHECK(shown("tools/call", R"({"name":"echo"})") == "tools/call echo 1");
+  CHECK(shown("tools/call", R"({"name":"echo","arguments":{"t":")" + t + R"("}})") ==
+        "tools/call echo 1");
+  CHECK(shown("tools/call", R"({"uri":"x","name":"a)" + t + R"("})") ==
+        "tools/call a[REDACTED:github] 1");
+  CHECK(shown("prompts/get", R"({"name":"a\u0020\u0067)" + t.substr(1) + R"("})") ==
+        "prompts/get a [REDACTED:github] 1");
+  CHECK(shown("resources/read", R"({"name":"n","uri":"https://h/?k=)" + t + R"("})") ==
+        "resources/read https://h/?k=[REDACTED:github] 1");
+  CHECK(shown("resources/subscribe", R"({"uri":"https://u:)" + t + R"(@h/"})") ==
+        "resources/subscribe https://u:[REDACTED:url_credentials]@h/ 1");
+  const std::string ref = R"({"argument":{"name":"a","value":""},"ref":)";
+  CHECK(shown("completion/complete", ref + R"({"type":"ref/prompt","name":")" + t + R"("}})") ==
+        "completion/complete [REDACTED:github] 1");
+  CHECK(shown("completion/complete", ref + R"({"type":"ref/resource","uri":")" + t + R"("}})") ==
+        "completion/complete [REDACTED:github] 1");
+  CHECK(shown("x/" + t, "{}") == "x/[REDACTED:github]  1");
+  CHECK(shown("ping", "{}", '"' + t + '"') == R"(ping  "[REDACTED:github]")");
+  CHECK(shown("ping", "{}", kCard) == "ping  0");
+}
+
+TEST_CASE("a credential in a target is masked where a record names it", "[agent][mask]") {
+  MaskFixture fixture;
+  fixture.SetCredentials({"hold-this-one-back-9"});
+  const auto masked = fixture.masker().MaskRequest(
+      Request("resources/read", R"({"uri":"x:Hold-This-One-Back-9/y"})"), fixture.mask());
+  REQUIRE(masked.ok());
+  CHECK(masked->target() == "x:[REDACTED:credential]/y");
+}
+
+TEST_CASE("the name of a tool is masked by a field rule where its body is", "[agent][mask]") {
+  types::v1::MaskProfileSpec profile;
+  auto* field = profile.add_fields();
+  field->add_keys("name");
+  MaskFixture fixture({"house"}, {{"house", profile}});
+  const auto masked =
+      fixture.masker().MaskRequest(Request("tools/call", R"({"name":"echo"})"), fixture.mask());
+  REQUIRE(masked.ok());
+  CHECK(masked->target() == "[REDACTED:field]");
+}
+
+TEST_CASE("a client's answer hides a secret in its id", "[agent][mask]") {
+  MaskFixture fixture;
+  auto answer =
+      ScanClientMessage(R"({"jsonrpc":"2.0","id":")" + kGithubToken + R"(","result":{}})");
+  REQUIRE(answer.ok());
+  const ShownRequest shown = fixture.masker().Show(
+      std::make_shared<const ClientMessage>(*std::move(answer)), fixture.mask());
+  CHECK(shown.rpc_id() == R"("[REDACTED:github]")");
+}
+
+TEST_CASE("a request that cannot be masked is named by a method of the protocol's alone",
+          "[agent][mask]") {
+  MaskFixture fixture;
+  fixture.mask().plan = nullptr;
+  const ShownRequest known =
+      fixture.masker().Show(Request("tools/call", R"({"name":"echo"})"), fixture.mask());
+  CHECK(known.method() == "tools/call");
+  CHECK(known.target().empty());
+  CHECK(known.rpc_id().empty());
+  CHECK(known.hides_id());
+  CHECK(fixture.masker().Show(Request("x/y", "{}"), fixture.mask()).method().empty());
+  CHECK(fixture.masker().Show("a text", fixture.mask()).view() ==
+        "withheld, for it cannot be masked");
+}
+
+TEST_CASE("a text that quotes somebody is masked like any other", "[agent][mask]") {
+  MaskFixture fixture;
+  const auto shown = [&](const std::string& text) {
+    return std::string(fixture.masker().Show(text, fixture.mask()).view());
+  };
+  CHECK(shown("policy does not allow resources/read of \"x\"\n") ==
+        "policy does not allow resources/read of \"x\"\n");
+  CHECK(shown("no tool \"" + kGithubToken + "\" here") == "no tool \"[REDACTED:github]\" here");
+  CHECK(shown("{\"a\":\"" + kGithubToken + "\"}") == "{\"a\":\"[REDACTED:github]\"}");
+  CHECK(shown("\xff") == "\ufffd");
 }
 
 TEST_CASE("approvers see type and length, and no invisible character", "[agent][mask]") {
   MaskFixture fixture;
-  const auto masked =
-      fixture.masker().MaskArguments("{\"to\":\"safe\u202egnp.exe\",\"t\":\"" + kGithubToken +
-                                         "\",\"z\":\"a\u200bb\ufeff\u00ad\u0085\"}",
-                                     fixture.mask());
-  REQUIRE(masked.ok());
-  CHECK(
-      *masked ==
-      R"({"to":"safe\u202egnp.exe","t":"[REDACTED:github, 40 characters]","z":"a\u200bb\ufeff\u00ad\u0085"})");
-  CHECK(fixture.masker().MaskArguments("", fixture.mask())->empty());
-  CHECK_FALSE(fixture.masker().MaskArguments("{", fixture.mask()).ok());
+  const auto shown = fixture.masker().ShowToApprover(
+      *Request("tools/call", "{\"name\":\"a\u202eb" + kGithubToken +
+                                 "\\n\",\"arguments\":{\"to\":\"safe\u202egnp.exe\",\n\"t\":\"" +
+                                 kGithubToken +
+                                 "\",\"z\":\"a\u200bb\ufeff\u00ad\u0085\U000e0041\"}}"),
+      fixture.mask());
+  REQUIRE(shown.ok());
+  CHECK(shown->target == R"(a\u202eb[REDACTED:github, 40 characters]\u000a)");
+  CHECK(shown->arguments ==
+        "{\"to\":\"safe\\u202egnp.exe\",\n"
+        "\"t\":\"[REDACTED:github, 40 characters]\","
+        "\"z\":\"a\\u200bb\\ufeff\\u00ad\\u0085\\udb40\\udc41\"}");
+  CHECK(fixture.masker()
+            .ShowToApprover(*Request("tools/call", R"({"name":"a"})"), fixture.mask())
+            ->arguments.empty());
+}
+
+TEST_CASE("a call whose method would have to be masked goes to no approver", "[agent][mask]") {
+  MaskFixture fixture;
+  CHECK(ReasonOf(fixture.masker()
+                     .ShowToApprover(*Request("x/" + kGithubToken, "{}"), fixture.mask())
+                     .status()) == types::v1::DENIAL_REASON_MASKER_BLOCKED);
+  fixture.mask().plan = nullptr;
+  CHECK_FALSE(fixture.masker()
+                  .ShowToApprover(*Request("tools/call", R"({"name":"a"})"), fixture.mask())
+                  .ok());
 }
 
 TEST_CASE("text made of anchors costs one pass", "[agent][mask]") {
