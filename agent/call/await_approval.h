@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <variant>
 
 #include "agent/call/call.h"
@@ -14,13 +13,12 @@ struct AbandonedCall {
   GrantedCall granted;
 };
 
-// Waits until a person has approved the call and uses the approval up for it. The client's stream
-// begins at once and says that the call waits; after approval_hold the call is refused with
-// APPROVAL_PENDING, and the identical call attaches to the same approval. After the wait the
-// session, its token and the policy in force are judged again. A call that needs no approval passes
-// untouched.
-Task<std::variant<PermittedCall, RefusedCall, AbandonedCall>> AwaitApproval(Gateway& gateway,
-                                                                            JudgedCall call,
-                                                                            OpenRequest& request);
+// Waits until a person has approved the call. The client's stream begins at once and says that the
+// call waits; after its hold the call is refused with APPROVAL_PENDING, and the identical call
+// attaches to the same approval. After the wait the session, its token and the policy in force are
+// judged again. A call that needs no approval passes untouched.
+Task<std::variant<ApprovedCall, RefusedCall, AbandonedCall>> AwaitApproval(Gateway& gateway,
+                                                                           AskedCall call,
+                                                                           OpenRequest& request);
 
 }  // namespace sallyport::agent

@@ -17,13 +17,15 @@
 #include "agent/http/message.h"
 #include "agent/mcp/message.h"
 #include "agent/session/held.h"
+#include "sallyport/types/v1/approval.pb.h"
 
 // One call through the agent. A stage is one file and one function; it takes the previous stage's
 // type by value and gives the next one, so the types are the proof: whoever holds a RecordedCall
 // knows that its token was verified, its session is live, policy and, where needed, a person
 // allowed it, and its record is durable.
 //
-//   IncomingCall -> AuthenticatedCall -> GrantedCall -> JudgedCall -> PermittedCall -> RecordedCall
+//   IncomingCall -> AuthenticatedCall -> GrantedCall -> JudgedCall
+//     -> (AskedCall -> ApprovedCall) -> PermittedCall -> RecordedCall
 //
 // The message itself is read once and never changed: the stages share it.
 namespace sallyport::agent {
@@ -75,11 +77,29 @@ struct JudgedCall {
   std::optional<ApprovalNeed> approval;
 };
 
+// The control plane has been asked for its approval, where policy wants one.
+struct AskedCall {
+  JudgedCall judged;
+  // As it stood in the answer. Unset: it needs none.
+  std::optional<types::v1::Approval> approval = std::nullopt;
+  std::string arguments_digest = {};
+  // How long its client is kept waiting for the decision.
+  absl::Duration hold = absl::ZeroDuration();
+};
+
+// A person has approved it, where policy wants one, and it is still allowed.
+struct ApprovedCall {
+  JudgedCall judged;
+  // Unset: it needs none.
+  std::optional<types::v1::Approval> approval = std::nullopt;
+  std::string arguments_digest = {};
+};
+
 // Nothing stands between it and the server any more but its record.
 struct PermittedCall {
   JudgedCall judged;
   // The approval it used up. Empty: it needed none.
-  std::string approval_id;
+  std::string approval_id = {};
 };
 
 // Its record is durable: it may be forwarded, once.

@@ -86,7 +86,8 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                                    .prompts = usable.prompts,
                                    .completions = usable.completions,
                                    .logging = usable.logging,
-                                   .task_extension = usable.task_extension},
+                                   .task_extension = usable.task_extension,
+                                   .makes_tasks = usable.approved_tools},
                         .may_be_asked =
                             [&](ServerRequestKind kind) {
                               return Declares(request, PolicyWord(kind)) &&
@@ -352,6 +353,7 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
 
 Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, UpstreamMessage message) {
   Reply& reply = *call.authenticated.incoming.reply;
+  if (!reply.takes_news()) co_return;
   const auto admitted = co_await AdmitMessage(gateway, call, !reply.is_gone() || reply.may_return(),
                                               std::move(message));
   if (!admitted) co_return;

@@ -70,6 +70,7 @@ void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end) {
 void EndIfCompleted(Gateway& gateway, ServedSession& session) {
   if (session.live().is_ended()) return;
   const bool has_tasks =
+      session.tasks.has_unsettled() ||
       std::any_of(session.connections.begin(), session.connections.end(),
                   [](const auto& entry) { return entry.second->mcp().has_unfinished_tasks(); });
   const bool is_answered = session.counted_in_flight == 0 && session.open_rounds.empty();

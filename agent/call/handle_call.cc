@@ -4,16 +4,16 @@
 #include <utility>
 #include <variant>
 
-#include "agent/call/await_approval.h"
+#include "agent/call/answer_request.h"
 #include "agent/call/check_grant.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/end_session.h"
 #include "agent/call/error_reply.h"
-#include "agent/call/forward.h"
 #include "agent/call/handle_batch.h"
 #include "agent/call/initialize.h"
 #include "agent/call/join_session.h"
+#include "agent/call/narrow_request.h"
 #include "agent/call/record_call.h"
 #include "agent/call/resumable_reply.h"
 #include "agent/call/shown.h"
@@ -22,31 +22,11 @@
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
 #include "agent/mcp/modern_headers.h"
-#include "agent/mcp/modern_request.h"
 #include "common/denial.h"
-#include "common/status_macros.h"
 #include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
-
-// Registers a request with its MCP session for as long as it is open.
-class Registered {
- public:
-  Registered(McpConnection& connection, OpenRequest& request)
-      : connection_(connection), request_(request), is_registered_(connection.Begin(request)) {}
-  ~Registered() {
-    if (is_registered_) connection_.Finish(request_);
-  }
-  Registered(const Registered&) = delete;
-  Registered& operator=(const Registered&) = delete;
-  bool ok() const { return is_registered_; }
-
- private:
-  McpConnection& connection_;
-  OpenRequest& request_;
-  bool is_registered_;
-};
 
 Task<void> Accept(Reply& reply) { co_await reply.Answer(OwnAnswer{.status = 202}); }
 
@@ -62,46 +42,6 @@ Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
   }
   // A server that is lost says so where its messages are waited for.
   if (!call.connection->is_over()) (void)co_await call.connection->upstream()->Send(*outbound);
-}
-
-// From a request's arrival to its answer.
-Task<void> AnswerRequest(Gateway& gateway, GrantedCall call,
-                         std::shared_ptr<const ClientMessage> message) {
-  const Held<McpConnection> connection = call.connection;
-  Reply& reply = *call.authenticated.incoming.reply;
-  OpenRequest request{.id = message->id};
-  const Registered registered(*connection, request);
-  if (!registered.ok()) {
-    absl::Status why =
-        connection->mcp().in_flight() >= 128
-            ? Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many requests are in flight")
-            : Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                     "a request with this id is in flight already");
-    co_await AnswerRefused(gateway,
-                           RefusedCall{std::move(call), std::move(message), std::move(why), {}});
-    co_return;
-  }
-  auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
-  if (auto* refused = std::get_if<RefusedCall>(&judged)) {
-    co_await AnswerRefused(gateway, std::move(*refused));
-    co_return;
-  }
-  auto permitted =
-      co_await AwaitApproval(gateway, std::get<JudgedCall>(std::move(judged)), request);
-  if (auto* refused = std::get_if<RefusedCall>(&permitted)) {
-    co_await AnswerRefused(gateway, std::move(*refused));
-    co_return;
-  }
-  if (std::holds_alternative<AbandonedCall>(permitted)) {
-    co_await reply.End();
-    co_return;
-  }
-  auto recorded = co_await RecordCall(gateway, std::get<PermittedCall>(std::move(permitted)));
-  if (auto* refused = std::get_if<RefusedCall>(&recorded)) {
-    co_await AnswerRefused(gateway, std::move(*refused));
-    co_return;
-  }
-  co_await Forward(gateway, std::get<RecordedCall>(std::move(recorded)), request);
 }
 
 Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
@@ -133,31 +73,6 @@ Task<absl::Status> CheckParamHeaders(Gateway& gateway, const GrantedCall& call,
   if (!disagreement) co_return absl::OkStatus();
   co_return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
                    "the headers and the body disagree: " + *disagreement);
-}
-
-// The message as its server shall see it, and what it goes on with.
-absl::StatusOr<ClientMessage> Narrow(GrantedCall& call, const SessionRules& rules,
-                                     ClientMessage message, absl::Time now) {
-  std::optional<std::string_view> server_state;
-  if (!message.modern.request_state.empty()) {
-    ASSIGN_OR_RETURN(call.continues, OpenRequestState(*call.session, message));
-    server_state = call.continues->server_state;
-  }
-  const SessionPolicy& policy = *rules.policy;
-  const UsableCapabilities& usable = policy.capabilities(now);
-  const std::string method = message.method;
-  return NarrowModernRequest(
-      std::move(message),
-      {.client = {.sampling = usable.sampling,
-                  .elicitation = usable.elicitation,
-                  .roots = usable.roots,
-                  .task_extension = usable.task_extension},
-       .may_hear_of =
-           [&](std::string_view uri) {
-             return policy.EvaluateCall({.method = method, .target = uri}, now).verdict ==
-                    Verdict::kAllow;
-           },
-       .request_state = server_state});
 }
 
 Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, std::string method,
@@ -262,12 +177,6 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
                        std::make_shared<const ClientMessage>(std::move(refused)), std::move(why),
                        std::move(details)};
   };
-  auto rules = RulesFor(gateway, *granted.session, granted.authenticated.caller,
-                        granted.authenticated.snapshot);
-  if (!rules.ok()) {
-    co_await AnswerRefused(gateway, refuse(rules.status(), std::move(message), 0));
-    co_return;
-  }
   if (message.method == "tools/call") {
     absl::Status agree = co_await CheckParamHeaders(gateway, granted, message);
     if (!agree.ok()) {
@@ -276,14 +185,12 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
       co_return;
     }
   }
-  auto narrowed = Narrow(granted, **rules, message, gateway.clock.Now());
+  auto narrowed = NarrowRequest(gateway, granted, message);
   if (!narrowed.ok()) {
-    co_await AnswerRefused(gateway,
-                           refuse(narrowed.status(), std::move(message), rpc_code::kInvalidParams));
+    const bool is_invalid = ReasonOf(narrowed.status()) == types::v1::DENIAL_REASON_MESSAGE_INVALID;
+    co_await AnswerRefused(gateway, refuse(narrowed.status(), std::move(message),
+                                           is_invalid ? rpc_code::kInvalidParams : 0));
     co_return;
-  }
-  if (const auto shared = granted.session->shared; shared != nullptr) {
-    narrowed->modern.param_fields = shared->tools.FieldsFor(*narrowed);
   }
   auto judged = std::make_shared<const ClientMessage>(*std::move(narrowed));
   if (judged->shape == Shape::kNotification) {

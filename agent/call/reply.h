@@ -67,6 +67,9 @@ class Reply {
   // the answer is a stream that ends with its priming event, and the client has gone.
   virtual void EndWhenSilent(StreamStart start) = 0;
 
+  // Whether it takes more than the answer: what the server, or we, say before it.
+  virtual bool takes_news() const { return true; }
+
   // Nobody takes what is sent now.
   virtual bool is_gone() const = 0;
   // Who has gone may come back for what is sent meanwhile.

@@ -74,6 +74,9 @@ void McpConnection::WakeStream() {
 void McpConnection::EndStream() {
   is_over_ = true;
   WakeStream();
+  for (OpenRequest* request : open_requests_) {
+    if (request->waiting != nullptr) request->waiting->Set();
+  }
 }
 
 void McpConnection::CloseStream() {

@@ -10,6 +10,7 @@
 
 #include "agent/call/caller.h"
 #include "agent/call/event_store.h"
+#include "agent/call/held_tasks.h"
 #include "agent/call/session_rules.h"
 #include "agent/loop/signal.h"
 #include "agent/mask/json_masker.h"
@@ -73,7 +74,7 @@ class McpConnection final : public Holdable {
   bool has_get_stream();
 
   // No more requests, no more stream: it was deleted, its session ended or its server is lost.
-  // Wakes the stream.
+  // Wakes the stream, and what waits for a person.
   void EndStream();
   bool is_over() const { return is_over_; }
   // It is over because its client said so.
@@ -173,6 +174,8 @@ class ServedSession final : public Holdable {
   // Null until a modern call needs it, and again once it has ended.
   std::shared_ptr<SharedConnection> shared;
   StartLimit starts;
+  // Calls of it that wait as tasks of our own, and what became of them.
+  HeldTasks tasks;
   // Calls of it that hold a connection open until a person decides.
   int held_for_approval = 0;
   // Calls that count against max_calls and have not been answered.

@@ -34,6 +34,7 @@ void Sweep(Gateway& gateway) {
       continue;
     }
     DropStarted(gateway, *session);
+    session->tasks.Sweep(now);
     const bool is_token_over = now >= session->token_expires_at;
     for (auto& [id, connection] : session->connections) {
       if (is_token_over && connection->has_get_stream()) connection->CloseStream();

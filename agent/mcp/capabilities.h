@@ -33,6 +33,8 @@ struct ServerTerms {
   bool task_list = false;
   bool task_cancel = false;
   bool task_extension = false;
+  // Calls may be answered by a task of our own, whatever the server knows of tasks.
+  bool makes_tasks = false;
 };
 
 // The name of the tasks extension among the extensions that either side of the modern era declares.

@@ -44,6 +44,9 @@ struct ModernEnvelope {
   std::string version;
   // The object params._meta["io.modelcontextprotocol/clientCapabilities"].
   Span capabilities;
+  // They name the extension io.modelcontextprotocol/tasks: the client takes a task in place of the
+  // result of a tool.
+  bool takes_tasks = false;
   // params._meta["io.modelcontextprotocol/logLevel"] is there.
   bool asks_for_logs = false;
   // The string params.requestState, with its quotes.

@@ -21,6 +21,7 @@ absl::Status Invalid(std::string_view what) {
 }
 
 constexpr std::size_t kMaxTaskIdBytes = 1024;
+constexpr char kOurTasks[] = R"("io.modelcontextprotocol/tasks":{})";
 
 bool MayAskForInput(std::string_view method) {
   return method == "tools/call" || method == "prompts/get" || method == "resources/read";
@@ -70,19 +71,44 @@ class Narrower {
         return !IsModernVersion(version.text) && !IsServedVersion(version.text);
       });
     } else if (member.key == "capabilities" && member.is_object()) {
+      OfferExtensions(member);
       CutChildren(splicer_, index_, member, [&](const JsonNode& declared) {
-        if (IsTakenFromServer(declared.key, terms_.server)) return true;
+        if (IsTaken(declared)) return true;
         NarrowDeclared(declared);
         return false;
       });
     }
   }
 
+  // Where the server has no extensions at all, ours stand before all that it has.
+  void OfferExtensions(const JsonNode& capabilities) {
+    const JsonNode* extensions = index_.Member(&capabilities, "extensions");
+    if (!terms_.server.makes_tasks || (extensions != nullptr && extensions->is_object())) return;
+    bool has_others = false;
+    for (const JsonNode& declared : index_.Children(capabilities)) {
+      has_others |= !IsTaken(declared);
+    }
+    splicer_.Replace(capabilities.begin + 1, capabilities.begin + 1,
+                     absl::StrCat(R"("extensions":{)", kOurTasks, has_others ? "}," : "}"));
+  }
+
+  // Extensions that are no object mean nothing, and would stand in the place of ours.
+  bool IsTaken(const JsonNode& declared) const {
+    return IsTakenFromServer(declared.key, terms_.server) ||
+           (declared.key == "extensions" && !declared.is_object() && terms_.server.makes_tasks);
+  }
+
   void NarrowDeclared(const JsonNode& declared) {
     if (!declared.is_object()) return;
+    if (declared.key == "extensions" && terms_.server.makes_tasks &&
+        index_.Member(&declared, kTaskExtension) == nullptr) {
+      const bool is_empty = declared.next == index_.IndexOf(declared) + 1;
+      splicer_.Replace(declared.begin + 1, declared.begin + 1,
+                       absl::StrCat(kOurTasks, is_empty ? "" : ","));
+    }
     CutChildren(splicer_, index_, declared, [&](const JsonNode& member) {
       return (declared.key == "extensions" && member.key == kTaskExtension &&
-              !terms_.server.task_extension) ||
+              !terms_.server.task_extension && !terms_.server.makes_tasks) ||
              (declared.key == "resources" && member.key == "subscribe" &&
               !terms_.server.subscriptions);
     });

@@ -134,6 +134,8 @@ struct CallDecision {
 // What of a server's and of a client's capabilities the session can use at all.
 struct UsableCapabilities {
   bool tools = false;
+  // Some of them a person must approve first.
+  bool approved_tools = false;
   bool resources = false;
   bool subscriptions = false;
   bool prompts = false;

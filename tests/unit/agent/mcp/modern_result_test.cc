@@ -74,6 +74,29 @@ TEST_CASE("a result is private to its caller and kept no longer than the session
   }
 }
 
+TEST_CASE("a discovery offers our tasks beside all that the server offers", "[agent][mcp]") {
+  Rig rig;
+  rig.server.makes_tasks = true;
+  const ClientMessage discover = FromClient(ModernRequest("server/discover"));
+  const auto seen = [&](const std::string& capabilities) {
+    return rig.Seen(R"({"capabilities":)" + capabilities + "}", discover);
+  };
+  const auto offered = [](const std::string& capabilities) {
+    return R"({"capabilities":)" + capabilities + "}";
+  };
+  const std::string ours = R"("io.modelcontextprotocol/tasks":{})";
+  CHECK(seen("{}") == offered(R"({"extensions":{)" + ours + "}}"));
+  CHECK(seen(R"({"tools":{}})") == offered(R"({"extensions":{)" + ours + R"(},"tools":{}})"));
+  // What is cut leaves no comma behind.
+  CHECK(seen(R"({"tasks":{}})") == offered(R"({"extensions":{)" + ours + "}}"));
+  CHECK(seen(R"({"extensions":{},"tools":{}})") ==
+        offered(R"({"extensions":{)" + ours + R"(},"tools":{}})"));
+  CHECK(seen(R"({"extensions":{"x":{}}})") ==
+        offered(R"({"extensions":{)" + ours + R"(,"x":{}}})"));
+  CHECK(seen(R"({"extensions":{)" + ours + "}}") == offered(R"({"extensions":{)" + ours + "}}"));
+  CHECK(seen(R"({"extensions":7})") == offered(R"({"extensions":{)" + ours + "}}"));
+}
+
 TEST_CASE("no byte of a result changes where nothing has to", "[agent][mcp]") {
   Rig rig;
   const std::string odd =

@@ -1,0 +1,61 @@
+#include "agent/call/ask_approval.h"
+
+#include <string>
+#include <utility>
+
+#include "agent/call/about_approval.h"
+#include "agent/call/arguments_digest.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+namespace {
+
+using types::v1::Approval;
+
+Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
+                                       std::string digest) {
+  ServedSession& session = *call.granted.session;
+  const ClientMessage& message = *call.message;
+  auto shown = gateway.masker.ShowToApprover(message, session.mask);
+  if (!shown.ok()) {
+    co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
+                     "the call cannot be shown to an approver");
+  }
+  v1::RequestCallApprovalRequest request;
+  request.set_session_id(session.id());
+  request.set_method(message.method);
+  request.set_target(message.target);
+  request.set_arguments_digest(std::move(digest));
+  request.set_arguments(std::move(shown->arguments));
+  co_return co_await gateway.approval_client.Request(std::move(request));
+}
+
+Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
+  const ServedSession& session = *call.granted.session;
+  if (session.held_for_approval >= gateway.limits.held_for_approval_of_session ||
+      gateway.approvals.waiting() >= gateway.limits.held_for_approval) {
+    co_return RefuseAbout(std::move(call),
+                          Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                                 "too many calls of this session wait for approval already"),
+                          nullptr);
+  }
+  auto digest = ArgumentsDigest(session, *call.message);
+  if (!digest.ok()) co_return RefuseAbout(std::move(call), digest.status(), nullptr);
+  auto approval = co_await Request(gateway, call, *digest);
+  if (!approval.ok()) co_return RefuseAbout(std::move(call), approval.status(), nullptr);
+  gateway.approvals.Learn(*approval, gateway.sessions);
+  if (approval->state() == types::v1::APPROVAL_STATE_PENDING) {
+    co_await RecordApproval(gateway, call, *approval, "asked for"_words);
+  }
+  co_return AskedCall{std::move(call), *std::move(approval), *std::move(digest),
+                      gateway.limits.approval_hold};
+}
+
+}  // namespace
+
+Task<Stage<AskedCall>> AskApproval(Gateway& gateway, JudgedCall call) {
+  if (call.approval) return Ask(gateway, std::move(call));
+  return Task<Stage<AskedCall>>(AskedCall{.judged = std::move(call)});
+}
+
+}  // namespace sallyport::agent
