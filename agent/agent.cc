@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/basic_signal_set.hpp>
-#include <csignal>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +28,7 @@
 #include "agent/listen/mcp_endpoint.h"
 #include "agent/loop/heap_rest.h"
 #include "agent/loop/loop.h"
+#include "agent/loop/stop_signals.h"
 #include "agent/mask/json_masker.h"
 #include "agent/mask/mask_engine.h"
 #include "agent/record/recorder.h"
@@ -230,6 +229,7 @@ struct Agent::Parts {
   AgentConfig config;
   SystemClock clock;
   Loop loop;
+  StopSignals stop_signals{loop};
   std::optional<DirectoryLock> lock;
   std::unique_ptr<Upstreams> upstreams;
   Enrollment enrollment;
@@ -386,9 +386,8 @@ Task<void> Agent::Parts::Serve() {
 }
 
 Task<void> Agent::Parts::AwaitSignal() {
-  net::basic_signal_set<Executor> signals(loop.executor(), SIGTERM, SIGINT);
-  auto [error, number] = co_await signals.async_wait(kAsTuple);
-  LogInfo("stopping", {{"signal", number}});
+  const IoResult signal = co_await stop_signals.Next();
+  LogInfo("stopping", {{"signal", signal.n}});
   co_await Drain();
   loop.Stop();
 }

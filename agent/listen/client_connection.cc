@@ -29,13 +29,14 @@ void AppendNumber(std::string& out, std::size_t n) {
 
 ClientConnection::ClientConnection(Loop& loop, const Clock& clock, HttpService& service,
                                    const HttpLimits& limits, const PhaseLimits& phases,
-                                   ClientSocket::Socket socket, net::ssl::context* tls,
+                                   std::unique_ptr<Stream> stream, TlsContext tls,
                                    std::string client_address)
     : loop_(loop),
       clock_(clock),
       service_(service),
       phases_(phases),
-      socket_(std::move(socket), tls),
+      stream_(std::move(stream)),
+      tls_(std::move(tls)),
       client_address_(std::move(client_address)),
       reader_(request_, limits),
       write_done_(loop),
@@ -44,7 +45,7 @@ ClientConnection::ClientConnection(Loop& loop, const Clock& clock, HttpService& 
 
 Task<void> ClientConnection::Run() {
   SetDeadline(phases_.handshake);
-  if (co_await socket_.Handshake()) {
+  if (tls_ == nullptr || (co_await stream_->BeTlsServer(tls_)).ok()) {
     while (co_await ReadHead()) {
       ClearDeadline();
       if (reader_.error()) {
@@ -56,8 +57,8 @@ Task<void> ClientConnection::Run() {
       if (!keep_alive_ || is_gone_) break;
     }
   }
-  if (!is_gone_ && socket_.is_open()) co_await Linger();
-  socket_.Close();
+  if (!is_gone_ && stream_->is_open()) co_await Linger();
+  stream_->Close();
   MarkGone();
   while (helpers_ > 0) {
     helpers_done_.Reset();
@@ -92,11 +93,16 @@ Task<bool> ClientConnection::ReadHead() {
       }
     }
     if (is_idle_ && !keep_alive_) co_return false;
-    if (!co_await socket_.ReadSome(input_, kReadBytes)) {
+    if (!TookIn(co_await ReadSome(kReadBytes))) {
       is_gone_ = true;
       co_return false;
     }
   }
+}
+
+bool ClientConnection::TookIn(IoResult read) {
+  input_.Commit(read.n);
+  return read.n > 0;
 }
 
 Task<bool> ClientConnection::ReadBody(std::uint64_t max_bytes) {
@@ -114,7 +120,7 @@ Task<bool> ClientConnection::ReadRest() {
   std::size_t read_bytes = kReadBytes;
   while (!reader_.is_done() && !reader_.error()) {
     if (input_.empty()) {
-      if (!co_await socket_.ReadSome(input_, read_bytes)) {
+      if (!TookIn(co_await ReadSome(read_bytes))) {
         MarkGone();
         co_return false;
       }
@@ -160,7 +166,7 @@ Task<void> ClientConnection::FinishLate() {
   reader_.LimitBody(kMaxForgottenBytes);
   SetDeadline(phases_.linger);
   while (!reader_.is_done() && !reader_.error()) {
-    if (input_.empty() && !co_await socket_.ReadSome(input_, kReadBytes)) {
+    if (input_.empty() && !TookIn(co_await ReadSome(kReadBytes))) {
       MarkGone();
       co_return;
     }
@@ -172,18 +178,16 @@ Task<void> ClientConnection::FinishLate() {
 // Closing while bytes of the client are unread resets the connection, and the client may never see
 // the answer.
 Task<void> ClientConnection::Linger() {
-  socket_.ShutdownSend();
+  stream_->ShutdownSend();
   SetDeadline(phases_.linger);
-  InputBuffer forgotten;
-  while (co_await socket_.ReadSome(forgotten, kReadBytes)) {
-    forgotten.Consume(forgotten.view().size());
-  }
+  input_.Consume(input_.view().size());
+  while (TookIn(co_await ReadSome(kReadBytes))) input_.Consume(input_.view().size());
 }
 
 Task<void> ClientConnection::Send(std::string_view head, std::string_view body) {
   if (is_writing_) return SendInTurn(head, body);
   if (is_gone_) return Task<void>();
-  const std::size_t written = socket_.TryWrite(head, body);
+  const std::size_t written = stream_->TryWrite(head, body).n;
   if (written < head.size() + body.size()) return SendRest(head, body, written);
   if (state_ == State::kStreaming) last_sent_ = clock_.SinceBoot();
   return Task<void>();
@@ -202,12 +206,12 @@ Task<void> ClientConnection::SendRest(std::string_view head, std::string_view bo
   is_writing_ = true;
   const absl::Duration phase = deadline_;
   SetDeadline(phases_.stalled_write);
-  const bool sent = co_await socket_.WriteRest(head, body, written,
-                                               [this] { SetDeadline(phases_.stalled_write); });
+  const IoResult sent = co_await stream_->WriteRest(head, body, written,
+                                                    [this] { SetDeadline(phases_.stalled_write); });
   deadline_ = phase;
   is_writing_ = false;
   write_done_.Set();
-  if (!sent) MarkGone();
+  if (!sent.ok()) MarkGone();
   if (state_ == State::kStreaming) last_sent_ = clock_.SinceBoot();
 }
 
@@ -313,7 +317,7 @@ void ClientConnection::Watch() {
 // sent ahead of its turn ends the watch and waits in input_.
 Task<void> ClientConnection::WatchClient() {
   while (!stop_watching_ && input_.empty()) {
-    const bool read = co_await socket_.ReadSome(input_, kReadBytes);
+    const bool read = TookIn(co_await ReadSome(kReadBytes));
     if (!read && !stop_watching_) MarkGone();
     if (!read) break;
   }
@@ -326,7 +330,7 @@ Task<void> ClientConnection::WatchClient() {
 Task<void> ClientConnection::StopWatching() {
   stop_watching_ = true;
   if (is_watching_) {
-    socket_.Cancel();
+    stream_->Cancel();
     while (is_watching_) {
       watch_done_.Reset();
       co_await watch_done_.Wait();
@@ -364,6 +368,7 @@ Task<void> ClientConnection::EndIfSilent(StreamStart start, std::uint64_t reques
     AppendLastChunk(answer);
     co_await Send(answer, {});
     MarkGone();
+    co_await StopWatching();
     co_await Linger();
     Close();
     ClearDeadline();
@@ -394,7 +399,7 @@ void ClientConnection::EndSoon() {
 }
 
 void ClientConnection::Close() {
-  socket_.Close();
+  stream_->Close();
   MarkGone();
 }
 

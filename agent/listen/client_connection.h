@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,10 +12,10 @@
 #include "agent/http/input_buffer.h"
 #include "agent/http/message.h"
 #include "agent/http/strict_framing.h"
-#include "agent/listen/client_socket.h"
 #include "agent/listen/http_service.h"
 #include "agent/loop/loop.h"
 #include "agent/loop/signal.h"
+#include "agent/loop/stream.h"
 #include "common/clock.h"
 
 namespace sallyport::agent {
@@ -42,9 +43,10 @@ struct PhaseLimits {
 // owned by its listener, which calls Sweep about once a second.
 class ClientConnection final : public Reply {
  public:
-  // References outlive the connection. `client_address` is the peer's, without its port.
+  // References outlive the connection. A plain `stream`, on which TLS begins if there is a context
+  // for it. `client_address` is the peer's, without its port.
   ClientConnection(Loop& loop, const Clock& clock, HttpService& service, const HttpLimits& limits,
-                   const PhaseLimits& phases, ClientSocket::Socket socket, net::ssl::context* tls,
+                   const PhaseLimits& phases, std::unique_ptr<Stream> stream, TlsContext tls,
                    std::string client_address);
 
   // Until the connection has ended.
@@ -85,6 +87,10 @@ class ClientConnection final : public Reply {
   enum class State : std::uint8_t { kUnanswered, kAnswered, kStreaming, kEnded };
 
   Task<bool> ReadHead();
+  // Awaits what has come, at most `limit`, for TookIn.
+  auto ReadSome(std::size_t limit) { return stream_->ReadSome(input_.Prepare(limit), limit); }
+  // False: the client has gone, or the read was cancelled.
+  bool TookIn(IoResult read);
   Task<bool> ReadRest();
   Task<void> Refuse(HttpError error);
   // Reads and forgets a small unread body, so that the connection can go on; else it will be
@@ -110,7 +116,8 @@ class ClientConnection final : public Reply {
   const Clock& clock_;
   HttpService& service_;
   const PhaseLimits& phases_;
-  ClientSocket socket_;
+  const std::unique_ptr<Stream> stream_;
+  const TlsContext tls_;
   std::string client_address_;
 
   HttpRequest request_;

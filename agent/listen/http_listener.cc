@@ -3,7 +3,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
-#include <boost/asio/ssl/stream.hpp>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -31,55 +31,45 @@ int SelectProtocol(SSL*, const unsigned char** out, unsigned char* out_size,
   return SSL_TLSEXT_ERR_OK;
 }
 
-std::string Printed(const net::ip::tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  return endpoint.address().is_v6() ? absl::StrCat("[", address, "]:", endpoint.port())
-                                    : absl::StrCat(address, ":", endpoint.port());
-}
-
-std::string PrintedAddress(const net::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
-
-absl::StatusOr<net::ip::tcp::endpoint> ParseEndpoint(std::string_view text) {
+absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   std::string_view host = text.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
-  boost::system::error_code error;
-  const auto address = net::ip::make_address(std::string(host), error);
-  unsigned port = 0;
-  if (colon == std::string_view::npos || error ||
-      !absl::SimpleAtoi(ToAbsl(text.substr(colon + 1)), &port) || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("listen: \"", ToAbsl(text), "\" is no address such as 127.0.0.1:8443"));
+  if (colon != std::string_view::npos && !host.empty()) {
+    const std::string_view port = text.substr(colon + 1);
+    unsigned number = 0;
+    if (absl::SimpleAtoi(ToAbsl(port), &number) && number <= 65535) {
+      auto endpoint = Endpoint::Numeric(std::string(host), std::string(port));
+      if (endpoint.ok()) return endpoint;
+    }
   }
-  return net::ip::tcp::endpoint(address, static_cast<unsigned short>(port));
+  return absl::InvalidArgumentError(
+      absl::StrCat("listen: \"", ToAbsl(text), "\" is no address such as 127.0.0.1:8443"));
 }
 
 }  // namespace
 
-absl::StatusOr<net::ssl::context> ServerTls(const std::string& cert_file,
-                                            const std::string& key_file) {
-  ASSIGN_OR_RETURN(const std::string chain, ReadFile(cert_file));
-  ASSIGN_OR_RETURN(const std::string key, ReadSecretFile(key_file));
-  net::ssl::context context(net::ssl::context::tls_server);
-  SSL_CTX* raw = context.native_handle();
-  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  SSL_CTX_set_options(
-      raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+absl::StatusOr<TlsContext> ServerTls(const std::string& cert_file, const std::string& key_file) {
+  ASSIGN_OR_RETURN(const std::string chain_pem, ReadFile(cert_file));
+  ASSIGN_OR_RETURN(const std::string key_pem, ReadSecretFile(key_file));
+  TlsContext context = NewTlsServerContext();
+  SSL_CTX* raw = context.get();
+  SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_alpn_select_cb(raw, SelectProtocol, nullptr);
-  boost::system::error_code error;
-  context.use_certificate_chain(net::buffer(chain), error);
-  if (error) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "tls.cert_file: ", cert_file, " holds no certificate chain: ", error.message()));
+  const auto chain = CertificatesFromPem(chain_pem);
+  bool is_chain = chain.ok() && SSL_CTX_use_certificate(raw, chain->front().get()) == 1;
+  for (std::size_t i = 1; is_chain && i < chain->size(); ++i) {
+    is_chain = SSL_CTX_add1_chain_cert(raw, (*chain)[i].get()) == 1;
   }
-  context.use_private_key(net::buffer(key), net::ssl::context::pem, error);
-  if (error || SSL_CTX_check_private_key(raw) != 1) {
+  if (!is_chain) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tls.cert_file: ", cert_file, " holds no certificate chain: ",
+                     chain.ok() ? OpenSslError() : std::string(chain.status().message())));
+  }
+  const auto key = KeyFromPem(key_pem);
+  if (!key.ok() || SSL_CTX_use_PrivateKey(raw, key->get()) != 1 ||
+      SSL_CTX_check_private_key(raw) != 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("tls.key_file: ", key_file, " is not the key of ", cert_file));
   }
@@ -87,7 +77,7 @@ absl::StatusOr<net::ssl::context> ServerTls(const std::string& cert_file,
 }
 
 absl::Status CheckListen(std::string_view address, bool has_tls) {
-  ASSIGN_OR_RETURN(const net::ip::tcp::endpoint endpoint, ParseEndpoint(address));
+  ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(address));
   if (has_tls || endpoint.address().is_loopback()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "listen: ", ToAbsl(address),
@@ -108,18 +98,15 @@ absl::StatusOr<std::unique_ptr<HttpListener>> HttpListener::Create(Loop& loop, c
 }
 
 absl::Status HttpListener::Bind() {
-  RETURN_IF_ERROR(CheckListen(options_.address, options_.tls.has_value()));
-  ASSIGN_OR_RETURN(const net::ip::tcp::endpoint endpoint, ParseEndpoint(options_.address));
-  boost::system::error_code error;
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(Acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(net::socket_base::max_listen_connections, error);
-  if (error) {
+  RETURN_IF_ERROR(CheckListen(options_.address, is_tls()));
+  ASSIGN_OR_RETURN(const Endpoint endpoint, ParseEndpoint(options_.address));
+  auto acceptor = Acceptor::Listen(loop_, endpoint);
+  if (!acceptor.ok()) {
     return absl::UnavailableError(
-        absl::StrCat("listen: ", options_.address, ": ", error.message()));
+        absl::StrCat("listen: ", options_.address, ": ", acceptor.status().message()));
   }
-  address_ = Printed(acceptor_.local_endpoint(error));
+  acceptor_ = *std::move(acceptor);
+  address_ = acceptor_->local().Printed();
   return absl::OkStatus();
 }
 
@@ -133,34 +120,33 @@ void HttpListener::Start(HttpService& service) {
 
 Task<void> HttpListener::Accept() {
   for (;;) {
-    ClientSocket::Socket socket(loop_.executor());
-    net::ip::tcp::endpoint peer;
-    auto [error] = co_await acceptor_.async_accept(socket, peer, kAsTuple);
-    if (is_draining_) co_return;
-    if (error) {
+    Endpoint peer;
+    const IoResult accepted = co_await acceptor_->Accept(peer);
+    if (!accepted.ok()) {
+      if (is_draining_) co_return;
       // Out of descriptors, most likely: accepting again at once would only burn the processor.
-      LogWarning("accept_failed", {{"listen", address_}, {"message", error.message()}});
+      LogWarning("accept_failed", {{"listen", address_}, {"message", strerror(accepted.error)}});
       co_await Sleep(loop_, absl::Milliseconds(100));
       continue;
     }
-    if (connections_.size() >= options_.max_connections) continue;
+    auto stream = std::make_unique<Stream>(loop_, static_cast<int>(accepted.n));
+    if (is_draining_ || connections_.size() >= options_.max_connections) continue;
+    const IpAddress address = peer.address();
     const bool is_proxied =
         std::any_of(options_.trusted_proxies.begin(), options_.trusted_proxies.end(),
-                    [&](const Network& network) { return network.Contains(peer.address()); });
-    loop_.Spawn(
-        Serve(std::move(socket), is_proxied ? std::string() : PrintedAddress(peer.address())));
+                    [&](const Network& network) { return network.Contains(address); });
+    loop_.Spawn(Serve(std::move(stream), is_proxied ? std::string() : address.Printed()));
   }
 }
 
-Task<void> HttpListener::Serve(ClientSocket::Socket socket, std::string client_address) {
+Task<void> HttpListener::Serve(std::unique_ptr<Stream> stream, std::string client_address) {
   if (client_address.empty()) {
-    auto source = co_await ReadProxyHeader(socket);
+    auto source = co_await ReadProxyHeader(*stream);
     if (!source.ok() || source->empty()) co_return;
     client_address = *std::move(source);
   }
   ClientConnection connection(loop_, clock_, *service_, options_.limits, options_.phases,
-                              std::move(socket), options_.tls ? &*options_.tls : nullptr,
-                              std::move(client_address));
+                              std::move(stream), options_.tls, std::move(client_address));
   const auto place = connections_.insert(connections_.end(), &connection);
   if (is_draining_) connection.EndSoon();
   co_await connection.Run();
@@ -170,8 +156,7 @@ Task<void> HttpListener::Serve(ClientSocket::Socket socket, std::string client_a
 
 Task<void> HttpListener::Drain(absl::Duration grace) {
   is_draining_ = true;
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  acceptor_->Close();
   for (ClientConnection* connection : connections_) connection->EndSoon();
   if (connections_.empty()) co_return;
   emptied_.Reset();

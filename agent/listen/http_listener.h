@@ -1,8 +1,5 @@
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <list>
 #include <memory>
 #include <optional>
@@ -14,24 +11,24 @@
 #include "absl/status/statusor.h"
 #include "agent/http/message.h"
 #include "agent/listen/client_connection.h"
-#include "agent/listen/client_socket.h"
 #include "agent/listen/http_service.h"
 #include "agent/listen/proxy_header.h"
+#include "agent/loop/acceptor.h"
 #include "agent/loop/loop.h"
+#include "agent/loop/stream.h"
 #include "common/clock.h"
 
 namespace sallyport::agent {
 
 // TLS 1.2 or newer with the certificate chain and key of two PEM files, HTTP/1.1 by ALPN. The key
 // file must be a secret file (common/file.h).
-absl::StatusOr<net::ssl::context> ServerTls(const std::string& cert_file,
-                                            const std::string& key_file);
+absl::StatusOr<TlsContext> ServerTls(const std::string& cert_file, const std::string& key_file);
 
 struct ListenerOptions {
   // "127.0.0.1:8443", "[::1]:0"; port 0 is any free one.
   std::string address;
-  // Plain connections are only taken on a loopback address.
-  std::optional<net::ssl::context> tls;
+  // Null: plain connections, which are only taken on a loopback address.
+  TlsContext tls;
   HttpLimits limits;
   PhaseLimits phases;
   std::size_t max_connections = 4096;
@@ -57,7 +54,7 @@ class HttpListener {
 
   // As bound: "127.0.0.1:8443".
   const std::string& address() const { return address_; }
-  bool is_tls() const { return options_.tls.has_value(); }
+  bool is_tls() const { return options_.tls != nullptr; }
 
   // Before Loop::Run.
   void Start(HttpService& service);
@@ -69,22 +66,17 @@ class HttpListener {
   Task<void> Drain(absl::Duration grace);
 
  private:
-  using Acceptor = net::basic_socket_acceptor<net::ip::tcp, Executor>;
-
   HttpListener(Loop& loop, const Clock& clock, ListenerOptions options)
-      : loop_(loop),
-        clock_(clock),
-        options_(std::move(options)),
-        acceptor_(loop.executor()),
-        emptied_(loop) {}
+      : loop_(loop), clock_(clock), options_(std::move(options)), emptied_(loop) {}
   absl::Status Bind();
   Task<void> Accept();
-  Task<void> Serve(ClientSocket::Socket socket, std::string client_address);
+  // An empty address is in the PROXY header that comes first.
+  Task<void> Serve(std::unique_ptr<Stream> stream, std::string client_address);
 
   Loop& loop_;
   const Clock& clock_;
   ListenerOptions options_;
-  Acceptor acceptor_;
+  std::unique_ptr<Acceptor> acceptor_;
   std::string address_;
   HttpService* service_ = nullptr;
   std::list<ClientConnection*> connections_;

@@ -1,9 +1,7 @@
 #include "agent/listen/proxy_header.h"
 
+#include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/read.hpp>
-#include <cstring>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -17,43 +15,48 @@ constexpr std::size_t kFixedBytes = 16;
 // Addresses and type-length-values; far more than a balancer sends.
 constexpr std::size_t kMaxRest = 2048;
 
-template <class Bytes>
-bool SamePrefix(const Bytes& a, const Bytes& b, unsigned bits) {
-  const unsigned whole = bits / 8;
-  if (std::memcmp(a.data(), b.data(), whole) != 0) return false;
-  const unsigned left = bits % 8;
-  if (left == 0) return true;
-  const auto mask = static_cast<unsigned char>(0xff << (8 - left));
-  return (a[whole] & mask) == (b[whole] & mask);
+// Exactly so many bytes: what follows is not ours.
+Task<bool> ReadAll(Stream& stream, char* room, std::size_t size) {
+  while (size > 0) {
+    const IoResult read = co_await stream.ReadSome(room, size);
+    if (read.n == 0) co_return false;
+    room += read.n;
+    size -= read.n;
+  }
+  co_return true;
 }
 
 }  // namespace
 
 absl::StatusOr<Network> Network::Parse(std::string_view text) {
   const std::size_t slash = text.find('/');
-  boost::system::error_code error;
-  Network network;
-  network.prefix_ = net::ip::make_address(std::string(text.substr(0, slash)), error);
-  const unsigned most = network.prefix_.is_v4() ? 32 : 128;
-  network.bits_ = most;
-  if (error || (slash != std::string_view::npos &&
-                (!absl::SimpleAtoi(ToAbsl(text.substr(slash + 1)), &network.bits_) ||
-                 network.bits_ > most))) {
+  const auto prefix = IpAddress::Parse(text.substr(0, slash));
+  // As it is written: the IPv4 part of an IPv6 prefix is the end of its 128 bits.
+  const bool is_v4 = text.substr(0, slash).find(':') == std::string_view::npos;
+  const unsigned most = is_v4 ? 32 : 128;
+  unsigned bits = most;
+  if (!prefix || (slash != std::string_view::npos &&
+                  (!absl::SimpleAtoi(ToAbsl(text.substr(slash + 1)), &bits) || bits > most))) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", ToAbsl(text), "\" is no address and no network such as 10.0.0.0/8"));
   }
+  Network network;
+  network.prefix_ = *prefix;
+  network.bits_ = is_v4 ? 96 + bits : bits;
   return network;
 }
 
-bool Network::Contains(const net::ip::address& address) const {
-  if (address.is_v6() && address.to_v6().is_v4_mapped() && prefix_.is_v4()) {
-    return Contains(net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()));
-  }
-  if (address.is_v4() != prefix_.is_v4()) return false;
-  if (address.is_v4()) {
-    return SamePrefix(address.to_v4().to_bytes(), prefix_.to_v4().to_bytes(), bits_);
-  }
-  return SamePrefix(address.to_v6().to_bytes(), prefix_.to_v6().to_bytes(), bits_);
+bool Network::Contains(const IpAddress& address) const {
+  // ::/0 is all of IPv6.
+  if (address.is_v4() && bits_ < 96) return false;
+  const unsigned whole = bits_ / 8;
+  const IpAddress::Bytes& a = address.bytes();
+  const IpAddress::Bytes& b = prefix_.bytes();
+  if (!std::equal(a.begin(), a.begin() + whole, b.begin())) return false;
+  const unsigned left = bits_ % 8;
+  if (left == 0) return true;
+  const auto mask = static_cast<unsigned char>(0xff << (8 - left));
+  return (a[whole] & mask) == (b[whole] & mask);
 }
 
 absl::StatusOr<std::string> ParseProxyHeader(std::string_view fixed, std::string_view rest) {
@@ -64,30 +67,25 @@ absl::StatusOr<std::string> ParseProxyHeader(std::string_view fixed, std::string
   const auto family = static_cast<unsigned char>(fixed[13]);
   if (command == 0x20) return std::string();
   if (command == 0x21 && family == 0x11 && rest.size() >= 12) {
-    net::ip::address_v4::bytes_type bytes;
-    std::memcpy(bytes.data(), rest.data(), bytes.size());
-    return net::ip::make_address_v4(bytes).to_string();
+    return IpAddress::FromBytes(rest.substr(0, 4)).Printed();
   }
   if (command == 0x21 && family == 0x21 && rest.size() >= 36) {
-    net::ip::address_v6::bytes_type bytes;
-    std::memcpy(bytes.data(), rest.data(), bytes.size());
-    return net::ip::make_address_v6(bytes).to_string();
+    return IpAddress::FromBytes(rest.substr(0, 16)).Printed();
   }
   return absl::InvalidArgumentError("a PROXY protocol header of another kind than TCP over IP");
 }
 
-Task<absl::StatusOr<std::string>> ReadProxyHeader(ClientSocket::Socket& socket) {
+Task<absl::StatusOr<std::string>> ReadProxyHeader(Stream& stream) {
+  const absl::Status ended =
+      absl::UnavailableError("the connection ended in its PROXY protocol header");
   std::array<char, kFixedBytes> fixed;
-  auto [error, n] = co_await net::async_read(socket, net::buffer(fixed), kAsTuple);
-  if (error) co_return absl::UnavailableError("the connection ended in its PROXY protocol header");
+  if (!co_await ReadAll(stream, fixed.data(), fixed.size())) co_return ended;
   const std::size_t length =
       static_cast<unsigned char>(fixed[14]) * 256u + static_cast<unsigned char>(fixed[15]);
   if (length > kMaxRest)
     co_return absl::InvalidArgumentError("the PROXY protocol header is too long");
   std::string rest(length, '\0');
-  auto [rest_error, m] = co_await net::async_read(socket, net::buffer(rest), kAsTuple);
-  if (rest_error)
-    co_return absl::UnavailableError("the connection ended in its PROXY protocol header");
+  if (!co_await ReadAll(stream, rest.data(), rest.size())) co_return ended;
   co_return ParseProxyHeader(std::string_view(fixed.data(), fixed.size()), rest);
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "agent/listen/client_socket.h"
+#include "agent/loop/endpoint.h"
+#include "agent/loop/stream.h"
 #include "agent/loop/task.h"
 
 namespace sallyport::agent {
@@ -14,10 +14,11 @@ namespace sallyport::agent {
 class Network {
  public:
   static absl::StatusOr<Network> Parse(std::string_view text);
-  bool Contains(const net::ip::address& address) const;
+  bool Contains(const IpAddress& address) const;
 
  private:
-  net::ip::address prefix_;
+  IpAddress prefix_;
+  // Of an address in 16 bytes.
   unsigned bits_ = 0;
 };
 
@@ -28,6 +29,6 @@ absl::StatusOr<std::string> ParseProxyHeader(std::string_view fixed, std::string
 
 // Reads the header from the begin of a connection, byte for byte as long as it is. Empty when there
 // is none; the caller closes then.
-Task<absl::StatusOr<std::string>> ReadProxyHeader(ClientSocket::Socket& socket);
+Task<absl::StatusOr<std::string>> ReadProxyHeader(Stream& stream);
 
 }  // namespace sallyport::agent

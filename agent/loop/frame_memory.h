@@ -13,18 +13,4 @@ class FrameMemory {
   static void Free(void* memory, std::size_t bytes) noexcept;
 };
 
-// The same, as an allocator for what Asio keeps while an operation runs.
-template <class T>
-class FrameAllocator {
- public:
-  using value_type = T;
-  FrameAllocator() = default;
-  template <class U>
-  FrameAllocator(const FrameAllocator<U>&) {}
-
-  T* allocate(std::size_t n) { return static_cast<T*>(FrameMemory::Allocate(n * sizeof(T))); }
-  void deallocate(T* memory, std::size_t n) noexcept { FrameMemory::Free(memory, n * sizeof(T)); }
-  friend bool operator==(FrameAllocator, FrameAllocator) { return true; }
-};
-
 }  // namespace sallyport::agent

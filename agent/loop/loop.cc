@@ -1,28 +1,39 @@
 #include "agent/loop/loop.h"
 
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
-#include <coroutine>
-#include <exception>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <utility>
+
+#include "agent/loop/descriptor.h"
 
 namespace sallyport::agent {
 namespace {
 
-using Timer = net::basic_waitable_timer<std::chrono::steady_clock,
-                                        net::wait_traits<std::chrono::steady_clock>, Executor>;
+using Clock = std::chrono::steady_clock;
+
+// More than what is ready of some dozens of calls takes. Under a load that never pauses something
+// is always ready, and whoever waits for the turn's end would wait as long.
+constexpr std::chrono::microseconds kLongestTurn{250};
+constexpr std::size_t kEvents = 128;
+constexpr int kForEver = -1;
+
+thread_local const Loop* running = nullptr;
 
 // The bottom of a chain: a coroutine that owns the task and itself.
 class Bottom {
  public:
   class promise_type {
    public:
-    promise_type(net::io_context& context, Task<void>&)
-        : context_(context),
-          chain_(context.get_executor(), std::coroutine_handle<promise_type>::from_promise(*this)) {
-    }
+    promise_type(Loop& loop, std::exception_ptr& failure, Task<void>&)
+        : chain_(loop, std::coroutine_handle<promise_type>::from_promise(*this)),
+          failure_(failure) {}
     static void* operator new(std::size_t bytes) { return FrameMemory::Allocate(bytes); }
     static void operator delete(void* memory, std::size_t bytes) {
       FrameMemory::Free(memory, bytes);
@@ -33,19 +44,20 @@ class Bottom {
     std::suspend_always initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() {}
-    // It leaves Loop::Run, from a handler of its own: this frame ends as any other.
-    void unhandled_exception() {
-      net::post(context_, [error = std::current_exception()] { std::rethrow_exception(error); });
-    }
+    void unhandled_exception() { failure_ = std::current_exception(); }
     TaskChain& chain() { return chain_; }
 
    private:
-    net::io_context& context_;
     TaskChain chain_;
+    std::exception_ptr& failure_;
   };
 
   // Starts it.
-  void operator()() { std::exchange(frame_, {}).resume(); }
+  void operator()() {
+    const auto frame = std::exchange(frame_, {});
+    frame.promise().chain().Begin();
+    frame.resume();
+  }
 
   explicit Bottom(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
   Bottom(Bottom&& other) noexcept : frame_(std::exchange(other.frame_, {})) {}
@@ -58,59 +70,235 @@ class Bottom {
   std::coroutine_handle<promise_type> frame_;
 };
 
-Bottom RunAlone(net::io_context&, Task<void> task) { co_await std::move(task); }
-
-// More than what is ready of some dozens of calls takes. Under a load that never pauses something
-// is always ready, and whoever waits for the turn's end would wait as long.
-constexpr std::chrono::microseconds kLongestTurn{250};
+Bottom RunAlone(Loop&, std::exception_ptr&, Task<void> task) {
+  // So that its frames go before the chain does.
+  Task<void> above = std::move(task);
+  co_await above;
+}
 
 }  // namespace
 
-struct Loop::Ticker {
-  Ticker(Executor executor, std::chrono::nanoseconds every, std::function<void()> run)
-      : timer(executor), period(every), tick(std::move(run)) {}
+void TaskChain::Begin() { loop_.tasks_.PushBack(*this); }
+void TaskChain::Abandon() { loop_.MakeReady(*this); }
 
-  void Arm() {
-    timer.expires_after(period);
-    timer.async_wait([this](boost::system::error_code error) {
-      if (error) return;
-      tick();
-      Arm();
-    });
+class Loop::Ticker final : public Runnable {
+ public:
+  Ticker(Loop& loop, absl::Duration period, std::function<void()> tick)
+      : timer_(loop), period_(period), tick_(std::move(tick)) {
+    timer_.Start(period_, *this);
   }
 
-  Timer timer;
-  std::chrono::nanoseconds period;
-  std::function<void()> tick;
+ private:
+  void Run() override {
+    tick_();
+    timer_.Start(period_, *this);
+  }
+
+  Timer timer_;
+  const absl::Duration period_;
+  const std::function<void()> tick_;
 };
 
-Loop::Loop() : context_(1), work_(context_.get_executor()) {}
-Loop::~Loop() = default;
+void Timer::Start(absl::Duration from_now, Runnable& runnable) {
+  Stop();
+  // A time that the clock cannot tell never comes.
+  constexpr absl::Duration kLongest = absl::Hours(24 * 365 * 100);
+  if (from_now > kLongest) return;
+  runnable_ = &runnable;
+  place_ = loop_.timers_.emplace(Clock::now() + absl::ToChronoNanoseconds(from_now), this);
+}
 
-void Loop::Spawn(Task<void> task) { net::dispatch(context_, RunAlone(context_, std::move(task))); }
+void Timer::Stop() {
+  if (std::exchange(runnable_, nullptr) != nullptr) loop_.timers_.erase(place_);
+}
+
+Loop::Loop()
+    : epoll_(epoll_create1(EPOLL_CLOEXEC)), interrupt_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  // Without them there is no program, and nobody yet who could be told.
+  if (epoll_ < 0 || interrupt_ < 0) std::abort();
+  std::signal(SIGPIPE, SIG_IGN);
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, interrupt_, &event) != 0) std::abort();
+}
+
+Loop::~Loop() {
+  for (std::thread& thread : elsewhere_) thread.join();
+  // What goes may post, spawn and make ready.
+  for (;;) {
+    const auto dropped = std::exchange(posted_, {});
+    Runnable* next = ready_.PopFront();
+    if (next == nullptr) next = tasks_.PopFront();
+    if (next != nullptr) {
+      next->Drop();
+    } else if (dropped.empty()) {
+      break;
+    }
+  }
+  turn_end_.clear();
+  tickers_.clear();
+  close(interrupt_);
+  close(epoll_);
+}
+
+void Loop::Spawn(Task<void> task) {
+  Bottom bottom = RunAlone(*this, failure_, std::move(task));
+  if (running == this) {
+    bottom();
+  } else {
+    Post(std::move(bottom));
+  }
+}
 
 void Loop::OnTurnEnd(std::function<void()> hook) { turn_end_.push_back(std::move(hook)); }
 
 void Loop::Every(absl::Duration period, std::function<void()> tick) {
-  tickers_.push_back(
-      std::make_unique<Ticker>(executor(), absl::ToChronoNanoseconds(period), std::move(tick)));
-  tickers_.back()->Arm();
+  tickers_.push_back(std::make_unique<Ticker>(*this, period, std::move(tick)));
 }
 
-void Loop::Post(absl::AnyInvocable<void()> work) { net::post(context_, std::move(work)); }
+void Loop::Post(absl::AnyInvocable<void()> work) {
+  {
+    std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(work));
+    has_posted_ = true;
+  }
+  Interrupt();
+}
 
-void Loop::Run() {
-  using Clock = std::chrono::steady_clock;
-  // A turn begins when the first handler is run, and run_one sleeps before it runs one. What it
-  // runs is a small part of a turn that is long.
-  while (context_.run_one() > 0) {
-    const Clock::time_point began = Clock::now();
-    while (context_.poll_one() > 0 && Clock::now() - began < kLongestTurn) continue;
-    for (auto& hook : turn_end_) hook();
-    turns_.Add(Clock::now() - began);
+void Loop::RunElsewhere(absl::AnyInvocable<void()> blocking, absl::AnyInvocable<void()> done) {
+  std::lock_guard lock(mutex_);
+  elsewhere_.emplace_back([this, blocking = std::move(blocking), done = std::move(done)]() mutable {
+    blocking();
+    blocking = nullptr;
+    Post([this, id = std::this_thread::get_id(), done = std::move(done)]() mutable {
+      JoinElsewhere(id);
+      done();
+    });
+  });
+}
+
+void Loop::JoinElsewhere(std::thread::id id) {
+  std::thread ended;
+  {
+    std::lock_guard lock(mutex_);
+    const auto place = std::find_if(elsewhere_.begin(), elsewhere_.end(),
+                                    [&](const std::thread& one) { return one.get_id() == id; });
+    ended = std::move(*place);
+    elsewhere_.erase(place);
+  }
+  ended.join();
+}
+
+void Loop::Interrupt() {
+  if (!is_asleep_.exchange(false)) return;
+  const std::uint64_t one = 1;
+  // It never blocks: nobody reads the counter, and it cannot get full.
+  (void)!write(interrupt_, &one, sizeof one);
+}
+
+void Loop::Watch(int fd, Descriptor& descriptor, std::uint32_t events) {
+  epoll_event event{.events = events, .data = {.ptr = &descriptor}};
+  // Only for a descriptor that is none, or for want of memory.
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) std::abort();
+}
+
+void Loop::Forget(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+
+void Loop::Poll(int timeout_ms) {
+  std::array<epoll_event, kEvents> events;
+  const int n = epoll_wait(epoll_, events.data(), kEvents, timeout_ms);
+  // Nothing of ours runs in between, so all of them are still there.
+  for (int i = 0; i < n; ++i) {
+    if (auto* descriptor = static_cast<Descriptor*>(events[i].data.ptr)) {
+      descriptor->Note(events[i].events);
+    }
   }
 }
 
-void Loop::Stop() { context_.stop(); }
+void Loop::Sleep() {
+  is_asleep_ = true;
+  int timeout_ms = kForEver;
+  if (has_posted_ || is_stopped_) {
+    timeout_ms = 0;
+  } else if (!timers_.empty()) {
+    // Never early.
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - Clock::now());
+    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1 << 30));
+  }
+  Poll(timeout_ms);
+  is_asleep_ = false;
+}
+
+void Loop::Expire(Time now) {
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    Timer& timer = *timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    MakeReady(*std::exchange(timer.runnable_, nullptr));
+  }
+}
+
+void Loop::RunPosted() {
+  std::vector<absl::AnyInvocable<void()>> posted;
+  {
+    std::lock_guard lock(mutex_);
+    posted.swap(posted_);
+    has_posted_ = false;
+  }
+  for (auto& work : posted) work();
+}
+
+void Loop::Turn(bool may_sleep) {
+  if (may_sleep && ready_.empty()) {
+    Sleep();
+  } else {
+    Poll(0);
+  }
+  const Time began = Clock::now();
+  Expire(began);
+  const auto is_long = [&] { return Clock::now() - began >= kLongestTurn; };
+  for (bool goes_on = true; goes_on;) {
+    if (has_posted_) RunPosted();
+    while (goes_on && !ready_.empty()) {
+      in_a_row_ = 0;
+      ready_.PopFront()->Run();
+      goes_on = failure_ == nullptr && !is_long();
+    }
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    // What has become ready meanwhile is part of it: the more there is in a turn, the fewer writes.
+    if (goes_on) Poll(0);
+    goes_on = goes_on && (has_posted_ || !ready_.empty()) && !is_long();
+  }
+  for (auto& hook : turn_end_) hook();
+  turns_.Add(Clock::now() - began);
+}
+
+namespace {
+class Running {
+ public:
+  explicit Running(const Loop* loop) : before_(std::exchange(running, loop)) {}
+  ~Running() { running = before_; }
+
+ private:
+  const Loop* before_;
+};
+}  // namespace
+
+void Loop::Run() {
+  const Running here(this);
+  do {
+    Turn(true);
+  } while (!is_stopped_);
+  is_stopped_ = false;
+}
+
+void Loop::RunReady() {
+  const Running here(this);
+  Turn(false);
+}
+
+void Loop::Stop() {
+  is_stopped_ = true;
+  Interrupt();
+}
 
 }  // namespace sallyport::agent

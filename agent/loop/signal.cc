@@ -4,34 +4,18 @@ namespace sallyport::agent {
 
 void Signal::Set() {
   is_set_ = true;
-  for (Waiter* waiter : waiters_) {
-    waiter->woken = true;
-    waiter->attached = false;
-    waiter->timer.cancel();
+  while (Runnable* first = waiting_.PopFront()) {
+    auto& waiting = static_cast<Waiting&>(*first);
+    waiting.is_woken_ = true;
+    waiting.timer_.Stop();
+    loop_.MakeReady(waiting);
   }
-  waiters_.clear();
 }
 
-Task<bool> Signal::Wait(absl::Duration timeout) {
-  if (is_set_) co_return true;
-  // The waiter lives in this frame; Set detaches it, so that the signal may be gone when the frame
-  // goes on. A frame that is destroyed while it waits (the loop is going away) detaches itself.
-  Waiter waiter(loop_.executor());
-  struct Detach {
-    ~Detach() {
-      if (waiter.attached) waiters.erase(place);
-    }
-    std::list<Waiter*>& waiters;
-    std::list<Waiter*>::iterator place;
-    Waiter& waiter;
-  } detach{waiters_, waiters_.insert(waiters_.end(), &waiter), waiter};
-  if (timeout == absl::InfiniteDuration()) {
-    waiter.timer.expires_at(std::chrono::steady_clock::time_point::max());
-  } else {
-    waiter.timer.expires_after(absl::ToChronoNanoseconds(timeout));
-  }
-  co_await waiter.timer.async_wait(kAsTuple);
-  co_return waiter.woken;
+void Signal::Waiting::await_suspend(std::coroutine_handle<> task) {
+  task_ = task;
+  signal_.waiting_.PushBack(*this);
+  timer_.Start(timeout_, *this);
 }
 
 Task<void> Sleep(Loop& loop, absl::Duration duration) {

@@ -1,23 +1,24 @@
 #pragma once
 
-#include <chrono>
+#include <coroutine>
 #include <deque>
-#include <list>
 #include <optional>
 #include <utility>
 
-#include <boost/asio/basic_waitable_timer.hpp>
-
 #include "absl/time/time.h"
 #include "agent/loop/loop.h"
+#include "agent/loop/runnable.h"
 #include "agent/loop/task.h"
 
 namespace sallyport::agent {
 
-// Something that has happened or not, for any number of waiting coroutines of one loop. Not thread-safe.
-// Waiters are resumed in a later turn, never inside Set, so Set may be called from anywhere on the loop.
+// Something that has happened or not, for any number of waiting coroutines of one loop. Not
+// thread-safe. Waiters are resumed by the loop, never inside Set, so Set may be called from
+// anywhere on the loop.
 class Signal {
  public:
+  class [[nodiscard]] Waiting;
+
   explicit Signal(Loop& loop) : loop_(loop) {}
   Signal(const Signal&) = delete;
   Signal& operator=(const Signal&) = delete;
@@ -29,29 +30,44 @@ class Signal {
   void Reset() { is_set_ = false; }
   bool is_set() const { return is_set_; }
 
-  // True when set; false when `timeout` (CLOCK_MONOTONIC, absl::InfiniteDuration() for none) passed first.
-  Task<bool> Wait(absl::Duration timeout = absl::InfiniteDuration());
+  // Awaits true when set; false when `timeout` (CLOCK_MONOTONIC, absl::InfiniteDuration() for none)
+  // passed first.
+  Waiting Wait(absl::Duration timeout = absl::InfiniteDuration());
 
  private:
-  using Timer = net::basic_waitable_timer<std::chrono::steady_clock,
-                                          net::wait_traits<std::chrono::steady_clock>, Executor>;
-  struct Waiter {
-    explicit Waiter(Executor executor) : timer(executor) {}
-    Timer timer;
-    bool woken = false;
-    bool attached = true;
-  };
-
   Loop& loop_;
   bool is_set_ = false;
-  std::list<Waiter*> waiters_;
+  RunList waiting_;
 };
+
+class Signal::Waiting final : private Runnable {
+ public:
+  Waiting(Signal& signal, absl::Duration timeout)
+      : signal_(signal), timeout_(timeout), timer_(signal.loop_) {}
+
+  bool await_ready() { return is_woken_ = signal_.is_set_; }
+  void await_suspend(std::coroutine_handle<> task);
+  bool await_resume() const { return is_woken_; }
+
+ private:
+  friend class Signal;
+  void Run() override { task_.resume(); }
+
+  Signal& signal_;
+  const absl::Duration timeout_;
+  Timer timer_;
+  bool is_woken_ = false;
+  std::coroutine_handle<> task_;
+};
+
+inline Signal::Waiting Signal::Wait(absl::Duration timeout) { return Waiting(*this, timeout); }
 
 // Suspends for `duration`. Not for the call path: see Loop::Every.
 Task<void> Sleep(Loop& loop, absl::Duration duration);
 
-// Messages from one producer side to one consumer coroutine, on one loop. Not thread-safe. Unbounded: whoever pushes keeps
-// the bound (stop reading from the peer while `size()` is too large).
+// Messages from one producer side to one consumer coroutine, on one loop. Not thread-safe.
+// Unbounded: whoever pushes keeps the bound (stop reading from the peer while `size()` is too
+// large).
 template <class T>
 class Queue {
  public:

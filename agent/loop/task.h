@@ -1,90 +1,95 @@
 #pragma once
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <coroutine>
 #include <exception>
 #include <optional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "agent/loop/frame_memory.h"
+#include "agent/loop/runnable.h"
 
 namespace sallyport::agent {
 
-namespace net = boost::asio;
-
-// The concrete executor everywhere: any_io_executor costs a tenth of the call path.
-using Executor = net::io_context::executor_type;
-
+class Loop;
 template <class T = void>
 class Task;
 
 // The tasks that one spawned task waits in, from its bottom to the one that is suspended: they go
 // on together and, when the loop goes away, they end together.
-class TaskChain {
+class TaskChain final : public Runnable {
  public:
-  TaskChain(Executor executor, std::coroutine_handle<> bottom)
-      : executor_(std::move(executor)), bottom_(bottom) {}
-  TaskChain(const TaskChain&) = delete;
-  TaskChain& operator=(const TaskChain&) = delete;
+  TaskChain(Loop& loop, std::coroutine_handle<> bottom) : loop_(loop), bottom_(bottom) {}
 
-  // What the chain waits for will never happen. Its frames are destroyed by the loop and not here,
-  // for the caller may hold what they use.
-  void Abandon() {
-    struct Destroyed {
-      explicit Destroyed(std::coroutine_handle<> frame) : handle(frame) {}
-      Destroyed(Destroyed&& other) noexcept : handle(std::exchange(other.handle, {})) {}
-      Destroyed(const Destroyed&) = delete;
-      ~Destroyed() {
-        if (handle) handle.destroy();
-      }
-      void operator()() const {}
-      std::coroutine_handle<> handle;
-    };
-    net::post(executor_, Destroyed(bottom_));
-  }
+  // From here on the loop ends it, if it does not end by itself.
+  void Begin();
+  // What it waits for will never happen. Its frames are destroyed by the loop and not here, for the
+  // caller may hold what they use.
+  void Abandon();
 
  private:
-  Executor executor_;
+  void Run() override { bottom_.destroy(); }
+  void Drop() override { bottom_.destroy(); }
+
+  Loop& loop_;
   std::coroutine_handle<> bottom_;
 };
+
+template <class Result>
+class Resume;
+
+namespace internal {
+
+// In the frame of a suspended task. It and the Resume know each other, whichever goes first.
+template <class Result>
+struct Suspended {
+  Suspended() = default;
+  Suspended(const Suspended&) = delete;
+  ~Suspended() {
+    if (resume != nullptr) resume->suspended_ = nullptr;
+  }
+  std::coroutine_handle<> task;
+  TaskChain* chain = nullptr;
+  Resume<Result>* resume = nullptr;
+  std::optional<Result> result;
+};
+
+}  // namespace internal
 
 // Resumes a suspended task with a result, once. Destroyed without that, it abandons the task's
 // whole chain. On the loop's thread.
 template <class Result>
 class Resume {
  public:
-  using allocator_type = FrameAllocator<void>;
-
-  Resume(std::coroutine_handle<> task, TaskChain& chain, std::optional<Result>& result)
-      : task_(task), chain_(&chain), result_(&result) {}
-  Resume(Resume&& other) noexcept
-      : task_(std::exchange(other.task_, {})), chain_(other.chain_), result_(other.result_) {}
+  explicit Resume(internal::Suspended<Result>& suspended) : suspended_(&suspended) {
+    suspended.resume = this;
+  }
+  Resume(Resume&& other) noexcept : suspended_(std::exchange(other.suspended_, nullptr)) {
+    if (suspended_ != nullptr) suspended_->resume = this;
+  }
   Resume& operator=(Resume&& other) noexcept {
-    std::swap(task_, other.task_);
-    std::swap(chain_, other.chain_);
-    std::swap(result_, other.result_);
+    std::swap(suspended_, other.suspended_);
+    if (suspended_ != nullptr) suspended_->resume = this;
+    if (other.suspended_ != nullptr) other.suspended_->resume = &other;
     return *this;
   }
   ~Resume() {
-    if (task_) chain_->Abandon();
+    if (suspended_ == nullptr) return;
+    suspended_->resume = nullptr;
+    suspended_->chain->Abandon();
   }
-
-  allocator_type get_allocator() const { return {}; }
 
   template <class... Args>
   void operator()(Args&&... args) {
-    result_->emplace(std::forward<Args>(args)...);
-    std::exchange(task_, {}).resume();
+    internal::Suspended<Result>& suspended = *std::exchange(suspended_, nullptr);
+    suspended.resume = nullptr;
+    suspended.result.emplace(std::forward<Args>(args)...);
+    suspended.task.resume();
   }
 
  private:
-  std::coroutine_handle<> task_;
-  TaskChain* chain_;
-  std::optional<Result>* result_;
+  friend struct internal::Suspended<Result>;
+  internal::Suspended<Result>* suspended_;
 };
 
 // Suspends the awaiting task and gives its Resume<Result> to `start`, which keeps it, and does not
@@ -97,22 +102,20 @@ class [[nodiscard]] Suspend {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> task) {
-    start_(Resume<Result>(task, task.promise().chain(), result_));
+    suspended_.task = task;
+    suspended_.chain = &task.promise().chain();
+    start_(Resume<Result>(suspended_));
   }
-  Result await_resume() { return *std::move(result_); }
+  Result await_resume() { return *std::move(suspended_.result); }
 
  private:
   Start start_;
-  std::optional<Result> result_;
+  internal::Suspended<Result> suspended_;
 };
 template <class Result, class Start>
 Suspend<Result, Start> SuspendFor(Start start) {
   return Suspend<Result, Start>(std::move(start));
 }
-
-// For Asio's operations: they complete with (error_code, ...) as a tuple, and nothing throws.
-struct AsTuple {};
-inline constexpr AsTuple kAsTuple;
 
 namespace internal {
 
@@ -249,17 +252,3 @@ inline Task<void> Promise<void>::get_return_object() {
 
 }  // namespace internal
 }  // namespace sallyport::agent
-
-template <class... Results>
-class boost::asio::async_result<sallyport::agent::AsTuple, void(Results...)> {
- public:
-  template <class Initiation, class... Args>
-  static auto initiate(Initiation&& initiation, sallyport::agent::AsTuple, Args&&... args) {
-    using Result = std::tuple<std::decay_t<Results>...>;
-    return sallyport::agent::SuspendFor<Result>(
-        [initiation = std::forward<Initiation>(initiation),
-         ... args = std::forward<Args>(args)](sallyport::agent::Resume<Result> resume) mutable {
-          std::move(initiation)(std::move(resume), std::move(args)...);
-        });
-  }
-};

@@ -23,7 +23,7 @@ using ConnectionPtr = std::unique_ptr<HttpConnection>;
 struct PoolOptions {
   ServerUrl url;
   // Null for plain HTTP.
-  std::shared_ptr<net::ssl::context> tls;
+  TlsContext tls;
   HttpLimits limits;
   absl::Duration connect_timeout;
   absl::Duration idle_timeout;

@@ -1,26 +1,18 @@
 #include "agent/upstream/http_connection.h"
 
-#include <sys/socket.h>
-
-#include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/basic_resolver.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/write.hpp>
-#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/loop/resolve.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
 
-using Tcp = net::ip::tcp;
-using ErrorCode = boost::system::error_code;
-
-constexpr std::size_t kReadBytes = std::size_t{16} << 10;
+constexpr std::string_view kCannotSend = "the request could not be sent";
+constexpr std::string_view kCannotConnect = "cannot connect to the server";
 
 }  // namespace
 
@@ -30,20 +22,16 @@ DeadlineSweep::DeadlineSweep(Loop& loop) {
     if (!live) return;
     auto now = std::chrono::steady_clock::now();
     for (HttpConnection* connection : live->connections) {
-      if (connection->deadline_ > now || !connection->socket_.is_open()) continue;
+      if (connection->deadline_ > now || connection->is_closed_) continue;
       connection->is_late_ = true;
       connection->Close();
     }
   });
 }
 
-HttpConnection::HttpConnection(Loop& loop, DeadlineSweep& sweep,
-                               std::shared_ptr<net::ssl::context> tls, const HttpLimits& limits)
-    : loop_(loop),
-      sweep_(sweep.state_),
-      context_(std::move(tls)),
-      socket_(loop.executor()),
-      reader_(response_, limits) {
+HttpConnection::HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls,
+                               const HttpLimits& limits)
+    : loop_(loop), sweep_(sweep.state_), tls_(std::move(tls)), reader_(response_, limits) {
   sweep_->connections.insert(this);
 }
 
@@ -54,111 +42,77 @@ void HttpConnection::SetDeadline(absl::Duration from_now) {
 }
 
 void HttpConnection::Close() {
-  ErrorCode ignored;
-  socket_.close(ignored);
+  is_closed_ = true;
+  if (stream_ != nullptr) stream_->Close();
 }
 
-absl::Status HttpConnection::Error(std::string_view what, const ErrorCode& error) const {
+absl::Status HttpConnection::Error(std::string_view what, std::string_view why) const {
   if (is_late_) return absl::DeadlineExceededError("the server took too long");
-  return absl::UnavailableError(
-      absl::StrCat(absl::string_view(what.data(), what.size()), ": ", error.message()));
+  return absl::UnavailableError(absl::StrCat(ToAbsl(what), ": ", ToAbsl(why)));
+}
+
+absl::Status HttpConnection::Error(std::string_view what, int error) const {
+  return Error(what, strerror(error));
 }
 
 Task<absl::Status> HttpConnection::Connect(const ServerUrl& url) {
-  net::ip::basic_resolver<Tcp, Executor> resolver(loop_.executor());
-  ErrorCode not_literal;
-  auto address = net::ip::make_address(url.host, not_literal);
-  ErrorCode error;
-  if (!not_literal) {
-    Tcp::endpoint endpoint(address, static_cast<unsigned short>(std::stoi(url.port)));
-    std::tie(error) = co_await socket_.async_connect(endpoint, kAsTuple);
-  } else {
-    auto [unknown, endpoints] = co_await resolver.async_resolve(url.host, url.port, kAsTuple);
-    if (unknown) co_return Error("the server's name is not known", unknown);
-    auto [failed, endpoint] = co_await net::async_connect(socket_, endpoints, kAsTuple);
-    error = failed;
+  const auto endpoints = co_await Resolve(loop_, url.host, url.port);
+  if (!endpoints.ok()) {
+    co_return Error("the server's name is not known", ToStd(endpoints.status().message()));
   }
-  if (error) co_return Error("cannot connect to the server", error);
-  socket_.set_option(Tcp::no_delay(true), error);
-  socket_.non_blocking(true, error);
-  if (error) co_return Error("cannot connect to the server", error);
-  if (!context_) co_return absl::OkStatus();
-
-  tls_ = std::make_unique<net::ssl::stream<Socket&>>(socket_, *context_);
-  tls_->set_verify_callback(net::ssl::host_name_verification(url.host), error);
-  if (not_literal && SSL_set_tlsext_host_name(tls_->native_handle(), url.host.c_str()) != 1) {
-    co_return absl::UnavailableError("the server's name cannot be sent in TLS");
+  absl::Status connected;
+  for (const Endpoint& endpoint : *endpoints) {
+    connected = co_await ConnectTo(endpoint);
+    if (connected.ok() || is_closed_) break;
   }
-  auto [refused] = co_await tls_->async_handshake(net::ssl::stream_base::client, kAsTuple);
-  if (refused) co_return Error("TLS with the server failed", refused);
+  CO_RETURN_IF_ERROR(connected);
+  if (tls_ == nullptr) co_return absl::OkStatus();
+  const absl::Status agreed = co_await stream_->BeTlsClient(tls_, url.host);
+  if (!agreed.ok()) co_return Error("TLS with the server failed", ToStd(agreed.message()));
   co_return absl::OkStatus();
 }
 
-bool HttpConnection::IsReusable() {
-  if (!socket_.is_open() || !input_.empty()) return false;
-  char byte;
-  ssize_t n = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+Task<absl::Status> HttpConnection::ConnectTo(Endpoint endpoint) {
+  if (is_closed_) co_return Error(kCannotConnect, ECANCELED);
+  const auto fd = Stream::BeginConnect(endpoint);
+  if (!fd.ok()) co_return Error(kCannotConnect, ToStd(fd.status().message()));
+  stream_ = std::make_unique<Stream>(loop_, *fd, true);
+  const IoResult connected = co_await stream_->Connected();
+  co_return connected.ok() ? absl::OkStatus() : Error(kCannotConnect, connected.error);
 }
 
 Task<absl::Status> HttpConnection::Write(std::string_view head, std::string_view body,
                                          bool& has_begun) {
-  // Nearly always the socket takes all of it at once. A TLS record cannot be given up halfway.
-  ErrorCode error;
-  std::size_t sent = 0;
-  if (!tls_) {
-    const std::array<net::const_buffer, 2> parts{net::buffer(head.data(), head.size()),
-                                                 net::buffer(body.data(), body.size())};
-    sent = socket_.write_some(parts, error);
-    if (error && error != net::error::would_block)
-      return Task<absl::Status>(Error("the request could not be sent", error));
-    has_begun = has_begun || sent > 0;
-    if (sent == head.size() + body.size()) return Task<absl::Status>(absl::OkStatus());
-  }
-  return WriteRest(head, body, sent, has_begun);
+  // Nearly always the socket takes all of it at once.
+  const IoResult written = stream_->TryWrite(head, body);
+  // What a TLS record has let out cannot be told.
+  has_begun = has_begun || written.n > 0 || tls_ != nullptr;
+  if (!written.ok() && !written.would_block())
+    return Task<absl::Status>(Error(kCannotSend, written.error));
+  if (written.n == head.size() + body.size()) return Task<absl::Status>(absl::OkStatus());
+  return WriteRest(head, body, written.n, has_begun);
 }
 
 Task<absl::Status> HttpConnection::WriteRest(std::string_view head, std::string_view body,
                                              std::size_t sent, bool& has_begun) {
-  if (tls_) {
-    const std::array<net::const_buffer, 2> parts{net::buffer(head.data(), head.size()),
-                                                 net::buffer(body.data(), body.size())};
-    has_begun = true;
-    auto [error, n] = co_await net::async_write(*tls_, parts, kAsTuple);
-    co_return error ? Error("the request could not be sent", error) : absl::OkStatus();
-  }
-  while (sent < head.size() + body.size()) {
-    std::string_view rest =
-        sent < head.size() ? head.substr(sent) : body.substr(sent - head.size());
-    auto [failed, n] =
-        co_await socket_.async_write_some(net::buffer(rest.data(), rest.size()), kAsTuple);
-    if (failed) co_return Error("the request could not be sent", failed);
-    has_begun = true;
-    sent += n;
-  }
-  co_return absl::OkStatus();
+  const IoResult written =
+      co_await stream_->WriteRest(head, body, sent, [&has_begun] { has_begun = true; });
+  co_return written.ok() ? absl::OkStatus() : Error(kCannotSend, written.error);
 }
 
-Task<absl::Status> HttpConnection::ReadSome() {
-  const auto room = net::buffer(input_.Prepare(kReadBytes), kReadBytes);
-  ErrorCode error;
-  std::size_t n = 0;
-  if (tls_) {
-    std::tie(error, n) = co_await tls_->async_read_some(room, kAsTuple);
-  } else {
-    std::tie(error, n) = co_await socket_.async_read_some(room, kAsTuple);
-  }
-  input_.Commit(n);
-  if (!error) co_return absl::OkStatus();
+absl::Status HttpConnection::TakeIn(IoResult read) {
+  input_.Commit(read.n);
+  if (read.n > 0) return absl::OkStatus();
   // Only TLS's own close_notify, or a plain FIN, ends a body that ends with the connection; a cut
   // TLS stream does not.
-  if (error == net::error::eof && !is_late_ && reader_.OnClose()) co_return absl::OkStatus();
-  co_return Error("the connection to the server ended before its answer", error);
+  if (read.ok() && !is_late_ && reader_.OnClose()) return absl::OkStatus();
+  constexpr std::string_view kEnded = "the connection to the server ended before its answer";
+  return read.ok() ? Error(kEnded, "End of file") : Error(kEnded, read.error);
 }
 
 Task<absl::Status> HttpConnection::ReadHead() {
   while (!reader_.is_head_done()) {
-    if (input_.empty()) CO_RETURN_IF_ERROR(co_await ReadSome());
+    if (input_.empty()) CO_RETURN_IF_ERROR(TakeIn(co_await ReadSome()));
     input_.Consume(reader_.Feed(input_.view()));
     if (HttpError error = reader_.error()) {
       co_return absl::InvalidArgumentError(
@@ -184,7 +138,7 @@ Task<absl::Status> HttpConnection::ReadRest() {
                        absl::string_view(error.what.data(), error.what.size())));
     }
     if (reader_.is_done()) co_return absl::OkStatus();
-    CO_RETURN_IF_ERROR(co_await ReadSome());
+    CO_RETURN_IF_ERROR(TakeIn(co_await ReadSome()));
   }
 }
 
@@ -199,7 +153,7 @@ Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
     }
     if (!response_.body.empty()) co_return true;
     if (reader_.is_done()) co_return false;
-    CO_RETURN_IF_ERROR(co_await ReadSome());
+    CO_RETURN_IF_ERROR(TakeIn(co_await ReadSome()));
   }
 }
 

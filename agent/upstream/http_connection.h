@@ -1,9 +1,5 @@
 #pragma once
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -17,6 +13,7 @@
 #include "agent/http/message.h"
 #include "agent/http/strict_framing.h"
 #include "agent/loop/loop.h"
+#include "agent/loop/stream.h"
 #include "agent/loop/task.h"
 #include "agent/upstream/server_url.h"
 
@@ -43,8 +40,7 @@ class DeadlineSweep {
 class HttpConnection {
  public:
   // `tls` is null for plain HTTP.
-  HttpConnection(Loop& loop, DeadlineSweep& sweep, std::shared_ptr<net::ssl::context> tls,
-                 const HttpLimits& limits);
+  HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls, const HttpLimits& limits);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
@@ -54,8 +50,9 @@ class HttpConnection {
 
   // Resolves, connects, and verifies the server's certificate for its name.
   Task<absl::Status> Connect(const ServerUrl& url);
-  // Idle and open: neither its end nor a byte that nobody asked for has arrived.
-  bool IsReusable();
+  // Idle and open: neither its end nor a byte that nobody asked for has arrived, as far as the loop
+  // has been told.
+  bool IsReusable() { return is_open() && input_.empty() && stream_->IsQuiet(); }
   // `has_begun` turns true when a byte may have gone out.
   Task<absl::Status> Write(std::string_view head, std::string_view body, bool& has_begun);
   // Reads until the response's head is done; and, unless it is streamed, until all of it is.
@@ -70,26 +67,32 @@ class HttpConnection {
   ResponseReader& reader() { return reader_; }
   // The response is complete, nothing came after it, and the server keeps the connection.
   bool CanBeKept() const {
-    return reader_.is_done() && response_.keep_alive && input_.empty() && socket_.is_open();
+    return reader_.is_done() && response_.keep_alive && input_.empty() && is_open();
   }
   // Whoever waits gets kUnavailable.
   void Close();
 
  private:
   friend class DeadlineSweep;
-  using Socket = net::basic_stream_socket<net::ip::tcp, Executor>;
+  static constexpr std::size_t kReadBytes = std::size_t{16} << 10;
 
+  bool is_open() const { return stream_ != nullptr && stream_->is_open(); }
+  Task<absl::Status> ConnectTo(Endpoint endpoint);
   Task<absl::Status> WriteRest(std::string_view head, std::string_view body, std::size_t sent,
                                bool& has_begun);
   Task<absl::Status> ReadRest();
-  Task<absl::Status> ReadSome();
-  absl::Status Error(std::string_view what, const boost::system::error_code& error) const;
+  // Awaits what has come, for TakeIn.
+  auto ReadSome() { return stream_->ReadSome(input_.Prepare(kReadBytes), kReadBytes); }
+  absl::Status TakeIn(IoResult read);
+  absl::Status Error(std::string_view what, std::string_view why) const;
+  absl::Status Error(std::string_view what, int error) const;
 
   Loop& loop_;
   std::shared_ptr<DeadlineSweep::State> sweep_;
-  std::shared_ptr<net::ssl::context> context_;
-  Socket socket_;
-  std::unique_ptr<net::ssl::stream<Socket&>> tls_;
+  const TlsContext tls_;
+  // Null until it connects.
+  std::unique_ptr<Stream> stream_;
+  bool is_closed_ = false;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   bool is_late_ = false;
 

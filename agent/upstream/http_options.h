@@ -18,7 +18,7 @@ struct HttpOptions {
   std::string server;
   ServerUrl url;
   // Null for plain HTTP.
-  std::shared_ptr<net::ssl::context> tls;
+  TlsContext tls;
   // Configured, with the credentials in them. Wiped when the upstream goes.
   std::vector<std::pair<std::string, std::string>> headers;
   ScanLimits limits;

@@ -1,5 +1,7 @@
 #include "agent/upstream/http_upstream.h"
 
+#include <openssl/ssl.h>
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -23,6 +25,7 @@
 #include "common/backoff.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/tls.h"
 
 namespace sallyport::agent {
 namespace {
@@ -393,19 +396,14 @@ Task<absl::StatusOr<UpstreamMessage>> HttpUpstream::NextUnrelated() {
 }
 Task<void> HttpUpstream::Close() { return core_->Close(); }
 
-absl::StatusOr<std::shared_ptr<net::ssl::context>> MakeTlsClient(const std::string& ca_file) {
-  auto context = std::make_shared<net::ssl::context>(net::ssl::context::tls_client);
-  boost::system::error_code error;
-  if (ca_file.empty()) {
-    context->set_default_verify_paths(error);
-  } else {
-    context->load_verify_file(ca_file, error);
-  }
-  if (error)
+absl::StatusOr<TlsContext> MakeTlsClient(const std::string& ca_file) {
+  TlsContext context = NewTlsClientContext();
+  const int is_read = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context.get())
+                                      : SSL_CTX_load_verify_file(context.get(), ca_file.c_str());
+  if (is_read != 1)
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot read the certificates of ", ca_file, ": ", error.message()));
-  context->set_verify_mode(net::ssl::verify_peer, error);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+        absl::StrCat("cannot read the certificates of ", ca_file, ": ", OpenSslError()));
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   return context;
 }
 

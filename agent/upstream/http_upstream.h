@@ -36,6 +36,6 @@ class HttpUpstream final : public Transport {
 
 // A context that verifies servers with TLS 1.2 or newer, against `ca_file`, or the system's
 // certificates when it is empty.
-absl::StatusOr<std::shared_ptr<net::ssl::context>> MakeTlsClient(const std::string& ca_file);
+absl::StatusOr<TlsContext> MakeTlsClient(const std::string& ca_file);
 
 }  // namespace sallyport::agent

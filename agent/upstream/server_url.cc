@@ -1,10 +1,10 @@
 #include "agent/upstream/server_url.h"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <cctype>
 
 #include "agent/http/head_writer.h"
+#include "agent/loop/endpoint.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -81,12 +81,13 @@ absl::StatusOr<ServerUrl> ParseServerUrl(std::string_view url) {
   }
   std::transform(out.host.begin(), out.host.end(), out.host.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  boost::system::error_code error;
-  auto address = boost::asio::ip::make_address(out.host, error);
-  if (is_v6 ? (error || !address.is_v6()) : (error && !IsName(out.host))) {
+  const auto address = IpAddress::Parse(out.host);
+  const bool is_reachable =
+      is_v6 ? address && out.host.find(':') != std::string::npos : address || IsName(out.host);
+  if (!is_reachable) {
     return absl::InvalidArgumentError("`url` has no host that can be reached");
   }
-  if (!out.is_tls && (error || !address.is_loopback())) {
+  if (!out.is_tls && !(address && address->is_loopback())) {
     return absl::InvalidArgumentError(
         "`url` must be https: plain http is for literal loopback addresses (127.0.0.1, [::1])");
   }

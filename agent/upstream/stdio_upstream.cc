@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
 #include <deque>
 #include <utility>
 
+#include "agent/loop/descriptor.h"
 #include "agent/loop/signal.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_batch.h"
@@ -22,8 +21,6 @@
 
 namespace sallyport::agent {
 namespace {
-
-using Descriptor = net::posix::basic_stream_descriptor<Executor>;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 // What waits for a child that does not read its stdin.
@@ -51,10 +48,10 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   Core(Loop& loop, SpawnedChild child, StdioOptions options)
       : loop_(loop),
         options_(std::move(options)),
-        in_(loop.executor(), child.in.Release()),
-        out_(loop.executor(), child.out.Release()),
-        err_(loop.executor(), child.err.Release()),
-        exit_(loop.executor(), dup(child.pidfd.get())),
+        in_(loop, NonBlocking(child.in.Release())),
+        out_(loop, NonBlocking(child.out.Release())),
+        err_(loop, NonBlocking(child.err.Release())),
+        exit_(loop, dup(child.pidfd.get())),
         child_(std::move(child)),
         router_(std::make_shared<MessageRouter>(loop)),
         gone_(loop),
@@ -87,12 +84,12 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     std::size_t sent = 0;
     if (unsent_.empty() && !writing_) {
       // Most lines fit into the pipe: no coroutine, no wake-up.
-      ssize_t n = write(in_.native_handle(), line.data(), line.size());
-      if (n < 0 && errno != EAGAIN && errno != EINTR) {
+      const IoResult written = in_.Write(line);
+      if (!written.ok() && !written.would_block()) {
         Lose(UpstreamLost("the server does not take requests any more"));
         co_return router_->why();
       }
-      sent = n > 0 ? static_cast<std::size_t>(n) : 0;
+      sent = written.n;
       if (sent == line.size()) co_return absl::OkStatus();
     }
     line.erase(0, sent);
@@ -108,10 +105,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     room_.Set();
   }
 
-  void CloseIn() {
-    boost::system::error_code ignored;
-    in_.close(ignored);
-  }
+  void CloseIn() { in_.Close(); }
   // The kernel, or the supervisor, kills all that is left.
   void Cut() { child_.lifeline.Reset(); }
 
@@ -141,14 +135,13 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
       // The deque's front stays where it is while others are added behind it.
       std::string_view line = self->unsent_.front();
       while (!line.empty()) {
-        auto [error, n] =
-            co_await self->in_.async_write_some(net::buffer(line.data(), line.size()), kAsTuple);
-        if (error) {
+        const IoResult written = co_await WriteSome(self->in_, line);
+        if (!written.ok()) {
           self->writing_ = false;
           self->Lose(UpstreamLost("the server does not take requests any more"));
           co_return;
         }
-        line.remove_prefix(n);
+        line.remove_prefix(written.n);
       }
       self->unsent_bytes_ -= self->unsent_.front().size();
       self->unsent_.pop_front();
@@ -162,9 +155,9 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     std::string buffer(kReadBytes, '\0');
     std::string line;
     for (;;) {
-      auto [error, n] = co_await self->out_.async_read_some(net::buffer(buffer), kAsTuple);
-      if (error) break;
-      std::string_view bytes(buffer.data(), n);
+      const IoResult read = co_await ReadSome(self->out_, buffer.data(), buffer.size());
+      if (read.n == 0) break;
+      std::string_view bytes(buffer.data(), read.n);
       for (;;) {
         auto event = splitter.Next(bytes, line);
         if (event == LineSplitter::Event::kNeedMore) break;
@@ -188,15 +181,15 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     std::array<char, 4096> buffer;
     std::uint64_t bytes = 0;
     for (;;) {
-      auto [error, n] = co_await self->err_.async_read_some(net::buffer(buffer), kAsTuple);
-      if (error) break;
-      bytes += n;
+      const IoResult read = co_await ReadSome(self->err_, buffer.data(), buffer.size());
+      if (read.n == 0) break;
+      bytes += read.n;
     }
     if (bytes > 0) LogInfo("server_stderr", {{"server", self->options_.server}, {"bytes", bytes}});
   }
 
   static Task<void> WaitExit(std::shared_ptr<Core> self) {
-    co_await self->exit_.async_wait(Descriptor::wait_read, kAsTuple);
+    co_await Readable(self->exit_);
     int status = ReapChild(self->child_);
     LogInfo("server_exited",
             {{"server", self->options_.server}, {"status", status}, {"dropped", self->dropped_}});

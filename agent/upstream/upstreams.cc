@@ -51,7 +51,7 @@ class Upstreams::Impl {
 
   struct Entry {
     CheckedServer server;
-    std::shared_ptr<net::ssl::context> tls;
+    TlsContext tls;
     std::chrono::steady_clock::time_point legacy_only_until = {};
     std::shared_ptr<ServerProtocol> protocol = std::make_shared<ServerProtocol>();
   };

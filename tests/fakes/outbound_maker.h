@@ -52,7 +52,6 @@ inline Task<void> ThenStop(Loop* loop, Task<void> task) {
 inline void RunUntilDone(Loop& loop, Task<void> task) {
   loop.Spawn(ThenStop(&loop, std::move(task)));
   loop.Run();
-  loop.context().restart();
 }
 
 }  // namespace sallyport::agent

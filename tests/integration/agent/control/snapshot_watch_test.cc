@@ -130,7 +130,6 @@ struct Fixture {
   void RunUntil(std::function<bool()> condition) {
     until = std::move(condition);
     loop.Run();
-    loop.context().restart();
   }
 
   TempDir dir;

@@ -66,7 +66,6 @@ absl::StatusOr<v1::RefreshKeysResponse> RunRefresh(Loop& loop, ControlPlaneChann
   absl::StatusOr<v1::RefreshKeysResponse> got = absl::UnknownError("not called");
   loop.Spawn(Refresh(&channel, timeout, &got));
   loop.Run();
-  loop.context().restart();
   return got;
 }
 
@@ -286,7 +285,7 @@ TEST_CASE("a channel that goes away cancels its calls, and their coroutines may 
     Loop loop;
     ControlPlaneChannel channel(loop, door.address(), IdentityOf(ca));
     loop.Spawn(Refresh(&channel, absl::Seconds(30), &got));
-    loop.context().poll();
+    loop.RunReady();
     begun.WaitForNotification();
   }
   CHECK(got.status().message() == "not called");

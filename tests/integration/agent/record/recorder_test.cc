@@ -178,7 +178,6 @@ TEST_CASE("many calls of many sessions share commits and keep their chains apart
     rig.loop->Spawn(Concurrently(&rig, chains.back().get(), &left));
   }
   rig.loop->Run();
-  rig.loop->context().restart();
   auto records = rig.Shipped();
   CHECK(records.size() == 160);
   for (int i = 0; i < 8; ++i) CHECK(Verify(records, "ses_" + std::to_string(i)) == "");

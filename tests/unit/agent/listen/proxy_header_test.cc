@@ -31,7 +31,7 @@ TEST_CASE("what is no PROXY header of TCP over IP is refused", "[agent][listen]"
 }
 
 TEST_CASE("a network holds its addresses and no other", "[agent][listen]") {
-  const auto address = [](const char* text) { return net::ip::make_address(text); };
+  const auto address = [](const char* text) { return *IpAddress::Parse(text); };
   const Network ten = Network::Parse("10.0.0.0/8").value();
   CHECK(ten.Contains(address("10.255.0.1")));
   CHECK(ten.Contains(address("::ffff:10.1.2.3")));

@@ -1,7 +1,10 @@
 #include "agent/loop/loop.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -62,6 +65,18 @@ Task<int> WaitForEver(Signal* never, int* gone) {
 Task<void> WaitBehind(Signal* never, int* gone) {
   const Tombstone stone(gone);
   co_await WaitForEver(never, gone);
+}
+
+Task<void> SleepThenSay(Loop* loop, absl::Duration duration, std::string what,
+                        std::vector<std::string>* order) {
+  co_await Sleep(*loop, duration);
+  order->push_back(std::move(what));
+  loop->Stop();
+}
+
+Task<void> AwaitKept(std::optional<Resume<int>>* kept, int* gone) {
+  const Tombstone stone(gone);
+  *gone += co_await SuspendFor<int>([&](Resume<int> resume) { kept->emplace(std::move(resume)); });
 }
 
 Task<int> Fail() { co_return std::stoi("no number"); }
@@ -189,6 +204,136 @@ TEST_CASE("a turn ends although something is always ready", "[agent][loop]") {
   again();
   loop.Run();
   CHECK(ends == 3);
+}
+
+TEST_CASE("a sleep ends in its order and not early", "[agent][loop]") {
+  Loop loop;
+  std::vector<std::string> order;
+  const auto began = std::chrono::steady_clock::now();
+  loop.Spawn(SleepThenSay(&loop, absl::Milliseconds(20), "long", &order));
+  loop.Spawn(SleepThenSay(&loop, absl::Milliseconds(5), "short", &order));
+  loop.Spawn(SleepThenSay(&loop, absl::Milliseconds(-1), "none", &order));
+  while (order.size() < 3) loop.Run();
+  CHECK(order == std::vector<std::string>{"none", "short", "long"});
+  CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(20));
+}
+
+TEST_CASE("what ticks does so again and again", "[agent][loop]") {
+  Loop loop;
+  int ticks = 0;
+  loop.Every(absl::Milliseconds(1), [&] {
+    if (++ticks == 3) loop.Stop();
+  });
+  loop.Run();
+  CHECK(ticks == 3);
+}
+
+TEST_CASE("a result that comes after its task has gone with the loop is nobody's",
+          "[agent][loop]") {
+  std::optional<Resume<int>> kept;
+  int gone = 0;
+  {
+    Loop loop;
+    loop.Spawn(AwaitKept(&kept, &gone));
+    loop.RunReady();
+    REQUIRE(kept.has_value());
+  }
+  CHECK(gone == 1);
+  kept.reset();
+}
+
+TEST_CASE("a task whose result will never come goes, and not before who dropped it returns",
+          "[agent][loop]") {
+  Loop loop;
+  std::optional<Resume<int>> kept;
+  int gone = 0;
+  loop.Spawn(AwaitKept(&kept, &gone));
+  loop.RunReady();
+  kept.reset();
+  CHECK(gone == 0);
+  loop.RunReady();
+  CHECK(gone == 1);
+}
+
+TEST_CASE("a result goes to its task, however often it is moved before", "[agent][loop]") {
+  Loop loop;
+  std::optional<Resume<int>> kept;
+  int gone = 0;
+  loop.Spawn(AwaitKept(&kept, &gone));
+  loop.RunReady();
+  std::vector<Resume<int>> moved;
+  moved.push_back(*std::move(kept));
+  kept.reset();
+  moved.push_back(std::move(moved.front()));
+  std::swap(moved[0], moved[1]);
+  moved[0](7);
+  CHECK(gone == 7 + 1);
+}
+
+TEST_CASE("blocking work runs elsewhere, and what follows on the loop", "[agent][loop]") {
+  Loop loop;
+  std::thread::id blocked;
+  std::thread::id followed;
+  loop.RunElsewhere([&] { blocked = std::this_thread::get_id(); },
+                    [&] {
+                      followed = std::this_thread::get_id();
+                      loop.Stop();
+                    });
+  loop.Run();
+  CHECK(blocked != std::this_thread::get_id());
+  CHECK(followed == std::this_thread::get_id());
+}
+
+TEST_CASE("a loop that goes waits for what runs elsewhere", "[agent][loop]") {
+  std::atomic<bool> has_ended = false;
+  bool has_followed = false;
+  {
+    Loop loop;
+    loop.RunElsewhere(
+        [&] {
+          std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          has_ended = true;
+        },
+        [&] { has_followed = true; });
+  }
+  CHECK(has_ended);
+  CHECK_FALSE(has_followed);
+}
+
+TEST_CASE("no post of many threads is lost, and none keeps the loop asleep", "[agent][loop]") {
+  constexpr int kThreads = 4;
+  constexpr int kPosts = 2000;
+  Loop loop;
+  int seen = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < kPosts; ++n) {
+        loop.Post([&] {
+          if (++seen == kThreads * kPosts) loop.Stop();
+        });
+      }
+    });
+  }
+  loop.Run();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(seen == kThreads * kPosts);
+}
+
+TEST_CASE("a loop that was stopped from elsewhere can run again", "[agent][loop]") {
+  Loop loop;
+  for (int i = 0; i < 3; ++i) {
+    std::thread other([&] { loop.Stop(); });
+    loop.Run();
+    other.join();
+  }
+  bool has_run = false;
+  loop.Post([&] {
+    has_run = true;
+    loop.Stop();
+  });
+  loop.Run();
+  CHECK(has_run);
 }
 
 TEST_CASE("another thread reaches the loop by posting", "[agent][loop]") {
