@@ -59,8 +59,8 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
   const JsonNode* const declared = scan.meta[kClientCapabilitiesKey];
   if (declared != nullptr && declared->is_object()) {
     message.modern.capabilities = MessageScan::SpanOf(declared);
-    const JsonNode* const extensions = scan.index.Member(declared, "extensions");
-    message.modern.takes_tasks = scan.index.Member(extensions, kTaskExtension) != nullptr;
+    const JsonNode* const extensions = scan.index().Member(declared, "extensions");
+    message.modern.takes_tasks = scan.index().Member(extensions, kTaskExtension) != nullptr;
   }
   message.modern.asks_for_logs = scan.meta[kLogLevelKey] != nullptr;
   if (const JsonNode* const state = scan.params["requestState"]; state != nullptr) {
