@@ -26,6 +26,16 @@ constexpr int kForEver = -1;
 
 thread_local const Loop* running = nullptr;
 
+class Running {
+ public:
+  explicit Running(const Loop* loop) : before_(std::exchange(running, loop)) {}
+  ~Running() { running = before_; }
+  Running(const Running&) = delete;
+
+ private:
+  const Loop* before_;
+};
+
 // The bottom of a chain: a coroutine that owns the task and itself.
 class Bottom {
  public:
@@ -197,8 +207,9 @@ void Loop::Interrupt() {
 
 void Loop::Watch(int fd, Descriptor& descriptor, std::uint32_t events) {
   epoll_event event{.events = events, .data = {.ptr = &descriptor}};
-  // Only for a descriptor that is none, or for want of memory.
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) std::abort();
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0) return;
+  // For want of memory, or of watches that one user may have: as if it were closed at once.
+  close(std::exchange(descriptor.fd_, -1));
 }
 
 void Loop::Forget(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
@@ -244,6 +255,7 @@ void Loop::RunPosted() {
     posted.swap(posted_);
     has_posted_ = false;
   }
+  in_a_row_ = 0;
   for (auto& work : posted) work();
 }
 
@@ -268,20 +280,10 @@ void Loop::Turn(bool may_sleep) {
     if (goes_on) Poll(0);
     goes_on = goes_on && (has_posted_ || !ready_.empty()) && !is_long();
   }
+  in_a_row_ = 0;
   for (auto& hook : turn_end_) hook();
   turns_.Add(Clock::now() - began);
 }
-
-namespace {
-class Running {
- public:
-  explicit Running(const Loop* loop) : before_(std::exchange(running, loop)) {}
-  ~Running() { running = before_; }
-
- private:
-  const Loop* before_;
-};
-}  // namespace
 
 void Loop::Run() {
   const Running here(this);

@@ -22,7 +22,7 @@ RecordedMessage Message() { return RecordedMessage(RecordPass{}, "{}"); }
 
 // /remember says whether it was there before, /echo answers with the body, /refuse before it is
 // read, /stream with a stream that stays open, /ids with one whose events have ids, /late after a
-// while, /slow and /poll never.
+// while, /slow, /poll and /away never; /address with the client's.
 class Service final : public HttpService {
  public:
   explicit Service(Loop& loop) : never_(loop) {}
@@ -54,6 +54,15 @@ class Service final : public HttpService {
       co_await connection.Event(Message());
       saw_client_go = true;
       co_await never_.Wait();
+    } else if (target == "/away") {
+      connection.EndWhenSilent({.after = kPlace, .primes = true});
+      Signal gone(loop());
+      connection.TellWhenGone([&] { gone.Set(); });
+      co_await gone.Wait();
+      connection.TellWhenGone(nullptr);
+      saw_client_go = true;
+    } else if (target == "/address") {
+      co_await connection.Answer(OwnAnswer{.body = connection.client_address()});
     } else if (target == "/slow") {
       connection.BeginWhenSlow({.after = kPlace, .primes = true});
       co_await never_.Wait();
@@ -88,9 +97,8 @@ std::string Post(const std::string& target, const std::string& body) {
 
 // A listener on a loop of its own thread, under a clock that the test moves.
 struct Stage {
-  Stage() : service(loop) {
+  explicit Stage(ListenerOptions options = {}) : service(loop) {
     service.loop_ = &loop;
-    ListenerOptions options;
     options.address = "127.0.0.1:0";
     auto created = HttpListener::Create(loop, clock, std::move(options));
     if (!created.ok()) std::abort();
@@ -285,6 +293,56 @@ TEST_CASE(
   // The moment of the first request passes while the second is unanswered.
   client.Send("GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(client.Read().body == "late");
+}
+
+TEST_CASE("a client that is sent away while its going is watched for is let go of",
+          "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("GET /away HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(client.Read().body == "id: 9f86d081-3-16\nretry: 100\ndata: \n\n");
+  CHECK(client.AwaitClose());
+  while (!stage.service.saw_client_go) std::this_thread::yield();
+}
+
+// "192.0.2.7" as the source.
+std::string ProxyHeader(char command) {
+  std::string header("\r\n\r\n\0\r\nQUIT\n", 12);
+  return header + command + '\x11' + std::string("\x00\x0c", 2) +
+         std::string("\xc0\x00\x02\x07\x0a\x00\x00\x01\x00\x50\x01\xbb", 12);
+}
+
+TEST_CASE("a trusted proxy says who the client is, in however many pieces", "[agent][listen]") {
+  ListenerOptions options;
+  options.trusted_proxies = {Network::Parse("127.0.0.0/8").value()};
+  Stage stage(std::move(options));
+  const std::string bytes = ProxyHeader('\x21') + "GET /address HTTP/1.1\r\nHost: x\r\n\r\n";
+  HttpClient whole(stage.port);
+  whole.Send(bytes);
+  CHECK(whole.Read().body == "192.0.2.7");
+  HttpClient cut(stage.port);
+  for (const char byte : bytes) {
+    cut.Send({&byte, 1});
+    std::this_thread::yield();
+  }
+  CHECK(cut.Read().body == "192.0.2.7");
+  // A health check of the proxy itself, and what is no proxy.
+  HttpClient check(stage.port);
+  check.Send(ProxyHeader('\x20'));
+  CHECK(check.AwaitClose());
+  HttpClient other(stage.port);
+  other.Send("GET /address HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(other.AwaitClose());
+}
+
+TEST_CASE("what no proxy is trusted to say is no request", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send(ProxyHeader('\x21') + "GET /address HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(client.Read().status == 400);
+  HttpClient direct(stage.port);
+  direct.Send("GET /address HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(direct.Read().body == "127.0.0.1");
 }
 
 TEST_CASE("a plain listener that others could reach is refused", "[agent][listen]") {

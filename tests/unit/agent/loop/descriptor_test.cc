@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -367,6 +368,17 @@ TEST_CASE("tasks that wait for a descriptor go with the loop", "[agent][loop]") 
 Task<void> AwaitReadable(Descriptor* from, bool* is_readable) {
   co_await Readable(*from);
   *is_readable = true;
+}
+
+TEST_CASE("what the kernel will not watch is closed, and refused", "[agent][loop]") {
+  Loop loop;
+  // A regular file is always ready, and epoll takes none.
+  Descriptor file(loop, memfd_create("file", MFD_CLOEXEC));
+  CHECK_FALSE(file.is_open());
+  Heard heard;
+  loop.Spawn(Listen(&file, &heard));
+  RunTurns(loop);
+  CHECK(heard.error == EBADF);
 }
 
 TEST_CASE("who waits until something can be read does not read it", "[agent][loop]") {
