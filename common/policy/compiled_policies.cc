@@ -7,79 +7,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/policy/compiled_policy.h"
-#include "common/policy/decimal.h"
 #include "common/policy/open_terms.h"
+#include "common/policy/principal_match.h"
 #include "common/policy/spec_checks.h"
 
 namespace sallyport {
-namespace {
-
-template <class List>
-bool Holds(const List& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-bool IsEqual(const types::v1::Scalar& a, const types::v1::Scalar& b) {
-  if (a.value_case() != b.value_case()) return false;
-  switch (a.value_case()) {
-    case types::v1::Scalar::kText:
-      return a.text() == b.text();
-    case types::v1::Scalar::kNumber:
-      return a.number() == b.number() || (Decimal::Parse(a.number()).has_value() &&
-                                          Decimal::Parse(a.number()) == Decimal::Parse(b.number()));
-    case types::v1::Scalar::kFlag:
-      return a.flag() == b.flag();
-    default:
-      return false;
-  }
-}
-
-bool HasClaim(const types::v1::Principal& principal, std::string_view name,
-              const types::v1::Scalars& wanted) {
-  for (const types::v1::Claim& claim : principal.claims()) {
-    if (claim.name() != name) continue;
-    return std::any_of(claim.values().begin(), claim.values().end(), [&](const auto& value) {
-      return std::any_of(wanted.values().begin(), wanted.values().end(),
-                         [&](const auto& other) { return IsEqual(value, other); });
-    });
-  }
-  return false;
-}
-
-bool MatchesButForScopes(const types::v1::PrincipalMatch& match,
-                         const types::v1::Principal& principal) {
-  if (match.realm() != principal.realm()) return false;
-  if (match.kind() != types::v1::PRINCIPAL_KIND_UNSPECIFIED && match.kind() != principal.kind()) {
-    return false;
-  }
-  if (!match.subjects().empty() && !Holds(match.subjects(), principal.subject())) return false;
-  if (!match.client_ids().empty() && !Holds(match.client_ids(), principal.client_id())) {
-    return false;
-  }
-  for (const auto& [name, values] : match.claims()) {
-    if (!HasClaim(principal, name, values)) return false;
-  }
-  if (match.groups().empty()) return true;
-  return std::any_of(match.groups().begin(), match.groups().end(), [&](const std::string& group) {
-    return Holds(principal.groups(), absl::StrCat(match.realm(), ":", group));
-  });
-}
-
-int MissingScopes(const types::v1::PrincipalMatch& match, const types::v1::Principal& principal) {
-  return static_cast<int>(
-      std::count_if(match.scopes().begin(), match.scopes().end(),
-                    [&](const std::string& scope) { return !Holds(principal.scopes(), scope); }));
-}
-
-bool Names(const CompiledPolicy& policy, const types::v1::Principal& principal) {
-  return std::any_of(policy.spec.principals().begin(), policy.spec.principals().end(),
-                     [&](const types::v1::PrincipalMatch& match) {
-                       return MatchesButForScopes(match, principal) &&
-                              MissingScopes(match, principal) == 0;
-                     });
-}
-
-}  // namespace
 
 bool LockMatches(const types::v1::LockSpec& lock, const types::v1::Principal& principal,
                  std::string_view server, std::string_view agent, absl::Time now) {
@@ -140,14 +72,21 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicies>> CompiledPolicies::Compil
   }
   std::sort(compiled->policies_.begin(), compiled->policies_.end(),
             [](const auto& a, const auto& b) { return a->name < b->name; });
+  std::uint32_t ordinal = 0;
+  for (std::size_t i = 0; i < compiled->policies_.size(); ++i) {
+    CompiledPolicy& policy = *compiled->policies_[i];
+    compiled->principals_.Add(static_cast<std::uint32_t>(i), policy.spec);
+    for (CompiledRule& rule : policy.rules) rule.ordinal = ordinal++;
+  }
   return compiled;
 }
 
 std::vector<const CompiledPolicy*> CompiledPolicies::Matching(const types::v1::Principal& principal,
                                                               std::string_view server) const {
   std::vector<const CompiledPolicy*> matching;
-  for (const std::unique_ptr<CompiledPolicy>& policy : policies_) {
-    if (policy->CoversServer(server) && Names(*policy, principal)) matching.push_back(policy.get());
+  for (const std::uint32_t candidate : principals_.Find(principal)) {
+    const CompiledPolicy& policy = *policies_[candidate];
+    if (policy.CoversServer(server) && Names(policy.spec, principal)) matching.push_back(&policy);
   }
   return matching;
 }

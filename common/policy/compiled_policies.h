@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/policy/decision.h"
+#include "common/policy/principal_index.h"
 #include "sallyport/types/v1/policy.pb.h"
 #include "sallyport/types/v1/principal.pb.h"
 
@@ -61,6 +62,7 @@ class CompiledPolicies {
 
  private:
   friend class SessionPolicy;
+  friend class Explainer;
   struct Lock {
     std::string name;
     types::v1::LockSpec spec;
@@ -72,6 +74,7 @@ class CompiledPolicies {
                                               std::string_view server) const;
 
   std::vector<std::unique_ptr<CompiledPolicy>> policies_;  // by name
+  PrincipalIndex principals_;
   std::map<std::string, types::v1::MaskProfileSpec> mask_profiles_;
   std::vector<Lock> locks_;
   std::map<std::string, types::v1::ServerSpec, std::less<>> servers_;

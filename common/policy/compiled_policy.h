@@ -42,6 +42,8 @@ struct CompiledRule {
   Effect effect = Effect::kDeny;
   const CompiledPolicy* policy = nullptr;
   int index = 0;
+  // Among all rules of all policies, in the order of (policy's name, index).
+  std::uint32_t ordinal = 0;
   std::vector<Glob> tools;
   std::vector<UriPattern> resources;
   std::vector<Glob> prompts;

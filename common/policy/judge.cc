@@ -9,6 +9,29 @@
 #include "common/policy/demands.h"
 
 namespace sallyport {
+
+template <class Visit>
+bool NamedSubject::AnyOf(const RuleSet& rules, Visit visit) const {
+  return rules.AnyOf(pattern_kind, name, method, visit);
+}
+
+template <class Visit>
+bool ResourceSubject::AnyOf(const RuleSet& rules, Visit visit) const {
+  return forms.Any([&](std::string_view form) {
+    return rules.AnyOf(PatternKind::kResources, form, method, visit);
+  });
+}
+
+template <class Visit>
+bool MethodSubject::AnyOf(const RuleSet& rules, Visit visit) const {
+  return rules.AnyOf(PatternKind::kMethods, method, visit);
+}
+
+template <class Visit>
+bool ServerRequestSubject::AnyOf(const RuleSet& rules, Visit visit) const {
+  return rules.AnyOf(visit);
+}
+
 namespace {
 
 using Outcome = CompiledCondition::Outcome;
@@ -52,19 +75,19 @@ class Judgement {
         demands_(occasion.server, occasion.arguments) {}
 
   CallDecision Decide(types::v1::DenialReason hidden) && {
-    for (const CompiledRule* rule : rules_.deny) {
-      if (!IsLifted(*rule) && subject_.Restricts(*rule) && Test(*rule) == Outcome::kHolds) {
-        return RefusedBy(*rule, types::v1::DENIAL_REASON_POLICY_DENIED);
-      }
-    }
-    for (const CompiledRule* rule : rules_.require_approval) {
-      if (IsLifted(*rule) || !subject_.Restricts(*rule) || !LetsThrough(*rule)) continue;
-      if (approving_ == nullptr) approving_ = rule;
-      approvers_.Add(rule->approvers, rule->count, rule->expires_after);
-    }
-    for (const CompiledRule* rule : rules_.allow) {
-      if (!IsLifted(*rule) && subject_.Grants(*rule)) LetsThrough(*rule);
-    }
+    const CompiledRule* denying = nullptr;
+    ForEach(rules_.deny, [&](const CompiledRule& rule) {
+      if (subject_.Restricts(rule) && Test(rule) == Outcome::kHolds) Prefer(rule, denying);
+    });
+    if (denying != nullptr) return RefusedBy(*denying, types::v1::DENIAL_REASON_POLICY_DENIED);
+    ForEach(rules_.require_approval, [&](const CompiledRule& rule) {
+      if (!subject_.Restricts(rule) || !LetsThrough(rule)) return;
+      Prefer(rule, approving_);
+      approvers_.Add(rule.approvers, rule.count, rule.expires_after);
+    });
+    ForEach(rules_.allow, [&](const CompiledRule& rule) {
+      if (subject_.Grants(rule)) LetsThrough(rule);
+    });
     if (ambiguous_ != nullptr) {
       return RefusedBy(*ambiguous_, types::v1::DENIAL_REASON_CONDITION_FAILED,
                        "the arguments can be read in more than one way");
@@ -76,13 +99,24 @@ class Judgement {
   }
 
  private:
-  bool IsLifted(const CompiledRule& rule) const {
-    return observer_ != nullptr && rule.policy->IsObserving(occasion_.now);
+  // Whichever comes first is the one that is named.
+  static void Prefer(const CompiledRule& rule, const CompiledRule*& first) {
+    if (first == nullptr || rule.ordinal < first->ordinal) first = &rule;
+  }
+
+  // Those that may speak for the subject and are not lifted, maybe more than once and in any order:
+  // what comes of them must not depend on either.
+  template <class Visit>
+  void ForEach(const RuleSet& rules, Visit visit) {
+    subject_.AnyOf(rules, [&](const CompiledRule& rule) {
+      if (observer_ == nullptr || !rule.policy->IsObserving(occasion_.now)) visit(rule);
+      return false;
+    });
   }
 
   Outcome Test(const CompiledRule& rule) {
     const Outcome outcome = TestAll(rule, occasion_.arguments);
-    if (outcome == Outcome::kAmbiguous && ambiguous_ == nullptr) ambiguous_ = &rule;
+    if (outcome == Outcome::kAmbiguous) Prefer(rule, ambiguous_);
     return outcome;
   }
 
@@ -90,11 +124,10 @@ class Judgement {
   // asks holds all the same.
   bool LetsThrough(const CompiledRule& rule) {
     const Outcome outcome = Test(rule);
-    if (outcome == Outcome::kFails && failed_ == nullptr) failed_ = &rule;
+    if (outcome == Outcome::kFails) Prefer(rule, failed_);
     if (outcome != Outcome::kHolds) return false;
     demands_.Add(rule);
-    const CompiledRule*& first = rule.policy->IsOpen(occasion_.now) ? granting_ : closed_;
-    if (first == nullptr) first = &rule;
+    Prefer(rule, rule.policy->IsOpen(occasion_.now) ? granting_ : closed_);
     return true;
   }
 
@@ -160,19 +193,19 @@ bool HoldsAt(const CompiledRule& rule, absl::Time now) { return !rule.policy->Is
 template <class Pattern>
 bool AnyCouldPass(const RuleTable& rules, std::vector<Pattern> CompiledRule::*kind,
                   std::string_view method, absl::Time now) {
-  for (const CompiledRule* rule : rules.deny) {
-    if (!rule->when.empty() || !HoldsAt(*rule, now)) continue;
-    const bool shuts_all = std::any_of((rule->*kind).begin(), (rule->*kind).end(),
-                                       [](const Pattern& pattern) { return pattern.is_all(); });
-    if (shuts_all || AnyMatches(rule->methods, method)) return false;
-  }
-  if (rules.Observer(now) != nullptr) return true;
-  const auto names_some = [&](const CompiledRule* rule) { return !(rule->*kind).empty(); };
-  const auto reaches = [&](const CompiledRule* rule) {
-    return names_some(rule) || AnyMatches(rule->methods, method);
+  const auto shuts = [&](const CompiledRule& rule) {
+    if (!rule.when.empty() || !HoldsAt(rule, now)) return false;
+    return AnyMatches(rule.methods, method) ||
+           std::any_of((rule.*kind).begin(), (rule.*kind).end(),
+                       [](const Pattern& pattern) { return pattern.is_all(); });
   };
-  return std::any_of(rules.allow.begin(), rules.allow.end(), names_some) ||
-         std::any_of(rules.require_approval.begin(), rules.require_approval.end(), reaches);
+  if (rules.deny.AnyOf(shuts)) return false;
+  if (rules.Observer(now) != nullptr) return true;
+  const auto names_some = [&](const CompiledRule& rule) { return !(rule.*kind).empty(); };
+  const auto reaches = [&](const CompiledRule& rule) {
+    return names_some(rule) || AnyMatches(rule.methods, method);
+  };
+  return rules.allow.AnyOf(names_some) || rules.require_approval.AnyOf(reaches);
 }
 
 }  // namespace
@@ -209,11 +242,11 @@ bool ServerRequestSubject::Grants(const CompiledRule& rule) const {
 }
 
 NamedSubject ToolSubject(std::string_view name) {
-  return {&CompiledRule::tools, name, "tools/call"};
+  return {PatternKind::kTools, &CompiledRule::tools, name, "tools/call"};
 }
 
 NamedSubject PromptSubject(std::string_view name) {
-  return {&CompiledRule::prompts, name, "prompts/get"};
+  return {PatternKind::kPrompts, &CompiledRule::prompts, name, "prompts/get"};
 }
 
 CallDecision Allowed(std::string_view policy, int rule) {
@@ -246,14 +279,14 @@ CallDecision Judge(const RuleTable& rules, const Subject& subject, const Occasio
 
 template <class Subject>
 bool CouldPass(const RuleTable& rules, const Subject& subject, absl::Time now) {
-  for (const CompiledRule* rule : rules.deny) {
-    if (rule->when.empty() && HoldsAt(*rule, now) && subject.Restricts(*rule)) return false;
-  }
+  const auto shuts = [&](const CompiledRule& rule) {
+    return rule.when.empty() && HoldsAt(rule, now) && subject.Restricts(rule);
+  };
+  if (subject.AnyOf(rules.deny, shuts)) return false;
   if (rules.Observer(now) != nullptr) return true;
-  const auto grants = [&](const CompiledRule* rule) { return subject.Grants(*rule); };
-  const auto restricts = [&](const CompiledRule* rule) { return subject.Restricts(*rule); };
-  return std::any_of(rules.allow.begin(), rules.allow.end(), grants) ||
-         std::any_of(rules.require_approval.begin(), rules.require_approval.end(), restricts);
+  const auto grants = [&](const CompiledRule& rule) { return subject.Grants(rule); };
+  const auto restricts = [&](const CompiledRule& rule) { return subject.Restricts(rule); };
+  return subject.AnyOf(rules.allow, grants) || subject.AnyOf(rules.require_approval, restricts);
 }
 
 template CallDecision Judge(const RuleTable&, const NamedSubject&, const Occasion&,
@@ -280,15 +313,14 @@ bool TemplateCouldPass(const RuleTable& rules, std::string_view uri_template, ab
   if (!prefix.empty() && !forms.refusal().empty()) return false;
   if (!AnyCouldPass(rules, &CompiledRule::resources, "resources/read", now)) return false;
   if (rules.Observer(now) != nullptr) return true;
-  const auto reaches = [&](const CompiledRule* rule) {
+  const auto reaches = [&](const CompiledRule& rule) {
     return std::any_of(
-        rule->resources.begin(), rule->resources.end(), [&](const UriPattern& pattern) {
+        rule.resources.begin(), rule.resources.end(), [&](const UriPattern& pattern) {
           return prefix.empty() ||
                  forms.All([&](std::string_view form) { return pattern.CouldMatchAfter(form); });
         });
   };
-  return std::any_of(rules.allow.begin(), rules.allow.end(), reaches) ||
-         std::any_of(rules.require_approval.begin(), rules.require_approval.end(), reaches);
+  return rules.allow.AnyOf(reaches) || rules.require_approval.AnyOf(reaches);
 }
 
 UsableCapabilities CapabilitiesOf(const RuleTable& rules, absl::Time now) {

@@ -5,15 +5,15 @@
 
 #include "common/policy/compiled_policy.h"
 #include "common/policy/decision.h"
+#include "common/policy/rule_set.h"
 
 // Holding what a message names against the rules of the policies that apply. For this folder alone.
 namespace sallyport {
 
-// In the order of (policy's name, index).
 struct RuleTable {
-  std::vector<const CompiledRule*> deny;
-  std::vector<const CompiledRule*> require_approval;
-  std::vector<const CompiledRule*> allow;
+  RuleSet deny;
+  RuleSet require_approval;
+  RuleSet allow;
   // Those that will have observed for a while.
   std::vector<const CompiledPolicy*> observing;
 
@@ -32,14 +32,17 @@ struct Occasion {
 // What a rule is held against. `Restricts` is asked of deny and require_approval rules, `Grants` of
 // allow rules: where a subject can be read in two ways, one reading restricts, but all must grant.
 // A restricting rule's `methods` reach every method that needs a rule; an allowing rule's only
-// those without a kind of their own.
+// those without a kind of their own. `AnyOf` goes through the rules of a set that may do either.
 struct NamedSubject {
+  PatternKind pattern_kind;
   std::vector<Glob> CompiledRule::*kind;
   std::string_view name;
   std::string_view method;
 
   bool Grants(const CompiledRule& rule) const;
   bool Restricts(const CompiledRule& rule) const;
+  template <class Visit>
+  bool AnyOf(const RuleSet& rules, Visit visit) const;
 };
 
 struct ResourceSubject {
@@ -48,6 +51,8 @@ struct ResourceSubject {
 
   bool Grants(const CompiledRule& rule) const;
   bool Restricts(const CompiledRule& rule) const;
+  template <class Visit>
+  bool AnyOf(const RuleSet& rules, Visit visit) const;
 };
 
 struct MethodSubject {
@@ -55,6 +60,8 @@ struct MethodSubject {
 
   bool Grants(const CompiledRule& rule) const;
   bool Restricts(const CompiledRule& rule) const { return Grants(rule); }
+  template <class Visit>
+  bool AnyOf(const RuleSet& rules, Visit visit) const;
 };
 
 struct ServerRequestSubject {
@@ -62,6 +69,8 @@ struct ServerRequestSubject {
 
   bool Grants(const CompiledRule& rule) const;
   bool Restricts(const CompiledRule& rule) const { return Grants(rule); }
+  template <class Visit>
+  bool AnyOf(const RuleSet& rules, Visit visit) const;
 };
 
 NamedSubject ToolSubject(std::string_view name);

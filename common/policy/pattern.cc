@@ -161,7 +161,7 @@ bool Glob::Matches(std::string_view text) const {
   return true;
 }
 
-UriPattern::UriPattern(std::string_view pattern) {
+UriPattern::UriPattern(std::string_view pattern) : text_(pattern) {
   if (pattern == "*") {
     tokens_ = {kAnyRun};
     return;

@@ -18,6 +18,10 @@ class Glob {
     return text_.find_first_not_of('*') == std::string::npos && !text_.empty();
   }
   const std::string& text() const { return text_; }
+  // What stands before the first star.
+  std::string_view prefix() const { return parts_.front(); }
+  // No star: the prefix is all that matches.
+  bool is_exact() const { return parts_.size() == 1; }
 
  private:
   std::string text_;
@@ -36,6 +40,12 @@ class UriPattern {
   // Whether a URI that begins with `prefix` could match.
   bool CouldMatchAfter(std::string_view prefix) const;
   bool is_all() const { return tokens_.size() == 1 && tokens_[0] == kAnyRun; }
+  // As it was written.
+  const std::string& text() const { return text_; }
+  // What stands before the first star.
+  std::string_view prefix() const { return prefix_; }
+  // No star: the prefix is all that matches.
+  bool is_exact() const { return prefix_.size() == tokens_.size(); }
 
  private:
   static constexpr int kStar = 256;
@@ -43,7 +53,7 @@ class UriPattern {
 
   bool Run(std::string_view text, bool is_prefix) const;
 
-  // What stands before the first star, to turn most URIs away at once.
+  std::string text_;
   std::string prefix_;
   std::vector<int> tokens_;  // a byte, kStar or kAnyRun
 };

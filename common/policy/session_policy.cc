@@ -48,48 +48,52 @@ CallDecision Both(CallDecision method, CallDecision target) {
 }  // namespace
 
 SessionPolicy::SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
-                             std::vector<const CompiledPolicy*> matching, std::string_view server)
-    : policies_(std::move(policies)),
-      server_(server),
-      recording_content_(types::v1::RECORDING_CONTENT_MASKED) {
+                             std::vector<const CompiledPolicy*> matching, std::string_view server,
+                             const CompiledRule* left_out)
+    : policies_(std::move(policies)), matching_(std::move(matching)), server_(server) {
   auto rules = std::make_unique<RuleTable>();
-  std::set<std::string> masks;
-  bool records_nothing = !matching.empty();
-  for (const CompiledPolicy* policy : matching) {
+  for (const CompiledPolicy* policy : matching_) {
     policy_names_.push_back(policy->name);
     if (policy->observe_until != absl::InfinitePast()) rules->observing.push_back(policy);
     for (const CompiledRule& rule : policy->rules) {
-      switch (rule.effect) {
-        case CompiledRule::Effect::kDeny:
-          rules->deny.push_back(&rule);
-          break;
-        case CompiledRule::Effect::kRequireApproval:
-          rules->require_approval.push_back(&rule);
-          break;
-        case CompiledRule::Effect::kAllow:
-          rules->allow.push_back(&rule);
-          break;
-      }
+      if (&rule == left_out) continue;
+      (rule.effect == CompiledRule::Effect::kDeny              ? rules->deny
+       : rule.effect == CompiledRule::Effect::kRequireApproval ? rules->require_approval
+                                                               : rules->allow)
+          .Add(rule);
     }
-    if (policy->spec.mask().empty()) masks.emplace(kSecretsGroup);
-    masks.insert(policy->spec.mask().begin(), policy->spec.mask().end());
-    records_nothing &= policy->spec.recording().content() == types::v1::RECORDING_CONTENT_NONE;
   }
-  if (matching.empty()) masks.emplace(kSecretsGroup);
-  mask_names_.assign(masks.begin(), masks.end());
-  if (records_nothing) recording_content_ = types::v1::RECORDING_CONTENT_NONE;
-  limits_ = LimitsOf(matching, policies_->FindServer(server));
-  AddPhases(*rules);
+  for (RuleSet* set : {&rules->deny, &rules->require_approval, &rules->allow}) set->Seal();
   rules_ = std::move(rules);
+  AddMasks();
+  limits_ = LimitsOf(matching_, policies_->FindServer(server));
+  const bool records_nothing =
+      !is_empty() && std::all_of(matching_.begin(), matching_.end(), [](const auto* policy) {
+        return policy->spec.recording().content() == types::v1::RECORDING_CONTENT_NONE;
+      });
+  recording_content_ =
+      records_nothing ? types::v1::RECORDING_CONTENT_NONE : types::v1::RECORDING_CONTENT_MASKED;
+}
+
+void SessionPolicy::AddMasks() {
+  bool has_silent = is_empty();
+  for (const CompiledPolicy* policy : matching_) {
+    const auto& masks = policy->spec.mask();
+    has_silent |= masks.empty();
+    mask_names_.insert(mask_names_.end(), masks.begin(), masks.end());
+  }
+  if (has_silent) mask_names_.emplace_back(kSecretsGroup);
+  std::sort(mask_names_.begin(), mask_names_.end());
+  mask_names_.erase(std::unique(mask_names_.begin(), mask_names_.end()), mask_names_.end());
 }
 
 // One for each time at which a policy stops to observe, and one for ever after.
-void SessionPolicy::AddPhases(const RuleTable& rules) {
+void SessionPolicy::AddPhases() const {
   std::set<absl::Time> ends = {absl::InfiniteFuture()};
-  for (const CompiledPolicy* policy : rules.observing) ends.insert(policy->observe_until);
+  for (const CompiledPolicy* policy : rules_->observing) ends.insert(policy->observe_until);
   for (const absl::Time end : ends) {
     // The last moment before it is as good as any other of the phase.
-    phases_.push_back({end, CapabilitiesOf(rules, end - absl::Nanoseconds(1))});
+    phases_.push_back({end, CapabilitiesOf(*rules_, end - absl::Nanoseconds(1))});
   }
 }
 
@@ -100,10 +104,22 @@ std::shared_ptr<const SessionPolicy> SessionPolicy::Bind(
     std::string_view server) {
   std::vector<const CompiledPolicy*> matching = policies->Matching(principal, server);
   return std::shared_ptr<const SessionPolicy>(
-      new SessionPolicy(std::move(policies), std::move(matching), server));
+      new SessionPolicy(std::move(policies), std::move(matching), server, nullptr));
+}
+
+std::shared_ptr<const SessionPolicy> SessionPolicy::Without(const CompiledRule& rule) const {
+  return std::shared_ptr<const SessionPolicy>(
+      new SessionPolicy(policies_, matching_, server_, &rule));
+}
+
+const CompiledPolicy* SessionPolicy::Find(std::string_view name) const {
+  const auto found = std::find_if(matching_.begin(), matching_.end(),
+                                  [&](const auto* policy) { return policy->name == name; });
+  return found == matching_.end() ? nullptr : *found;
 }
 
 const UsableCapabilities& SessionPolicy::capabilities(absl::Time now) const {
+  std::call_once(has_phases_, [this] { AddPhases(); });
   const auto phase = std::find_if(phases_.begin(), phases_.end() - 1,
                                   [&](const Phase& one) { return now < one.end; });
   return phase->usable;

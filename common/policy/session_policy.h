@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 
 namespace sallyport {
 
+struct CompiledRule;
 struct RuleTable;
 
 // The policies in force for one principal on one server, chosen once, for judging each message of a
@@ -61,18 +63,30 @@ class SessionPolicy {
     UsableCapabilities usable;
   };
 
-  SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
-                std::vector<const CompiledPolicy*> matching, std::string_view server);
-  void AddPhases(const RuleTable& rules);
+  friend class Explainer;
 
-  std::shared_ptr<const CompiledPolicies> policies_;  // keeps what `rules_` points into
+  // As if `left_out`, where it is one, were not there.
+  SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
+                std::vector<const CompiledPolicy*> matching, std::string_view server,
+                const CompiledRule* left_out);
+  void AddMasks();
+  void AddPhases() const;
+
+  std::shared_ptr<const SessionPolicy> Without(const CompiledRule& rule) const;
+  // Null: it is none of these.
+  const CompiledPolicy* Find(std::string_view name) const;
+
+  const std::shared_ptr<const CompiledPolicies> policies_;  // keeps what the next two point into
+  const std::vector<const CompiledPolicy*> matching_;
   std::unique_ptr<const RuleTable> rules_;
-  std::string server_;
+  const std::string server_;
   std::vector<std::string> policy_names_;
   std::vector<std::string> mask_names_;
   std::vector<types::v1::SessionLimit> limits_;
-  types::v1::RecordingContent recording_content_;
-  std::vector<Phase> phases_;  // by end; never empty
+  types::v1::RecordingContent recording_content_ = types::v1::RECORDING_CONTENT_MASKED;
+  // Made when somebody first asks: most decisions need none.
+  mutable std::once_flag has_phases_;
+  mutable std::vector<Phase> phases_;  // by end; never empty
 };
 
 }  // namespace sallyport

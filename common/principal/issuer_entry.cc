@@ -195,6 +195,28 @@ absl::Status SetBound(const config::v1::Issuer& config, const Preset& preset, Is
   return absl::OkStatus();
 }
 
+// What policies write as a key.
+bool IsAttributeName(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_' || c == '.';
+         });
+}
+
+absl::Status SetAttributes(const config::v1::ClaimMapping& claims, IssuerEntry& entry) {
+  for (const auto& [name, path] : claims.attributes()) {
+    if (!IsAttributeName(name)) {
+      return Bad("claims.attributes: \"" + name + "\" is not [A-Za-z0-9_.-]{1,63}");
+    }
+    ASSIGN_OR_RETURN(ClaimPath members, PathOf(path, "claims.attributes"));
+    entry.attributes.push_back({name, std::move(members)});
+  }
+  std::sort(entry.attributes.begin(), entry.attributes.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return absl::OkStatus();
+}
+
 absl::Status SetMapping(const config::v1::Issuer& config, const Preset& preset,
                         IssuerEntry& entry) {
   const config::v1::ClaimMapping& claims = config.claims();
@@ -216,7 +238,7 @@ absl::Status SetMapping(const config::v1::Issuer& config, const Preset& preset,
     ASSIGN_OR_RETURN(ClaimPath path, PathOf(derived.path(), "claims.derived"));
     entry.derived.push_back({std::move(path), derived.prefix()});
   }
-  return absl::OkStatus();
+  return SetAttributes(claims, entry);
 }
 
 using ConfigRules = google::protobuf::RepeatedPtrField<config::v1::KindRule>;

@@ -65,6 +65,12 @@ struct IssuerEntry {
     nlohmann::json equals;
   };
   std::vector<Bound> bound;
+  // Claims that policies may ask for, by name.
+  struct Attribute {
+    std::string name;
+    ClaimPath path;
+  };
+  std::vector<Attribute> attributes;
 
   KindMode kind_mode = KindMode::kAuto;
   std::vector<KindRule> user_if;

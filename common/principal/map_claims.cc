@@ -1,8 +1,10 @@
 #include "common/principal/map_claims.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "common/jose/claims.h"
@@ -130,6 +132,44 @@ absl::StatusOr<std::vector<std::string>> Groups(const IssuerEntry& entry, const 
   return groups;
 }
 
+absl::StatusOr<types::v1::Scalar> ScalarOf(const Json& value, const ClaimPath& path) {
+  types::v1::Scalar scalar;
+  if (value.is_boolean()) {
+    scalar.set_flag(value.get<bool>());
+  } else if (value.is_number_unsigned()) {
+    scalar.set_number(std::to_string(value.get<std::uint64_t>()));
+  } else if (value.is_number_integer()) {
+    scalar.set_number(std::to_string(value.get<std::int64_t>()));
+  } else if (value.is_string()) {
+    ASSIGN_OR_RETURN(*scalar.mutable_text(), CleanString(value, path));
+  } else {
+    // Also a fraction: as a double it is not what the token says.
+    return Bad(NameOf(path) + " is no string, whole number or boolean");
+  }
+  return scalar;
+}
+
+// What policies may ask for. The empty list has no values, as a claim that is absent.
+absl::Status AddAttributes(const IssuerEntry& entry, const Json& claims,
+                           types::v1::Principal& principal) {
+  for (const IssuerEntry::Attribute& attribute : entry.attributes) {
+    ASSIGN_OR_RETURN(const Json* value, At(claims, attribute.path));
+    if (value == nullptr) continue;
+    types::v1::Claim& claim = *principal.add_claims();
+    claim.set_name(attribute.name);
+    if (!value->is_array()) {
+      ASSIGN_OR_RETURN(*claim.add_values(), ScalarOf(*value, attribute.path));
+      continue;
+    }
+    if (value->size() > entry.max_groups)
+      return Bad(NameOf(attribute.path) + " has too many values");
+    for (const Json& element : *value) {
+      ASSIGN_OR_RETURN(*claim.add_values(), ScalarOf(element, attribute.path));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckBound(const IssuerEntry& entry, const Json& claims) {
   for (const IssuerEntry::Bound& bound : entry.bound) {
     ASSIGN_OR_RETURN(const Json* value, At(claims, bound.path));
@@ -220,6 +260,7 @@ absl::StatusOr<MappedClaims> MapClaims(const IssuerEntry& entry, const Json& cla
   principal.mutable_scopes()->Assign(scopes.begin(), scopes.end());
   ASSIGN_OR_RETURN(const std::vector<std::string> groups, Groups(entry, claims));
   principal.mutable_groups()->Assign(groups.begin(), groups.end());
+  RETURN_IF_ERROR(AddAttributes(entry, claims, principal));
   RETURN_IF_ERROR(CheckBound(entry, claims));
   principal.set_display(Display(entry, claims));
   return mapped;

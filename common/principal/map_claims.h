@@ -17,8 +17,8 @@ struct MappedClaims {
 // Reads who a token speaks for, as the entry says where to look. The token has been verified, and
 // was accepted for `audience`. Values are compared and kept code point by code point, as they are.
 // kInvalidArgument, naming the claim, for what is missing, of another type or unclean, and for a
-// bound claim that differs: wrong is a refusal, absent is empty only for scopes, groups and
-// display.
+// bound claim that differs: wrong is a refusal, absent is empty only for scopes, groups, attributes
+// and display.
 absl::StatusOr<MappedClaims> MapClaims(const IssuerEntry& entry, const nlohmann::json& claims,
                                        const std::string& audience);
 

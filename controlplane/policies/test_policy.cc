@@ -27,7 +27,10 @@ struct Answer {
   std::string decision;
   types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
   std::vector<std::string> approvers = {};
+  std::uint32_t count = 0;
   std::string policy = {};
+  int rule = kNoRule;
+  bool is_observed = false;
 };
 
 types::v1::Principal PrincipalOf(const types::v1::PolicyTestPrincipal& test) {
@@ -40,6 +43,11 @@ types::v1::Principal PrincipalOf(const types::v1::PolicyTestPrincipal& test) {
   for (const std::string& group : test.groups()) {
     principal.add_groups(RealmOf(group) == test.realm() ? group
                                                         : absl::StrCat(test.realm(), ":", group));
+  }
+  for (const auto& [name, values] : test.claims()) {
+    types::v1::Claim& claim = *principal.add_claims();
+    claim.set_name(name);
+    *claim.mutable_values() = values.values();
   }
   return principal;
 }
@@ -63,35 +71,49 @@ PolicyCall CallOf(const types::v1::PolicyTestCall& test) {
 }
 
 Answer AnswerOf(const CallDecision& decision) {
-  switch (decision.verdict) {
-    case Verdict::kAllow:
-      return {.decision = "allow", .policy = decision.policy};
-    case Verdict::kRequireApproval:
-      return {.decision = "require_approval",
-              .approvers = decision.approvers,
-              .policy = decision.policy};
-    case Verdict::kDeny:
-    case Verdict::kHidden:
-      break;
+  Answer answer{.decision = "deny",
+                .policy = decision.policy,
+                .rule = decision.rule,
+                .is_observed = decision.observed.has_value()};
+  if (decision.verdict == Verdict::kAllow) {
+    answer.decision = "allow";
+  } else if (decision.verdict == Verdict::kRequireApproval) {
+    answer.decision = "require_approval";
+    answer.approvers = decision.approvers;
+    answer.count = decision.count;
+  } else {
+    answer.reason = decision.reason;
   }
-  return {.decision = "deny", .reason = decision.reason, .policy = decision.policy};
+  return answer;
+}
+
+Answer AnswerOf(const OpenDecision& open) {
+  if (!open.is_allowed()) return {.decision = "deny", .reason = open.reason};
+  Answer answer{.decision = "allow", .is_observed = open.observed.has_value()};
+  if (open.approval) {
+    answer.decision = "require_approval";
+    answer.approvers.assign(open.approval->approvers().begin(), open.approval->approvers().end());
+    answer.count = open.approval->count();
+  }
+  return answer;
 }
 
 Answer Decide(const std::shared_ptr<const CompiledPolicies>& policies,
               const types::v1::PolicyTestCase& test, absl::Time now) {
+  if (test.has_at()) {
+    now = absl::FromUnixSeconds(test.at().seconds()) + absl::Nanoseconds(test.at().nanos());
+  }
   const types::v1::Principal principal = PrincipalOf(test.principal());
   const types::v1::PolicyTestCall& call = test.call();
   const OpenDecision open = policies->EvaluateOpen(principal, call.server(), "", now);
-  if (!open.is_allowed()) return {.decision = "deny", .reason = open.reason};
+  if (!open.is_allowed()) return AnswerOf(open);
   const auto session = SessionPolicy::Bind(policies, principal, call.server());
   if (!call.server_request().empty()) {
     return AnswerOf(session->EvaluateServerRequest(call.server_request(), now));
   }
   const PolicyCall policy_call = CallOf(call);
-  if (!policy_call.method.empty()) return AnswerOf(session->EvaluateCall(policy_call, now));
-  if (!open.approval) return {.decision = "allow"};
-  return {.decision = "require_approval",
-          .approvers = {open.approval->approvers().begin(), open.approval->approvers().end()}};
+  if (policy_call.method.empty()) return AnswerOf(open);
+  return AnswerOf(session->EvaluateCall(policy_call, now));
 }
 
 std::string Describe(const Answer& answer) {
@@ -99,16 +121,25 @@ std::string Describe(const Answer& answer) {
   if (answer.reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
     absl::StrAppend(&text, " (", ToAbsl(ReasonName(answer.reason)), ")");
   }
-  if (!answer.approvers.empty()) {
-    absl::StrAppend(&text, " by ", absl::StrJoin(answer.approvers, ", "));
+  if (!answer.approvers.empty() || answer.count != 0) {
+    absl::StrAppend(&text, " by ");
+    if (answer.count != 0) absl::StrAppend(&text, answer.count, " of ");
+    absl::StrAppend(&text,
+                    answer.approvers.empty() ? "any" : absl::StrJoin(answer.approvers, ", "));
   }
   if (!answer.policy.empty()) absl::StrAppend(&text, ", decided by ", answer.policy);
+  if (answer.rule != kNoRule) absl::StrAppend(&text, " rules[", answer.rule, "]");
+  if (answer.is_observed) absl::StrAppend(&text, ", observed");
   return text;
 }
 
 bool Meets(const Answer& answer, const types::v1::PolicyTestExpectation& expected) {
   if (answer.decision != expected.decision()) return false;
   if (!expected.reason().empty() && ReasonName(answer.reason) != expected.reason()) return false;
+  if (expected.count() != 0 && answer.count != expected.count()) return false;
+  if (!expected.policy().empty() && answer.policy != expected.policy()) return false;
+  if (expected.has_rule() && answer.rule != static_cast<int>(expected.rule())) return false;
+  if (expected.has_observed() && answer.is_observed != expected.observed()) return false;
   return expected.approvers().empty() ||
          std::set<std::string>(expected.approvers().begin(), expected.approvers().end()) ==
              std::set<std::string>(answer.approvers.begin(), answer.approvers.end());
@@ -117,7 +148,11 @@ bool Meets(const Answer& answer, const types::v1::PolicyTestExpectation& expecte
 std::string DescribeExpected(const types::v1::PolicyTestExpectation& expected) {
   return Describe({.decision = expected.decision(),
                    .reason = ReasonFromName(expected.reason()),
-                   .approvers = {expected.approvers().begin(), expected.approvers().end()}});
+                   .approvers = {expected.approvers().begin(), expected.approvers().end()},
+                   .count = expected.count(),
+                   .policy = expected.policy(),
+                   .rule = expected.has_rule() ? static_cast<int>(expected.rule()) : kNoRule,
+                   .is_observed = expected.observed()});
 }
 
 absl::StatusOr<std::shared_ptr<const CompiledPolicies>> LoadPolicies(

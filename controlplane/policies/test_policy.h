@@ -17,7 +17,7 @@ struct PolicyTestResult {
 
 // Decides the cases of a PolicyTest file against the policies it names, without a server and
 // without a control plane. The error names file and line when one of the files is no good.
-// `now` is when locks are judged.
+// `now` is when the calls are made whose case does not say.
 absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path, absl::Time now);
 
 }  // namespace sallyport::controlplane

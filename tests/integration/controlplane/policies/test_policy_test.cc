@@ -21,8 +21,17 @@ spec:
   rules:
     - allow: {tools: [echo], resources: ["file:///public/**"], prompts: [p], server_requests: [roots]}
     - allow: {tools: [deploy], when: [{path: /env, in: [staging]}, {path: /n/0, equals: 1000}]}
-    - require_approval: {tools: [remove], approvers: [okta:a, okta:b]}
+    - require_approval: {tools: [remove], approvers: [okta:a, okta:b], count: 2}
     - deny: {tools: [drop]}
+---
+kind: Policy
+name: trial
+spec:
+  principals: [{realm: okta, claims: {team: pay, level: 3}}]
+  servers: [trial]
+  observe_until: 2027-02-01T00:00:00Z
+  hours: [{days: [mon], from: "08:00", to: "17:00", zone: Europe/Berlin}]
+  rules: [{allow: {tools: [echo]}}]
 ---
 kind: Lock
 name: l
@@ -86,6 +95,14 @@ TEST_CASE("policy test decides each case without a server", "[policies]") {
        "{server: everything, tool: echo}", "{decision: allow}"},
       {"{realm: okta, kind: user, subject: locked, groups: [deployers]}",
        "{server: everything, tool: echo}", "{decision: deny, reason: locked}"},
+      {kBot, "{server: everything, tool: echo}", "{decision: allow, policy: bots, rule: 0}"},
+      {kBot, "{server: everything, tool: remove}", "{decision: require_approval, count: 2}"},
+      {kBot, "{server: everything}", "{decision: require_approval, count: 1}"},
+      {kBot, "{server: everything, tool: echo}", "{decision: allow, observed: false}"},
+      {"{realm: okta, kind: user, subject: s, claims: {team: [ops, pay], level: 3}}",
+       "{server: trial, tool: t}", "{decision: allow, policy: trial, observed: true}"},
+      {"{realm: okta, kind: user, subject: s, claims: {team: [ops, pay], level: \"3\"}}",
+       "{server: trial, tool: t}", "{decision: deny, reason: server_unknown}"},
   }));
   INFO(row.principal << " " << row.call << " " << row.expect);
   Files files;
@@ -110,6 +127,14 @@ TEST_CASE("a case that fails says what was expected and what came", "[policies]"
       {"{server: everything, tool: remove}", "{decision: require_approval, approvers: [okta:a]}",
        "by okta:a, okta:b"},
       {"{server: everything, tool: echo}", "{decision: deny}", "got allow"},
+      {"{server: everything, tool: remove}", "{decision: require_approval, count: 1}",
+       "expected require_approval by 1 of any, got require_approval by 2 of okta:a, okta:b"},
+      {"{server: everything, tool: echo}", "{decision: allow, policy: trial}",
+       "expected allow, decided by trial, got allow, decided by bots rules[0]"},
+      {"{server: everything, tool: echo}", "{decision: allow, policy: bots, rule: 1}",
+       "decided by bots rules[1], got allow, decided by bots rules[0]"},
+      {"{server: everything, tool: echo}", "{decision: allow, observed: true}",
+       "expected allow, observed, got allow"},
   }));
   INFO(row.call << " " << row.expect);
   Files files;
@@ -121,6 +146,24 @@ TEST_CASE("a case that fails says what was expected and what came", "[policies]"
   CHECK((*results)[0].has_passed);
   CHECK_FALSE((*results)[1].has_passed);
   CHECK_THAT((*results)[1].explanation, Contains(row.says));
+}
+
+TEST_CASE("a case is decided at the time that it names", "[policies]") {
+  const auto results = [](const std::string& at, const std::string& expect) {
+    Files files;
+    const auto run = files.Run(
+        "  - {name: n, principal: {realm: okta, kind: user, subject: s, claims: {team: pay, level: "
+        "3}}, call: {server: trial, tool: echo}, at: " +
+        at + ", expect: " + expect + "}\n");
+    INFO(run.status());
+    REQUIRE(run.ok());
+    INFO((*run)[0].explanation);
+    return (*run)[0].has_passed;
+  };
+  // Mondays after the trial: within the hours of Berlin, and before them.
+  CHECK(results("2027-02-08T07:00:00Z", "{decision: allow, observed: false}"));
+  CHECK(results("2027-02-08T06:59:59Z", "{decision: deny, reason: policy_denied}"));
+  CHECK(results("2027-01-25T06:59:59Z", "{decision: allow, observed: true}"));
 }
 
 TEST_CASE("a file that is no good stops the test, naming file and line", "[policies]") {

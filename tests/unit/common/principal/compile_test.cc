@@ -57,6 +57,7 @@ TEST_CASE("what may not stand in an issuer entry is refused, naming entry and ke
       {", preset: kubernetes", ""},
       {", claims: {bound: [{path: [tid]}]}", "claims.bound: `equals`"},
       {", claims: {groups: [[\"\"]]}", "claims.groups:"},
+      {", claims: {attributes: {\"a b\": [x]}}", "claims.attributes: \"a b\""},
       {", principal: {kind: robot}", "principal.kind:"},
       {", principal: {user_if: [{}]}", "principal.user_if:"},
       {", token_kind: id_token, principal: {kind: service}", "principal.kind:"},

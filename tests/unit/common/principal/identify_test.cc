@@ -121,6 +121,39 @@ TEST_CASE("an Okta service is identified whole", "[principal]") {
   CHECK(identity.expires_at == absl::FromUnixSeconds(1'800'003'530));
 }
 
+TEST_CASE("claims that policies may ask for keep their types, and absent ones have no value",
+          "[principal]") {
+  config::v1::Issuer issuer = Okta();
+  auto& attributes = *issuer.mutable_claims()->mutable_attributes();
+  for (const char* name : {"team", "level", "verified", "absent"}) {
+    attributes[name].add_members(name);
+  }
+  attributes["depth"].add_members("deep");
+  attributes["depth"].add_members("er");
+  const auto identify = [&](const json& changes) {
+    return Identify(*Trust({issuer}), Key().Token(ServiceClaims(changes)));
+  };
+  const Identity identity = Accepted(identify(
+      {{"team", {"pay", "risk", 7}}, {"level", -3}, {"verified", true}, {"deep", {{"er", "x"}}}}));
+  std::string all;
+  for (const types::v1::Claim& claim : identity.principal.claims()) {
+    all += claim.name() + ":";
+    for (const types::v1::Scalar& value : claim.values()) {
+      all += value.has_text()     ? " \"" + value.text() + "\""
+             : value.has_number() ? " " + value.number()
+                                  : (value.flag() ? " true" : " false");
+    }
+    all += "; ";
+  }
+  CHECK(all == "depth: \"x\"; level: -3; team: \"pay\" \"risk\" 7; verified: true; ");
+  for (const json& wrong :
+       {json{{"level", 1.5}}, json{{"team", {{"a", 1}}}}, json{{"team", {{"x"}}}},
+        json{{"verified", ""}}, json{{"deep", "flat"}}}) {
+    INFO(wrong);
+    CHECK(ReasonOfResult(identify(wrong)) == types::v1::DENIAL_REASON_TOKEN_INVALID);
+  }
+}
+
 TEST_CASE("a person is the same subject under an access token and an ID token", "[principal]") {
   const auto trusted = Trust({Okta(), People()}, {"api://sallyport-admin"});
   const Presentation people{.door = Door::kPeople};

@@ -1,0 +1,252 @@
+#include "common/policy/explain.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/denial.h"
+#include "common/policy/compiled_policy.h"
+#include "common/policy/explain_rule.h"
+#include "common/policy/principal_match.h"
+#include "common/policy/proto_duration.h"
+#include "common/policy/session_policy.h"
+#include "common/strings.h"
+
+namespace sallyport {
+namespace {
+
+std::string RuleName(std::string_view policy, int rule) {
+  return absl::StrCat("rules[", rule, "] of ", ToAbsl(policy));
+}
+
+bool IsAboutCall(const Question& question) {
+  return !question.call.method.empty() || !question.server_request.empty();
+}
+
+// In the words of `policy test`.
+std::string_view DecisionWord(const CallDecision& decision) {
+  switch (decision.verdict) {
+    case Verdict::kAllow:
+      return "allow";
+    case Verdict::kRequireApproval:
+      return "require_approval";
+    case Verdict::kDeny:
+    case Verdict::kHidden:
+      break;
+  }
+  return "deny";
+}
+
+CallDecision Decide(const SessionPolicy& policy, const Question& question, absl::Time now) {
+  return question.server_request.empty()
+             ? policy.EvaluateCall(question.call, now)
+             : policy.EvaluateServerRequest(question.server_request, now);
+}
+
+void SetApproval(const std::vector<std::string>& approvers, std::uint32_t count,
+                 absl::Duration expires_after, types::v1::Explanation& explanation) {
+  explanation.mutable_approvers()->Assign(approvers.begin(), approvers.end());
+  explanation.set_count(count);
+  SetDuration(expires_after, explanation.mutable_expires_after());
+}
+
+void SetDecision(const OpenDecision& open, types::v1::Explanation& explanation) {
+  explanation.set_detail(open.detail);
+  if (open.observed) explanation.set_observed(open.observed->reason);
+  if (!open.is_allowed()) {
+    explanation.set_decision("deny");
+    explanation.set_reason(open.reason);
+    if (!open.lock.empty()) explanation.set_detail(absl::StrCat("lock ", open.lock, " shuts it"));
+    if (open.reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN) {
+      explanation.set_detail("no policy names the principal for the server");
+    }
+    return;
+  }
+  explanation.set_decision(open.approval ? "require_approval" : "allow");
+  if (!open.approval) return;
+  SetApproval({open.approval->approvers().begin(), open.approval->approvers().end()},
+              open.approval->count(), ToAbslDuration(open.approval->expires_after()), explanation);
+}
+
+std::string DetailOf(const CallDecision& decision) {
+  if (!decision.detail.empty()) return std::string(decision.detail);
+  if (decision.verdict == Verdict::kHidden) return "no rule speaks for it";
+  if (decision.rule == kNoRule) {
+    return decision.policy.empty() ? "it passes with every session"
+                                   : absl::StrCat("policy ", decision.policy, " observes");
+  }
+  const std::string rule = RuleName(decision.policy, decision.rule);
+  if (decision.reason == types::v1::DENIAL_REASON_CONDITION_FAILED) {
+    return absl::StrCat("a condition of ", rule, " fails");
+  }
+  return absl::StrCat(rule, " decides");
+}
+
+void SetDecision(const CallDecision& decision, types::v1::Explanation& explanation) {
+  explanation.set_decision(std::string(DecisionWord(decision)));
+  explanation.set_reason(decision.reason);
+  explanation.set_policy(decision.policy);
+  if (decision.rule != kNoRule) explanation.set_rule(static_cast<std::uint32_t>(decision.rule));
+  explanation.set_detail(DetailOf(decision));
+  if (decision.observed) explanation.set_observed(decision.observed->reason);
+  if (decision.verdict != Verdict::kRequireApproval) return;
+  SetApproval(decision.approvers, decision.count, decision.expires_after, explanation);
+}
+
+// What becomes of a call, for a sentence that begins with what would be otherwise.
+std::string Outcome(const CallDecision& decision) {
+  std::string text(DecisionWord(decision));
+  if (decision.reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
+    absl::StrAppend(&text, " (", ToAbsl(ReasonName(decision.reason)), ")");
+  }
+  if (decision.rule != kNoRule) {
+    absl::StrAppend(&text, ", by ", RuleName(decision.policy, decision.rule));
+  }
+  return text;
+}
+
+std::string KindOf(const Question& question) {
+  if (!question.server_request.empty()) return "server_requests";
+  switch (KindOfMethod(question.call.method)) {
+    case MethodKind::kTool:
+      return "tools";
+    case MethodKind::kResource:
+      return "resources";
+    case MethodKind::kPrompt:
+      return "prompts";
+    default:
+      return "methods";
+  }
+}
+
+}  // namespace
+
+// What a decision could have been. Has the compiled policies' insides to itself.
+class Explainer {
+ public:
+  Explainer(std::shared_ptr<const CompiledPolicies> policies, const types::v1::Principal& principal,
+            std::string_view server, const Question& question, absl::Time now)
+      : policies_(std::move(policies)),
+        principal_(principal),
+        server_(server),
+        question_(question),
+        now_(now),
+        bound_(SessionPolicy::Bind(policies_, principal, server)) {}
+
+  types::v1::Explanation Run(std::string_view agent) && {
+    const OpenDecision open = policies_->EvaluateOpen(principal_, server_, agent, now_);
+    AddPolicies();
+    if (!open.is_allowed() || !IsAboutCall(question_)) {
+      SetDecision(open, explanation_);
+      AddChanges(open);
+      return std::move(explanation_);
+    }
+    const CallDecision decision = Decide(*bound_, question_, now_);
+    SetDecision(decision, explanation_);
+    AddChanges(decision);
+    return std::move(explanation_);
+  }
+
+ private:
+  void AddPolicies() {
+    for (const auto& policy : policies_->policies_) {
+      if (!policy->CoversServer(server_)) continue;
+      types::v1::PolicyExplanation& about = *explanation_.add_policies();
+      about.set_name(policy->name);
+      about.set_applies(bound_->Find(policy->name) != nullptr);
+      about.set_why(WhyOf(*policy, about.applies()));
+      if (!about.applies() || !IsAboutCall(question_)) continue;
+      for (const CompiledRule& rule : policy->rules) {
+        *about.add_rules() = ExplainRule(rule, question_);
+      }
+    }
+  }
+
+  std::string WhyOf(const CompiledPolicy& policy, bool applies) const {
+    if (!applies) return WhyNotNamed(policy.spec, principal_);
+    std::vector<std::string> why;
+    if (policy.IsObserving(now_)) {
+      why.push_back(absl::StrCat(
+          "it observes until ",
+          absl::FormatTime(absl::RFC3339_sec, policy.observe_until, absl::UTCTimeZone())));
+    }
+    if (!policy.IsOpen(now_)) why.push_back("it is outside of its hours and grants nothing");
+    return absl::StrJoin(why, "; ");
+  }
+
+  void Change(std::string sentence) { *explanation_.add_changes() = std::move(sentence); }
+
+  void AddChanges(const OpenDecision& open) {
+    if (!open.lock.empty()) Change(absl::StrCat("deleting lock ", open.lock));
+    if (!open.required_scopes.empty()) {
+      Change(absl::StrCat("a token with the scopes ", absl::StrJoin(open.required_scopes, ", ")));
+    }
+    if (open.reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN) {
+      Change("an entry in `principals` of a policy for the server that names the principal");
+    }
+    if (open.approval) {
+      Change(absl::StrCat("the approval of ", open.approval->count(), " of ",
+                          absl::StrJoin(open.approval->approvers(), ", ")));
+    }
+    AddHours();
+    AddObservers();
+  }
+
+  void AddChanges(const CallDecision& decision) {
+    if (decision.verdict == Verdict::kRequireApproval) {
+      Change(absl::StrCat("the approval of ", decision.count, " of ",
+                          absl::StrJoin(decision.approvers, ", ")));
+    }
+    if (decision.verdict == Verdict::kHidden) {
+      Change(absl::StrCat("an allow rule that names it among `", KindOf(question_), "`, in ",
+                          absl::StrJoin(bound_->policy_names(), " or ")));
+    }
+    if (decision.reason == types::v1::DENIAL_REASON_CONDITION_FAILED) {
+      Change(absl::StrCat("arguments for which the conditions of ",
+                          RuleName(decision.policy, decision.rule), " hold"));
+    }
+    if (decision.rule != kNoRule) {
+      const CompiledPolicy& policy = *bound_->Find(decision.policy);
+      const auto without = bound_->Without(policy.rules[static_cast<std::size_t>(decision.rule)]);
+      Change(absl::StrCat("without ", RuleName(decision.policy, decision.rule), ": ",
+                          Outcome(Decide(*without, question_, now_))));
+    }
+    if (decision.verdict != Verdict::kAllow) AddHours();
+    AddObservers();
+  }
+
+  void AddHours() {
+    for (const types::v1::PolicyExplanation& about : explanation_.policies()) {
+      const CompiledPolicy* const policy = bound_->Find(about.name());
+      if (policy != nullptr && !policy->IsOpen(now_)) {
+        Change(absl::StrCat("the hours of ", policy->name));
+      }
+    }
+  }
+
+  void AddObservers() {
+    if (explanation_.observed() == types::v1::DENIAL_REASON_UNSPECIFIED) return;
+    Change(absl::StrCat("the end of `observe_until`: then ",
+                        ToAbsl(ReasonName(explanation_.observed()))));
+  }
+
+  const std::shared_ptr<const CompiledPolicies> policies_;
+  const types::v1::Principal& principal_;
+  const std::string_view server_;
+  const Question& question_;
+  const absl::Time now_;
+  const std::shared_ptr<const SessionPolicy> bound_;
+  types::v1::Explanation explanation_;
+};
+
+types::v1::Explanation Explain(std::shared_ptr<const CompiledPolicies> policies,
+                               const types::v1::Principal& principal, std::string_view server,
+                               std::string_view agent, const Question& question, absl::Time now) {
+  return Explainer(std::move(policies), principal, server, question, now).Run(agent);
+}
+
+}  // namespace sallyport
