@@ -86,11 +86,6 @@ absl::Status ControlPlane::OpenIdentity() {
       issuers_,
       Issuers::Create({config.issuers().begin(), config.issuers().end()},
                       {config.admin_audiences().begin(), config.admin_audiences().end()}, clock_));
-  issuers_->OnKeysChanged([this] {
-    if (const absl::Status status = BumpSnapshot(*control_); !status.ok()) {
-      LogError("snapshot_not_raised", {{"error", status}});
-    }
-  });
   ASSIGN_OR_RETURN(Roles roles, Roles::Create(config.roles(), issuers_->trusted()));
   identify_ = std::make_unique<IdentifyCaller>(*issuers_, *control_, std::move(roles));
   return absl::OkStatus();
@@ -113,6 +108,13 @@ absl::Status ControlPlane::OpenDoors() {
   use_cases_ = std::make_unique<UseCases>(
       *foundations_, config,
       config.public_address().empty() ? listener.address : config.public_address());
+  // Before a door is open: whoever knocks may make an issuer's keys be fetched.
+  issuers_->OnKeysChanged([this] {
+    use_cases_->withdrawn_keys.Changed();
+    if (const absl::Status status = BumpSnapshot(*control_); !status.ok()) {
+      LogError("snapshot_not_raised", {{"error", status}});
+    }
+  });
   metrics_.Gauge("sallyport_agents_connected", [use_cases = use_cases_.get()] {
     return static_cast<double>(use_cases->connected_agents.size());
   });
@@ -146,6 +148,7 @@ void ControlPlane::StartBackground() {
   housekeeping_ = std::make_unique<Housekeeping>(std::vector<Housekeeping::Chore>{
       {"expire_sessions",
        [expire = std::make_shared<ExpireSessions>(*control_, clock_)] { return expire->Run(); }},
+      {"end_withdrawn_keys", [this] { return use_cases_->withdrawn_keys.Run(); }},
       {"renew_server_certificate", [this] { return certificates_->RenewIfDue(); }},
   });
 }

@@ -104,11 +104,14 @@ absl::Status ReadPrincipal(const Json& json, types::v1::Principal& principal) {
 }
 
 Json TermsToJson(const types::v1::EffectiveTerms& terms) {
-  return {{"max_duration", static_cast<std::uint64_t>(Milliseconds(terms.max_duration()))},
-          {"idle_timeout", static_cast<std::uint64_t>(Milliseconds(terms.idle_timeout()))},
-          {"disconnect_grace", static_cast<std::uint64_t>(Milliseconds(terms.disconnect_grace()))},
-          {"max_calls", terms.max_calls()},
-          {"bind", terms.bind() == types::v1::BIND_MODE_ADDRESS ? "address" : "principal"}};
+  Json json = {
+      {"max_duration", static_cast<std::uint64_t>(Milliseconds(terms.max_duration()))},
+      {"idle_timeout", static_cast<std::uint64_t>(Milliseconds(terms.idle_timeout()))},
+      {"disconnect_grace", static_cast<std::uint64_t>(Milliseconds(terms.disconnect_grace()))},
+      {"max_calls", terms.max_calls()},
+      {"bind", terms.bind() == types::v1::BIND_MODE_ADDRESS ? "address" : "principal"}};
+  if (terms.has_lease()) json["lease"] = static_cast<std::uint64_t>(Milliseconds(terms.lease()));
+  return json;
 }
 
 absl::Status ReadTerms(const Json& json, types::v1::EffectiveTerms& terms) {
@@ -117,6 +120,7 @@ absl::Status ReadTerms(const Json& json, types::v1::EffectiveTerms& terms) {
   SetMilliseconds(read.Number("idle_timeout"), terms.mutable_idle_timeout());
   SetMilliseconds(read.Number("disconnect_grace"), terms.mutable_disconnect_grace());
   terms.set_max_calls(read.Number("max_calls"));
+  if (json.contains("lease")) SetMilliseconds(read.Number("lease"), terms.mutable_lease());
   const std::string bind = read.Text("bind");
   RETURN_IF_ERROR(read.status());
   if (bind == "address") {
@@ -149,20 +153,22 @@ Json GrantClaimsToJson(const GrantClaims& claims) {
   const auto seconds = [](absl::Time time) {
     return static_cast<std::uint64_t>(absl::ToUnixSeconds(time));
   };
-  return {{"iss", GrantIssuer(claims.deployment_id)},
-          {"aud", GrantAudience(claims.agent)},
-          {"sub", claims.session_id},
-          {"iat", seconds(claims.issued_at)},
-          {"nbf", seconds(claims.issued_at)},
-          {"exp", seconds(claims.expires_at)},
-          {"opened", seconds(claims.opened_at)},
-          {"server", claims.server},
-          {"issuer_id", claims.issuer_id},
-          {"client_address", claims.client_address},
-          {"principal", PrincipalToJson(claims.principal)},
-          {"terms", TermsToJson(claims.terms)},
-          {"call_budget", claims.call_budget},
-          {"policy", {{"epoch", claims.policy_epoch}, {"version", claims.policy_version}}}};
+  Json json = {{"iss", GrantIssuer(claims.deployment_id)},
+               {"aud", GrantAudience(claims.agent)},
+               {"sub", claims.session_id},
+               {"iat", seconds(claims.issued_at)},
+               {"nbf", seconds(claims.issued_at)},
+               {"exp", seconds(claims.expires_at)},
+               {"opened", seconds(claims.opened_at)},
+               {"server", claims.server},
+               {"issuer_id", claims.issuer_id},
+               {"client_address", claims.client_address},
+               {"principal", PrincipalToJson(claims.principal)},
+               {"terms", TermsToJson(claims.terms)},
+               {"call_budget", claims.call_budget},
+               {"policy", {{"epoch", claims.policy_epoch}, {"version", claims.policy_version}}}};
+  if (!claims.break_glass.empty()) json["break_glass"] = claims.break_glass;
+  return json;
 }
 
 absl::StatusOr<GrantClaims> GrantClaimsFromJson(const Json& json) {
@@ -178,6 +184,7 @@ absl::StatusOr<GrantClaims> GrantClaimsFromJson(const Json& json) {
   claims.issued_at = read.Seconds("iat");
   claims.expires_at = read.Seconds("exp");
   claims.opened_at = read.Seconds("opened");
+  if (json.contains("break_glass")) claims.break_glass = read.Text("break_glass");
   const Json& principal = read.Object("principal");
   const Json& terms = read.Object("terms");
   const Json& policy = read.Object("policy");

@@ -20,8 +20,9 @@ namespace sallyport {
 //   iat nbf exp                                exp is the session's end
 //   opened   seconds                           server, issuer_id, client_address
 //   principal {realm, kind, subject, client_id, scopes, groups, display}
-//   terms {max_duration, idle_timeout, disconnect_grace (ms), max_calls, bind}
-//   call_budget, policy {epoch, version}
+//   terms {max_duration, idle_timeout, disconnect_grace (ms), max_calls, bind, lease (ms, only
+//   where there is one)} call_budget, policy {epoch, version}, break_glass (a reason, only where it
+//   was broken)
 //
 // No other token can pass for one: typ, iss and aud are all ours alone, and so is the key.
 struct GrantClaims {
@@ -37,6 +38,8 @@ struct GrantClaims {
   std::string client_address;
   // Counted calls this session may make in all. 0: no limit.
   std::uint64_t call_budget = 0;
+  // Why it was opened without its approval. Empty: it was not.
+  std::string break_glass;
   absl::Time opened_at;
   absl::Time expires_at;
   absl::Time issued_at;

@@ -178,6 +178,19 @@ std::string PublicJwk(const Json& jwk) {
   return copy.dump();
 }
 
+// RFC 7638: the members that make the key, in the order of their names.
+std::string Thumbprint(const Json& jwk) {
+  Json made_of = Json::object();
+  for (const char* name : {"crv", "e", "kty", "n", "x", "y"}) {
+    if (const auto member = jwk.find(name); member != jwk.end()) made_of[name] = *member;
+  }
+  const std::string text = made_of.dump();
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  return Base64UrlEncode({reinterpret_cast<const char*>(digest.data()), size});
+}
+
 std::string KeyIdOf(const Json& jwk) {
   if (!jwk.is_object()) return {};
   std::string id = Text(jwk, "kid").value_or("");
@@ -215,6 +228,7 @@ absl::StatusOr<PublicKey> PublicKey::FromJwk(const Json& jwk) {
   }
   result.key_ = *std::move(key);
   result.jwk_ = PublicJwk(jwk);
+  result.thumbprint_ = Thumbprint(jwk);
   return result;
 }
 
@@ -263,6 +277,11 @@ absl::StatusOr<KeySet> KeySet::Parse(std::string_view json) {
 const PublicKey* KeySet::Find(std::string_view kid) const {
   const auto key = keys_.find(kid);
   return key == keys_.end() ? nullptr : &key->second;
+}
+
+bool KeySet::Holds(std::string_view thumbprint) const {
+  return std::any_of(keys_.begin(), keys_.end(),
+                     [&](const auto& entry) { return entry.second.thumbprint() == thumbprint; });
 }
 
 std::string KeySet::ToJson() const {

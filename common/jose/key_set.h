@@ -35,6 +35,8 @@ class PublicKey {
 
   // The JWK with its public members only.
   const std::string& jwk() const { return jwk_; }
+  // RFC 7638, SHA-256, base64url: names the key itself, whatever key id it is published under.
+  const std::string& thumbprint() const { return thumbprint_; }
 
  private:
   friend class KeySet;
@@ -51,6 +53,7 @@ class PublicKey {
   Type type_ = Type::kRsa;
   std::optional<Algorithm> named_;
   std::string jwk_;
+  std::string thumbprint_;
 };
 
 // A JWK Set, judged once. Immutable; thread-safe.
@@ -67,6 +70,8 @@ class KeySet {
 
   // null: no such key.
   const PublicKey* Find(std::string_view kid) const;
+  // Whether the key of this thumbprint is there, under whichever key id.
+  bool Holds(std::string_view thumbprint) const;
   bool empty() const { return keys_.empty(); }
   std::size_t size() const { return keys_.size(); }
   // `key 2: RSA key of 1024 bits`, one for each skipped key.

@@ -26,6 +26,8 @@ bool LockMatches(const types::v1::LockSpec& lock, const types::v1::Principal& pr
   return locked.realm() == principal.realm() &&
          (locked.subject().empty() || locked.subject() == principal.subject()) &&
          (locked.client_id().empty() || locked.client_id() == principal.client_id()) &&
+         (locked.name().empty() || locked.name() == principal.subject() ||
+          locked.name() == principal.client_id()) &&
          (locked.kind() == types::v1::PRINCIPAL_KIND_UNSPECIFIED ||
           locked.kind() == principal.kind());
 }

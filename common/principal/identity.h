@@ -18,6 +18,8 @@ struct Identity {
   std::string issuer_id;
   // What the entry's token_id path names (jti). Empty where the entry names none.
   std::string token_id;
+  // The key that signed the token, by its thumbprint (RFC 7638).
+  std::string signing_key;
   // The audience that the token was accepted for.
   std::string audience;
   absl::Time issued_at;

@@ -91,9 +91,9 @@ std::variant<Match, TokenRefusal> Choose(const Entries& entries, const nlohmann:
   return *std::move(chosen);
 }
 
-// Key and signature.
-std::optional<TokenRefusal> VerifyBy(const IssuerEntry& entry, const jose::Token& token,
-                                     const KnownKeys& known, absl::Time now) {
+// Key and signature. The thumbprint of the key that signed.
+std::variant<std::string, TokenRefusal> VerifyBy(const IssuerEntry& entry, const jose::Token& token,
+                                                 const KnownKeys& known, absl::Time now) {
   TokenRefusal refusal{.issuer_id = entry.id};
   const bool is_stale = !entry.has_key_file && now - known.fetched_at > entry.stale_max;
   if (known.keys == nullptr || is_stale) {
@@ -112,7 +112,7 @@ std::optional<TokenRefusal> VerifyBy(const IssuerEntry& entry, const jose::Token
     refusal.detail = std::string(ToStd(verified.message()));
     return refusal;
   }
-  return std::nullopt;
+  return key->thumbprint();
 }
 
 // Two entries may not take the same token, whoever made it.
@@ -190,9 +190,9 @@ std::variant<Identity, TokenRefusal> TrustedIssuers::Identify(std::string_view t
   }
   if (text.size() > entry.limits.max_bytes) return Refuse("token is too long", &entry);
   if (!Has(entry.types, token->type().value_or(""))) return Refuse("typ is not allowed", &entry);
-  if (std::optional<TokenRefusal> refusal = VerifyBy(entry, *token, keys_of(entry.id), now)) {
-    return *std::move(refusal);
-  }
+  std::variant<std::string, TokenRefusal> signed_by =
+      VerifyBy(entry, *token, keys_of(entry.id), now);
+  if (auto* refusal = std::get_if<TokenRefusal>(&signed_by)) return std::move(*refusal);
   const absl::StatusOr<jose::TokenTimes> times =
       jose::CheckTimes(token->claims(), entry.times, now);
   if (!times.ok()) {
@@ -208,6 +208,7 @@ std::variant<Identity, TokenRefusal> TrustedIssuers::Identify(std::string_view t
   return Identity{.principal = std::move(mapped->principal),
                   .issuer_id = entry.id,
                   .token_id = std::move(mapped->token_id),
+                  .signing_key = std::get<std::string>(std::move(signed_by)),
                   .audience = match.audience,
                   .issued_at = times->issued_at,
                   .expires_at = times->expires_at + entry.times.clock_skew,

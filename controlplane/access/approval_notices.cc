@@ -11,6 +11,12 @@
 #include "controlplane/store/outbox.h"
 
 namespace sallyport::controlplane {
+namespace {
+
+// Nothing expires by itself here: who was skipped is owed the news.
+constexpr absl::Duration kBreakGlassPatience = absl::Hours(24);
+
+}  // namespace
 
 ApprovalNotices::ApprovalNotices(const config::v1::ControlPlaneConfig& config) {
   for (const config::v1::Notifier& notifier : config.notify()) {
@@ -22,19 +28,38 @@ ApprovalNotices::ApprovalNotices(const config::v1::ControlPlaneConfig& config) {
 absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& approval,
                                       absl::Time now) const {
   const auto& approvers = approval.proto().approvers();
+  return Tell(t,
+              {.type = "approval.pending",
+               .member = "\"approval\":" + ToJson(approval.proto()),
+               .about = approval.id(),
+               .approvers = {approvers.begin(), approvers.end()},
+               .give_up_at = approval.expires_at()},
+              now);
+}
+
+absl::Status ApprovalNotices::EnqueueBreakGlass(WriteTransaction& t, const Session& session,
+                                                absl::Time now) const {
+  const auto& skipped = session.proto().break_glass().skipped_approvers();
+  return Tell(t,
+              {.type = "session.break_glass",
+               .member = "\"session\":" + ToJson(session.proto()),
+               .about = session.id(),
+               .approvers = {skipped.begin(), skipped.end()},
+               .give_up_at = now + kBreakGlassPatience},
+              now);
+}
+
+absl::Status ApprovalNotices::Tell(WriteTransaction& t, const Notice& notice,
+                                   absl::Time now) const {
   const auto concerns = [&](const Target& target) {
     return target.approvers.empty() ||
-           std::find_first_of(target.approvers.begin(), target.approvers.end(), approvers.begin(),
-                              approvers.end()) != target.approvers.end();
+           std::ranges::find_first_of(target.approvers, notice.approvers) != target.approvers.end();
   };
   const std::string id = "evt_" + NewRequestId();
-  const std::string body =
-      "{\"id\":" + JsonString(id) +
-      ",\"type\":\"approval.pending\",\"time\":" + JsonString(TimeText(now)) +
-      ",\"approval\":" + ToJson(approval.proto()) + "}";
-  if (std::none_of(targets_.begin(), targets_.end(), concerns)) {
-    LogWarning("notice_unaddressed", {{"approval", approval.id()}});
-  }
+  const std::string body = "{\"id\":" + JsonString(id) + ",\"type\":" + JsonString(notice.type) +
+                           ",\"time\":" + JsonString(TimeText(now)) + "," + notice.member + "}";
+  if (std::ranges::none_of(targets_, concerns))
+    LogWarning("notice_unaddressed", {{"type", notice.type}, {"about", notice.about}});
   for (const Target& target : targets_) {
     if (!concerns(target)) continue;
     RETURN_IF_ERROR(outbox::Enqueue(t, {.id = id,
@@ -42,7 +67,7 @@ absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& appro
                                         .body = body,
                                         .created_at = now,
                                         .next_attempt_at = now,
-                                        .give_up_at = approval.expires_at()}));
+                                        .give_up_at = notice.give_up_at}));
   }
   return absl::OkStatus();
 }

@@ -26,22 +26,25 @@ absl::Status CheckEligible(const Caller& caller, const Approval& approval) {
   return CheckApprover(person->principal, proto.principal(), approvers, approval.owners());
 }
 
-absl::Status DecideSession(WriteTransaction& t, Approval& approval, const std::string& reason,
-                           absl::Time now) {
+absl::Status DecideSession(WriteTransaction& t, Approval& approval, const Caller& caller,
+                           const std::string& reason, absl::Time now) {
   ASSIGN_OR_RETURN(std::optional<Session> session,
                    sessions::Find(t, approval.proto().session_id()));
   if (!session.has_value())
     return absl::DataLossError("approval " + approval.id() + " has no session");
   if (approval.state() == types::v1::APPROVAL_STATE_DENIED) {
     RETURN_IF_ERROR(session->Deny(types::v1::DENIAL_REASON_APPROVAL_DENIED, reason, now));
-    return sessions::Update(t, *session);
+    return sessions::Update(
+        t, *session, audit_log::LineOf(caller, now, "session.deny", session->id(), approval.id()));
   }
   const types::v1::Session& proto = session->proto();
   ASSIGN_OR_RETURN(const Admission admission,
                    AdmitToNewWindow(t, proto.principal(), proto.server(), proto.terms(),
                                     session->duration(), now));
   RETURN_IF_ERROR(session->Activate(admission, now));
-  RETURN_IF_ERROR(sessions::Update(t, *session));
+  RETURN_IF_ERROR(sessions::Update(
+      t, *session,
+      audit_log::LineOf(caller, now, "session.activate", session->id(), approval.id())));
   return approval.Consume(session->id(), now);
 }
 
@@ -66,7 +69,7 @@ absl::StatusOr<types::v1::Approval> DecideApproval::Decide(const Caller& caller,
     return eligible;
   }
   RETURN_IF_ERROR(approval->Decide(caller.person()->principal, approve, reason, now));
-  if (!approval->is_for_call()) RETURN_IF_ERROR(DecideSession(*t, *approval, reason, now));
+  if (!approval->is_for_call()) RETURN_IF_ERROR(DecideSession(*t, *approval, caller, reason, now));
   RETURN_IF_ERROR(approvals::Update(*t, *approval));
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   RETURN_IF_ERROR(t->Commit());

@@ -60,9 +60,7 @@ absl::Status EndSessionsNotFronted(WriteTransaction& t, const Agent& agent, cons
   for (Session& session : live) {
     if (agent.Fronts(session.proto().server())) continue;
     const std::string detail = "agent " + agent.name + " no longer fronts the server";
-    RETURN_IF_ERROR(sessions::EndLive(t, session, types::v1::END_REASON_REVOKED, detail, now));
-    RETURN_IF_ERROR(audit_log::Append(
-        t, audit_log::LineOf(caller, now, "session.revoke", session.id(), detail)));
+    RETURN_IF_ERROR(sessions::EndLive(t, session, sessions::Revoked(detail), caller, now));
   }
   return absl::OkStatus();
 }
@@ -108,18 +106,13 @@ absl::StatusOr<agent::v1::RenewCertificateResponse> EnrollAgent::Run(
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "certificates are for agents");
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const auto t, control_.Write());
-  ASSIGN_OR_RETURN(std::optional<Agent> agent, agents::Find(*t, caller.agent()->name));
-  if (!agent.has_value()) {
-    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
-                  "agent " + caller.agent()->name + " has not enrolled here");
-  }
+  ASSIGN_OR_RETURN(Agent agent, agents::FindInService(*t, caller.agent()->name));
   ASSIGN_OR_RETURN(const IssuedCertificate issued,
-                   ca_.SignAgent(request.certificate_request(), agent->name));
-  agent->certificate_expires_at = issued.not_after;
-  agent->last_seen_at = now;
-  RETURN_IF_ERROR(agents::Put(*t, *agent));
-  RETURN_IF_ERROR(
-      audit_log::Append(*t, audit_log::LineOf(caller, now, "agent.renew", agent->name)));
+                   ca_.SignAgent(request.certificate_request(), agent.name));
+  agent.certificate_expires_at = issued.not_after;
+  agent.last_seen_at = now;
+  RETURN_IF_ERROR(agents::Put(*t, agent));
+  RETURN_IF_ERROR(audit_log::Append(*t, audit_log::LineOf(caller, now, "agent.renew", agent.name)));
   RETURN_IF_ERROR(t->Commit());
   agent::v1::RenewCertificateResponse response;
   *response.mutable_certificate() = CertificateOf(ca_, issued);

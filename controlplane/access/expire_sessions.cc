@@ -23,9 +23,9 @@ absl::Status ExpireApproval(WriteTransaction& t, Approval& approval, absl::Time 
   if (!session.has_value() || !session->is_pending()) return absl::OkStatus();
   RETURN_IF_ERROR(
       session->Deny(types::v1::DENIAL_REASON_APPROVAL_EXPIRED, "nobody decided in time", now));
-  RETURN_IF_ERROR(sessions::Update(t, *session));
-  return audit_log::Append(
-      t, audit_log::LineOf(system, now, "session.deny", session->id(), "nobody decided in time"));
+  return sessions::Update(
+      t, *session,
+      audit_log::LineOf(system, now, "session.deny", session->id(), "nobody decided in time"));
 }
 
 absl::StatusOr<bool> HasWork(Database& control, absl::Time now) {
@@ -47,10 +47,8 @@ absl::Status ExpireSessions::Run() {
   for (Approval& approval : approvals) RETURN_IF_ERROR(ExpireApproval(*t, approval, now));
   ASSIGN_OR_RETURN(std::vector<Session> sessions, sessions::PastEnd(*t, now - kReportGrace));
   for (Session& session : sessions) {
-    RETURN_IF_ERROR(sessions::EndLive(*t, session, types::v1::END_REASON_EXPIRED, "", now));
-    RETURN_IF_ERROR(
-        audit_log::Append(*t, audit_log::LineOf(Caller(SystemCaller{}, ""), now, "session.end",
-                                                session.id(), "expired")));
+    RETURN_IF_ERROR(sessions::EndLive(*t, session, {.reason = types::v1::END_REASON_EXPIRED},
+                                      Caller(SystemCaller{}, ""), now));
   }
   return t->Commit();
 }

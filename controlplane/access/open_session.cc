@@ -31,6 +31,7 @@ struct OpenSession::Opening {
   const OpenSessionRequest& request;
   types::v1::Principal principal;
   std::string issuer_id;
+  std::string signing_key;
   std::string agent;  // empty: the people's door
   std::string address;
   absl::Time now;
@@ -59,9 +60,12 @@ absl::Status CheckRequest(const Caller& caller, const OpenSessionRequest& reques
     return absl::InvalidArgumentError("duration must be positive");
   }
   if (caller.agent() != nullptr) {
-    if (request.has_duration()) return absl::InvalidArgumentError("duration is for callers");
+    if (request.has_duration() || request.break_glass())
+      return absl::InvalidArgumentError("duration and break_glass are for callers");
     return absl::OkStatus();
   }
+  if (request.break_glass() && request.reason().empty())
+    return absl::InvalidArgumentError("whoever breaks glass gives a reason");
   if (caller.person() == nullptr || !caller.person()->may_access) {
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
                   "sessions are opened with a caller's own access token");
@@ -82,6 +86,14 @@ OpenSessionResponse Refusal(types::v1::DenialReason reason, std::string_view mes
 
 OpenSessionResponse Refusal(const absl::Status& denied) {
   return Refusal(ReasonOf(denied), std::string(denied.message()));
+}
+
+std::optional<types::v1::ObservedOpening> ObservedIn(const OpenDecision& decision) {
+  if (!decision.observed.has_value()) return std::nullopt;
+  types::v1::ObservedOpening observed;
+  observed.set_reason(decision.observed->reason);
+  observed.set_policy(decision.observed->policy);
+  return observed;
 }
 
 std::string MessageOf(const OpenDecision& decision, const std::string& server) {
@@ -124,6 +136,7 @@ absl::StatusOr<std::variant<OpenSession::Opening, OpenSessionResponse>> OpenSess
                    request,
                    person->principal,
                    person->issuer_id,
+                   person->signing_key,
                    "",
                    std::move(address),
                    needs_.clock.Now()};
@@ -140,6 +153,7 @@ absl::StatusOr<std::variant<OpenSession::Opening, OpenSessionResponse>> OpenSess
                  request,
                  std::move(identity.principal),
                  std::move(identity.issuer_id),
+                 std::move(identity.signing_key),
                  caller.agent()->name,
                  std::move(address),
                  needs_.clock.Now()};
@@ -155,6 +169,11 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
   const Opening& opening = std::get<Opening>(identified);
 
   ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
+  // Whatever was withdrawn since the token was read is known in here (WithdrawnKeys).
+  if (needs_.issuers.StandingOf(opening.issuer_id, opening.signing_key) !=
+      KeyStanding::kPublished) {
+    return Refusal(types::v1::DENIAL_REASON_TOKEN_INVALID, "the token is not valid");
+  }
   ASSIGN_OR_RETURN(const bool is_fronted, IsFronted(*t, opening));
   if (!is_fronted && !opening.agent.empty()) {
     return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN,
@@ -168,6 +187,8 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
     decision = {.reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN, .detail = "no agent fronts it"};
   if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
   ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
+  if (before.has_value() && before->is_pending() && request.break_glass())
+    return BreakGlass(*t, opening, decision, *std::move(before));
   if (before.has_value()) return Attach(*t, opening, *std::move(before));
   return Start(*t, opening, decision, in_force.version);
 }
@@ -178,8 +199,8 @@ absl::StatusOr<bool> OpenSession::IsFronted(Transaction& t, const Opening& openi
     ASSIGN_OR_RETURN(const std::vector<std::string> agents, agents::Fronting(t, server));
     return !agents.empty();
   }
-  ASSIGN_OR_RETURN(const std::optional<Agent> agent, agents::Find(t, opening.agent));
-  return agent.has_value() && agent->Fronts(server);
+  ASSIGN_OR_RETURN(const Agent agent, agents::FindInService(t, opening.agent));
+  return agent.Fronts(server);
 }
 
 absl::StatusOr<OpenSessionResponse> OpenSession::RefuseByPolicy(WriteTransaction& t,
@@ -225,9 +246,9 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, con
   const bool is_live = session.is_pending() || session.IsActiveAt(opening.now);
   if (is_live && !opening.agent.empty() && session.proto().agent().empty()) {
     RETURN_IF_ERROR(session.FixAgent(opening.agent));
-    RETURN_IF_ERROR(sessions::Update(t, session));
-    RETURN_IF_ERROR(audit_log::Append(
-        t, audit_log::LineOf(opening.caller, opening.now, "session.attach", session.id())));
+    RETURN_IF_ERROR(sessions::Update(
+        t, session,
+        audit_log::LineOf(opening.caller, opening.now, "session.attach", session.id())));
   }
   return Answer(t, opening, session);
 }
@@ -259,14 +280,18 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
                                                  : "",
                            .reason = request.reason(),
                            .terms = decision.terms,
+                           .observed = ObservedIn(decision),
                            .duration = std::min(wanted, longest),
                            .issuer_id = opening.issuer_id,
+                           .signing_key = opening.signing_key,
                            .policies = {version.epoch, version.version},
                            .created_at = opening.now};
-  absl::StatusOr<OpenSessionResponse> response =
-      decision.approval.has_value()
-          ? StartPending(t, opening, std::move(session), *decision.approval)
-          : StartActive(t, opening, std::move(session));
+  absl::StatusOr<OpenSessionResponse> response = [&] {
+    if (!decision.approval.has_value()) return StartActive(t, opening, std::move(session));
+    if (request.break_glass())
+      return BreakGlass(t, opening, decision, Session::Pending(std::move(session), ""));
+    return StartPending(t, opening, std::move(session), *decision.approval);
+  }();
   if (response.ok()) response->set_clamped(wanted > longest);
   return response;
 }
@@ -280,10 +305,44 @@ absl::StatusOr<OpenSessionResponse> OpenSession::StartActive(WriteTransaction& t
     return Refusal(admission.status());
   RETURN_IF_ERROR(admission.status());
   const Session session = Session::Active(std::move(request), *admission);
-  RETURN_IF_ERROR(sessions::Insert(t, session));
-  RETURN_IF_ERROR(audit_log::Append(
-      t, audit_log::LineOf(opening.caller, opening.now, "session.open", session.id(),
-                           PrincipalName(opening.principal) + " active")));
+  RETURN_IF_ERROR(
+      sessions::Insert(t, session,
+                       audit_log::LineOf(opening.caller, opening.now, "session.open", session.id(),
+                                         PrincipalName(opening.principal) + " active")));
+  return Answer(t, opening, session);
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
+                                                            const Opening& opening,
+                                                            const OpenDecision& decision,
+                                                            Session session) {
+  const OpenSessionRequest& request = opening.request;
+  if (!decision.break_glass.has_value()) {
+    audit_log::Line refused = audit_log::LineOf(opening.caller, opening.now, "session.break_glass",
+                                                request.server(), request.reason());
+    refused.denial_reason = types::v1::DENIAL_REASON_POLICY_DENIED;
+    RETURN_IF_ERROR(audit_log::Append(t, refused));
+    RETURN_IF_ERROR(t.Commit());
+    return Refusal(refused.denial_reason, "you may not break glass on server " + request.server() +
+                                              "; ask for approval: sallyport request " +
+                                              request.server() + " --reason TEXT");
+  }
+  const bool is_new = session.proto().approval_id().empty();
+  const absl::StatusOr<Admission> admission =
+      Admit(t, opening.principal, request.server(), session.proto().terms(),
+            std::min(session.duration(), *decision.break_glass), opening.now);
+  if (ReasonOf(admission.status()) != types::v1::DENIAL_REASON_UNSPECIFIED)
+    return Refusal(admission.status());
+  RETURN_IF_ERROR(admission.status());
+  const auto& skipped = decision.approval->approvers();
+  RETURN_IF_ERROR(session.BreakGlass(*admission, request.reason(), {skipped.begin(), skipped.end()},
+                                     opening.now));
+  const audit_log::Line line = audit_log::LineOf(opening.caller, opening.now, "session.break_glass",
+                                                 session.id(), request.reason());
+  RETURN_IF_ERROR(is_new ? sessions::Insert(t, session, line) : sessions::Update(t, session, line));
+  RETURN_IF_ERROR(
+      sessions::WithdrawApprovals(t, session, "glass was broken", opening.caller, opening.now));
+  RETURN_IF_ERROR(needs_.notices.EnqueueBreakGlass(t, session, opening.now));
   return Answer(t, opening, session);
 }
 
@@ -315,12 +374,12 @@ absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(
   const Approval approval =
       Approval::Pending(std::move(proto), "", in_force.policies->OwnersOf(opening.principal));
   const Session session = Session::Pending(std::move(request), approval.id());
-  RETURN_IF_ERROR(sessions::Insert(t, session));
+  RETURN_IF_ERROR(sessions::Insert(
+      t, session,
+      audit_log::LineOf(opening.caller, opening.now, "session.open", session.id(),
+                        PrincipalName(opening.principal) + " pending " + approval.id())));
   RETURN_IF_ERROR(approvals::Insert(t, approval));
   RETURN_IF_ERROR(needs_.notices.Enqueue(t, approval, opening.now));
-  RETURN_IF_ERROR(audit_log::Append(
-      t, audit_log::LineOf(opening.caller, opening.now, "session.open", session.id(),
-                           PrincipalName(opening.principal) + " pending " + approval.id())));
   return Answer(t, opening, session);
 }
 
@@ -339,10 +398,13 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Answer(WriteTransaction& t, con
   } else if (!session.IsActiveAt(opening.now)) {
     response.set_denial_reason(types::v1::DENIAL_REASON_SESSION_ENDED);
     response.set_message("session " + session.id() + " has ended");
-  } else if (!opening.agent.empty()) {
-    ASSIGN_OR_RETURN(*response.mutable_grant(), needs_.grants.For(session));
   }
   RETURN_IF_ERROR(t.Commit());
+  // Signed when nobody waits for it any more: whoever hears of a failure here asks again by the
+  // same request id.
+  if (session.IsActiveAt(opening.now) && !opening.agent.empty()) {
+    ASSIGN_OR_RETURN(*response.mutable_grant(), needs_.grants.For(session));
+  }
   return response;
 }
 

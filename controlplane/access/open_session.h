@@ -58,6 +58,9 @@ class OpenSession {
                                  const meta::SnapshotVersion& version);
   absl::StatusOr<Response> StartActive(WriteTransaction& t, const Opening& opening,
                                        Session::Request request);
+  // `session` is new or waits for its approval, and `decision` says who would be asked.
+  absl::StatusOr<Response> BreakGlass(WriteTransaction& t, const Opening& opening,
+                                      const OpenDecision& decision, Session session);
   absl::StatusOr<Response> StartPending(WriteTransaction& t, const Opening& opening,
                                         Session::Request request,
                                         const types::v1::ApprovalTerms& terms);

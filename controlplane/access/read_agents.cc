@@ -10,6 +10,21 @@
 
 namespace sallyport::controlplane {
 
+admin::v1::Agent ShownAgent(const Agent& agent) {
+  admin::v1::Agent shown;
+  shown.set_name(agent.name);
+  for (const std::string& server : agent.servers) shown.add_servers(server);
+  *shown.mutable_enrolled_at() = ToProto(agent.enrolled_at);
+  *shown.mutable_certificate_expires_at() = ToProto(agent.certificate_expires_at);
+  if (agent.last_seen_at != absl::InfinitePast())
+    *shown.mutable_last_seen_at() = ToProto(agent.last_seen_at);
+  if (agent.is_banned()) {
+    *shown.mutable_banned_at() = ToProto(agent.banned_at);
+    shown.set_ban_reason(agent.ban_reason);
+  }
+  return shown;
+}
+
 absl::StatusOr<admin::v1::ListAgentsResponse> ReadAgents::Run(
     const Caller& caller, const admin::v1::ListAgentsRequest& request) {
   const PersonCaller* person = caller.person();
@@ -26,13 +41,8 @@ absl::StatusOr<admin::v1::ListAgentsResponse> ReadAgents::Run(
   }
   for (const Agent& agent : found) {
     admin::v1::Agent& item = *response.add_items();
-    item.set_name(agent.name);
-    for (const std::string& server : agent.servers) item.add_servers(server);
+    item = ShownAgent(agent);
     item.set_connected(is_connected_(agent.name));
-    *item.mutable_enrolled_at() = ToProto(agent.enrolled_at);
-    *item.mutable_certificate_expires_at() = ToProto(agent.certificate_expires_at);
-    if (agent.last_seen_at != absl::InfinitePast())
-      *item.mutable_last_seen_at() = ToProto(agent.last_seen_at);
   }
   return response;
 }

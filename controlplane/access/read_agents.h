@@ -4,11 +4,15 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "controlplane/model/agent.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/admin/v1/agent_service.pb.h"
 
 namespace sallyport::controlplane {
+
+// As people see it, but for whether it is connected.
+admin::v1::Agent ShownAgent(const Agent& agent);
 
 // The agents that have enrolled.
 class ReadAgents {

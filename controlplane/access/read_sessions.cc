@@ -32,7 +32,10 @@ absl::StatusOr<admin::v1::ListSessionsResponse> ReadSessions::Run(
   ASSIGN_OR_RETURN(const PageStart start, ReadPageToken(request.page_token()));
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(std::vector<Session> found,
-                   sessions::List(*t, {.state = request.state(), .server = request.server()},
+                   sessions::List(*t,
+                                  {.state = request.state(),
+                                   .server = request.server(),
+                                   .unreviewed = request.unreviewed()},
                                   start.before, start.before_id, limit + 1));
   admin::v1::ListSessionsResponse response;
   if (found.size() > static_cast<size_t>(limit)) {

@@ -18,8 +18,8 @@ class RenewSession {
       : control_(control), clock_(clock), issuers_(issuers) {}
 
   // Agents, for their own active sessions. CLIENT_MISMATCH unless the token names the same (realm,
-  // kind, subject, client id). It changes nothing: not the end, and not the scopes and groups that
-  // the session was opened with.
+  // kind, subject, client id). All that changes is whose key vouches for the session
+  // (WithdrawnKeys): not the end, and not the scopes and groups that it was opened with.
   absl::StatusOr<access::v1::RenewSessionResponse> Run(
       const Caller& caller, const access::v1::RenewSessionRequest& request);
 

@@ -28,6 +28,7 @@ absl::StatusOr<types::v1::Grant> SessionGrants::For(const Session& session) cons
                                  .terms = proto.terms(),
                                  .client_address = proto.client_address(),
                                  .call_budget = session.call_budget(),
+                                 .break_glass = proto.has_break_glass() ? proto.reason() : "",
                                  .opened_at = FromProto(proto.opened_at()),
                                  .expires_at = session.expires_at(),
                                  .issued_at = now,

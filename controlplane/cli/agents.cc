@@ -18,16 +18,17 @@ std::vector<std::string> AgentRow(const admin::v1::Agent& agent) {
           agent.connected() ? "yes" : "no",
           TimeCell(agent.enrolled_at(), agent.has_enrolled_at()),
           TimeCell(agent.certificate_expires_at(), agent.has_certificate_expires_at()),
-          TimeCell(agent.last_seen_at(), agent.has_last_seen_at())};
+          TimeCell(agent.last_seen_at(), agent.has_last_seen_at()),
+          TimeCell(agent.banned_at(), agent.has_banned_at())};
 }
 
 int ListAgents(const ClientOptions& options) {
   return AskAll<AgentService, admin::v1::ListAgentsRequest, admin::v1::ListAgentsResponse>(
       options, &AgentService::Stub::ListAgents, {}, [&](const auto& pages) {
-        return ShowList(
-            pages, options.format, "agents",
-            Table({"NAME", "SERVERS", "CONNECTED", "ENROLLED", "CERTIFICATE UNTIL", "LAST SEEN"}),
-            AgentRow);
+        return ShowList(pages, options.format, "agents",
+                        Table({"NAME", "SERVERS", "CONNECTED", "ENROLLED", "CERTIFICATE UNTIL",
+                               "LAST SEEN", "BANNED"}),
+                        AgentRow);
       });
 }
 
@@ -49,6 +50,24 @@ int CreateJoinToken(const ClientOptions& options,
       });
 }
 
+int BanAgent(const ClientOptions& options, const admin::v1::BanAgentRequest& request) {
+  return Ask<AgentService>(
+      options, &AgentService::Stub::BanAgent, request,
+      [&](const admin::v1::BanAgentResponse& response) {
+        if (options.format != "table") {
+          PrintMessage(response, options.format);
+          return 0;
+        }
+        std::printf("agent %s is banned since %s\n", response.agent().name().c_str(),
+                    TimeCell(response.agent().banned_at(), true).c_str());
+        for (const std::string& session : response.sessions())
+          std::printf("%s ended\n", session.c_str());
+        std::cerr << "It comes back by enrolling with a new join string (`sallyport agents token "
+                     "create`).\n";
+        return 0;
+      });
+}
+
 }  // namespace
 
 void AddAgentCommands(CommandLine& line) {
@@ -57,6 +76,16 @@ void AddAgentCommands(CommandLine& line) {
   agents->require_subcommand(0, 1);
   line.OnRun(agents->add_subcommand("list", "Lists them."),
              [&options] { return ListAgents(options); });
+
+  CLI::App* ban = agents->add_subcommand("ban", "Shuts one out, and ends its sessions.");
+  auto banned = std::make_shared<admin::v1::BanAgentRequest>();
+  ban->add_option_function<std::string>(
+         "NAME", [banned](const std::string& name) { banned->set_name(name); })
+      ->required();
+  ban->add_option_function<std::string>(
+      "--reason", [banned](const std::string& reason) { banned->set_reason(reason); },
+      "for the audit log");
+  line.OnRun(ban, [&options, banned] { return BanAgent(options, *banned); });
 
   CLI::App* token = agents->add_subcommand("token", "Join strings for new agents.");
   token->require_subcommand(0, 1);

@@ -36,6 +36,7 @@ std::string Facts(const RecordContent& content) {
   }
   fact("server", content.server());
   fact("agent", content.agent());
+  fact("break-glass", content.break_glass());
   fact("denied", EnumWord(content.denial_reason()));
   fact("approval", content.approval_id());
   fact("policy", content.policy());

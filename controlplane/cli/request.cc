@@ -23,6 +23,7 @@ struct Flags {
   std::string duration;
   std::string reason;
   bool wait = false;
+  bool break_glass = false;
 };
 
 bool IsOpen(const Session& session) {
@@ -64,11 +65,23 @@ int WaitFor(const ApiConnection& connection, const std::string& session_id,
   return Fail(reader->Finish(), connection.address());
 }
 
+void ShowGlass(const Session& session) {
+  if (!session.has_break_glass()) {
+    std::fprintf(stderr, "No glass was broken: the session needed no approval, or was open.\n");
+    return;
+  }
+  std::fprintf(stderr,
+               "Told: %s. One of them reviews it when it is over: sallyport sessions review %s\n",
+               Printable(absl::StrJoin(session.break_glass().skipped_approvers(), ", ")).c_str(),
+               session.id().c_str());
+}
+
 int RequestSession(const ClientOptions& options, const Flags& flags) {
   access::v1::OpenSessionRequest request;
   request.set_request_id(NewRequestId());
   request.set_server(flags.server);
   request.set_reason(flags.reason);
+  request.set_break_glass(flags.break_glass);
   if (!flags.duration.empty()) {
     absl::StatusOr<absl::Duration> duration = ParseDuration(flags.duration);
     if (!duration.ok()) {
@@ -101,6 +114,7 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
         stderr, "The duration was clamped to %s, the policy's.\n",
         DurationText(absl::Seconds(response.session().terms().max_duration().seconds())).c_str());
   }
+  if (flags.break_glass) ShowGlass(response.session());
   if (!is_pending) return 0;
   std::fprintf(stderr, "Waiting for approval %s by %s.\n", response.session().approval_id().c_str(),
                Printable(absl::StrJoin(response.approvers(), ", ")).c_str());
@@ -118,6 +132,17 @@ void AddRequestCommand(CommandLine& line) {
   request->add_option("--reason", flags->reason, "for who approves");
   request->add_flag("--wait", flags->wait, "until it is active (0), or denied or lapsed (1)");
   line.OnRun(request, [&options, flags] { return RequestSession(options, *flags); });
+
+  auto emergency = std::make_shared<Flags>();
+  emergency->break_glass = true;
+  CLI::App* glass = line.app().add_subcommand(
+      "break-glass",
+      "Opens a session without its approval, in an emergency. All who would have been asked are "
+      "told, and it is reviewed afterwards.");
+  glass->add_option("SERVER", emergency->server)->required();
+  glass->add_option("--reason", emergency->reason, "what the emergency is")->required();
+  glass->add_option("--duration", emergency->duration, "such as 10m; the policy's is the most");
+  line.OnRun(glass, [&options, emergency] { return RequestSession(options, *emergency); });
 }
 
 }  // namespace sallyport::controlplane

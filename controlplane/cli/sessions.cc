@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/denial.h"
 #include "common/file.h"
 #include "common/json_printer.h"
@@ -21,21 +22,33 @@ constexpr std::size_t kMaxReplayBytes = std::size_t{4} << 30;
 
 struct Flags {
   std::string id;
+  std::string principal;
+  std::string note;
+  bool unreviewed = false;
   std::string server;
   std::string reason;
   bool no_lock = false;
   std::string lock_for;
 };
 
+// A person by who it is, a service by what policies call it: `end --principal` takes both.
 std::string Who(const Session& session) {
   const auto& principal = session.principal();
+  const bool is_named_by_client =
+      principal.kind() == types::v1::PRINCIPAL_KIND_SERVICE && !principal.client_id().empty();
   return absl::StrCat(principal.realm(), ":",
-                      principal.client_id().empty() ? principal.subject() : principal.client_id());
+                      is_named_by_client ? principal.client_id() : principal.subject());
 }
 
 std::string Why(const Session& session) {
   return session.state() == types::v1::SESSION_STATE_DENIED ? EnumWord(session.denial_reason())
                                                             : EnumWord(session.end_reason());
+}
+
+// Empty: glass was not broken.
+std::string Glass(const Session& session) {
+  if (!session.has_break_glass()) return "";
+  return session.break_glass().has_review() ? "reviewed" : "unreviewed";
 }
 
 std::vector<std::string> Row(const Session& session) {
@@ -47,17 +60,19 @@ std::vector<std::string> Row(const Session& session) {
           Who(session),
           TimeCell(session.opened_at(), session.has_opened_at()),
           TimeCell(session.expires_at(), session.has_expires_at()),
-          absl::StrCat(session.calls())};
+          absl::StrCat(session.calls()),
+          Glass(session)};
 }
 
-int List(const ClientOptions& options, const std::string& server) {
+int List(const ClientOptions& options, const Flags& flags) {
   admin::v1::ListSessionsRequest request;
-  request.set_server(server);
+  request.set_server(flags.server);
+  request.set_unreviewed(flags.unreviewed);
   return AskAll<SessionService, admin::v1::ListSessionsRequest, admin::v1::ListSessionsResponse>(
       options, &SessionService::Stub::ListSessions, request, [&](const auto& pages) {
         return ShowList(pages, options.format, "sessions",
                         Table({"ID", "STATE", "WHY", "SERVER", "AGENT", "PRINCIPAL", "OPENED",
-                               "EXPIRES", "CALLS"}),
+                               "EXPIRES", "CALLS", "BREAK-GLASS"}),
                         Row);
       });
 }
@@ -87,6 +102,19 @@ void Show(const Session& session, std::string_view format) {
   line("expires", TimeCell(session.expires_at(), session.has_expires_at()));
   line("ended", TimeCell(session.ended_at(), session.has_ended_at()));
   line("calls", absl::StrCat(session.calls()));
+  if (session.has_observed()) {
+    line("observed", absl::StrCat(EnumWord(session.observed().reason()), " by policy ",
+                                  session.observed().policy(), ", which lets it through"));
+  }
+  if (!session.has_break_glass()) return;
+  const types::v1::BreakGlass& glass = session.break_glass();
+  line("break-glass", Glass(session));
+  line("skipped", absl::StrJoin(glass.skipped_approvers(), ", "));
+  if (!glass.has_review()) return;
+  line("reviewed by",
+       absl::StrCat(glass.review().by().realm(), ":", glass.review().by().subject()));
+  line("reviewed", TimeCell(glass.review().at(), true));
+  line("note", glass.review().note());
 }
 
 void ShowEnd(const admin::v1::EndSessionResponse& response, std::string_view format) {
@@ -111,25 +139,99 @@ void ShowEnd(const admin::v1::EndSessionResponse& response, std::string_view for
   }
 }
 
-int End(const ClientOptions& options, const Flags& flags) {
-  admin::v1::EndSessionRequest request;
-  request.set_id(flags.id);
+void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, std::string_view format) {
+  if (format != "table") {
+    PrintMessage(response, format);
+    return;
+  }
+  for (const Session& session : response.sessions()) {
+    std::printf("%s %s on %s\n", session.id().c_str(), EnumWord(session.state()).c_str(),
+                session.server().c_str());
+  }
+  if (response.sessions().empty()) std::printf("no session was open\n");
+  if (!response.lock().empty())
+    std::printf("locked until `sallyport delete lock %s`\n", response.lock().c_str());
+}
+
+// What both forms of `end` ask for. 2: the flags are no good.
+template <class Request>
+int FillEnd(const Flags& flags, Request& request) {
   request.set_no_lock(flags.no_lock);
   request.set_reason(flags.reason);
-  if (!flags.lock_for.empty()) {
-    absl::StatusOr<absl::Duration> duration = ParseDuration(flags.lock_for);
-    if (!duration.ok()) {
-      Fail(absl::InvalidArgumentError(
-          absl::StrCat("--for ", flags.lock_for, ": ", duration.status().message())));
-      return 2;
-    }
-    request.mutable_lock_duration()->set_seconds(absl::ToInt64Seconds(*duration));
+  if (flags.lock_for.empty()) return 0;
+  absl::StatusOr<absl::Duration> duration = ParseDuration(flags.lock_for);
+  if (!duration.ok()) {
+    Fail(absl::InvalidArgumentError(
+        absl::StrCat("--for ", flags.lock_for, ": ", duration.status().message())));
+    return 2;
   }
-  return Ask<SessionService>(options, &SessionService::Stub::EndSession, request,
-                             [&](const admin::v1::EndSessionResponse& response) {
-                               ShowEnd(response, options.format);
+  request.mutable_lock_duration()->set_seconds(absl::ToInt64Seconds(*duration));
+  return 0;
+}
+
+int End(const ClientOptions& options, const Flags& flags) {
+  if (flags.id.empty() == flags.principal.empty()) {
+    Fail(absl::InvalidArgumentError("name one session, or --principal REALM:NAME"));
+    return 2;
+  }
+  if (!flags.id.empty()) {
+    admin::v1::EndSessionRequest request;
+    request.set_id(flags.id);
+    if (const int wrong = FillEnd(flags, request); wrong != 0) return wrong;
+    return Ask<SessionService>(options, &SessionService::Stub::EndSession, request,
+                               [&](const admin::v1::EndSessionResponse& response) {
+                                 ShowEnd(response, options.format);
+                                 return 0;
+                               });
+  }
+  admin::v1::RevokePrincipalRequest request;
+  request.set_principal(flags.principal);
+  if (const int wrong = FillEnd(flags, request); wrong != 0) return wrong;
+  return Ask<SessionService>(options, &SessionService::Stub::RevokePrincipal, request,
+                             [&](const admin::v1::RevokePrincipalResponse& response) {
+                               ShowRevoked(response, options.format);
                                return 0;
                              });
+}
+
+int Review(const ClientOptions& options, const Flags& flags) {
+  admin::v1::ReviewSessionRequest request;
+  request.set_id(flags.id);
+  request.set_note(flags.note);
+  return Ask<SessionService>(options, &SessionService::Stub::ReviewSession, request,
+                             [&](const admin::v1::ReviewSessionResponse& response) {
+                               Show(response.session(), options.format);
+                               return 0;
+                             });
+}
+
+// Each time it changes, until it is over.
+int Watch(const ClientOptions& options, const std::string& id) {
+  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
+  if (!connection.ok()) return Fail(connection.status());
+  admin::v1::WatchSessionRequest request;
+  request.set_id(id);
+  auto context = connection->Context(absl::InfiniteDuration());
+  auto stub = connection->Stub<SessionService>();
+  auto reader = stub->WatchSession(context.get(), request);
+  admin::v1::WatchSessionResponse response;
+  while (reader->Read(&response)) {
+    const Session& session = response.session();
+    if (options.format == "table") {
+      std::printf("%s %s%s%s  calls %s%s\n", session.id().c_str(),
+                  EnumWord(session.state()).c_str(), Why(session).empty() ? "" : ", ",
+                  Why(session).c_str(), absl::StrCat(session.calls()).c_str(),
+                  session.detail().empty() ? "" : (": " + Printable(session.detail())).c_str());
+    } else if (options.format == "yaml") {
+      std::printf("---\n%s", ToYaml(session).c_str());
+    } else {
+      // One line each, so that a reader knows where one ends.
+      std::printf("%s\n", ToJson(session).c_str());
+    }
+    std::fflush(stdout);
+  }
+  const grpc::Status status = reader->Finish();
+  return status.ok() ? 0 : Fail(status, connection->address());
 }
 
 // As text, or as one list in JSON or YAML, printed as it comes: a recording may be larger than
@@ -209,7 +311,9 @@ void AddSessionCommands(CommandLine& line) {
 
   CLI::App* list = sessions->add_subcommand("list", "Lists them, newest first.");
   list->add_option("--server", flags->server, "only this server's");
-  line.OnRun(list, [&options, flags] { return List(options, flags->server); });
+  list->add_flag("--unreviewed", flags->unreviewed,
+                 "only those that broke glass and that nobody has reviewed");
+  line.OnRun(list, [&options, flags] { return List(options, *flags); });
 
   line.OnRun(command("show", "Shows one."), [&options, flags] {
     admin::v1::GetSessionRequest request;
@@ -221,7 +325,16 @@ void AddSessionCommands(CommandLine& line) {
                                });
   });
 
-  CLI::App* end = command("end", "Cuts one, and locks its principal out of its server.");
+  line.OnRun(command("watch", "Shows one each time it changes, until it is over."),
+             [&options, flags] { return Watch(options, flags->id); });
+
+  CLI::App* end = sessions->add_subcommand(
+      "end",
+      "Cuts one, and locks its principal out of its server; or all of a principal, and locks it "
+      "out of all servers.");
+  end->add_option("ID", flags->id);
+  end->add_option("--principal", flags->principal,
+                  "REALM:NAME, a subject or a client id: every session of it");
   end->add_option("--reason", flags->reason, "for the audit log and the lock");
   auto* no_lock =
       end->add_flag("--no-lock", flags->no_lock, "leave the door open for the next session");
@@ -229,6 +342,10 @@ void AddSessionCommands(CommandLine& line) {
                   "how long the lock stands, such as 1h; unset: until it is deleted")
       ->excludes(no_lock);
   line.OnRun(end, [&options, flags] { return End(options, *flags); });
+
+  CLI::App* review = command("review", "Says what has become of one that broke glass.");
+  review->add_option("--note", flags->note, "what you have found")->required();
+  line.OnRun(review, [&options, flags] { return Review(options, *flags); });
 
   line.OnRun(command("replay", "Prints its records."),
              [&options, flags] { return Replay(options, flags->id); });

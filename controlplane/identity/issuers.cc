@@ -70,6 +70,14 @@ absl::StatusOr<bool> Issuers::Refresh(std::string_view issuer_id, std::string_vi
   return cache->Refresh(key_id);
 }
 
+KeyStanding Issuers::StandingOf(std::string_view issuer_id, std::string_view signing_key) const {
+  const JwksCache* cache = CacheOf(issuer_id);
+  if (cache == nullptr) return KeyStanding::kNoIssuer;
+  const KnownKeys known = cache->Known();
+  if (known.keys == nullptr) return KeyStanding::kUnknown;
+  return known.keys->Holds(signing_key) ? KeyStanding::kPublished : KeyStanding::kWithdrawn;
+}
+
 absl::Status Issuers::RefreshNow(std::string_view issuer_id) {
   JwksCache* cache = CacheOf(issuer_id);
   if (cache == nullptr) return absl::NotFoundError("there is no such issuer entry");

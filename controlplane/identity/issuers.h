@@ -19,6 +19,14 @@ namespace sallyport::controlplane {
 
 class JwksCache;
 
+// What has become of a key that has signed a token.
+enum class KeyStanding {
+  kPublished,
+  kWithdrawn,  // the issuer's keys were fetched since, and it is not among them
+  kUnknown,    // the issuer has not been reached yet
+  kNoIssuer,   // there is no such entry
+};
+
 // The identity providers of the configuration, with their keys kept fresh. Starts without them:
 // until one has been reached its tokens are ISSUER_UNAVAILABLE. Thread-safe.
 class Issuers {
@@ -52,6 +60,9 @@ class Issuers {
   // For an agent that has met a key id its snapshot lacks: refreshes as Identify does. Whether the
   // issuer publishes the key now. kNotFound: there is no such entry.
   absl::StatusOr<bool> Refresh(std::string_view issuer_id, std::string_view key_id);
+
+  // Of a key by its thumbprint.
+  KeyStanding StandingOf(std::string_view issuer_id, std::string_view signing_key) const;
 
   // Fetches again at once, whatever min_refresh says: an operator's word.
   absl::Status RefreshNow(std::string_view issuer_id);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <ctime>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -106,6 +107,18 @@ absl::StatusOr<IssuedCertificate> CertificateAuthority::SignAgent(
                        .Uri("spiffe://sallyport/agent/" + std::string(agent))
                        .SignLeaf("clientAuth", *certificate_, *key_));
   return IssuedCertificate{CertificateToPem(*leaf) + certificate_pem_, NotAfter(*leaf)};
+}
+
+absl::StatusOr<absl::Time> CertificateAuthority::MadeAt(std::string_view certificate) {
+  const std::unique_ptr<BIO, Deleter> bio(
+      BIO_new_mem_buf(certificate.data(), static_cast<int>(certificate.size())));
+  const Certificate parsed(
+      bio == nullptr ? nullptr : PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  std::tm since{};
+  if (parsed == nullptr || ASN1_TIME_to_tm(X509_get0_notBefore(parsed.get()), &since) != 1) {
+    return absl::InvalidArgumentError("no certificate in PEM: " + OpenSslError());
+  }
+  return absl::FromTM(since, absl::UTCTimeZone()) + kBackdate;
 }
 
 absl::StatusOr<ServerIdentity> CertificateAuthority::MakeServerIdentity(

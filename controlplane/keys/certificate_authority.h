@@ -53,6 +53,9 @@ class CertificateAuthority {
   absl::StatusOr<IssuedCertificate> SignAgent(std::string_view certificate_request,
                                               std::string_view agent) const;
 
+  // When SignAgent made this certificate (PEM), cut to whole seconds. kInvalidArgument: it is none.
+  static absl::StatusOr<absl::Time> MadeAt(std::string_view certificate);
+
   // A fresh key and a server certificate for DNS names and IP addresses. kInvalidArgument when a
   // name is neither.
   absl::StatusOr<ServerIdentity> MakeServerIdentity(const std::vector<std::string>& names) const;

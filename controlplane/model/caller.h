@@ -18,8 +18,9 @@ struct AgentCaller {
 // A person or a service on the people's door, by bearer token.
 struct PersonCaller {
   types::v1::Principal principal;
-  std::string issuer_id;  // the entry that accepted the token
-  std::string token_id;   // jti, where the token has one
+  std::string issuer_id;    // the entry that accepted the token
+  std::string token_id;     // jti, where the token has one
+  std::string signing_key;  // what signed the token, by its thumbprint
   absl::Time token_expires_at;
   // What the token's audience is good for: access.v1 (an entry's audiences), admin.v1
   // (admin_audiences, or an id_token entry).

@@ -4,6 +4,7 @@
 
 #include "common/denial.h"
 #include "common/json_printer.h"
+#include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
 
 namespace sallyport::controlplane {
@@ -21,11 +22,13 @@ Session::Stored NewSession(Session::Request request, types::v1::SessionState sta
   proto.set_state(state);
   proto.set_reason(std::move(request.reason));
   *proto.mutable_terms() = std::move(request.terms);
+  if (request.observed) *proto.mutable_observed() = *std::move(request.observed);
   proto.set_client_address(std::move(request.client_address));
   *proto.mutable_created_at() = ToProto(request.created_at);
   stored.request_id = std::move(request.request_id);
   stored.duration = request.duration;
   stored.issuer_id = std::move(request.issuer_id);
+  stored.signing_key = std::move(request.signing_key);
   stored.policies = request.policies;
   return stored;
 }
@@ -74,6 +77,15 @@ absl::Status Session::Activate(const Admission& admission, absl::Time now) {
   return absl::OkStatus();
 }
 
+absl::Status Session::BreakGlass(const Admission& admission, std::string_view reason,
+                                 const std::vector<std::string>& skipped, absl::Time now) {
+  RETURN_IF_ERROR(Activate(admission, now));
+  stored_.proto.set_reason(std::string(reason));
+  for (const std::string& approver : skipped)
+    stored_.proto.mutable_break_glass()->add_skipped_approvers(approver);
+  return absl::OkStatus();
+}
+
 absl::Status Session::Deny(types::v1::DenialReason reason, std::string_view detail,
                            absl::Time now) {
   if (!is_pending()) return NotFrom(*this, "denied");
@@ -102,6 +114,29 @@ absl::Status Session::FixAgent(std::string_view agent) {
                   "session " + id() + " is served by another agent");
   }
   stored_.proto.set_agent(std::string(agent));
+  return absl::OkStatus();
+}
+
+absl::Status Session::Renew(std::string_view issuer_id, std::string_view signing_key,
+                            absl::Time now) {
+  if (!IsActiveAt(now)) return NotFrom(*this, "renewed");
+  stored_.issuer_id = std::string(issuer_id);
+  stored_.signing_key = std::string(signing_key);
+  return absl::OkStatus();
+}
+
+absl::Status Session::Review(const types::v1::Principal& by, std::string_view note,
+                             absl::Time now) {
+  if (!stored_.proto.has_break_glass())
+    return absl::FailedPreconditionError("session " + id() + " did not break glass");
+  if (!is_unreviewed())
+    return absl::FailedPreconditionError("session " + id() + " has been reviewed already");
+  if (state() != types::v1::SESSION_STATE_ENDED)
+    return absl::FailedPreconditionError("session " + id() + " is reviewed when it has ended");
+  types::v1::SessionReview& review = *stored_.proto.mutable_break_glass()->mutable_review();
+  *review.mutable_by() = by;
+  review.set_note(std::string(note));
+  *review.mutable_at() = ToProto(now);
   return absl::OkStatus();
 }
 

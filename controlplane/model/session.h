@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -33,9 +35,12 @@ struct PolicyVersion {
 
 // One just-in-time session and the only ways in which it changes:
 //
-//   pending --Activate--> active --End--> ended
+//   pending --Activate, BreakGlass--> active --End--> ended
 //      |  \--End--> ended           ended --ReportCalls--> (once)
 //      \--Deny--> denied
+//
+// and, without another state: FixAgent once while it is live, Renew while it is active, Review once
+// when it has ended.
 //
 // Each transition returns kFailedPrecondition, and changes nothing, from any other state.
 class Session {
@@ -49,8 +54,10 @@ class Session {
     std::string client_address;  // empty: bound to the principal only
     std::string reason;
     types::v1::EffectiveTerms terms;
+    std::optional<types::v1::ObservedOpening> observed = {};
     absl::Duration duration;  // what was asked for, at most terms.max_duration
     std::string issuer_id;    // the entry that accepted the token
+    std::string signing_key;  // the key that signed it, by its thumbprint
     PolicyVersion policies;
     absl::Time created_at;
   };
@@ -64,6 +71,7 @@ class Session {
     std::string window_id;
     absl::Duration duration;
     std::string issuer_id;
+    std::string signing_key;
     PolicyVersion policies;
     uint64_t call_budget = 0;
     bool is_reported = false;
@@ -85,10 +93,21 @@ class Session {
   bool is_reported() const { return stored_.is_reported; }
 
   absl::Status Activate(const Admission& admission, absl::Time now);
+  // Without the approval that it waits for, whose approvers are `skipped`, for the reason given.
+  absl::Status BreakGlass(const Admission& admission, std::string_view reason,
+                          const std::vector<std::string>& skipped, absl::Time now);
   absl::Status Deny(types::v1::DenialReason reason, std::string_view detail, absl::Time now);
   absl::Status End(types::v1::EndReason reason, std::string_view detail, absl::Time now);
-  // The agent that the first connection has reached. kFailedPrecondition where it has one already.
+  // The agent that the first connection has reached. CLIENT_MISMATCH where it has one already.
   absl::Status FixAgent(std::string_view agent);
+  // Its caller has brought a newer token, of this entry and key. Nothing else of the session
+  // changes.
+  absl::Status Renew(std::string_view issuer_id, std::string_view signing_key, absl::Time now);
+  // By somebody who is eligible (controlplane/access says who), of a session that broke glass.
+  absl::Status Review(const types::v1::Principal& by, std::string_view note, absl::Time now);
+  bool is_unreviewed() const {
+    return stored_.proto.has_break_glass() && !stored_.proto.break_glass().has_review();
+  }
   // What the agent counted, once, at the session's end. Until then all of its budget counts as
   // used.
   absl::Status ReportCalls(uint64_t calls);

@@ -14,6 +14,7 @@
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "controlplane/recordings/recording.h"
+#include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
 #include "google/protobuf/arena.h"
@@ -83,6 +84,7 @@ absl::Status IngestRecords::Run(const Caller& caller,
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "records come from agents");
   }
   const std::string& agent = caller.agent()->name;
+  RETURN_IF_ERROR(CheckInService(agent));
   google::protobuf::Arena arena;  // a thousand small allocations fewer
   std::vector<records::ReceivedRun> batch;
   std::size_t room = kMaxRunBytes;
@@ -115,14 +117,11 @@ absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end
   ASSIGN_OR_RETURN(const auto t, control_.Write());
   ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, end.session_id()));
   if (!session.has_value()) return absl::OkStatus();  // the agent's own chain
-  const bool was_active = session->state() == types::v1::SESSION_STATE_ACTIVE;
-  ASSIGN_OR_RETURN(const bool is_news,
-                   sessions::Close(*t, *session, EndReasonIn(content), content.detail(),
-                                   std::max(calls, content.calls()), now));
+  ASSIGN_OR_RETURN(
+      const bool is_news,
+      sessions::Close(*t, *session, {.reason = EndReasonIn(content), .detail = content.detail()},
+                      std::max(calls, content.calls()), caller, now));
   if (!is_news) return absl::OkStatus();
-  const std::string action = was_active ? "session.end" : "session.report";
-  RETURN_IF_ERROR(audit_log::Append(
-      *t, audit_log::LineOf(caller, now, action, session->id(), content.end_reason())));
   return t->Commit();
 }
 
@@ -136,6 +135,12 @@ absl::Status IngestRecords::CheckRun(const std::string& agent, const types::v1::
     if (i % kRecordsInARow == kRecordsInARow - 1) std::this_thread::yield();
   }
   return absl::OkStatus();
+}
+
+// The stream may be older than a ban.
+absl::Status IngestRecords::CheckInService(const std::string& agent) {
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  return agents::FindInService(*t, agent).status();
 }
 
 absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::string& session_id) {

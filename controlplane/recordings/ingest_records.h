@@ -22,15 +22,16 @@ class IngestRecords {
   // then. Records that are there already are passed over. An END record ends its session, if that
   // has not ended before, and settles its count of calls: an agent learns that its END is known
   // only after that, so however often either side restarts, no end is lost. kPermissionDenied for a
-  // chain that is neither a session of this agent nor its own denial chain (agent:NAME:SUFFIX);
-  // kInvalidArgument for a run that cannot be unpacked and a record that is not whole or whose hash
-  // is wrong; kFailedPrecondition for
-  // a gap or a record after the END; kDataLoss, with an alarm in the log and a line in the audit
-  // log, for a record that is there with another hash.
+  // banned agent (LOCKED) and for a chain that is neither a session of this agent nor its own
+  // denial chain (agent:NAME:SUFFIX); kInvalidArgument for a run that cannot be unpacked and a
+  // record that is not whole or whose hash is wrong; kFailedPrecondition for a gap or a record
+  // after the END; kDataLoss, with an alarm in the log and a line in the audit log, for a record
+  // that is there with another hash.
   absl::Status Run(const Caller& caller, const agent::v1::StreamRecordsRequest& block);
 
  private:
   absl::Status CheckRun(const std::string& agent, const types::v1::RecordRun& run);
+  absl::Status CheckInService(const std::string& agent);
   absl::Status CheckOwner(const std::string& agent, const std::string& session_id);
   absl::Status CloseSession(const Caller& caller, const types::v1::Record& end);
   void Alarm(const Caller& caller, const agent::v1::StreamRecordsRequest& block,

@@ -1,17 +1,8 @@
 #include "controlplane/rpc/access_service.h"
 
-#include "common/status_macros.h"
 #include "controlplane/rpc/watch.h"
 
 namespace sallyport::controlplane {
-namespace {
-
-bool IsOver(const types::v1::Session& session) {
-  return session.state() == types::v1::SESSION_STATE_ENDED ||
-         session.state() == types::v1::SESSION_STATE_DENIED;
-}
-
-}  // namespace
 
 grpc::Status AccessRpc::OpenSession(grpc::ServerContext* context,
                                     const access::v1::OpenSessionRequest* request,
@@ -25,19 +16,14 @@ grpc::Status AccessRpc::WatchSession(grpc::ServerContext* context,
                                      const access::v1::WatchSessionRequest* request,
                                      grpc::ServerWriter<access::v1::WatchSessionResponse>* writer) {
   return door_.Pass(*context, *request->GetDescriptor(), [&](const Caller& caller) {
-    const auto show = [&]() -> absl::StatusOr<WatchStep> {
-      access::v1::WatchSessionResponse response;
-      ASSIGN_OR_RETURN(*response.mutable_session(), needs_.read.Own(caller, request->session_id()));
-      if (!writer->Write(response)) return absl::CancelledError("the reader has gone");
-      return IsOver(response.session()) ? WatchStep::kDone : WatchStep::kGoOn;
-    };
-    return Watch(*context, caller, needs_.changes, needs_.clock, show,
-                 [&](const Change& change) -> absl::StatusOr<WatchStep> {
-                   const bool is_ours =
-                       change.kind == ChangeKind::kSession && change.id == request->session_id();
-                   if (!is_ours) return WatchStep::kGoOn;
-                   return show();
-                 });
+    return controlplane::WatchSession(
+        *context, caller, needs_.changes, needs_.clock, request->session_id(),
+        [&] { return needs_.read.Own(caller, request->session_id()); },
+        [&](const types::v1::Session& session) {
+          access::v1::WatchSessionResponse response;
+          *response.mutable_session() = session;
+          return writer->Write(response);
+        });
   });
 }
 

@@ -18,4 +18,12 @@ grpc::Status AgentRpc::CreateJoinToken(grpc::ServerContext* context,
       [&](const Caller& caller, const auto& r) { return needs_.create_join_token.Run(caller, r); });
 }
 
+grpc::Status AgentRpc::BanAgent(grpc::ServerContext* context,
+                                const admin::v1::BanAgentRequest* request,
+                                admin::v1::BanAgentResponse* response) {
+  return door_.Answer<admin::v1::BanAgentRequest, admin::v1::BanAgentResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.ban.Run(caller, r); });
+}
+
 }  // namespace sallyport::controlplane

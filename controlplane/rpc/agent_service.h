@@ -1,5 +1,6 @@
 #pragma once
 
+#include "controlplane/access/ban_agent.h"
 #include "controlplane/access/enroll_agent.h"
 #include "controlplane/access/read_agents.h"
 #include "controlplane/rpc/rpc_door.h"
@@ -13,6 +14,7 @@ class AgentRpc final : public admin::v1::AgentService::Service {
   struct Needs {
     ReadAgents& read;
     controlplane::CreateJoinToken& create_join_token;
+    controlplane::BanAgent& ban;
   };
   AgentRpc(const RpcDoor& door, Needs needs) : door_(door), needs_(needs) {}
 
@@ -21,6 +23,8 @@ class AgentRpc final : public admin::v1::AgentService::Service {
   grpc::Status CreateJoinToken(grpc::ServerContext* context,
                                const admin::v1::CreateJoinTokenRequest* request,
                                admin::v1::CreateJoinTokenResponse* response) override;
+  grpc::Status BanAgent(grpc::ServerContext* context, const admin::v1::BanAgentRequest* request,
+                        admin::v1::BanAgentResponse* response) override;
 
  private:
   const RpcDoor& door_;

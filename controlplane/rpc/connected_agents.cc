@@ -1,5 +1,6 @@
 #include "controlplane/rpc/connected_agents.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sallyport::controlplane {
@@ -8,19 +9,33 @@ ConnectedAgents::Stream::Stream(ConnectedAgents& agents, std::string name)
     : agents_(agents), name_(std::move(name)) {
   const absl::MutexLock lock(&agents_.mutex_);
   number_ = agents_.next_++;
-  agents_.latest_[name_] = number_;
+  agents_.latest_[name_] = {.number = number_};
 }
 
 ConnectedAgents::Stream::~Stream() {
   const absl::MutexLock lock(&agents_.mutex_);
   const auto latest = agents_.latest_.find(name_);
-  if (latest != agents_.latest_.end() && latest->second == number_) agents_.latest_.erase(latest);
+  if (latest != agents_.latest_.end() && latest->second.number == number_)
+    agents_.latest_.erase(latest);
 }
 
 bool ConnectedAgents::Stream::is_superseded() const {
   const absl::MutexLock lock(&agents_.mutex_);
   const auto latest = agents_.latest_.find(name_);
-  return latest == agents_.latest_.end() || latest->second != number_;
+  return latest == agents_.latest_.end() || latest->second.number != number_;
+}
+
+uint64_t ConnectedAgents::Stream::beat() const {
+  const absl::MutexLock lock(&agents_.mutex_);
+  const auto latest = agents_.latest_.find(name_);
+  return latest == agents_.latest_.end() || latest->second.number != number_ ? 0
+                                                                             : latest->second.beat;
+}
+
+void ConnectedAgents::NoteBeat(std::string_view name, uint64_t beat) {
+  const absl::MutexLock lock(&mutex_);
+  const auto latest = latest_.find(name);
+  if (latest != latest_.end()) latest->second.beat = std::max(latest->second.beat, beat);
 }
 
 bool ConnectedAgents::Has(std::string_view name) const {

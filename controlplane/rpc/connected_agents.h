@@ -26,6 +26,8 @@ class ConnectedAgents {
     Stream& operator=(const Stream&) = delete;
 
     bool is_superseded() const;
+    // The latest that the agent has said since the stream began. 0: nothing.
+    uint64_t beat() const;
 
    private:
     ConnectedAgents& agents_;
@@ -34,12 +36,19 @@ class ConnectedAgents {
   };
 
   bool Has(std::string_view name) const;
+  // Nothing where the agent has no stream.
+  void NoteBeat(std::string_view name, uint64_t beat);
   std::size_t size() const;
 
  private:
+  struct Latest {
+    uint64_t number = 0;
+    uint64_t beat = 0;
+  };
+
   mutable absl::Mutex mutex_;
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 1;
-  std::map<std::string, uint64_t, std::less<>> latest_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Latest, std::less<>> latest_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sallyport::controlplane

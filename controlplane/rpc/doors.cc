@@ -52,13 +52,19 @@ void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs
                                                              .read = use.read_approvals,
                                                              .decide = use.decide_approval}));
   services.push_back(
-      std::make_unique<SessionRpc>(door, SessionRpc::Needs{.read = use.read_sessions,
+      std::make_unique<SessionRpc>(door, SessionRpc::Needs{.clock = needs.on.clock,
+                                                           .changes = needs.on.control.changes(),
+                                                           .read = use.read_sessions,
                                                            .end = use.end_session,
+                                                           .revoke_principal = use.revoke_principal,
+                                                           .review = use.review_session,
                                                            .replay = use.replay_recording,
                                                            .verify = use.verify_recording}));
   services.push_back(std::make_unique<CallerRpc>(door));
-  services.push_back(std::make_unique<AgentRpc>(
-      door, AgentRpc::Needs{.read = use.read_agents, .create_join_token = use.create_join_token}));
+  services.push_back(
+      std::make_unique<AgentRpc>(door, AgentRpc::Needs{.read = use.read_agents,
+                                                       .create_join_token = use.create_join_token,
+                                                       .ban = use.ban_agent}));
 }
 
 void AddEnrollment(Services& services, const RpcDoor& door, const Doors::Needs& needs) {

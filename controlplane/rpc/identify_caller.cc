@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "controlplane/keys/certificate_authority.h"
 #include "controlplane/store/agents.h"
 
 namespace sallyport::controlplane {
@@ -24,6 +25,20 @@ std::string_view BearerToken(std::string_view authorization) {
   constexpr std::string_view kScheme = "Bearer ";
   if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kScheme))) return {};
   return authorization.substr(kScheme.size());
+}
+
+// A certificate from before the agent's latest enrollment is not its own any more: whoever enrolled
+// it again has taken its name away from whoever holds that one.
+absl::Status CheckEnrollment(const grpc::AuthContext& connection, absl::Time enrolled_at) {
+  const std::vector<grpc::string_ref> pem =
+      connection.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (pem.size() != 1)
+    return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID, "there is no client certificate");
+  ASSIGN_OR_RETURN(const absl::Time made_at,
+                   CertificateAuthority::MadeAt({pem[0].data(), pem[0].size()}));
+  if (made_at >= absl::FromUnixSeconds(absl::ToUnixSeconds(enrolled_at))) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID,
+                "the agent has enrolled again since this certificate was made");
 }
 
 }  // namespace
@@ -43,6 +58,7 @@ absl::StatusOr<Caller> IdentifyCaller::Person(std::string_view authorization,
   PersonCaller person{.principal = std::move(identity.principal),
                       .issuer_id = std::move(identity.issuer_id),
                       .token_id = std::move(identity.token_id),
+                      .signing_key = std::move(identity.signing_key),
                       .token_expires_at = identity.expires_at,
                       .may_access = identity.may_access,
                       .may_manage = identity.may_manage};
@@ -65,10 +81,8 @@ absl::StatusOr<Caller> IdentifyCaller::Agent(const grpc::AuthContext& connection
   }
   std::string name = uri.substr(kAgentUri.size());
   ASSIGN_OR_RETURN(const auto t, control_.Read());
-  ASSIGN_OR_RETURN(const auto agent, agents::Find(*t, name));
-  if (!agent) {
-    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "no agent of this name is enrolled here");
-  }
+  ASSIGN_OR_RETURN(const sallyport::controlplane::Agent agent, agents::FindInService(*t, name));
+  RETURN_IF_ERROR(CheckEnrollment(connection, agent.enrolled_at));
   return Caller(AgentCaller{.name = std::move(name)}, std::move(address));
 }
 

@@ -26,7 +26,7 @@ class IdentifyCaller {
   absl::StatusOr<Caller> Person(std::string_view authorization, std::string address) const;
 
   // By the client certificate that TLS has verified against our CA: its only URI names the agent,
-  // which must have enrolled.
+  // which must have enrolled, not since the certificate was made, and must not be banned (LOCKED).
   absl::StatusOr<Caller> Agent(const grpc::AuthContext& connection, std::string address) const;
 
  private:

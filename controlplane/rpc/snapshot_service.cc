@@ -41,11 +41,16 @@ class SnapshotRpc::UpdateStream {
         if (stream_.is_superseded()) {
           return absl::AbortedError("another stream of this agent has taken over");
         }
-        const Changes news = needs_.control.changes().WaitSince(cursor, kWatchTick);
+        (void)needs_.control.changes().WaitSince(cursor, kWatchTick);
+        // Before the changes are read: what was committed before the beat came is among them.
+        const uint64_t beat = stream_.beat();
+        const Changes news = needs_.control.changes().Since(cursor);
         has_gap = news.is_gap;
         cursor = news.cursor;
+        if (has_gap) continue;
         RETURN_IF_ERROR(SendChanges(news.items));
-        RETURN_IF_ERROR(KeepAlive());
+        RETURN_IF_ERROR(CheckInService(news.items));
+        RETURN_IF_ERROR(KeepAlive(beat));
       }
     }
   }
@@ -75,6 +80,14 @@ class SnapshotRpc::UpdateStream {
     return absl::OkStatus();
   }
 
+  // A ban ends the stream, after the ends of the agent's sessions have been told.
+  absl::Status CheckInService(const std::vector<Change>& changes) {
+    const Change agent{ChangeKind::kAgent, agent_};
+    if (std::find(changes.begin(), changes.end(), agent) == changes.end()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto t, needs_.control.Read());
+    return agents::FindInService(*t, agent_).status();
+  }
+
   absl::Status SendSnapshot() {
     const BuildSnapshot::Keys keys{.issuers = needs_.issuers.ForSnapshot(),
                                    .grant_keys = needs_.grant_signer.public_keys()};
@@ -83,7 +96,7 @@ class SnapshotRpc::UpdateStream {
     return Send(update);
   }
 
-  absl::Status KeepAlive() {
+  absl::Status KeepAlive(uint64_t beat) {
     const absl::Duration now = needs_.clock.SinceBoot();
     if (now - seen_at_ >= kSeenInterval) {
       seen_at_ = now;
@@ -91,9 +104,10 @@ class SnapshotRpc::UpdateStream {
       RETURN_IF_ERROR(agents::NoteSeen(*t, agent_, needs_.clock.Now()));
       RETURN_IF_ERROR(t->Commit());
     }
-    if (now - sent_at_ < kHeartbeat) return absl::OkStatus();
+    if (beat == said_back_ && now - sent_at_ < kHeartbeat) return absl::OkStatus();
+    said_back_ = beat;
     agent::v1::AgentUpdate heartbeat;
-    heartbeat.mutable_heartbeat();
+    heartbeat.mutable_heartbeat()->set_beat(beat);
     return Send(heartbeat);
   }
 
@@ -110,6 +124,7 @@ class SnapshotRpc::UpdateStream {
   grpc::ServerWriter<agent::v1::AgentUpdate>& writer_;
   const ConnectedAgents::Stream stream_;
   absl::Duration sent_at_;
+  uint64_t said_back_ = 0;
   absl::Duration seen_at_ = -absl::InfiniteDuration();
 };
 
@@ -122,6 +137,16 @@ grpc::Status SnapshotRpc::WatchSnapshot(grpc::ServerContext* context,
     LogInfo("agent_disconnected", {{"agent", caller.agent()->name}, {"why", status}});
     return status;
   });
+}
+
+grpc::Status SnapshotRpc::Beat(grpc::ServerContext* context, const agent::v1::BeatRequest* request,
+                               agent::v1::BeatResponse* response) {
+  return door_.Answer<agent::v1::BeatRequest, agent::v1::BeatResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) -> absl::StatusOr<agent::v1::BeatResponse> {
+        needs_.connected.NoteBeat(caller.agent()->name, r.beat());
+        return agent::v1::BeatResponse();
+      });
 }
 
 grpc::Status SnapshotRpc::RefreshKeys(grpc::ServerContext* context,

@@ -29,6 +29,8 @@ class SnapshotRpc final : public agent::v1::SnapshotService::Service {
   grpc::Status WatchSnapshot(grpc::ServerContext* context,
                              const agent::v1::WatchSnapshotRequest* request,
                              grpc::ServerWriter<agent::v1::AgentUpdate>* writer) override;
+  grpc::Status Beat(grpc::ServerContext* context, const agent::v1::BeatRequest* request,
+                    agent::v1::BeatResponse* response) override;
   grpc::Status RefreshKeys(grpc::ServerContext* context,
                            const agent::v1::RefreshKeysRequest* request,
                            agent::v1::RefreshKeysResponse* response) override;

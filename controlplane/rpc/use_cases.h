@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "controlplane/access/agent_updates.h"
 #include "controlplane/access/approval_notices.h"
+#include "controlplane/access/ban_agent.h"
 #include "controlplane/access/call_approvals.h"
 #include "controlplane/access/current_policies.h"
 #include "controlplane/access/decide_approval.h"
@@ -15,7 +16,10 @@
 #include "controlplane/access/read_approvals.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/access/renew_session.h"
+#include "controlplane/access/review_session.h"
+#include "controlplane/access/revoke_principal.h"
 #include "controlplane/access/session_grants.h"
+#include "controlplane/access/withdrawn_keys.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/keys/deployment_keys.h"
 #include "controlplane/policies/apply_policy.h"
@@ -60,6 +64,9 @@ struct UseCases {
   OpenSession open_session;
   RenewSession renew_session;
   EndSession end_session;
+  RevokePrincipal revoke_principal;
+  ReviewSession review_session;
+  WithdrawnKeys withdrawn_keys;
   ReadSessions read_sessions;
   DecideApproval decide_approval;
   ReadApprovals read_approvals;
@@ -67,6 +74,7 @@ struct UseCases {
   EnrollAgent enroll_agent;
   CreateJoinToken create_join_token;
   ReadAgents read_agents;
+  BanAgent ban_agent;
   AgentUpdates agent_updates;
 
   ApplyPolicy apply_policy;

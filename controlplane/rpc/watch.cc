@@ -35,4 +35,22 @@ absl::Status Watch(const grpc::ServerContext& context, const Caller& caller, Cha
   }
 }
 
+absl::Status WatchSession(const grpc::ServerContext& context, const Caller& caller,
+                          ChangeFeed& changes, const Clock& clock, std::string_view id,
+                          absl::FunctionRef<absl::StatusOr<types::v1::Session>()> read,
+                          absl::FunctionRef<bool(const types::v1::Session&)> write) {
+  const auto show = [&]() -> absl::StatusOr<WatchStep> {
+    ASSIGN_OR_RETURN(const types::v1::Session session, read());
+    if (!write(session)) return absl::CancelledError("the reader has gone");
+    const bool is_over = session.state() == types::v1::SESSION_STATE_ENDED ||
+                         session.state() == types::v1::SESSION_STATE_DENIED;
+    return is_over ? WatchStep::kDone : WatchStep::kGoOn;
+  };
+  return Watch(context, caller, changes, clock, show,
+               [&](const Change& change) -> absl::StatusOr<WatchStep> {
+                 const bool is_it = change.kind == ChangeKind::kSession && change.id == id;
+                 return is_it ? show() : WatchStep::kGoOn;
+               });
+}
+
 }  // namespace sallyport::controlplane

@@ -2,12 +2,15 @@
 
 #include <grpcpp/server_context.h>
 
+#include <string_view>
+
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/change_feed.h"
+#include "sallyport/types/v1/session.pb.h"
 
 namespace sallyport::controlplane {
 
@@ -29,5 +32,12 @@ enum class WatchStep { kGoOn, kDone };
 absl::Status Watch(const grpc::ServerContext& context, const Caller& caller, ChangeFeed& changes,
                    const Clock& clock, absl::FunctionRef<absl::StatusOr<WatchStep>()> first,
                    absl::FunctionRef<absl::StatusOr<WatchStep>(const Change&)> next);
+
+// One session, each time it changes, until it has ended or was denied: `read` gives it as it is,
+// and `write` is false where the reader has gone.
+absl::Status WatchSession(const grpc::ServerContext& context, const Caller& caller,
+                          ChangeFeed& changes, const Clock& clock, std::string_view id,
+                          absl::FunctionRef<absl::StatusOr<types::v1::Session>()> read,
+                          absl::FunctionRef<bool(const types::v1::Session&)> write);
 
 }  // namespace sallyport::controlplane

@@ -1,5 +1,6 @@
 #include "controlplane/store/agents.h"
 
+#include "common/denial.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -27,25 +28,40 @@ Agent AgentOf(const Statement& row) {
           .servers = Split(row.text(1)),
           .enrolled_at = row.time(2),
           .certificate_expires_at = row.time(3),
-          .last_seen_at = row.time(4)};
+          .last_seen_at = row.time(4),
+          .banned_at = row.time(5),
+          .ban_reason = std::string(row.text(6))};
 }
+
+// What AgentOf reads, in its order.
+#define AGENT_COLUMNS \
+  "name, servers, enrolled_at, certificate_expires_at, last_seen_at, banned_at, ban_reason"
 
 }  // namespace
 
 absl::StatusOr<std::optional<Agent>> Find(Transaction& t, std::string_view name) {
-  Statement find = t.Prepare(
-      "select name, servers, enrolled_at, certificate_expires_at, last_seen_at from agents where "
-      "name = ?");
+  Statement find = t.Prepare("select " AGENT_COLUMNS " from agents where name = ?");
   find.Text(name);
   ASSIGN_OR_RETURN(const bool row, find.Step());
   if (!row) return std::nullopt;
   return AgentOf(find);
 }
 
+absl::StatusOr<Agent> FindInService(Transaction& t, std::string_view name) {
+  ASSIGN_OR_RETURN(std::optional<Agent> agent, Find(t, name));
+  if (!agent.has_value()) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
+                  "agent " + std::string(name) + " has not enrolled here");
+  }
+  if (agent->is_banned()) {
+    return Denied(types::v1::DENIAL_REASON_LOCKED, "agent " + std::string(name) + " is banned");
+  }
+  return *std::move(agent);
+}
+
 absl::StatusOr<std::vector<Agent>> List(Transaction& t, std::string_view after_name, int limit) {
-  Statement list = t.Prepare(
-      "select name, servers, enrolled_at, certificate_expires_at, last_seen_at from agents where "
-      "name > ? order by name limit ?");
+  Statement list =
+      t.Prepare("select " AGENT_COLUMNS " from agents where name > ? order by name limit ?");
   list.Text(after_name).Int(limit);
   std::vector<Agent> found;
   while (true) {
@@ -58,7 +74,7 @@ absl::StatusOr<std::vector<Agent>> List(Transaction& t, std::string_view after_n
 absl::StatusOr<std::vector<std::string>> Fronting(Transaction& t, std::string_view server) {
   Statement fronting = t.Prepare(
       "select name from agents where instr(char(10) || servers, char(10) || ? || char(10)) > 0 "
-      "order by name");
+      "and banned_at is null order by name");
   fronting.Text(server);
   std::vector<std::string> names;
   while (true) {
@@ -69,17 +85,19 @@ absl::StatusOr<std::vector<std::string>> Fronting(Transaction& t, std::string_vi
 }
 
 absl::Status Put(WriteTransaction& t, const Agent& agent) {
-  RETURN_IF_ERROR(t.Prepare("insert into agents (name, servers, enrolled_at, "
-                            "certificate_expires_at, last_seen_at) values (?, ?, ?, ?, ?)"
+  RETURN_IF_ERROR(t.Prepare("insert into agents (" AGENT_COLUMNS ") values (?, ?, ?, ?, ?, ?, ?)"
                             " on conflict (name) do update set servers = excluded.servers, "
                             "enrolled_at = excluded.enrolled_at,"
                             " certificate_expires_at = excluded.certificate_expires_at, "
-                            "last_seen_at = excluded.last_seen_at")
+                            "last_seen_at = excluded.last_seen_at, banned_at = excluded.banned_at, "
+                            "ban_reason = excluded.ban_reason")
                       .Text(agent.name)
                       .Text(Joined(agent.servers))
                       .Time(agent.enrolled_at)
                       .Time(agent.certificate_expires_at)
                       .Time(agent.last_seen_at)
+                      .Time(agent.banned_at)
+                      .Text(agent.ban_reason)
                       .Run());
   t.Changed(ChangeKind::kAgent, agent.name);
   return absl::OkStatus();
@@ -100,6 +118,10 @@ absl::Status AddJoinToken(WriteTransaction& t, std::string_view secret, const Jo
       .Time(token.created_at)
       .Time(token.expires_at)
       .Run();
+}
+
+absl::Status DropJoinTokens(WriteTransaction& t, std::string_view name) {
+  return t.Prepare("delete from join_tokens where name = ? and used_at is null").Text(name).Run();
 }
 
 absl::StatusOr<std::optional<JoinToken>> ConsumeJoinToken(WriteTransaction& t,

@@ -17,10 +17,14 @@ namespace sallyport::controlplane::agents {
 // nullopt: no such agent has enrolled.
 absl::StatusOr<std::optional<Agent>> Find(Transaction& t, std::string_view name);
 
+// The agent, for what only an agent in good standing may do. ROLE_MISSING where none of this name
+// has enrolled, LOCKED where it is banned.
+absl::StatusOr<Agent> FindInService(Transaction& t, std::string_view name);
+
 // By name, those after `after_name`, at most `limit`.
 absl::StatusOr<std::vector<Agent>> List(Transaction& t, std::string_view after_name, int limit);
 
-// The names of the agents that front `server`.
+// The names of the agents in service that front `server`.
 absl::StatusOr<std::vector<std::string>> Fronting(Transaction& t, std::string_view server);
 
 // Creates or replaces.
@@ -31,6 +35,9 @@ absl::Status NoteSeen(WriteTransaction& t, std::string_view name, absl::Time now
 
 // Only the hash of a join secret is stored.
 absl::Status AddJoinToken(WriteTransaction& t, std::string_view secret, const JoinToken& token);
+
+// No join token that was made for this agent before lets it in any more.
+absl::Status DropJoinTokens(WriteTransaction& t, std::string_view name);
 
 // Uses the secret up, by compare-and-set: of all who come with it, one gets the token. nullopt:
 // unknown, used or expired.

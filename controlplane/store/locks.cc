@@ -5,10 +5,10 @@
 
 #include "common/policy/compiled_policies.h"
 #include "common/status_macros.h"
-#include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane::locks {
+
 absl::Status Enforce(WriteTransaction& t, const types::v1::Document& lock, const Caller& caller,
                      absl::Time now) {
   const std::string detail = "lock " + lock.name();
@@ -16,9 +16,7 @@ absl::Status Enforce(WriteTransaction& t, const types::v1::Document& lock, const
   for (Session& session : live) {
     const types::v1::Session& proto = session.proto();
     if (!LockMatches(lock.lock(), proto.principal(), proto.server(), proto.agent(), now)) continue;
-    RETURN_IF_ERROR(sessions::EndLive(t, session, types::v1::END_REASON_REVOKED, detail, now));
-    RETURN_IF_ERROR(audit_log::Append(
-        t, audit_log::LineOf(caller, now, "session.revoke", session.id(), detail)));
+    RETURN_IF_ERROR(sessions::EndLive(t, session, sessions::Revoked(detail), caller, now));
   }
   return absl::OkStatus();
 }

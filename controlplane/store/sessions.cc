@@ -1,5 +1,6 @@
 #include "controlplane/store/sessions.h"
 
+#include "common/json_printer.h"
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/approvals.h"
@@ -10,7 +11,7 @@ namespace {
 // What SessionOf reads, in its order.
 #define SESSION_COLUMNS                                                                       \
   "session, request_id, window_id, duration, call_budget, is_reported, revision, issuer_id, " \
-  "policy_epoch, policy_version"
+  "policy_epoch, policy_version, signing_key"
 
 absl::StatusOr<Session> SessionOf(const Statement& row) {
   Session::Stored stored;
@@ -23,6 +24,7 @@ absl::StatusOr<Session> SessionOf(const Statement& row) {
   stored.revision = row.integer(6);
   stored.issuer_id = std::string(row.text(7));
   stored.policies = {static_cast<uint64_t>(row.integer(8)), static_cast<uint64_t>(row.integer(9))};
+  stored.signing_key = std::string(row.text(10));
   return Session(std::move(stored));
 }
 
@@ -50,6 +52,9 @@ void BindChanging(Statement& statement, const Session& session) {
   statement.Int(static_cast<int64_t>(stored.call_budget))
       .Int(static_cast<int64_t>(stored.proto.calls()))
       .Bool(stored.is_reported)
+      .Text(stored.issuer_id)
+      .Text(stored.signing_key)
+      .Bool(session.is_unreviewed())
       .Proto(stored.proto)
       .Int(stored.revision + 1);
 }
@@ -116,21 +121,25 @@ absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, 
                                           std::string_view before_id, int limit) {
   Statement list = t.Prepare("select " SESSION_COLUMNS
                              " from sessions where (created_at, id) < (?, ?) and (?3 = 0 or state "
-                             "= ?3) and (?4 = '' or server = ?4)"
-                             " order by created_at desc, id desc limit ?5");
-  list.Time(before).Text(before_id).Int(filter.state).Text(filter.server).Int(limit);
+                             "= ?3) and (?4 = '' or server = ?4) and (?5 = 0 or is_unreviewed)"
+                             " order by created_at desc, id desc limit ?6");
+  list.Time(before)
+      .Text(before_id)
+      .Int(filter.state)
+      .Text(filter.server)
+      .Bool(filter.unreviewed)
+      .Int(limit);
   return Every(list);
 }
 
-absl::Status Insert(WriteTransaction& t, const Session& session) {
+absl::Status Insert(WriteTransaction& t, const Session& session, const audit_log::Line& why) {
   const types::v1::Session& proto = session.proto();
   const types::v1::Principal& principal = proto.principal();
   Statement insert = t.Prepare(
       "insert into sessions (id, request_id, realm, kind, subject, client_id, server, created_at, "
-      "duration, issuer_id, policy_epoch,"
-      " policy_version, state, agent, expires_at, window_id, call_budget, calls, is_reported, "
-      "session, revision)"
-      " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "duration, policy_epoch, policy_version, state, agent, expires_at, window_id, call_budget, "
+      "calls, is_reported, issuer_id, signing_key, is_unreviewed, session, revision)"
+      " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Text(proto.id())
       .Text(session.stored().request_id)
       .Text(principal.realm())
@@ -140,47 +149,68 @@ absl::Status Insert(WriteTransaction& t, const Session& session) {
       .Text(proto.server())
       .Time(FromProto(proto.created_at()))
       .Int(absl::ToInt64Microseconds(session.duration()))
-      .Text(session.stored().issuer_id)
       .Int(static_cast<int64_t>(session.stored().policies.epoch))
       .Int(static_cast<int64_t>(session.stored().policies.version));
   BindChanging(insert, session);
   RETURN_IF_ERROR(insert.Run());
   t.Changed(ChangeKind::kSession, proto.id());
-  return absl::OkStatus();
+  return audit_log::Append(t, why);
 }
 
-absl::Status Update(WriteTransaction& t, const Session& session) {
+absl::Status Update(WriteTransaction& t, const Session& session, const audit_log::Line& why) {
   Statement update = t.Prepare(
       "update sessions set state = ?, agent = ?, expires_at = ?, window_id = ?, call_budget = ?, "
-      "calls = ?, is_reported = ?,"
-      " session = ?, revision = ? where id = ? and revision = ?");
+      "calls = ?, is_reported = ?, issuer_id = ?, signing_key = ?, is_unreviewed = ?, session = ?, "
+      "revision = ? where "
+      "id = ? and revision = ?");
   BindChanging(update, session);
   update.Text(session.id()).Int(session.stored().revision);
   ASSIGN_OR_RETURN(const int64_t changed, update.RunCounted());
   if (changed != 1) return absl::AbortedError("session " + session.id() + " has changed meanwhile");
   t.Changed(ChangeKind::kSession, session.id());
-  return absl::OkStatus();
+  return audit_log::Append(t, why);
 }
 
-absl::Status EndLive(WriteTransaction& t, Session& session, types::v1::EndReason reason,
-                     std::string_view detail, absl::Time now) {
-  RETURN_IF_ERROR(session.End(reason, detail, now));
-  RETURN_IF_ERROR(Update(t, session));
+End Revoked(std::string detail) {
+  return {.reason = types::v1::END_REASON_REVOKED,
+          .detail = std::move(detail),
+          .action = "session.revoke"};
+}
+
+absl::Status EndLive(WriteTransaction& t, Session& session, const End& end, const Caller& caller,
+                     absl::Time now) {
+  RETURN_IF_ERROR(session.End(end.reason, end.detail, now));
+  const std::string why = end.detail.empty() ? EnumWord(end.reason) : end.detail;
+  RETURN_IF_ERROR(
+      Update(t, session, audit_log::LineOf(caller, now, end.action, session.id(), why)));
+  return WithdrawApprovals(t, session, "session " + session.id() + " has ended", caller, now);
+}
+
+absl::Status WithdrawApprovals(WriteTransaction& t, const Session& session, std::string_view why,
+                               const Caller& caller, absl::Time now) {
   ASSIGN_OR_RETURN(std::vector<Approval> open, approvals::OpenOfSession(t, session.id()));
   for (Approval& approval : open) {
     RETURN_IF_ERROR(approval.Withdraw());
     RETURN_IF_ERROR(approvals::Update(t, approval));
+    RETURN_IF_ERROR(audit_log::Append(
+        t, audit_log::LineOf(caller, now, "approval.withdraw", approval.id(), std::string(why))));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Close(WriteTransaction& t, Session& session, types::v1::EndReason reason,
-                           std::string_view detail, uint64_t calls, absl::Time now) {
+absl::StatusOr<bool> Close(WriteTransaction& t, Session& session, const End& end, uint64_t calls,
+                           const Caller& caller, absl::Time now) {
   const bool is_active = session.state() == types::v1::SESSION_STATE_ACTIVE;
   if (session.is_reported() || (!is_active && session.state() != types::v1::SESSION_STATE_ENDED))
     return false;
   RETURN_IF_ERROR(session.ReportCalls(calls));
-  RETURN_IF_ERROR(is_active ? EndLive(t, session, reason, detail, now) : Update(t, session));
+  if (is_active) {
+    RETURN_IF_ERROR(EndLive(t, session, end, caller, now));
+  } else {
+    RETURN_IF_ERROR(Update(
+        t, session,
+        audit_log::LineOf(caller, now, "session.report", session.id(), EnumWord(end.reason))));
+  }
   return true;
 }
 

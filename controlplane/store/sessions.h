@@ -10,12 +10,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "controlplane/model/session.h"
+#include "controlplane/store/audit_log.h"
 #include "controlplane/store/database.h"
 #include "sallyport/types/v1/principal.pb.h"
 #include "sallyport/types/v1/session.pb.h"
 
 // Sessions and their windows, in control.db. A row changes only through the transitions of
-// controlplane/model.
+// controlplane/model, and no row is written without the audit line that says who did it and why.
 namespace sallyport::controlplane::sessions {
 
 // nullopt: there is none.
@@ -40,24 +41,41 @@ absl::StatusOr<std::vector<Session>> PastEnd(Transaction& t, absl::Time now);
 struct Filter {
   types::v1::SessionState state = types::v1::SESSION_STATE_UNSPECIFIED;  // unspecified: all
   std::string server;                                                    // empty: all
+  bool unreviewed = false;  // only those that broke glass and wait for their review
 };
 // Newest first: those made before `before` (made at the same instant: with a smaller id), at most
 // `limit`. An infinite future starts.
 absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, absl::Time before,
                                           std::string_view before_id, int limit);
 
-// Watchers hear of both. Update: kAborted where the row changed since the session was read.
-absl::Status Insert(WriteTransaction& t, const Session& session);
-absl::Status Update(WriteTransaction& t, const Session& session);
+// Watchers hear of both; `why` is appended to the audit log. Update: kAborted where the row changed
+// since the session was read.
+absl::Status Insert(WriteTransaction& t, const Session& session, const audit_log::Line& why);
+absl::Status Update(WriteTransaction& t, const Session& session, const audit_log::Line& why);
 
-// Ends a pending or active session and withdraws its open approvals.
-absl::Status EndLive(WriteTransaction& t, Session& session, types::v1::EndReason reason,
-                     std::string_view detail, absl::Time now);
+// Why a session ends: what people read in it, and the word of the audit line.
+struct End {
+  types::v1::EndReason reason = types::v1::END_REASON_UNSPECIFIED;
+  std::string detail = {};
+  std::string action = "session.end";
+};
+// As an operator, a lock, a ban or the like ends one.
+End Revoked(std::string detail);
 
-// Its agent has closed the recording: the session is over (as it ended before, where it had), and
-// `calls` were made. True: something has changed. False: that was known, or it was never active.
-absl::StatusOr<bool> Close(WriteTransaction& t, Session& session, types::v1::EndReason reason,
-                           std::string_view detail, uint64_t calls, absl::Time now);
+// Ends a pending or active session, which `caller` does, and withdraws its open approvals. A line
+// for each of them.
+absl::Status EndLive(WriteTransaction& t, Session& session, const End& end, const Caller& caller,
+                     absl::Time now);
+
+// Withdraws its open approvals, each with a line that says `why`.
+absl::Status WithdrawApprovals(WriteTransaction& t, const Session& session, std::string_view why,
+                               const Caller& caller, absl::Time now);
+
+// Its agent, the caller, has closed the recording: the session is over (as it ended before, where
+// it had), and `calls` were made. True: something has changed. False: that was known, or it was
+// never active.
+absl::StatusOr<bool> Close(WriteTransaction& t, Session& session, const End& end, uint64_t calls,
+                           const Caller& caller, absl::Time now);
 
 // The latest window of the principal (realm, kind, subject) and server that has not ended at `now`.
 // nullopt: there is none.

@@ -4,6 +4,8 @@ create table agents (
   enrolled_at integer not null,
   certificate_expires_at integer not null,
   last_seen_at integer,
+  banned_at integer,      -- null: it is not banned
+  ban_reason text not null,
   constraint agents_pk primary key (name)
 ) strict, without rowid;
 

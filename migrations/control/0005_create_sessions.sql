@@ -28,12 +28,14 @@ create table sessions (
   expires_at integer,   -- null: never activated
   window_id text,       -- null: never activated
   duration integer not null,
-  issuer_id text not null,
+  issuer_id text not null,    -- of the token that was brought last
+  signing_key text not null,  -- what signed it, by its thumbprint
   policy_epoch integer not null,
   policy_version integer not null,
   call_budget integer not null,  -- counted calls it may make; 0: no limit
   calls integer not null,
   is_reported integer not null,  -- its agent has said how many it made
+  is_unreviewed integer not null,  -- it broke glass, and nobody has reviewed it
   session blob not null,
   revision integer not null,
   constraint sessions_pk primary key (id),
@@ -46,6 +48,7 @@ create table sessions (
 create index sessions_live_by_principal on sessions (realm, kind, subject, client_id, server) where state in (1, 2);
 create index sessions_live_by_agent on sessions (agent) where state in (1, 2);
 create index sessions_live_by_end on sessions (expires_at) where state = 2;
+create index sessions_unreviewed on sessions (created_at, id) where is_unreviewed;
 create index sessions_by_window on sessions (window_id);
 create index sessions_by_creation on sessions (created_at, id);
 

@@ -156,6 +156,7 @@ struct Fixture {
     return Caller(PersonCaller{.principal = identity.principal,
                                .issuer_id = identity.issuer_id,
                                .token_id = identity.token_id,
+                               .signing_key = identity.signing_key,
                                .token_expires_at = identity.expires_at,
                                .may_access = identity.may_access,
                                .may_manage = identity.may_manage},
@@ -214,7 +215,8 @@ struct Fixture {
                                                 uint64_t count) {
     const auto t = *control->Write();
     Session session = **sessions::Find(*t, id);
-    const auto closed = sessions::Close(*t, session, reason, "", count, clock.Now());
+    const auto closed =
+        sessions::Close(*t, session, {.reason = reason}, count, Agent("a1"), clock.Now());
     if (!closed.ok()) return closed.status();
     if (const absl::Status committed = t->Commit(); !committed.ok()) return committed;
     return session.proto();

@@ -85,7 +85,7 @@ TEST_CASE_METHOD(Fixture, "an agent opens sessions only for servers it fronts",
   CHECK(ReasonOf(open->Run(Agent("a2"), request).status()) ==
         types::v1::DENIAL_REASON_SERVER_UNKNOWN);
   CHECK(ReasonOf(open->Run(Agent("stranger"), request).status()) ==
-        types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+        types::v1::DENIAL_REASON_ROLE_MISSING);
   CHECK(open->Run(Agent("a1"), request).ok());
 }
 

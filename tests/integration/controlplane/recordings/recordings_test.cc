@@ -10,6 +10,7 @@
 #include "controlplane/recordings/ingest_records.h"
 #include "controlplane/recordings/replay_recording.h"
 #include "controlplane/recordings/verify_recording.h"
+#include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
 #include "tests/fakes/fake_clock.h"
@@ -77,8 +78,15 @@ struct Fixture {
   VerifyRecording verify{*control, *recordings};
 
   Fixture() {
+    for (const char* agent : {"a1", "a2"}) PutAgent({.name = agent, .servers = {"wiki"}});
     AddSession("ses_1", "a1");
     AddSession("ses_2", "a2");
+  }
+
+  void PutAgent(const struct Agent& agent) {
+    const auto t = control->Write();
+    REQUIRE(agents::Put(**t, agent).ok());
+    REQUIRE((*t)->Commit().ok());
   }
 
   void AddSession(const std::string& id, const std::string& agent) {
@@ -98,16 +106,19 @@ struct Fixture {
     const auto t = control->Write();
     REQUIRE(t.ok());
     REQUIRE(sessions::InsertWindow(**t, request.principal, "wiki", window).ok());
-    const absl::Status inserted = sessions::Insert(**t, session);
+    const absl::Status inserted = sessions::Insert(**t, session, Why(id));
     INFO(inserted.ToString());
     REQUIRE(inserted.ok());
     REQUIRE((*t)->Commit().ok());
+  }
+  audit_log::Line Why(const std::string& id) {
+    return audit_log::LineOf(Caller(SystemCaller{}, ""), clock.Now(), "test.change", id);
   }
   void EndSession(const std::string& id) {
     const auto t = control->Write();
     Session session = **sessions::Find(**t, id);
     REQUIRE(session.End(types::v1::END_REASON_COMPLETED, "", clock.Now()).ok());
-    REQUIRE(sessions::Update(**t, session).ok());
+    REQUIRE(sessions::Update(**t, session, Why(id)).ok());
     REQUIRE((*t)->Commit().ok());
   }
 
@@ -216,6 +227,15 @@ TEST_CASE_METHOD(Fixture, "an agent speaks for its own sessions and its own deni
   CHECK(Verify("agent:a1")->is_open());
   CHECK(Send(Agent("a1"), {Recording("agent:a1:x7").Next(types::v1::RECORD_TYPE_DENIAL)}).ok());
   CHECK(Replayed("agent:a1:x7").size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "nothing more is taken from an agent that is banned", "[recordings]") {
+  Recording recording("ses_1");
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN)}).ok());
+  PutAgent({.name = "a1", .servers = {"wiki"}, .banned_at = clock.Now()});
+  CHECK(ReasonOf(Send(Agent("a1"), {recording.Next(RECORD_TYPE_REQUEST)})) ==
+        types::v1::DENIAL_REASON_LOCKED);
+  CHECK(Replayed("ses_1").size() == 1);
 }
 
 TEST_CASE_METHOD(Fixture,

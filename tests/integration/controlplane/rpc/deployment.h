@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <memory>
@@ -28,6 +29,18 @@ namespace sallyport::controlplane {
 struct ClientCertificate {
   std::string key;
   std::string chain;
+};
+
+// The system's clock, and what a test sets it forward by. Thread-safe.
+class SteppedClock final : public Clock {
+ public:
+  absl::Time Now() const override { return system_.Now() + absl::Seconds(forward_seconds_); }
+  absl::Duration SinceBoot() const override { return system_.SinceBoot(); }
+  void StepForward(int64_t seconds) { forward_seconds_ += seconds; }
+
+ private:
+  SystemClock system_;
+  std::atomic<int64_t> forward_seconds_ = 0;
 };
 
 // The whole control plane in this process, on real files and a real port, with an issuer whose keys
@@ -65,6 +78,7 @@ class Deployment {
   }
 
   ControlPlane& plane() { return *plane_; }
+  SteppedClock& clock() { return clock_; }
   const TempDir& dir() const { return dir_; }
   std::string ConfigPath() const { return dir_ / "controlplane.yaml"; }
 
@@ -166,7 +180,7 @@ class Deployment {
 
   TempDir dir_;
   TestKey issuer_{"ES256", "k1"};
-  SystemClock clock_;
+  SteppedClock clock_;
   std::unique_ptr<ControlPlane> plane_;
   std::string ca_;
 };

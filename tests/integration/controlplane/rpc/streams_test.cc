@@ -20,6 +20,30 @@ spec:
   rules: [{allow: {tools: ["*"]}}]
 )";
 
+constexpr char kOpenPolicy[] = R"(kind: Policy
+name: bots
+spec:
+  principals: [{realm: corp, client_ids: [bot]}]
+  servers: [wiki]
+  rules: [{allow: {tools: ["*"]}}]
+)";
+
+// On wiki, for the bot of this token, by the agent of this certificate.
+types::v1::Session OpenByAgent(Deployment& deployment, const ClientCertificate& certificate,
+                               const std::string& token) {
+  access::v1::OpenSessionRequest request;
+  request.set_request_id("0123456789abcdef");
+  request.set_server("wiki");
+  request.set_token(token);
+  request.set_client_address("10.0.0.1");
+  access::v1::OpenSessionResponse response;
+  const auto status = access::v1::AccessService::NewStub(deployment.Agents(certificate))
+                          ->OpenSession(Deployment::Context().get(), request, &response);
+  INFO(status.error_message());
+  REQUIRE(status.ok());
+  return response.session();
+}
+
 access::v1::OpenSessionResponse OpenWiki(Deployment& deployment, const std::string& token) {
   access::v1::OpenSessionRequest request;
   request.set_request_id("0123456789abcdef");
@@ -57,6 +81,19 @@ class Watching {
       if (!update.has_heartbeat()) return update;
     }
     return {};
+  }
+  // Says a beat, and reads on to the heartbeat that says it back.
+  bool IsSaidBack(uint64_t beat) {
+    agent::v1::BeatRequest request;
+    request.set_beat(beat);
+    agent::v1::BeatResponse response;
+    const auto context = Deployment::Context();
+    if (!stub_->Beat(context.get(), request, &response).ok()) return false;
+    agent::v1::AgentUpdate update;
+    while (reader_->Read(&update)) {
+      if (update.heartbeat().beat() == beat) return true;
+    }
+    return false;
   }
   grpc::Status Finish() { return reader_->Finish(); }
 
@@ -99,6 +136,54 @@ TEST_CASE("a second stream of the same agent ends the first", "[integration][rpc
   CHECK_FALSE(first.Next().has_snapshot());
   CHECK(first.Finish().error_code() == grpc::StatusCode::ABORTED);
   REQUIRE(second.Next().has_resynced());
+}
+
+TEST_CASE("a beat of the agent is said back on its stream", "[integration][rpc]") {
+  Deployment deployment;
+  Watching agent(deployment, deployment.Enroll("a", {"wiki"}));
+  CHECK(agent.IsSaidBack(7));
+  CHECK(agent.IsSaidBack(8));
+}
+
+TEST_CASE("a ban is told on the agent's stream, ends it, and lets nothing of the agent in",
+          "[integration][rpc]") {
+  Deployment deployment;
+  const ClientCertificate certificate = deployment.Enroll("a", {"wiki"});
+  deployment.Apply(kOpenPolicy);
+  Watching agent(deployment, certificate);
+  while (!agent.Next().has_resynced()) continue;
+  const types::v1::Session opened =
+      OpenByAgent(deployment, certificate, deployment.BotToken("bot"));
+  REQUIRE(opened.state() == types::v1::SESSION_STATE_ACTIVE);
+  REQUIRE(agent.Next().session().session().id() == opened.id());
+
+  admin::v1::BanAgentRequest ban;
+  ban.set_name("a");
+  admin::v1::BanAgentResponse banned;
+  REQUIRE(admin::v1::AgentService::NewStub(deployment.AdminSocket())
+              ->BanAgent(Deployment::Context().get(), ban, &banned)
+              .ok());
+  const agent::v1::AgentUpdate end = agent.Next();
+  CHECK(end.session().session().id() == opened.id());
+  CHECK(end.session().session().state() == types::v1::SESSION_STATE_ENDED);
+  CHECK(agent.Next().update_case() == agent::v1::AgentUpdate::UPDATE_NOT_SET);
+  CHECK(agent.Finish().error_code() == grpc::StatusCode::PERMISSION_DENIED);
+  Watching again(deployment, certificate);
+  CHECK(again.Next().update_case() == agent::v1::AgentUpdate::UPDATE_NOT_SET);
+  CHECK(again.Finish().error_code() == grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_CASE("a certificate from before the agent's latest enrollment opens nothing",
+          "[integration][rpc]") {
+  Deployment deployment;
+  const ClientCertificate first = deployment.Enroll("a", {"wiki"});
+  deployment.clock().StepForward(2);
+  const ClientCertificate second = deployment.Enroll("a", {"wiki"});
+  Watching old(deployment, first);
+  CHECK_FALSE(old.Next().has_snapshot());
+  CHECK(old.Finish().error_code() == grpc::StatusCode::UNAUTHENTICATED);
+  Watching present(deployment, second);
+  CHECK(present.Next().has_snapshot());
 }
 
 TEST_CASE("a request is seen by its approver, decided, and pushed to the caller and the agent",

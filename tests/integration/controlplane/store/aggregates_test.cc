@@ -27,6 +27,10 @@ types::v1::Principal APrincipal(const std::string& subject) {
   return principal;
 }
 
+const Caller kSystem(SystemCaller{}, "");
+
+audit_log::Line Why() { return audit_log::LineOf(kSystem, kNow, "test.change", "ses_1"); }
+
 struct Fixture {
   TempDir dir;
   std::unique_ptr<Database> database = *Database::Open(dir / "control.db", migrations::Control());
@@ -48,7 +52,7 @@ struct Fixture {
          .duration = absl::Minutes(15),
          .created_at = kNow},
         {.window_id = window.id, .expires_at = window.ends_at, .call_budget = budget});
-    REQUIRE(sessions::Insert(*t, session).ok());
+    REQUIRE(sessions::Insert(*t, session, Why()).ok());
     REQUIRE(t->Commit().ok());
     return session;
   }
@@ -103,8 +107,8 @@ TEST_CASE_METHOD(Fixture, "of two who change what they read, the second is told"
   Session two = one;
   REQUIRE(one.End(types::v1::END_REASON_REVOKED, "", kNow).ok());
   REQUIRE(two.End(types::v1::END_REASON_COMPLETED, "", kNow).ok());
-  CHECK(sessions::Update(*t, one).ok());
-  CHECK(sessions::Update(*t, two).code() == absl::StatusCode::kAborted);
+  CHECK(sessions::Update(*t, one, Why()).ok());
+  CHECK(sessions::Update(*t, two, Why()).code() == absl::StatusCode::kAborted);
 }
 
 TEST_CASE_METHOD(Fixture, "the tables themselves refuse to revive a session or an approval",
@@ -113,7 +117,8 @@ TEST_CASE_METHOD(Fixture, "the tables themselves refuse to revive a session or a
   AddApproval("apr_1", "ses_1", "tools/call");
   auto t = Write();
   Session session = **sessions::Find(*t, "ses_1");
-  REQUIRE(sessions::EndLive(*t, session, types::v1::END_REASON_REVOKED, "", kNow).ok());
+  REQUIRE(sessions::EndLive(*t, session, {.reason = types::v1::END_REASON_REVOKED}, kSystem, kNow)
+              .ok());
   CHECK(t->Prepare("update sessions set state = 2").Run().code() ==
         absl::StatusCode::kFailedPrecondition);
   CHECK(t->Prepare("update approvals set state = 2").Run().code() ==
@@ -126,7 +131,7 @@ TEST_CASE_METHOD(Fixture, "one request of one principal opens one session",
   auto t = Write();
   Session::Stored twin = (**sessions::Find(*t, "ses_1")).stored();
   twin.proto.set_id("ses_2");
-  CHECK(sessions::Insert(*t, Session(twin)).code() == absl::StatusCode::kAlreadyExists);
+  CHECK(sessions::Insert(*t, Session(twin), Why()).code() == absl::StatusCode::kAlreadyExists);
   CHECK((*sessions::FindByRequest(*t, APrincipal("bot"), "request-of-ses_1"))->id() == "ses_1");
   CHECK_FALSE(sessions::FindByRequest(*t, APrincipal("other"), "request-of-ses_1")->has_value());
 }
@@ -143,7 +148,8 @@ TEST_CASE_METHOD(Fixture, "live sessions are found by principal, agent and end, 
   CHECK(sessions::PastEnd(*t, kNow + absl::Minutes(15))->empty());
   CHECK(sessions::PastEnd(*t, kNow + absl::Minutes(16))->size() == 3);
   Session session = **sessions::Find(*t, "ses_1");
-  REQUIRE(sessions::EndLive(*t, session, types::v1::END_REASON_COMPLETED, "", kNow).ok());
+  REQUIRE(sessions::EndLive(*t, session, {.reason = types::v1::END_REASON_COMPLETED}, kSystem, kNow)
+              .ok());
   CHECK(sessions::Live(*t, APrincipal("bot"), "wiki")->empty());
   CHECK(sessions::AllLive(*t)->size() == 2);
 }
@@ -176,7 +182,7 @@ TEST_CASE_METHOD(
   Session session = **sessions::Find(*t, "ses_1");
   REQUIRE(session.End(types::v1::END_REASON_COMPLETED, "", kNow).ok());
   REQUIRE(session.ReportCalls(3).ok());
-  REQUIRE(sessions::Update(*t, session).ok());
+  REQUIRE(sessions::Update(*t, session, Why()).ok());
   CHECK(*sessions::CallsUsed(*t, "win_ses_1") == 3);
   CHECK((*sessions::OpenWindow(*t, APrincipal("bot"), "wiki", kNow))->id == "win_ses_1");
   CHECK_FALSE(
@@ -196,7 +202,8 @@ TEST_CASE_METHOD(
   CHECK_FALSE(approvals::FindOpenCall(*t, "ses_1", "tools/call", "delete", "d1")->has_value());
   CHECK(approvals::OpenCallsOfAgent(*t, "a1")->size() == 1);
   Session session = **sessions::Find(*t, "ses_1");
-  REQUIRE(sessions::EndLive(*t, session, types::v1::END_REASON_REVOKED, "", kNow).ok());
+  REQUIRE(sessions::EndLive(*t, session, {.reason = types::v1::END_REASON_REVOKED}, kSystem, kNow)
+              .ok());
   CHECK((*approvals::Find(*t, "apr_1"))->state() == types::v1::APPROVAL_STATE_WITHDRAWN);
   CHECK(approvals::OpenCallsOfAgent(*t, "a1")->empty());
   CHECK(approvals::List(*t, false, absl::InfiniteFuture(), "", 10)->empty());
@@ -254,7 +261,12 @@ TEST_CASE_METHOD(
   CHECK((*sessions::Find(*t, "ses_1"))->proto().detail() == "lock incident");
   CHECK((*approvals::Find(*t, "apr_1"))->state() == types::v1::APPROVAL_STATE_WITHDRAWN);
   CHECK(sessions::AllLive(*t)->size() == 2);
-  CHECK(audit_log::List(*t, 0, 10)->back().action == "session.revoke");
+  const std::vector<audit_log::Line> lines = *audit_log::List(*t, 0, 10);
+  REQUIRE(lines.size() >= 2);
+  CHECK(lines[lines.size() - 2].action == "session.revoke");
+  CHECK(lines[lines.size() - 2].object == "ses_1");
+  CHECK(lines.back().action == "approval.withdraw");
+  CHECK(lines.back().object == "apr_1");
 }
 
 TEST_CASE_METHOD(Fixture, "an empty lock is the kill switch, an expired one does nothing",

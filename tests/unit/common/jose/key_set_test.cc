@@ -29,6 +29,28 @@ json Without(json jwk, const char* name) {
   return jwk;
 }
 
+TEST_CASE("a key is known by its thumbprint, whatever it is published as", "[jose]") {
+  // RFC 7638, 3.1.
+  const json example = {
+      {"kty", "RSA"},
+      {"n",
+       "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJEC"
+       "PebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2Qvz"
+       "qY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZ"
+       "u0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"},
+      {"e", "AQAB"},
+      {"alg", "RS256"},
+      {"kid", "2011-04-29"}};
+  const KeySet keys = *KeySet::Parse(json{{"keys", {example, Es().Jwk()}}}.dump());
+  constexpr char kThumbprint[] = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+  CHECK(keys.Find("2011-04-29")->thumbprint() == kThumbprint);
+  CHECK(keys.Holds(kThumbprint));
+  CHECK(keys.Holds(keys.Find("es")->thumbprint()));
+  const KeySet renamed = *KeySet::Parse(json{{"keys", {With(example, "kid", "another")}}}.dump());
+  CHECK(renamed.Holds(kThumbprint));
+  CHECK_FALSE(renamed.Holds(keys.Find("es")->thumbprint()));
+}
+
 TEST_CASE("keys that cannot verify for us are skipped and the rest are taken", "[jose]") {
   const TestKey es384("ES384", "es384");
   const TestKey ed("EdDSA", "ed");

@@ -1,6 +1,11 @@
 #include "controlplane/model/session.h"
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "common/denial.h"
 #include "controlplane/model/proto_time.h"
@@ -95,6 +100,80 @@ TEST_CASE("a session that no agent served has nothing to report", "[controlplane
   Session session = APending();
   REQUIRE(session.End(types::v1::END_REASON_COMPLETED, "", kNow).ok());
   CHECK(session.is_reported());
+}
+
+// Every transition there is, by name.
+const std::vector<std::pair<std::string, std::function<absl::Status(Session&)>>>& Transitions() {
+  static const auto& all =
+      *new std::vector<std::pair<std::string, std::function<absl::Status(Session&)>>>{
+          {"activate", [](Session& s) { return s.Activate(kAdmission, kNow); }},
+          {"break glass",
+           [](Session& s) { return s.BreakGlass(kAdmission, "fire", {"okta:approvers"}, kNow); }},
+          {"deny",
+           [](Session& s) { return s.Deny(types::v1::DENIAL_REASON_APPROVAL_DENIED, "no", kNow); }},
+          {"end", [](Session& s) { return s.End(types::v1::END_REASON_REVOKED, "", kNow); }},
+          {"fix agent", [](Session& s) { return s.FixAgent("a2"); }},
+          {"renew", [](Session& s) { return s.Renew("okta", "key", kNow); }},
+          {"report", [](Session& s) { return s.ReportCalls(1); }},
+          {"review", [](Session& s) { return s.Review({}, "fine", kNow); }},
+      };
+  return all;
+}
+
+std::string Stored(const Session& session) {
+  const Session::Stored& stored = session.stored();
+  return stored.proto.SerializeAsString() + "|" + stored.window_id + "|" + stored.issuer_id + "|" +
+         stored.signing_key + "|" + std::to_string(stored.call_budget) +
+         std::to_string(stored.is_reported);
+}
+
+TEST_CASE("from each state exactly its own transitions lead on, and a refused one changes nothing",
+          "[controlplane][model]") {
+  Session ended = AnActive();
+  REQUIRE(ended.End(types::v1::END_REASON_COMPLETED, "", kNow).ok());
+  Session reported = ended;
+  REQUIRE(reported.ReportCalls(1).ok());
+  Session denied = APending();
+  REQUIRE(denied.Deny(types::v1::DENIAL_REASON_APPROVAL_DENIED, "no", kNow).ok());
+  Session broken = APending();
+  REQUIRE(broken.BreakGlass(kAdmission, "fire", {"okta:approvers"}, kNow).ok());
+  Session broken_ended = broken;
+  REQUIRE(broken_ended.End(types::v1::END_REASON_COMPLETED, "", kNow).ok());
+  Session reviewed = broken_ended;
+  REQUIRE(reviewed.Review({}, "fine", kNow).ok());
+  Session unfixed = [] {
+    Session::Request request = ARequest();
+    request.agent = "";
+    return Session::Pending(request, "apr_1");
+  }();
+  const struct {
+    const char* name;
+    Session session;
+    std::set<std::string> allowed;
+  } states[] = {
+      {"pending", APending(), {"activate", "break glass", "deny", "end"}},
+      {"pending, no agent", unfixed, {"activate", "break glass", "deny", "end", "fix agent"}},
+      {"active", AnActive(), {"end", "renew", "report"}},
+      {"active, glass broken", broken, {"end", "renew", "report"}},
+      {"ended", ended, {"report"}},
+      {"ended, reported", reported, {}},
+      {"ended, glass broken", broken_ended, {"report", "review"}},
+      {"ended, reviewed", reviewed, {"report"}},
+      {"denied", denied, {}},
+  };
+  for (const auto& state : states) {
+    for (const auto& [name, transition] : Transitions()) {
+      INFO(state.name << ": " << name);
+      Session session = state.session;
+      const absl::Status status = transition(session);
+      CHECK(status.ok() == state.allowed.contains(name));
+      if (!status.ok()) {
+        CHECK((status.code() == absl::StatusCode::kFailedPrecondition ||
+               ReasonOf(status) == types::v1::DENIAL_REASON_CLIENT_MISMATCH));
+        CHECK(Stored(session) == Stored(state.session));
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -24,5 +24,24 @@ TEST_CASE("a second stream of the same agent supersedes the first", "[rpc][conne
   CHECK(agents.size() == 1);
 }
 
+TEST_CASE("a stream has the beats that came since it began, the latest of them",
+          "[rpc][connected_agents]") {
+  ConnectedAgents agents;
+  agents.NoteBeat("a", 1);
+  std::optional<ConnectedAgents::Stream> first(std::in_place, agents, "a");
+  const ConnectedAgents::Stream other(agents, "b");
+  CHECK(first->beat() == 0);
+  agents.NoteBeat("a", 7);
+  agents.NoteBeat("a", 5);
+  CHECK(first->beat() == 7);
+  CHECK(other.beat() == 0);
+  const ConnectedAgents::Stream second(agents, "a");
+  CHECK(second.beat() == 0);
+  // What was said to the second is not said back by the first.
+  agents.NoteBeat("a", 9);
+  CHECK(first->beat() == 0);
+  CHECK(second.beat() == 9);
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane

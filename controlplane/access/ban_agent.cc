@@ -1,0 +1,52 @@
+#include "controlplane/access/ban_agent.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/denial.h"
+#include "common/status_macros.h"
+#include "controlplane/access/read_agents.h"
+#include "controlplane/store/agents.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/sessions.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr size_t kMaxReasonBytes = 1000;
+
+}  // namespace
+
+absl::StatusOr<admin::v1::BanAgentResponse> BanAgent::Run(
+    const Caller& caller, const admin::v1::BanAgentRequest& request) {
+  if (!caller.is_admin())
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "agents are banned by admins");
+  if (request.reason().size() > kMaxReasonBytes)
+    return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
+  const absl::Time now = clock_.Now();
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(std::optional<Agent> agent, agents::Find(*t, request.name()));
+  if (!agent.has_value()) return absl::NotFoundError("there is no agent " + request.name());
+  admin::v1::BanAgentResponse response;
+  if (!agent->is_banned()) {
+    agent->banned_at = now;
+    agent->ban_reason = request.reason();
+    RETURN_IF_ERROR(audit_log::Append(
+        *t, audit_log::LineOf(caller, now, "agent.ban", agent->name, request.reason())));
+    RETURN_IF_ERROR(agents::DropJoinTokens(*t, agent->name));
+    ASSIGN_OR_RETURN(std::vector<Session> live, sessions::LiveOfAgent(*t, agent->name));
+    for (Session& session : live) {
+      RETURN_IF_ERROR(sessions::EndLive(
+          *t, session, sessions::Revoked("agent " + agent->name + " was banned"), caller, now));
+      response.add_sessions(session.id());
+    }
+    // After the sessions: whoever follows the changes tells their ends first.
+    RETURN_IF_ERROR(agents::Put(*t, *agent));
+    RETURN_IF_ERROR(t->Commit());
+  }
+  *response.mutable_agent() = ShownAgent(*agent);
+  return response;
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,71 @@
+#include "controlplane/access/revoke_principal.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/denial.h"
+#include "common/policy/compiled_policies.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "controlplane/access/operator_lock.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/sessions.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr size_t kMaxReasonBytes = 1000;
+
+// A subject may hold what no document's name may, so the lock is named by its digest.
+std::string LockName(const std::string& principal) {
+  return "end-principal-" + ToHex(Sha256(principal)).substr(0, 16);
+}
+
+absl::StatusOr<OperatorLock> LockOf(const admin::v1::RevokePrincipalRequest& request) {
+  const std::string& principal = request.principal();
+  const std::size_t colon = principal.find(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == principal.size())
+    return absl::InvalidArgumentError("a principal is realm:subject or realm:client-id");
+  OperatorLock lock{.name = LockName(principal),
+                    .reason = request.reason().empty() ? "principal " + principal + " was revoked"
+                                                       : request.reason()};
+  lock.principal.set_realm(principal.substr(0, colon));
+  lock.principal.set_name(principal.substr(colon + 1));
+  return lock;
+}
+
+}  // namespace
+
+absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
+    const Caller& caller, const admin::v1::RevokePrincipalRequest& request) {
+  if (!caller.is_admin())
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "principals are revoked by admins");
+  if (request.reason().size() > kMaxReasonBytes)
+    return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
+  ASSIGN_OR_RETURN(const OperatorLock lock, LockOf(request));
+  ASSIGN_OR_RETURN(const std::optional<absl::Duration> lock_duration,
+                   LockDuration(request.has_lock_duration() ? &request.lock_duration() : nullptr));
+  const absl::Time now = clock_.Now();
+  types::v1::LockSpec revoked;
+  *revoked.mutable_principal() = lock.principal;
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  RETURN_IF_ERROR(audit_log::Append(
+      *t, audit_log::LineOf(caller, now, "principal.revoke", request.principal(), lock.reason)));
+  admin::v1::RevokePrincipalResponse response;
+  ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(*t));
+  for (Session& session : live) {
+    const types::v1::Session& proto = session.proto();
+    if (!LockMatches(revoked, proto.principal(), proto.server(), proto.agent(), now)) continue;
+    RETURN_IF_ERROR(sessions::EndLive(*t, session, sessions::Revoked(lock.reason), caller, now));
+    *response.add_sessions() = session.proto();
+  }
+  if (!request.no_lock()) {
+    RETURN_IF_ERROR(PutLock(*t, lock, lock_duration, caller, now));
+    response.set_lock(lock.name);
+  }
+  RETURN_IF_ERROR(t->Commit());
+  return response;
+}
+
+}  // namespace sallyport::controlplane

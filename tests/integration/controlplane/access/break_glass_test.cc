@@ -1,0 +1,192 @@
+#include "controlplane/access/review_session.h"
+#include "tests/integration/controlplane/access/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+struct Emergency : Fixture {
+  Emergency() {
+    ApplyPolicy(
+        "max_duration: 1h, approval: {approvers: [\"okta:approvers\"]}, "
+        "break_glass: {groups: [\"okta:oncall\"], max_duration: 5m}");
+    config.add_notify()->set_name("approvers");
+    config.mutable_notify()->rbegin()->add_approvers("okta:approvers");
+    Restart();
+  }
+  // The access token of a person in these groups.
+  std::string Token(const std::string& subject, const std::string& groups) {
+    return okta.Mint(Claims("api://sallyport", subject,
+                            R"(,"cid":"client-1","uid":")" + subject + R"(","groups":)" + groups));
+  }
+  std::string OnCall() { return Token("olga", R"(["oncall"])"); }
+  access::v1::OpenSessionRequest Glass(const std::string& reason = "production is down") {
+    access::v1::OpenSessionRequest request = Request("wiki");
+    request.set_break_glass(true);
+    request.set_reason(reason);
+    return request;
+  }
+  types::v1::Session Broken() {
+    const auto response = open->Run(Person(OnCall()), Glass());
+    INFO(response.status());
+    REQUIRE(response.ok());
+    REQUIRE(response->session().state() == types::v1::SESSION_STATE_ACTIVE);
+    return response->session();
+  }
+  absl::StatusOr<admin::v1::ReviewSessionResponse> Review(const std::string& id,
+                                                          const Caller& caller,
+                                                          const std::string& note = "was right") {
+    admin::v1::ReviewSessionRequest request;
+    request.set_id(id);
+    request.set_note(note);
+    return ReviewSession(*control, clock, *policies).Run(caller, request);
+  }
+  std::vector<types::v1::Session> Unreviewed() {
+    admin::v1::ListSessionsRequest request;
+    request.set_unreviewed(true);
+    const auto listed = read_sessions->Run(admin, request);
+    REQUIRE(listed.ok());
+    return {listed->items().begin(), listed->items().end()};
+  }
+};
+
+TEST_CASE_METHOD(Emergency,
+                 "a member of the named group opens a session without its approval, for a shorter "
+                 "time, and the session says so",
+                 "[controlplane][access]") {
+  const types::v1::Session session = Broken();
+  CHECK(FromProto(session.expires_at()) == clock.Now() + absl::Minutes(5));
+  CHECK(session.reason() == "production is down");
+  CHECK(session.approval_id().empty());
+  REQUIRE(session.break_glass().skipped_approvers_size() == 1);
+  CHECK(session.break_glass().skipped_approvers(0) == "okta:approvers");
+  CHECK(LastAction() == "session.break_glass");
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().detail == "production is down");
+}
+
+TEST_CASE_METHOD(Emergency, "every approver who was skipped is told, with the reason",
+                 "[controlplane][access]") {
+  const types::v1::Session session = Broken();
+  const auto due = outbox::Due(*Read(), clock.Now(), 10);
+  std::set<std::string> told;
+  for (const auto& notice : *due) {
+    told.insert(notice.notifier);
+    CHECK_THAT(notice.body, Catch::Contains(R"("type":"session.break_glass")"));
+    CHECK_THAT(notice.body, Catch::Contains("production is down"));
+    CHECK_THAT(notice.body, Catch::Contains(session.id()));
+  }
+  CHECK(told == std::set<std::string>{"everyone", "approvers"});
+}
+
+TEST_CASE_METHOD(Emergency, "the grant carries the reason, for the recording",
+                 "[controlplane][access]") {
+  const types::v1::Session session = Broken();
+  const auto attached = ByAgent(OnCall());
+  REQUIRE(attached.session().id() == session.id());
+  CHECK(Verified(attached.grant(), "a1").break_glass == "production is down");
+}
+
+TEST_CASE_METHOD(Emergency, "nobody else breaks glass, and the attempt is audited",
+                 "[controlplane][access]") {
+  for (const std::string& token :
+       {Token("eve", R"(["approvers"])"), UserToken("eve"), BotToken()}) {
+    const auto refused = open->Run(Person(token), Glass());
+    REQUIRE(refused.ok());
+    CHECK(refused->denial_reason() == types::v1::DENIAL_REASON_POLICY_DENIED);
+    CHECK_FALSE(refused->has_session());
+    CHECK(LastAction() == "session.break_glass");
+    CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason ==
+          types::v1::DENIAL_REASON_POLICY_DENIED);
+  }
+  CHECK(sessions::AllLive(*Read())->empty());
+}
+
+TEST_CASE_METHOD(Emergency, "glass is not broken without a reason, nor by an agent",
+                 "[controlplane][access]") {
+  CHECK(open->Run(Person(OnCall()), Glass("")).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  access::v1::OpenSessionRequest request = Glass();
+  request.set_token(OnCall());
+  request.set_client_address("10.0.0.1");
+  CHECK(open->Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Emergency, "a lock holds against it", "[controlplane][access]") {
+  Apply("kind: Lock\nname: stop\nspec: {}\n");
+  CHECK(open->Run(Person(OnCall()), Glass())->denial_reason() == types::v1::DENIAL_REASON_LOCKED);
+}
+
+TEST_CASE_METHOD(Emergency, "it opens the session that waits, and takes its approval back",
+                 "[controlplane][access]") {
+  const types::v1::Session pending = ByAgent(OnCall()).session();
+  REQUIRE(pending.state() == types::v1::SESSION_STATE_PENDING);
+  const types::v1::Session session = Broken();
+  CHECK(session.id() == pending.id());
+  CHECK(session.agent() == "a1");
+  CHECK(ApprovalOf(pending.approval_id()).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  CHECK_FALSE(Approve(pending.approval_id(), SignedIn("ann")).ok());
+}
+
+TEST_CASE_METHOD(Emergency, "where no approval is needed there is no glass",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 1h");
+  CHECK_FALSE(Broken().has_break_glass());
+  CHECK(Unreviewed().empty());
+}
+
+TEST_CASE_METHOD(Emergency, "glass wins no new budget of calls", "[controlplane][access]") {
+  ApplyPolicy(
+      "max_duration: 1h, max_calls: 2, approval: {approvers: [\"okta:approvers\"]}, "
+      "break_glass: {groups: [\"okta:oncall\"]}");
+  const std::string id = Broken().id();
+  REQUIRE(ByAgent(OnCall()).session().id() == id);
+  REQUIRE(EndByAgent(id, types::v1::END_REASON_COMPLETED, 2).ok());
+  CHECK(open->Run(Person(OnCall()), Glass())->denial_reason() ==
+        types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+}
+
+TEST_CASE_METHOD(Emergency,
+                 "it stands as unreviewed until one of those who were skipped has seen it",
+                 "[controlplane][access]") {
+  const std::string id = Broken().id();
+  REQUIRE(Unreviewed().size() == 1);
+  // While it goes on there is nothing to look back at.
+  CHECK(Review(id, SignedIn("ann")).status().code() == absl::StatusCode::kFailedPrecondition);
+  REQUIRE(end->Run(Person(OnCall()),
+                   [&] {
+                     access::v1::EndSessionRequest request;
+                     request.set_session_id(id);
+                     return request;
+                   }())
+              .ok());
+  REQUIRE(Unreviewed().size() == 1);
+  const auto reviewed = Review(id, SignedIn("ann"));
+  INFO(reviewed.status());
+  REQUIRE(reviewed.ok());
+  CHECK(reviewed->session().break_glass().review().by().subject() == "ann");
+  CHECK(reviewed->session().break_glass().review().note() == "was right");
+  CHECK(LastAction() == "session.review");
+  CHECK(Unreviewed().empty());
+  CHECK(Review(id, SignedIn("bob")).status().code() == absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_CASE_METHOD(Emergency, "its caller does not review it, nor does who was not skipped",
+                 "[controlplane][access]") {
+  const std::string id = Broken().id();
+  {
+    auto t = Write();
+    Session session = **sessions::Find(*t, id);
+    REQUIRE(sessions::EndLive(*t, session, sessions::Revoked("drill"), admin, clock.Now()).ok());
+    REQUIRE(t->Commit().ok());
+  }
+  const Caller self = SignedIn("olga", R"(["approvers","oncall"])");
+  for (const Caller& caller : {self, SignedIn("eve", "[]"), admin, Agent("a1"), Person(OnCall())}) {
+    CHECK(ReasonOf(Review(id, caller).status()) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+    CHECK(LastAction() == "session.review");
+  }
+  CHECK(Review(id, SignedIn("ann"), "").status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(Review("ses_none", SignedIn("ann")).status().code() == absl::StatusCode::kNotFound);
+  CHECK(Unreviewed().size() == 1);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

@@ -1,0 +1,231 @@
+#include "controlplane/access/ban_agent.h"
+#include "controlplane/access/revoke_principal.h"
+#include "controlplane/access/withdrawn_keys.h"
+#include "tests/integration/controlplane/access/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+struct Revoking : Fixture {
+  Revoking() { ApplyPolicy("max_duration: 15m"); }
+
+  absl::StatusOr<admin::v1::RevokePrincipalResponse> Revoke(const std::string& principal,
+                                                            bool no_lock = false) {
+    admin::v1::RevokePrincipalRequest request;
+    request.set_principal(principal);
+    request.set_no_lock(no_lock);
+    request.set_reason("leaked key");
+    return RevokePrincipal(*control, clock).Run(admin, request);
+  }
+  absl::StatusOr<admin::v1::BanAgentResponse> Ban(const std::string& name) {
+    admin::v1::BanAgentRequest request;
+    request.set_name(name);
+    request.set_reason("stolen disk");
+    return BanAgent(*control, clock).Run(admin, request);
+  }
+  // The issuer publishes this key in the place of all others.
+  void Publish(const TestIssuer& key) {
+    key.WriteJwks(dir / "okta.json");
+    REQUIRE(issuers->RefreshNow("okta").ok());
+    REQUIRE(issuers->RefreshNow("okta-people").ok());
+  }
+  std::string EndOf(const std::string& id) { return SessionOf(id).proto().detail(); }
+  bool IsLive(const std::string& id) { return SessionOf(id).IsActiveAt(clock.Now()); }
+};
+
+TEST_CASE_METHOD(Revoking,
+                 "revoking a principal ends all its sessions, pending ones too, with their "
+                 "approvals, and nobody else's",
+                 "[controlplane][access]") {
+  const std::string wiki = ByAgent(BotToken()).session().id();
+  const std::string files = ByAgent(BotToken(), "files").session().id();
+  const std::string others = ByAgent(BotToken("other", "client-2")).session().id();
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}");
+  const auto pending = ByAgent(BotToken(), "wiki", "a2").session();
+  REQUIRE(pending.state() == types::v1::SESSION_STATE_PENDING);
+  const auto revoked = Revoke("okta:bot");
+  INFO(revoked.status());
+  REQUIRE(revoked.ok());
+  CHECK(revoked->sessions_size() == 3);
+  for (const std::string& id : {wiki, files, pending.id()}) {
+    INFO(id);
+    CHECK(SessionOf(id).proto().end_reason() == types::v1::END_REASON_REVOKED);
+    CHECK(EndOf(id) == "leaked key");
+  }
+  CHECK(ApprovalOf(pending.approval_id()).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  CHECK(IsLive(others));
+}
+
+TEST_CASE_METHOD(Revoking,
+                 "a revoked principal is locked out of every server by either of its names",
+                 "[controlplane][access]") {
+  const bool by_subject = GENERATE(true, false);
+  REQUIRE(Revoke(by_subject ? "okta:bot" : "okta:client-1")->lock().starts_with("end-principal-"));
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(ByAgent(BotToken(), "files").denial_reason() == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(ByAgent(BotToken("else", "client-2")).session().state() == types::v1::SESSION_STATE_ACTIVE);
+  // The lock is an ordinary document: what its source says is what holds.
+  const auto lock =
+      documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, Revoke("okta:bot")->lock());
+  const auto parsed = ParseDocuments((*lock)->source(), "lock.yaml");
+  INFO(parsed.status());
+  REQUIRE(parsed.ok());
+  CHECK(parsed->front().lock().SerializeAsString() == (*lock)->lock().SerializeAsString());
+}
+
+TEST_CASE_METHOD(Revoking, "a revocation without a lock lets the principal come again",
+                 "[controlplane][access]") {
+  const std::string id = ByAgent(BotToken()).session().id();
+  const auto revoked = Revoke("okta:bot", /*no_lock=*/true);
+  CHECK(revoked->lock().empty());
+  CHECK_FALSE(IsLive(id));
+  CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
+}
+
+TEST_CASE_METHOD(Revoking, "only admins revoke a principal, and it must be one",
+                 "[controlplane][access]") {
+  for (const char* name : {"", "bot", ":bot", "okta:"}) {
+    INFO(name);
+    CHECK(Revoke(name).status().code() == absl::StatusCode::kInvalidArgument);
+  }
+  const std::string id = ByAgent(BotToken()).session().id();
+  admin::v1::RevokePrincipalRequest request;
+  request.set_principal("okta:bot");
+  for (const Caller& caller : {SignedIn("alice"), Agent("a1"), Person(BotToken())}) {
+    CHECK(ReasonOf(RevokePrincipal(*control, clock).Run(caller, request).status()) ==
+          types::v1::DENIAL_REASON_ROLE_MISSING);
+  }
+  CHECK(IsLive(id));
+}
+
+TEST_CASE_METHOD(Revoking, "a banned agent's sessions end and it opens no other",
+                 "[controlplane][access]") {
+  const std::string id = ByAgent(BotToken()).session().id();
+  const std::string elsewhere = ByAgent(BotToken(), "wiki", "a2").session().id();
+  const auto banned = Ban("a1");
+  INFO(banned.status());
+  REQUIRE(banned.ok());
+  CHECK(banned->agent().ban_reason() == "stolen disk");
+  REQUIRE(banned->sessions_size() == 1);
+  CHECK(EndOf(id) == "agent a1 was banned");
+  CHECK(IsLive(elsewhere));
+  access::v1::OpenSessionRequest request = Request("wiki");
+  request.set_token(BotToken());
+  request.set_client_address("10.0.0.1");
+  CHECK(ReasonOf(open->Run(Agent("a1"), request).status()) == types::v1::DENIAL_REASON_LOCKED);
+  agent::v1::RenewCertificateRequest renewal;
+  CHECK(ReasonOf(enroll->Run(Agent("a1"), renewal).status()) == types::v1::DENIAL_REASON_LOCKED);
+  // Of the servers that it alone fronted there is none any more.
+  CHECK(ByCaller(BotToken(), "files").denial_reason() == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE_METHOD(Revoking, "a ban stands until an enrollment with a join token made after it",
+                 "[controlplane][access]") {
+  const auto token = [&] {
+    admin::v1::CreateJoinTokenRequest request;
+    request.set_name("a1");
+    request.add_servers("wiki");
+    const std::string string = join->Run(admin, request)->join_token();
+    agent::v1::EnrollRequest enrollment;
+    enrollment.set_secret(string.substr(string.rfind(':') + 1));
+    enrollment.set_certificate_request(*MakeCertificateRequest(*GenerateKey(), "agent"));
+    return enrollment;
+  };
+  const agent::v1::EnrollRequest before = token();
+  REQUIRE(Ban("a1").ok());
+  const absl::Time banned_at = (*agents::Find(*Read(), "a1"))->banned_at;
+  clock.Advance(absl::Minutes(1));
+  REQUIRE(Ban("a1").ok());
+  CHECK((*agents::Find(*Read(), "a1"))->banned_at == banned_at);
+  CHECK(ReasonOf(enroll->Run("10.0.0.9", before).status()) ==
+        types::v1::DENIAL_REASON_JOIN_TOKEN_INVALID);
+  REQUIRE(enroll->Run("10.0.0.9", token()).ok());
+  CHECK_FALSE((*agents::Find(*Read(), "a1"))->is_banned());
+  CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
+}
+
+TEST_CASE_METHOD(Revoking, "only admins ban, and only what there is", "[controlplane][access]") {
+  CHECK(Ban("a9").status().code() == absl::StatusCode::kNotFound);
+  admin::v1::BanAgentRequest request;
+  request.set_name("a1");
+  for (const Caller& caller : {SignedIn("alice"), Agent("a1"), Agent("a2")}) {
+    CHECK(ReasonOf(BanAgent(*control, clock).Run(caller, request).status()) ==
+          types::v1::DENIAL_REASON_ROLE_MISSING);
+  }
+  CHECK_FALSE((*agents::Find(*Read(), "a1"))->is_banned());
+}
+
+TEST_CASE_METHOD(Revoking,
+                 "a session ends when its issuer withdraws the key that signed its latest token",
+                 "[controlplane][access]") {
+  WithdrawnKeys withdrawn(*control, clock, *issuers);
+  const std::string id = ByAgent(BotToken()).session().id();
+  REQUIRE(withdrawn.Run().ok());
+  CHECK(IsLive(id));
+  const TestIssuer next;
+  Publish(next);
+  withdrawn.Changed();
+  REQUIRE(withdrawn.Run().ok());
+  CHECK_FALSE(IsLive(id));
+  CHECK(SessionOf(id).proto().end_reason() == types::v1::END_REASON_REVOKED);
+  CHECK(EndOf(id) == "issuer okta has withdrawn the key that signed its token");
+}
+
+TEST_CASE_METHOD(Revoking, "a key that goes under the same key id is gone as well",
+                 "[controlplane][access]") {
+  // Publish writes another key as k1.
+  WithdrawnKeys withdrawn(*control, clock, *issuers);
+  const std::string pending = [&] {
+    ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}");
+    return ByAgent(BotToken()).session().id();
+  }();
+  const TestIssuer next;
+  Publish(next);
+  REQUIRE(withdrawn.Run().ok());
+  CHECK(SessionOf(pending).state() == types::v1::SESSION_STATE_ENDED);
+}
+
+TEST_CASE_METHOD(Revoking,
+                 "a token of the new key, brought before the old one goes, keeps a session",
+                 "[controlplane][access]") {
+  WithdrawnKeys withdrawn(*control, clock, *issuers);
+  const std::string id = ByAgent(BotToken()).session().id();
+  const TestIssuer next;
+  Publish(next);
+  access::v1::RenewSessionRequest request;
+  request.set_session_id(id);
+  request.set_token(
+      next.Mint(Claims("api://sallyport", "bot", R"(,"cid":"client-1","scp":["mcp.use"])")));
+  const absl::Time end = SessionOf(id).expires_at();
+  REQUIRE(renew->Run(Agent("a1"), request).ok());
+  CHECK(LastAction() == "session.renew");
+  REQUIRE(withdrawn.Run().ok());
+  CHECK(IsLive(id));
+  CHECK(SessionOf(id).expires_at() == end);
+  // The same token again writes nothing.
+  const int64_t revision = SessionOf(id).stored().revision;
+  REQUIRE(renew->Run(Agent("a1"), request).ok());
+  CHECK(SessionOf(id).stored().revision == revision);
+}
+
+TEST_CASE_METHOD(Revoking, "sessions of an issuer that is not configured any more end",
+                 "[controlplane][access]") {
+  const std::string id = ByAgent(BotToken()).session().id();
+  const auto fewer = *Issuers::Create({Entry("okta-people", "id_token", "people")}, {}, clock);
+  REQUIRE(WithdrawnKeys(*control, clock, *fewer).Run().ok());
+  CHECK(EndOf(id) == "issuer okta is not trusted any more");
+}
+
+TEST_CASE_METHOD(Revoking, "a session is not opened under a key that went while its token was read",
+                 "[controlplane][access]") {
+  const Caller person = Person(BotToken());
+  const TestIssuer next;
+  Publish(next);
+  const auto response = open->Run(person, Request("wiki"));
+  REQUIRE(response.ok());
+  CHECK(response->denial_reason() == types::v1::DENIAL_REASON_TOKEN_INVALID);
+  CHECK(sessions::AllLive(*Read())->empty());
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
