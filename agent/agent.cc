@@ -369,6 +369,7 @@ void Agent::Parts::Observe() {
       if (active.contains(id)) session_client->EndDamaged(id);
     }
   };
+  observer.on_refused = [this](const absl::Status& why) { TakeRefusal(*gateway, why); };
   snapshots->Observe(std::move(observer));
 }
 

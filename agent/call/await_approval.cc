@@ -62,7 +62,7 @@ bool HasLiveToken(Gateway& gateway, const ServedSession& session) {
 // What keeps a call from going on after the wait, though it is approved. Ok: nothing.
 absl::Status CheckStillLive(Gateway& gateway, const JudgedCall& call) {
   ServedSession& session = *call.granted.session;
-  if (auto end = session.live().Due()) {
+  if (auto end = session.live().Due(gateway.snapshots.SilentFor())) {
     return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, end->detail);
   }
   if (!HasLiveToken(gateway, session)) {

@@ -83,7 +83,7 @@ std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedC
     return Refuse(gateway, call, types::v1::DENIAL_REASON_CLIENT_MISMATCH,
                   "the session is bound to the address it was opened from", session.id());
   }
-  if (auto end = session.live().Due()) {
+  if (auto end = session.live().Due(gateway.snapshots.SilentFor())) {
     EndSession(gateway, session, *std::move(end));
     return EndedSession(gateway, call);
   }

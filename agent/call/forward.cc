@@ -124,6 +124,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   }
   ++gateway.metrics.calls_forwarded;
   request.exchange = exchange->get();
+  request.is_listening = IsListening(call.outbound.message());
   if (request.is_cancelled) (*exchange)->Cancel();
   const CancelWhenGone cancel_when_gone(reply, request, call.outbound.message().era);
   reply.BeginWhenSlow({});
@@ -136,7 +137,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
         co_await reply.End();
         co_return;
       }
-      if (live.is_ended() && IsListening(call.outbound.message())) {
+      if (request.is_listening && (live.is_ended() || request.is_token_over)) {
         co_await DeliverResponse(gateway, call, ListenEnded(call.outbound.message()));
         co_return;
       }

@@ -139,7 +139,7 @@ ServedSession* LiveOne(Gateway& gateway, const AuthenticatedCall& call) {
   ServedSession* session = gateway.sessions.Find(SessionKey(call.caller->key, call.incoming.server),
                                                  call.incoming.client_address);
   if (session == nullptr) return nullptr;
-  if (auto end = session->live().Due()) {
+  if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {
     EndSession(gateway, *session, *std::move(end));
     return nullptr;
   }

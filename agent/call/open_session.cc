@@ -151,6 +151,7 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
   facts.principal = claims.principal;
   facts.client_address = claims.client_address;
   facts.terms = claims.terms;
+  facts.break_glass = claims.break_glass;
   facts.terms.set_max_calls(claims.call_budget);
   facts.expires_at = claims.expires_at;
   facts.remaining =
@@ -190,6 +191,7 @@ Task<absl::Status> EnsureOpened(Gateway& gateway, Held<ServedSession> session) {
   open.server = facts.server;
   open.agent = gateway.agent;
   open.client_address = facts.client_address;
+  open.break_glass = facts.break_glass;
   if (const auto snapshot = gateway.snapshots.current()) {
     open.policy_epoch = snapshot->epoch();
     open.policy_version = snapshot->version();

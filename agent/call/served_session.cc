@@ -79,9 +79,16 @@ void McpConnection::EndStream() {
   }
 }
 
-void McpConnection::CloseStream() {
-  is_stream_closing_ = true;
-  WakeStream();
+void McpConnection::CloseStreams() {
+  if (has_get_stream()) {
+    is_stream_closing_ = true;
+    WakeStream();
+  }
+  for (OpenRequest* request : open_requests_) {
+    if (!request->is_listening || request->exchange == nullptr || request->is_token_over) continue;
+    request->is_token_over = true;
+    request->exchange->Cancel();
+  }
 }
 
 ServedSession::ServedSession(Loop& loop, const Clock& clock, SessionFacts facts, std::string key)

@@ -36,6 +36,9 @@ struct OpenRequest {
   Signal* waiting = nullptr;
   // The client took it back; it gets no response.
   bool is_cancelled = false;
+  // It only listens, and goes no further than the token that asked for it.
+  bool is_listening = false;
+  bool is_token_over = false;
 };
 
 // One legacy MCP session of a client with its own connection to the server: the bookkeeping, what
@@ -80,8 +83,9 @@ class McpConnection final : public Holdable {
   // It is over because its client said so.
   void set_deleted() { is_deleted_ = true; }
   bool is_deleted() const { return is_deleted_; }
-  // The stream ends, the MCP session goes on: its token has run out.
-  void CloseStream();
+  // The session's latest token has run out: what listens ends, the GET stream and the requests that
+  // do nothing else, and the MCP session goes on.
+  void CloseStreams();
   bool is_stream_closing() const { return is_over_ || is_stream_closing_; }
   void ResetStream() { is_stream_closing_ = false; }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "common/denial.h"
@@ -95,6 +96,19 @@ void TakeResync(Gateway& gateway, const absl::flat_hash_set<std::string>& active
     }
     gateway.loop.Spawn(CloseLeftChain(gateway, std::move(place->second)));
     place = gateway.openings.open_chains.erase(place);
+  }
+}
+
+void TakeRefusal(Gateway& gateway, const absl::Status& why) {
+  for (ServedSession* session : gateway.sessions.all()) {
+    EndSession(gateway, *session,
+               {types::v1::END_REASON_REVOKED,
+                absl::StrCat("the control plane refuses this agent: ", why.message())});
+  }
+  const absl::Status refusal = WithReason(why, types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
+  for (auto& [key, opening] : gateway.openings.by_key) {
+    opening->refusal = refusal;
+    opening->changed.Set();
   }
 }
 

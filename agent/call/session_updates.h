@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
 #include "agent/call/gateway.h"
 #include "agent/control/agent_snapshot.h"
 #include "sallyport/agent/v1/snapshot_service.pb.h"
@@ -18,6 +19,10 @@ void TakeSessionUpdate(Gateway& gateway, const v1::SessionUpdate& update);
 // All that is live has been told: what we serve and the control plane does not know is cut, and
 // recordings that the last run left open and nobody confirmed are closed.
 void TakeResync(Gateway& gateway, const absl::flat_hash_set<std::string>& active);
+
+// The control plane will not have this agent (any more), as `why` says: all that it serves is cut,
+// and nobody waits for a session any longer.
+void TakeRefusal(Gateway& gateway, const absl::Status& why);
 
 // A newer snapshot is in force: sessions that a lock shuts are cut.
 void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot);

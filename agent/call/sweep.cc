@@ -29,7 +29,7 @@ void Sweep(Gateway& gateway) {
   gateway.tokens.Sweep(now);
   for (ServedSession* session : gateway.sessions.all()) {
     if (session->live().is_ended()) continue;
-    if (auto end = session->live().Due()) {
+    if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {
       EndSession(gateway, *session, *std::move(end));
       continue;
     }
@@ -37,7 +37,7 @@ void Sweep(Gateway& gateway) {
     session->tasks.Sweep(now);
     const bool is_token_over = now >= session->token_expires_at;
     for (auto& [id, connection] : session->connections) {
-      if (is_token_over && connection->has_get_stream()) connection->CloseStream();
+      if (is_token_over) connection->CloseStreams();
       connection->events().Sweep(gateway.clock.SinceBoot());
     }
   }

@@ -1,5 +1,7 @@
 #include "agent/control/snapshot_watch.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 
@@ -15,8 +17,10 @@ namespace {
 
 using Rpc = v1::SnapshotService::StubInterface::async_interface;
 
-// Four heartbeats.
-constexpr absl::Duration kSilence = absl::Seconds(20);
+constexpr absl::Duration kBeat = absl::Seconds(2);
+// Beats that were not said back: the stream is given up, with time for another one within the
+// shortest default lease (10 s).
+constexpr absl::Duration kSilence = absl::Seconds(7);
 constexpr absl::Duration kRefreshTimeout = absl::Seconds(3);
 constexpr absl::Duration kRefreshPause = absl::Seconds(5);
 constexpr std::size_t kMaxKeptBytes = std::size_t{64} << 20;
@@ -42,7 +46,8 @@ SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, s
       ca_(std::move(ca)),
       changed_(channel.loop()),
       stop_(channel.loop()),
-      stopped_(channel.loop()) {}
+      stopped_(channel.loop()),
+      beats_stopped_(channel.loop()) {}
 
 SnapshotWatch::~SnapshotWatch() = default;
 
@@ -64,15 +69,33 @@ void SnapshotWatch::Observe(ControlObserver observer) { observers_.push_back(std
 void SnapshotWatch::Start() {
   is_started_ = true;
   channel_.loop().Spawn(Run());
+  channel_.loop().Spawn(Beat());
 }
 
 Task<void> SnapshotWatch::Drain() {
   stop_.Set();
   if (stream_ != nullptr) stream_->Cancel();
-  if (is_started_) co_await stopped_.Wait();
+  if (!is_started_) co_return;
+  co_await stopped_.Wait();
+  co_await beats_stopped_.Wait();
 }
 
-absl::Duration SnapshotWatch::SilentFor() const { return clock_.SinceBoot() - last_word_; }
+absl::Duration SnapshotWatch::SilentFor() const { return clock_.SinceBoot() - heard_of_; }
+
+void SnapshotWatch::Heard(absl::Duration said_at) {
+  if (said_at <= clock_.SinceBoot()) heard_of_ = std::max(heard_of_, said_at);
+}
+
+Task<void> SnapshotWatch::Beat() {
+  while (!co_await stop_.Wait(kBeat)) {
+    if (!is_connected_) continue;
+    v1::BeatRequest request;
+    request.set_beat(static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(clock_.SinceBoot())));
+    // What counts is the stream's word; a beat that is lost is followed by another.
+    (void)co_await CallOnce<v1::SnapshotService>(channel_, &Rpc::Beat, std::move(request), kBeat);
+  }
+  beats_stopped_.Set();
+}
 
 Task<bool> SnapshotWatch::WaitForSnapshot(absl::Duration timeout) {
   if (current_ == nullptr) co_await changed_.Wait(timeout);
@@ -85,6 +108,9 @@ Task<void> SnapshotWatch::Run() {
     const absl::Status status = co_await Follow();
     if (std::exchange(is_connected_, false)) backoff.Reset();
     if (stop_.is_set()) break;
+    if (absl::IsPermissionDenied(status) || absl::IsUnauthenticated(status)) {
+      Tell(&ControlObserver::on_refused, status);
+    }
     const absl::Duration wait = backoff.Next();
     LogWarning("control_plane_lost", {{"error", status}, {"retry_in", wait}});
     co_await stop_.Wait(wait);
@@ -98,6 +124,7 @@ Task<absl::Status> SnapshotWatch::Follow() {
     request.set_epoch(current_->epoch());
     request.set_version(current_->version());
   }
+  asked_at_ = clock_.SinceBoot();
   Stream stream(channel_, &Rpc::WatchSnapshot, std::move(request));
   stream_ = &stream;
   active_.clear();
@@ -107,7 +134,6 @@ Task<absl::Status> SnapshotWatch::Follow() {
       stream_ = nullptr;
       co_return update.status();
     }
-    last_word_ = clock_.SinceBoot();
     Take(*update);
   }
 }
@@ -132,10 +158,15 @@ void SnapshotWatch::Take(const v1::AgentUpdate& update) {
       return;
     case v1::AgentUpdate::kResynced:
       is_connected_ = true;
+      Heard(asked_at_);
       LogInfo("control_plane_connected", {{"active_sessions", active_.size()}});
       Tell(&ControlObserver::on_resynced, active_);
       return;
     case v1::AgentUpdate::kHeartbeat:
+      if (update.heartbeat().beat() != 0) {
+        Heard(absl::Nanoseconds(static_cast<std::int64_t>(update.heartbeat().beat())));
+      }
+      return;
     case v1::AgentUpdate::UPDATE_NOT_SET:
       return;
   }

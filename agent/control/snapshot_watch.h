@@ -31,6 +31,9 @@ struct ControlObserver {
   // All that is live has been told since the stream began: a session that is not in `active` is no
   // longer one.
   std::function<void(const absl::flat_hash_set<std::string>& active)> on_resynced;
+  // The control plane will not have this agent (any more), as the status says: it is banned, or
+  // another has enrolled under its name.
+  std::function<void(const absl::Status&)> on_refused;
 };
 
 // Keeps the agent's knowledge fresh: one stream from the control plane, reconnected with a jittered
@@ -65,7 +68,9 @@ class SnapshotWatch {
   // may have listed the active ones before it was.
   void NoteActive(const std::string& session_id) { active_.insert(session_id); }
 
-  // Since the control plane's last word, by CLOCK_BOOTTIME; infinite before the first.
+  // For how long what the control plane has committed may be unknown here, by CLOCK_BOOTTIME:
+  // counted from the moment at which we said what its last word answers, and not from that word's
+  // arrival, for a stream may be held up on its way. Infinite before the first.
   absl::Duration SilentFor() const;
 
   // False when `timeout` passed without a snapshot in force.
@@ -82,6 +87,10 @@ class SnapshotWatch {
   struct KeyRequest;
 
   Task<void> Run();
+  // Says beats while the stream is there, until the stop.
+  Task<void> Beat();
+  // An answer to what was said at `said_at` has come.
+  void Heard(absl::Duration said_at);
   // Until the stream breaks.
   Task<absl::Status> Follow();
   void Take(const v1::AgentUpdate& update);
@@ -108,12 +117,15 @@ class SnapshotWatch {
   std::shared_ptr<const AgentSnapshot> current_;
   absl::flat_hash_set<std::string> active_;
   bool is_connected_ = false;
-  absl::Duration last_word_ = -absl::InfiniteDuration();
+  absl::Duration heard_of_ = -absl::InfiniteDuration();
+  // When the stream that runs was asked for.
+  absl::Duration asked_at_ = absl::ZeroDuration();
   Stream* stream_ = nullptr;
   // Set, and reset, with each snapshot.
   Signal changed_;
   Signal stop_;
   Signal stopped_;
+  Signal beats_stopped_;
   bool is_started_ = false;
   std::map<std::string, std::shared_ptr<KeyRequest>> key_requests_;
 };

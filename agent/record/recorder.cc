@@ -464,6 +464,7 @@ RecordContent ContentOf(const EventFacts& facts) {
   if (facts.principal != nullptr) *content.mutable_principal() = *facts.principal;
   content.set_server(std::string(facts.server));
   content.set_agent(std::string(facts.agent));
+  content.set_break_glass(std::string(facts.break_glass));
   content.set_end_reason(std::string(facts.end_reason));
   content.set_calls(facts.calls);
   content.set_client_address(std::string(facts.client_address));

@@ -73,6 +73,7 @@ struct EventFacts : RecordFacts {
   const types::v1::Principal* principal = nullptr;
   std::string_view server;
   std::string_view agent;
+  std::string_view break_glass;
   // END.
   std::string_view end_reason;
   std::uint64_t calls = 0;

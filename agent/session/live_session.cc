@@ -17,12 +17,13 @@ LiveSession::LiveSession(Loop& loop, const Clock& clock, SessionFacts facts)
       boot_deadline_(clock.SinceBoot() + facts_.remaining),
       idle_timeout_(FromProto(facts_.terms.idle_timeout())),
       disconnect_grace_(FromProto(facts_.terms.disconnect_grace())),
+      lease_(facts_.terms.has_lease() ? FromProto(facts_.terms.lease()) : absl::InfiniteDuration()),
       stopped_(loop),
       quiet_(loop),
       last_activity_(clock.SinceBoot()),
       calls_(facts_.calls) {}
 
-std::optional<SessionEnd> LiveSession::Due() const {
+std::optional<SessionEnd> LiveSession::Due(absl::Duration silence) const {
   if (end_) return end_;
   const absl::Duration now = clock_.SinceBoot();
   if (clock_.Now() >= facts_.expires_at || now >= boot_deadline_) {
@@ -30,6 +31,11 @@ std::optional<SessionEnd> LiveSession::Due() const {
                       absl::StrCat("the grant expired at ",
                                    absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", facts_.expires_at,
                                                     absl::UTCTimeZone()))};
+  }
+  if (lease_ != absl::InfiniteDuration() && silence >= lease_) {
+    return SessionEnd{types::v1::END_REASON_REVOKED,
+                      absl::StrCat("the control plane has been silent for ",
+                                   absl::FormatDuration(lease_), ", the session's lease")};
   }
   if (in_flight_ > 0 || approvals_waiting_ > 0) return std::nullopt;
   if (had_stream_ && open_streams_ == 0 && now - last_stream_closed_ >= disconnect_grace_ &&

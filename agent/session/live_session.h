@@ -20,6 +20,8 @@ struct SessionFacts {
   // The one address it serves. Empty: any.
   std::string client_address;
   types::v1::EffectiveTerms terms;
+  // Why it was opened without its approval. Empty: it was not.
+  std::string break_glass;
   // The wall clock's end.
   absl::Time expires_at = absl::InfinitePast();
   // What was left of it when the grant came: CLOCK_BOOTTIME counts this down, so that a step of the
@@ -42,7 +44,8 @@ struct SessionEnd {
 // Over by the earlier of the wall clock's `expires_at` and CLOCK_BOOTTIME counted from the grant's
 // receipt; by `idle_timeout` with nothing in flight, nothing waiting for an approval and nothing
 // arrived; by `disconnect_grace` when a client that had a stream has closed its last one, with
-// nothing in flight and nothing waiting. An open stream alone does not hold idleness off.
+// nothing in flight and nothing waiting. An open stream alone does not hold idleness off. Where its
+// terms have a lease, by the control plane's silence for that long, whatever is going on.
 class LiveSession {
  public:
   // `clock` and `loop` outlive the session.
@@ -50,8 +53,9 @@ class LiveSession {
 
   const SessionFacts& facts() const { return facts_; }
 
-  // Why it is over by now, if it is; the caller then calls End. Cheap enough for each call.
-  std::optional<SessionEnd> Due() const;
+  // Why it is over by now, if it is; the caller then calls End. `silence`: since the control
+  // plane's last word. Cheap enough for each call.
+  std::optional<SessionEnd> Due(absl::Duration silence) const;
 
   // The first call wins; the later ones change nothing.
   void End(SessionEnd end);
@@ -132,6 +136,7 @@ class LiveSession {
   absl::Duration boot_deadline_;
   absl::Duration idle_timeout_;
   absl::Duration disconnect_grace_;
+  absl::Duration lease_;  // infinite: the control plane may be silent to the end
   std::optional<SessionEnd> end_;
   Signal stopped_;
   Signal quiet_;

@@ -415,6 +415,13 @@ class FakeControlPlane {
       }
       return grpc::Status::OK;
     }
+    grpc::Status Beat(Context*, const agent::v1::BeatRequest* request,
+                      agent::v1::BeatResponse*) override {
+      agent::v1::AgentUpdate update;
+      update.mutable_heartbeat()->set_beat(request->beat());
+      self.Push(std::move(update));
+      return grpc::Status::OK;
+    }
     grpc::Status RefreshKeys(Context*, const agent::v1::RefreshKeysRequest*,
                              agent::v1::RefreshKeysResponse*) override {
       return grpc::Status::OK;

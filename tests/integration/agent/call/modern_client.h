@@ -12,6 +12,11 @@ class ModernClient {
  public:
   explicit ModernClient(const Door& door, const std::string& client = "bot")
       : door_(door), token_(door.control.Token(client)) {}
+  static ModernClient WithToken(const Door& door, std::string token) {
+    ModernClient client(door);
+    client.token_ = std::move(token);
+    return client;
+  }
 
   const std::string& token() const { return token_; }
 
@@ -70,7 +75,7 @@ class ModernClient {
 
  private:
   const Door& door_;
-  const std::string token_;
+  std::string token_;
 };
 
 // The server's answer to `message`: an event stream of these messages, and then the end, or

@@ -99,6 +99,36 @@ TEST_CASE("when the session ends a stream is told that there is no more, a call 
   CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_END, types::v1::DENIAL_REASON_UNSPECIFIED));
 }
 
+TEST_CASE("a stream ends with the session's latest token, and the session goes on",
+          "[agent][modern]") {
+  Stage stage;
+  Door& door = stage.door;
+  door.control.Edit([](agent::v1::Snapshot& snapshot) {
+    snapshot.mutable_issuers(0)->mutable_issuer()->mutable_clock_skew()->set_seconds(0);
+  });
+  const auto brief = ModernClient::WithToken(door, door.control.Token("bot", absl::Seconds(3)));
+  const auto stream = brief.Send(Stage::Listen());
+  REQUIRE(stream->ReadUntil("tools/list_changed").is_stream());
+  CHECK(Door::Message(stream->ReadRest())["result"]["resultType"] == "complete");
+  CHECK(door.AwaitOpenConnections(0));
+  CHECK(brief.Post(ModernClient::Call("echo")).status == 401);
+
+  const types::v1::Session session = door.control.ActiveSession("wiki", "bot-2");
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const auto again = ModernClient::WithToken(door, door.control.Token("bot-2", absl::Seconds(3)));
+  const auto other = again.Send(Stage::Listen("l-2"));
+  REQUIRE(other->ReadUntil("tools/list_changed").is_stream());
+  // A token that holds longer, brought by another request of the session, keeps it open.
+  const ModernClient fresh(door, "bot-2");
+  CHECK(fresh.Post(ModernClient::Call("echo")).status == 200);
+  while (again.Post(ModernClient::Call("echo")).status != 401) continue;
+  auto rest = std::async(std::launch::async, [&] { return other->ReadRest(); });
+  // Longer than two sweeps.
+  CHECK(rest.wait_for(std::chrono::milliseconds(600)) == std::future_status::timeout);
+  Revoke(door, session);
+  CHECK(Door::Message(rest.get())["result"]["resultType"] == "complete");
+}
+
 TEST_CASE("a stream does not hold idleness off", "[agent][modern]") {
   Stage stage;
   types::v1::Session session = stage.door.control.ActiveSession("wiki", "bot");

@@ -45,6 +45,16 @@ class Service final : public v1::SnapshotService::Service {
     absl::MutexLock lock(&mutex_);
     return refreshes_;
   }
+  // What was beaten last. 0: nothing.
+  std::uint64_t beat() {
+    absl::MutexLock lock(&mutex_);
+    return beat_;
+  }
+  // What each stream ends with at once.
+  void Refuse(grpc::Status status) {
+    absl::MutexLock lock(&mutex_);
+    refusal_ = std::move(status);
+  }
   std::function<bool()> on_refresh = [] { return false; };
 
  private:
@@ -52,6 +62,7 @@ class Service final : public v1::SnapshotService::Service {
                              grpc::ServerWriter<v1::AgentUpdate>* writer) override {
     absl::MutexLock lock(&mutex_);
     requests_.push_back(*request);
+    if (!refusal_.ok()) return refusal_;
     queue_ = greeting_;
     while (!context->IsCancelled()) {
       for (const v1::AgentUpdate& update : std::exchange(queue_, {})) writer->Write(update);
@@ -74,7 +85,16 @@ class Service final : public v1::SnapshotService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Beat(grpc::ServerContext*, const v1::BeatRequest* request,
+                    v1::BeatResponse*) override {
+    absl::MutexLock lock(&mutex_);
+    beat_ = request->beat();
+    return grpc::Status::OK;
+  }
+
   absl::Mutex mutex_;
+  std::uint64_t beat_ = 0;
+  grpc::Status refusal_;
   std::vector<v1::AgentUpdate> greeting_;
   std::vector<v1::AgentUpdate> queue_;
   bool hang_up_ = false;
@@ -85,6 +105,12 @@ class Service final : public v1::SnapshotService::Service {
 v1::AgentUpdate Resync() {
   v1::AgentUpdate update;
   update.mutable_resynced();
+  return update;
+}
+
+v1::AgentUpdate Heartbeat(std::uint64_t beat) {
+  v1::AgentUpdate update;
+  update.mutable_heartbeat()->set_beat(beat);
   return update;
 }
 
@@ -173,7 +199,65 @@ TEST_CASE_METHOD(Fixture, "a watch tells what it is told, in order, and knows wh
   CHECK(watch->SilentFor() == absl::Seconds(7));
   service.Send(SessionIs("ses_1", types::v1::SESSION_STATE_ENDED));
   RunUntil([&] { return told.back() == "session ses_1"; });
+}
+
+TEST_CASE_METHOD(Fixture, "silence counts from what the control plane's word answers",
+                 "[agent][control]") {
+  std::vector<std::string> sessions;
+  watch->Observe({.on_session = [&](const auto& u) { sessions.push_back(u.session().id()); }});
+  const auto told = [&](v1::AgentUpdate update) {
+    const std::string id = "ses_" + std::to_string(sessions.size());
+    service.Send(std::move(update));
+    service.Send(SessionIs(id, types::v1::SESSION_STATE_ENDED));
+    RunUntil([&] { return !sessions.empty() && sessions.back() == id; });
+  };
+  const auto nanos = [&](absl::Duration ago) {
+    return static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(clock.SinceBoot() - ago));
+  };
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  clock.Advance(absl::Seconds(9));
+  // Whatever is pushed may have been held up for as long as one likes.
+  told(SessionIs("ses_x", types::v1::SESSION_STATE_ACTIVE));
+  told(Heartbeat(0));
+  CHECK(watch->SilentFor() == absl::Seconds(9));
+  told(Heartbeat(nanos(absl::Seconds(3))));
+  CHECK(watch->SilentFor() == absl::Seconds(3));
+  // An older beat takes nothing back, and none of the future is believed.
+  told(Heartbeat(nanos(absl::Seconds(5))));
+  told(Heartbeat(nanos(-absl::Seconds(5))));
+  CHECK(watch->SilentFor() == absl::Seconds(3));
+  // A new stream answers what asked for it.
+  service.HangUp();
+  RunUntil([&] { return !watch->is_connected(); });
+  RunUntil([&] { return watch->is_connected(); });
   CHECK(watch->SilentFor() == absl::ZeroDuration());
+}
+
+TEST_CASE_METHOD(Fixture, "while its stream is there the agent beats, by its own clock",
+                 "[agent][control]") {
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  watch->Start();
+  RunUntil([&] { return service.beat() != 0; });
+  CHECK(absl::Nanoseconds(static_cast<std::int64_t>(service.beat())) == clock.SinceBoot());
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a control plane that will not have the agent is heard, one that is gone is not",
+                 "[agent][control]") {
+  std::vector<absl::StatusCode> refusals;
+  watch->Observe({.on_refused = [&](const auto& why) { refusals.push_back(why.code()); }});
+  service.Refuse({grpc::StatusCode::UNAVAILABLE, "restarting"});
+  watch->Start();
+  RunUntil([&] { return service.requests().size() >= 2; });
+  CHECK(refusals.empty());
+  service.Refuse({grpc::StatusCode::PERMISSION_DENIED, "locked: agent a is banned"});
+  RunUntil([&] { return refusals.size() == 1; });
+  service.Refuse({grpc::StatusCode::UNAUTHENTICATED, "token_invalid: enrolled again"});
+  RunUntil([&] { return refusals.size() >= 2 && refusals.back() != refusals.front(); });
+  CHECK(refusals.front() == absl::StatusCode::kPermissionDenied);
+  CHECK(refusals.back() == absl::StatusCode::kUnauthenticated);
 }
 
 TEST_CASE_METHOD(Fixture,

@@ -21,7 +21,7 @@ struct Stage {
     approval.set_state(types::v1::APPROVAL_STATE_PENDING);
     approval.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(clock.Now() + absl::Minutes(5)));
   }
-  bool is_idle() { return sessions.FindById("ses_1")->live().Due().has_value(); }
+  bool is_idle() { return sessions.FindById("ses_1")->live().Due(absl::ZeroDuration()).has_value(); }
 
   Loop loop;
   FakeClock clock;

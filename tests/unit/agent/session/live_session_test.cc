@@ -12,6 +12,9 @@ using types::v1::END_REASON_DISCONNECTED;
 using types::v1::END_REASON_EXPIRED;
 using types::v1::END_REASON_REVOKED;
 
+// The control plane has just spoken.
+constexpr absl::Duration kHeard = absl::ZeroDuration();
+
 struct Stage {
   explicit Stage(std::uint64_t max_calls = 0, std::uint64_t calls = 0) {
     facts.id = "ses_x";
@@ -34,8 +37,8 @@ TEST_CASE("a session is over when the wall clock passes its end", "[agent][sessi
   LiveSession session = stage.Open();
   LiveSession::InFlight busy(session);
   stage.clock.StepWallClock(absl::Minutes(15));
-  REQUIRE(session.Due().has_value());
-  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+  REQUIRE(session.Due(kHeard).has_value());
+  CHECK(session.Due(kHeard)->reason == END_REASON_EXPIRED);
 }
 
 TEST_CASE("a wall clock that is set back prolongs nothing", "[agent][session]") {
@@ -44,21 +47,43 @@ TEST_CASE("a wall clock that is set back prolongs nothing", "[agent][session]") 
   LiveSession::InFlight busy(session);
   stage.clock.StepWallClock(-absl::Hours(24));
   stage.clock.Advance(absl::Minutes(15) - absl::Seconds(1));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   stage.clock.Advance(absl::Seconds(1));
-  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+  CHECK(session.Due(kHeard)->reason == END_REASON_EXPIRED);
+}
+
+TEST_CASE("a session ends when the control plane has been silent for its lease, busy or not",
+          "[agent][session]") {
+  Stage stage;
+  stage.facts.terms.mutable_lease()->set_seconds(10);
+  LiveSession session = stage.Open();
+  LiveSession::InFlight busy(session);
+  session.ApprovalAsked();
+  CHECK_FALSE(session.Due(kHeard).has_value());
+  CHECK_FALSE(session.Due(absl::Seconds(10) - absl::Nanoseconds(1)).has_value());
+  REQUIRE(session.Due(absl::Seconds(10)).has_value());
+  CHECK(session.Due(absl::Seconds(10))->reason == END_REASON_REVOKED);
+  CHECK(session.Due(absl::InfiniteDuration())->detail ==
+        "the control plane has been silent for 10s, the session's lease");
+}
+
+TEST_CASE("a session without a lease outlives the control plane's silence", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  CHECK_FALSE(session.Due(absl::Hours(100)).has_value());
+  CHECK_FALSE(session.Due(absl::InfiniteDuration()).has_value());
 }
 
 TEST_CASE("a session ends when nothing was asked for the idle timeout", "[agent][session]") {
   Stage stage;
   LiveSession session = stage.Open();
   stage.clock.Advance(absl::Seconds(119));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   session.Touch();
   stage.clock.Advance(absl::Seconds(119));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   stage.clock.Advance(absl::Seconds(1));
-  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+  CHECK(session.Due(kHeard)->reason == END_REASON_EXPIRED);
 }
 
 TEST_CASE("a request in flight and a call that waits for a person hold idleness off",
@@ -68,15 +93,15 @@ TEST_CASE("a request in flight and a call that waits for a person hold idleness 
   {
     LiveSession::InFlight busy(session);
     stage.clock.Advance(absl::Minutes(5));
-    CHECK_FALSE(session.Due().has_value());
+    CHECK_FALSE(session.Due(kHeard).has_value());
   }
   session.ApprovalAsked();
   stage.clock.Advance(absl::Minutes(5));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   session.ApprovalSettled();
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   stage.clock.Advance(absl::Minutes(2));
-  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+  CHECK(session.Due(kHeard)->reason == END_REASON_EXPIRED);
 }
 
 TEST_CASE("an open stream alone does not hold idleness off", "[agent][session]") {
@@ -84,7 +109,7 @@ TEST_CASE("an open stream alone does not hold idleness off", "[agent][session]")
   LiveSession session = stage.Open();
   session.StreamOpened();
   stage.clock.Advance(absl::Minutes(2));
-  CHECK(session.Due()->reason == END_REASON_EXPIRED);
+  CHECK(session.Due(kHeard)->reason == END_REASON_EXPIRED);
 }
 
 TEST_CASE("a client that closed its last stream is disconnected after the grace",
@@ -95,23 +120,23 @@ TEST_CASE("a client that closed its last stream is disconnected after the grace"
   session.StreamOpened();
   session.StreamClosed();
   stage.clock.Advance(absl::Seconds(60));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   session.StreamClosed();
   stage.clock.Advance(absl::Seconds(29));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   session.StreamOpened();
   session.StreamClosed();
   stage.clock.Advance(absl::Seconds(29));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
   stage.clock.Advance(absl::Seconds(1));
-  CHECK(session.Due()->reason == END_REASON_DISCONNECTED);
+  CHECK(session.Due(kHeard)->reason == END_REASON_DISCONNECTED);
 }
 
 TEST_CASE("a client that never had a stream is not disconnected", "[agent][session]") {
   Stage stage;
   LiveSession session = stage.Open();
   stage.clock.Advance(absl::Seconds(90));
-  CHECK_FALSE(session.Due().has_value());
+  CHECK_FALSE(session.Due(kHeard).has_value());
 }
 
 TEST_CASE("a request in flight holds the disconnect off", "[agent][session]") {
@@ -122,10 +147,10 @@ TEST_CASE("a request in flight holds the disconnect off", "[agent][session]") {
   {
     LiveSession::InFlight busy(session);
     stage.clock.Advance(absl::Seconds(60));
-    CHECK_FALSE(session.Due().has_value());
+    CHECK_FALSE(session.Due(kHeard).has_value());
   }
   stage.clock.Advance(absl::Seconds(30));
-  CHECK(session.Due()->reason == END_REASON_DISCONNECTED);
+  CHECK(session.Due(kHeard)->reason == END_REASON_DISCONNECTED);
 }
 
 TEST_CASE("max_calls is counted on from what the window has used", "[agent][session]") {
@@ -153,7 +178,7 @@ TEST_CASE("the first end of a session stands and tells who waits", "[agent][sess
   session.End({END_REASON_COMPLETED, "later"});
   CHECK(session.stopped().is_set());
   CHECK(session.end().reason == END_REASON_REVOKED);
-  CHECK(session.Due()->reason == END_REASON_REVOKED);
+  CHECK(session.Due(kHeard)->reason == END_REASON_REVOKED);
 }
 
 Task<void> WaitQuiet(Loop* loop, LiveSession* session, std::vector<bool>* answers) {
@@ -174,9 +199,9 @@ TEST_CASE("who only listens does not hold idleness off, but is waited for at the
   std::optional<LiveSession::Listening> listening(std::in_place, session);
   CHECK(session.in_flight() == 0);
   stage.clock.Advance(absl::Seconds(120));
-  REQUIRE(session.Due().has_value());
-  CHECK(session.Due()->reason == END_REASON_EXPIRED);
-  session.End(*session.Due());
+  REQUIRE(session.Due(kHeard).has_value());
+  CHECK(session.Due(kHeard)->reason == END_REASON_EXPIRED);
+  session.End(*session.Due(kHeard));
   std::vector<bool> answers;
   stage.loop.Spawn(WaitQuiet(&stage.loop, &session, &answers));
   stage.loop.Spawn(StopListening(&stage.loop, &listening, &answers));
