@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Bed } from './bed.mjs';
 import { LOAD_CORE, machineFacts, pin } from './machine.mjs';
 
-const NAMES = ['path', 'power', 'steady', 'streams', 'memory', 'stdio', 'mask', 'policy'];
+const NAMES = ['path', 'power', 'steady', 'streams', 'memory', 'stdio', 'mask', 'policy', 'open'];
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -27,6 +27,9 @@ class Latencies {
   void Add(std::int64_t micros) {
     samples_.push_back(static_cast<std::uint32_t>(std::clamp<std::int64_t>(micros, 0, UINT32_MAX)));
   }
+  void Add(const Latencies& others) {
+    samples_.insert(samples_.end(), others.samples_.begin(), others.samples_.end());
+  }
   std::size_t count() const { return samples_.size(); }
 
   // [[percentile, microseconds], ...]; [] when there is none.
