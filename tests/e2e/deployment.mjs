@@ -25,7 +25,7 @@ ${rules}`;
 
 export class Deployment {
   // options: {policy, notify, secrets: words of `notify` that stand for a file with this content, tls: issuer over https and the agent
-  // behind TLS, agentConfig, idp}
+  // behind TLS, agentConfig, idp, minRefresh: how soon an issuer's keys are fetched again for an unknown one}
   static async start(options = {}) {
     const self = new Deployment();
     self.stage = new Stage(BIN);
@@ -38,10 +38,11 @@ export class Deployment {
     return self;
   }
 
-  async #start({ policy, notify = '[]', secrets = {}, tls = false, agentConfig = '', idp = {} }) {
+  async #start({ policy, notify = '[]', secrets = {}, tls = false, agentConfig = '', idp = {}, minRefresh = '30s' }) {
     const { stage } = this;
     this.tls = tls ? makeCertificates(stage) : undefined;
     this.oracle = await OracleServer.start();
+    this.modern = await OracleServer.start({ modern: true });
     for (const [word, content] of Object.entries(secrets)) notify = notify.replaceAll(word, stage.write(word, content));
     this.issuer = await stage.issuer({ ...idp, tls: this.tls });
     this.controlPlane = await stage.controlPlane(`
@@ -51,7 +52,7 @@ issuers:
     audiences: ["${CALLERS}"]
     preset: okta-rfc9068
     principal: {user_if: [{present: [uid]}]}
-    ${this.tls ? `jwks: {ca_file: ${this.tls.ca}}` : ''}
+    jwks: {min_refresh: ${minRefresh}${this.tls ? `, ca_file: ${this.tls.ca}` : ''}}
 admin_audiences: ["${PEOPLE}"]
 roles: {admin: ["demo:platform-admins"], approver: ["demo:approvers"], auditor: ["demo:auditors"]}
 notify: ${notify}
@@ -76,6 +77,7 @@ ${await this.servers()}`;
     return `  - name: oracle
     http: {url: "${this.oracle.url}", headers: {Authorization: {prefix: "Bearer ", credential: api}}}
     credentials: {api: {file: ${file}}}
+  - {name: modern, http: {url: "${this.modern.url}"}}
   - name: everything
     stdio:
       command: ["${this.node}", "${this.everything}", stdio]
@@ -86,7 +88,7 @@ ${await this.servers()}`;
   }
 
   async addAgent(name) {
-    const { joinToken } = await this.stage.json(this.controlPlane, ['agents', 'token', 'create', '--name', name, '--servers', 'oracle,everything']);
+    const { joinToken } = await this.stage.json(this.controlPlane, ['agents', 'token', 'create', '--name', name, '--servers', 'oracle,modern,everything']);
     return this.stage.agent(name, this.agentConfig, joinToken);
   }
 
@@ -95,6 +97,12 @@ ${await this.servers()}`;
   async apply(text, name = 'policy.yaml') {
     const { code, err } = await this.stage.cli(this.controlPlane, ['apply', '-f', this.stage.write(name, text)]);
     if (code !== 0) throw new Error(`apply: ${err}`);
+  }
+
+  // The control plane comes back on the port that its agents know.
+  async keepPort() {
+    const port = this.controlPlane.api.split(':')[1];
+    execFileSync('sed', ['-i', `s/^listen: 127.0.0.1:0/listen: 127.0.0.1:${port}/`, this.controlPlane.file]);
   }
 
   token(bot = 'deploy-bot', resource) { return botToken(this.issuer.url, bot, resource); }
@@ -155,6 +163,7 @@ ${await this.servers()}`;
 
   async close() {
     this.oracle?.close();
+    this.modern?.close();
     await this.stage.close();
   }
 }

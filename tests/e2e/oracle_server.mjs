@@ -12,8 +12,10 @@ const TOOLS = {
 };
 
 export class OracleServer {
-  static async start() {
+  // `modern`: it speaks 2026-07-28 alone.
+  static async start({ modern = false } = {}) {
     const self = new OracleServer();
+    self.modern = modern;
     self.requests = [];
     self.misbehave = undefined;
     self.sockets = new Set();
@@ -43,15 +45,21 @@ export class OracleServer {
     if (message.id === undefined || message.method === undefined) { response.writeHead(202).end(); return; }
     if (this.misbehave && message.method === 'tools/call') { this.misbehave(message, request, response); return; }
     const headers = { 'content-type': 'application/json' };
-    if (message.method === 'initialize') headers['mcp-session-id'] = randomUUID();
-    response.writeHead(200, headers).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...(await this.#answer(message, request)) }));
+    if (message.method === 'initialize' && !this.modern) headers['mcp-session-id'] = randomUUID();
+    const answer = await this.#answer(message, request);
+    if (this.modern && answer.result) answer.result.resultType = 'complete';
+    response.writeHead(200, headers).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...answer }));
   }
 
   async #answer({ method, params }, request) {
+    if (this.modern && method === 'initialize') return { error: { code: -32601, message: 'Method not found' } };
+    if (this.modern && method === 'server/discover') {
+      return { result: { supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, serverInfo: { name: 'modern oracle', version: '1' }, ttlMs: 0, cacheScope: 'private' } };
+    }
     switch (method) {
       case 'initialize': return { result: { protocolVersion: params.protocolVersion, capabilities: { tools: {}, resources: {}, prompts: {}, logging: {} }, serverInfo: { name: 'oracle', version: '1' }, instructions: 'A witness.' } };
       case 'ping': return { result: {} };
-      case 'tools/list': return { result: { tools: Object.keys(TOOLS).map((name) => ({ name, description: `does ${name}`, inputSchema: { type: 'object' } })) } };
+      case 'tools/list': return { result: { tools: Object.keys(TOOLS).map((name) => ({ name, description: `does ${name}`, inputSchema: { type: 'object' } })), ...(this.modern ? { ttlMs: 0, cacheScope: 'private' } : {}) } };
       case 'tools/call': return TOOLS[params.name] ? { result: await TOOLS[params.name](params.arguments ?? {}, request) } : { error: { code: -32602, message: `Unknown tool: ${params.name}` } };
       case 'resources/list': return { result: { resources: [{ uri: 'file:///public/a', name: 'a' }, { uri: 'file:///private/b', name: 'b' }] } };
       case 'resources/read': return { result: { contents: [{ uri: params.uri, text: 'content' }] } };
