@@ -333,8 +333,8 @@ UsableCapabilities CapabilitiesOf(const RuleTable& rules, absl::Time now) {
   UsableCapabilities usable;
   usable.tools = AnyCouldPass(rules, &CompiledRule::tools, "tools/call", now);
   usable.approved_tools =
-      usable.tools && std::ranges::any_of(rules.require_approval, [](const CompiledRule* rule) {
-        return !rule->tools.empty() || AnyMatches(rule->methods, "tools/call");
+      usable.tools && rules.require_approval.AnyOf([](const CompiledRule& rule) {
+        return !rule.tools.empty() || AnyMatches(rule.methods, "tools/call");
       });
   usable.resources = AnyCouldPass(rules, &CompiledRule::resources, "resources/read", now);
   usable.subscriptions = usable.resources && method("resources/subscribe");
