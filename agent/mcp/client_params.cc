@@ -12,7 +12,7 @@ constexpr std::size_t kMaxToolNameBytes = 128;
 absl::Status ReadTarget(const MessageScan& scan, ClientMessage& message) {
   const std::string& method = message.method;
   if (method == "tools/call" || method == "prompts/get") {
-    if (!ReadString(scan.params["name"], message.target) || message.target.empty()) {
+    if (!scan.ReadString(scan.params["name"], message.target) || message.target.empty()) {
       return scan.Invalid("params.name is missing");
     }
     if (message.target.size() > kMaxToolNameBytes) return scan.Invalid("params.name is too long");
@@ -24,7 +24,7 @@ absl::Status ReadTarget(const MessageScan& scan, ClientMessage& message) {
   } else if (method == "resources/read" ||
              (message.era == Era::kLegacy &&
               (method == "resources/subscribe" || method == "resources/unsubscribe"))) {
-    if (!ReadString(scan.params["uri"], message.target) || message.target.empty()) {
+    if (!scan.ReadString(scan.params["uri"], message.target) || message.target.empty()) {
       return scan.Invalid("params.uri is missing");
     }
   }
@@ -43,7 +43,8 @@ absl::Status ReadRef(const MessageScan& scan, ClientMessage& message) {
   const JsonNode* const name = scan.ref["name"];
   const JsonNode* const uri = scan.ref["uri"];
   if (name != nullptr && uri != nullptr) return scan.Invalid("params.ref names two things");
-  if (!ReadString(message.ref_is_resource ? uri : name, message.target) || message.target.empty()) {
+  if (!scan.ReadString(message.ref_is_resource ? uri : name, message.target) ||
+      message.target.empty()) {
     return scan.Invalid("params.ref names nothing");
   }
   return absl::OkStatus();
@@ -52,7 +53,7 @@ absl::Status ReadRef(const MessageScan& scan, ClientMessage& message) {
 absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message) {
   const JsonNode* const version = scan.meta[kModernVersionKey];
   if (version == nullptr) return absl::OkStatus();
-  if (!ReadString(version, message.modern.version) || version->text.empty()) {
+  if (!scan.ReadString(version, message.modern.version) || version->text.empty()) {
     return scan.Invalid("the protocol version in _meta is not a string");
   }
   message.era = Era::kModern;
@@ -78,7 +79,7 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
 }
 
 absl::Status ReadInitialize(const MessageScan& scan, ClientMessage& message) {
-  if (!ReadString(scan.params["protocolVersion"], message.protocol_version)) {
+  if (!scan.ReadString(scan.params["protocolVersion"], message.protocol_version)) {
     return scan.Invalid("params.protocolVersion is missing");
   }
   const JsonNode* const capabilities = scan.params["capabilities"];
@@ -90,12 +91,6 @@ absl::Status ReadInitialize(const MessageScan& scan, ClientMessage& message) {
 }
 
 }  // namespace
-
-bool ReadString(const JsonNode* node, std::string& value) {
-  if (node == nullptr || !node->is_string()) return false;
-  value.assign(node->text);
-  return true;
-}
 
 absl::Status ReadClientParams(const MessageScan& scan, ClientMessage& message) {
   RETURN_IF_ERROR(ReadModernEnvelope(scan, message));
@@ -117,7 +112,7 @@ absl::Status ReadClientParams(const MessageScan& scan, ClientMessage& message) {
         scan.ReadToken(scan.params["progressToken"], message.progress_token, message.token_at));
     if (message.progress_token.empty()) return scan.Invalid("params.progressToken is missing");
   } else if (message.method.starts_with("tasks/") && scan.params["taskId"] != nullptr) {
-    if (!ReadString(scan.params["taskId"], message.task_id) || message.task_id.empty()) {
+    if (!scan.ReadString(scan.params["taskId"], message.task_id) || message.task_id.empty()) {
       return scan.Invalid("params.taskId is not a string");
     }
   }

@@ -1,9 +1,6 @@
 #pragma once
 
-#include <string>
-
 #include "absl/status/status.h"
-#include "agent/mcp/json_index.h"
 #include "agent/mcp/message.h"
 #include "agent/mcp/message_scan.h"
 
@@ -12,8 +9,5 @@ namespace sallyport::agent {
 
 // What a request or a notification says in its params: what policy and the call path need of it.
 absl::Status ReadClientParams(const MessageScan& scan, ClientMessage& message);
-
-// `node` as a string, into `value`. False: it is something else, or null.
-bool ReadString(const JsonNode* node, std::string& value);
 
 }  // namespace sallyport::agent

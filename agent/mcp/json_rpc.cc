@@ -74,7 +74,7 @@ UpstreamMessage ProgressNotification(std::string_view token, double progress,
   params.append(token).append(R"(,"progress":)").append(absl::StrCat(progress));
   params.append(R"(,"message":)").append(JsonString(message)).push_back('}');
   UpstreamMessage notification = ServerNotification("notifications/progress", params);
-  notification.progress_token.assign(token);
+  notification.progress_token = std::string(token);
   return notification;
 }
 
@@ -112,7 +112,7 @@ ClientMessage CancelledNotification(std::string_view request_id, std::string_vie
   ClientMessage notification;
   notification.shape = Shape::kNotification;
   notification.method = "notifications/cancelled";
-  notification.cancelled_id.assign(request_id);
+  notification.cancelled_id = std::string(request_id);
   notification.bytes = std::string(kOpen).append(R"("method":"notifications/cancelled","params":)");
   std::string params = R"({"requestId":)";
   params.append(request_id).append(R"(,"reason":)").append(JsonString(reason)).push_back('}');

@@ -50,12 +50,12 @@ absl::Status ReadServerParams(const MessageScan& scan, UpstreamMessage& message)
         scan.ReadToken(scan.params["requestId"], message.cancelled_id, message.cancelled_at));
     if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
   } else if (message.method == "notifications/resources/updated") {
-    if (!ReadString(scan.params["uri"], message.target)) {
+    if (!scan.ReadString(scan.params["uri"], message.target)) {
       return scan.Invalid("params.uri is missing");
     }
   } else if (message.method == "notifications/tasks/status" ||
              message.method == "notifications/tasks") {
-    if (!ReadString(scan.params["taskId"], message.target)) {
+    if (!scan.ReadString(scan.params["taskId"], message.target)) {
       return scan.Invalid("params.taskId is missing");
     }
   }

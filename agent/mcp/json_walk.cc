@@ -45,10 +45,17 @@ std::uint64_t NameBit(std::string_view name) {
   return std::uint64_t{1} << ((name.size() * 5 + first * 3u + last * 7u) % 64);
 }
 
+void SetNameless(JsonNode& node) {
+  node.key_begin = node.key_end = 0;
+  node.key = {};
+}
+
 }  // namespace
 
 JsonIndex::Walk::Walk(JsonIndex& index, const JsonLimits& limits)
     : index_(index),
+      nodes_(index.nodes_.data()),
+      room_(index.nodes_.size()),
       limits_(limits),
       json_(index.json_.data()),
       json_size_(static_cast<std::uint32_t>(index.json_.size())),
@@ -57,20 +64,39 @@ JsonIndex::Walk::Walk(JsonIndex& index, const JsonLimits& limits)
       has_escapes_(std::memchr(json_, '\\', json_size_) != nullptr),
       max_depth_(std::min(limits.max_depth, kMaxDepth)) {}
 
-JsonNode& JsonIndex::Walk::NextNode() {
-  std::vector<JsonNode>& nodes = index_.nodes_;
-  if (size_ == nodes.size()) nodes.resize(std::max<std::size_t>(64, size_ * 2));
-  JsonNode& node = nodes[size_];
-  node = JsonNode();
+inline JsonNode& JsonIndex::Walk::NextNode() {
+  if (size_ == room_) {
+    room_ = std::max<std::size_t>(64, size_ * 2);
+    index_.nodes_.resize(room_);
+    nodes_ = index_.nodes_.data();
+  }
+  JsonNode& node = nodes_[size_];
   node.depth = static_cast<std::uint8_t>(depth_);
-  if (depth_ != 0) node.parent = frames_[depth_].node;
+  node.parent = depth_ == 0 ? JsonNode::kNone : frames_[depth_].node;
   return node;
+}
+
+inline const char* JsonIndex::Walk::ScalarEnd() const {
+  const char* end = json_ + (token_ == tokens_end_ ? json_size_ : *token_);
+  while (IsSpace(end[-1])) --end;  // what begins the scalar is none
+  return end;
+}
+
+inline JsonError JsonIndex::Walk::ReadString(std::uint32_t begin, std::uint32_t& end,
+                                             std::string_view& text) {
+  const char* const first = json_ + begin + 1;
+  const char* const last = ScalarEnd() - 1;
+  if (last < first || *last != '"') return JsonError::kSyntax;
+  end = static_cast<std::uint32_t>(last + 1 - json_);
+  text = std::string_view(first, static_cast<std::size_t>(last - first));
+  return has_escapes_ ? Unescape(text) : JsonError::kNone;
 }
 
 JsonError JsonIndex::Walk::Run() {
   std::uint32_t place = 0;
   if (!Take(place)) return JsonError::kSyntax;
   JsonNode& root = NextNode();
+  SetNameless(root);
   root.begin = place;
   if (const JsonError error = Open(root, json_[place]); error != JsonError::kNone) return error;
   // One round reads one value, with its name if it is a member, and then what may follow a value.
@@ -79,8 +105,9 @@ JsonError JsonIndex::Walk::Run() {
       JsonNode& node = NextNode();
       if (frames_[depth_].closer == '}') {
         if (const JsonError error = ReadName(node, place); error != JsonError::kNone) return error;
-      } else if (!Take(place)) {
-        return JsonError::kSyntax;
+      } else {
+        SetNameless(node);
+        if (!Take(place)) return JsonError::kSyntax;
       }
       if (size_ >= limits_.max_nodes) return JsonError::kTooManyNodes;
       node.begin = place;
@@ -108,6 +135,7 @@ JsonError JsonIndex::Walk::Open(JsonNode& node, char bracket) {
   if (++depth_ > max_depth_) return JsonError::kTooDeep;
   const bool is_object = bracket == '{';
   node.type = is_object ? JsonType::kObject : JsonType::kArray;
+  node.text = {};
   frames_[depth_] = {.node = static_cast<std::uint32_t>(size_),
                      .closer = is_object ? '}' : ']',
                      .may_repeat = false,
@@ -123,7 +151,7 @@ JsonError JsonIndex::Walk::Close(std::uint32_t bracket) {
   if (frame.may_repeat && !limits_.allow_repeated_names) {
     if (const JsonError error = CheckNames(frame); error != JsonError::kNone) return error;
   }
-  JsonNode& closed = index_.nodes_[frame.node];
+  JsonNode& closed = nodes_[frame.node];
   closed.end = bracket + 1;
   closed.next = static_cast<std::uint32_t>(size_);
   --depth_;
@@ -152,17 +180,12 @@ JsonError JsonIndex::Walk::ReadName(JsonNode& node, std::uint32_t& value) {
   return JsonError::kNone;
 }
 
-const char* JsonIndex::Walk::ScalarEnd() const {
-  const char* end = json_ + (token_ == tokens_end_ ? json_size_ : *token_);
-  while (IsSpace(end[-1])) --end;  // what begins the scalar is none
-  return end;
-}
-
 JsonError JsonIndex::Walk::ReadScalar(JsonNode& node) {
   if (json_[node.begin] == '"') {
     node.type = JsonType::kString;
     return ReadString(node.begin, node.end, node.text);
   }
+  node.text = {};
   node.end = static_cast<std::uint32_t>(ScalarEnd() - json_);
   const std::string_view raw(json_ + node.begin, node.end - node.begin);
   if (raw == "true") {
@@ -179,14 +202,10 @@ JsonError JsonIndex::Walk::ReadScalar(JsonNode& node) {
   return JsonError::kNone;
 }
 
-JsonError JsonIndex::Walk::ReadString(std::uint32_t begin, std::uint32_t& end,
-                                      std::string_view& text) {
-  const char* const first = json_ + begin + 1;
-  const char* const last = ScalarEnd() - 1;
-  if (last < first || *last != '"') return JsonError::kSyntax;
-  end = static_cast<std::uint32_t>(last + 1 - json_);
-  text = std::string_view(first, static_cast<std::size_t>(last - first));
-  if (!has_escapes_ || std::memchr(first, '\\', text.size()) == nullptr) return JsonError::kNone;
+JsonError JsonIndex::Walk::Unescape(std::string_view& text) {
+  if (text.empty() || std::memchr(text.data(), '\\', text.size()) == nullptr) {
+    return JsonError::kNone;
+  }
   std::string& decoded = index_.decoded_;
   if (decoded.capacity() < json_size_) decoded.reserve(json_size_);
   const std::size_t from = decoded.size();
@@ -199,8 +218,8 @@ JsonError JsonIndex::Walk::ReadString(std::uint32_t begin, std::uint32_t& end,
 JsonError JsonIndex::Walk::CheckNames(const Frame& object) {
   std::vector<std::string_view>& names = index_.names_;
   names.clear();
-  for (std::uint32_t i = object.node + 1; i != size_; i = index_.nodes_[i].next)
-    names.push_back(index_.nodes_[i].key);
+  for (std::uint32_t i = object.node + 1; i != size_; i = nodes_[i].next)
+    names.push_back(nodes_[i].key);
   std::sort(names.begin(), names.end());
   return std::adjacent_find(names.begin(), names.end()) == names.end() ? JsonError::kNone
                                                                        : JsonError::kRepeatedName;

@@ -42,6 +42,7 @@ class JsonIndex::Walk {
     std::size_t members;
   };
 
+  // The next one, with its place among the others; the rest is as it happens to be.
   JsonNode& NextNode();
   JsonError Open(JsonNode& node, char bracket);
   JsonError Close(std::uint32_t bracket);
@@ -50,6 +51,8 @@ class JsonIndex::Walk {
   JsonError ReadScalar(JsonNode& node);
   // The string whose opening quote is at `begin`, the last token taken.
   JsonError ReadString(std::uint32_t begin, std::uint32_t& end, std::string_view& text);
+  // Replaces what is spelled by what it means.
+  JsonError Unescape(std::string_view& text);
   JsonError CheckNames(const Frame& object);
 
   bool Take(std::uint32_t& place) {
@@ -61,6 +64,8 @@ class JsonIndex::Walk {
   const char* ScalarEnd() const;
 
   JsonIndex& index_;
+  JsonNode* nodes_;  // the index's
+  std::size_t room_;
   const JsonLimits& limits_;
   const char* const json_;
   const std::uint32_t json_size_;

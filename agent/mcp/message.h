@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/mcp/rare_text.h"
+
 // The messages of one call, in the states they pass through. Each state is a type, and only the
 // room that brings a message into a state can make that type: its constructor asks for a pass that
 // only that room's .cc file defines. So a message that reaches a client has been masked and
@@ -79,15 +81,15 @@ struct ClientMessage {
   // The literal of params._meta.progressToken. Empty: none.
   std::string progress_token;
   // initialize: decoded params.protocolVersion.
-  std::string protocol_version;
+  RareText protocol_version;
   // initialize: the value of params.capabilities.
   Span capabilities;
   // notifications/cancelled: the literal of params.requestId.
-  std::string cancelled_id;
+  RareText cancelled_id;
   // params.task is there (tasks of 2025-11-25).
   bool asks_for_task = false;
   // tasks/*: decoded params.taskId. Empty: none.
-  std::string task_id;
+  RareText task_id;
   // Where the literals of id and progress_token stand.
   Span id_at;
   Span token_at;
@@ -109,12 +111,12 @@ struct UpstreamMessage {
   // error.code; 0 where it is none, or too large to mean anything.
   int error_code = 0;
   // notifications/progress: the literal of params.progressToken.
-  std::string progress_token;
+  RareText progress_token;
   // notifications/cancelled: the literal of params.requestId.
-  std::string cancelled_id;
+  RareText cancelled_id;
   // The literal of _meta["io.modelcontextprotocol/subscriptionId"] in params or result. Empty:
   // none.
-  std::string subscription_id;
+  RareText subscription_id;
   // Where the literals of id, progress_token, cancelled_id and subscription_id stand.
   Span id_at;
   Span token_at;
@@ -122,7 +124,7 @@ struct UpstreamMessage {
   Span subscription_at;
   // notifications/resources/updated: decoded params.uri; notifications/tasks and
   // notifications/tasks/status: params.taskId.
-  std::string target;
+  RareText target;
 };
 
 // One masked thing, never its value.

@@ -102,15 +102,12 @@ int MessageScan::ErrorCode() const {
   return code != nullptr && absl::SimpleAtoi(ToAbsl(index_.Raw(*code)), &value) ? value : 0;
 }
 
-absl::Status MessageScan::ReadToken(const JsonNode* node, std::string& literal, Span& place) const {
-  if (node == nullptr) return absl::OkStatus();
-  if (node->end - node->begin > kMaxIdBytes ||
-      (!node->is_string() && node->type != JsonType::kNumber)) {
+absl::StatusOr<std::string> MessageScan::TokenOf(const JsonNode& node) const {
+  if (node.end - node.begin > kMaxIdBytes ||
+      (!node.is_string() && node.type != JsonType::kNumber)) {
     return Invalid("a token is neither a string nor a number");
   }
-  literal = Literal(index_, *node);
-  place = SpanOf(node);
-  return absl::OkStatus();
+  return Literal(index_, node);
 }
 
 }  // namespace sallyport::agent

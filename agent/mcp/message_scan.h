@@ -4,9 +4,11 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "agent/mcp/json_index.h"
 #include "agent/mcp/message.h"
 #include "agent/mcp/protocol_names.h"
+#include "common/status_macros.h"
 #include "sallyport/types/v1/denial.pb.h"
 
 // What a message's protocol members say, read once. For the scans of json_scan.h.
@@ -91,7 +93,20 @@ class MessageScan {
   // error.code; 0 where it is none, or too large to mean anything.
   int ErrorCode() const;
   // A progress token or a request id: a string or a number. Nothing where `node` is null.
-  absl::Status ReadToken(const JsonNode* node, std::string& literal, Span& place) const;
+  template <class Text>
+  absl::Status ReadToken(const JsonNode* node, Text& literal, Span& place) const {
+    if (node == nullptr) return absl::OkStatus();
+    ASSIGN_OR_RETURN(literal, TokenOf(*node));
+    place = SpanOf(node);
+    return absl::OkStatus();
+  }
+  // `node` as a string, into `value`. False: it is something else, or null.
+  template <class Text>
+  static bool ReadString(const JsonNode* node, Text& value) {
+    if (node == nullptr || !node->is_string()) return false;
+    value = std::string(node->text);
+    return true;
+  }
 
   static Span SpanOf(const JsonNode* node) {
     return node == nullptr ? Span{} : Span{node->begin, node->end};
@@ -108,6 +123,7 @@ class MessageScan {
 
  private:
   bool ReadObjects();
+  absl::StatusOr<std::string> TokenOf(const JsonNode& node) const;
   absl::Status JudgeRequest();
   absl::Status JudgeResponse();
 

@@ -26,7 +26,7 @@ const std::string* NameOf(const ClientMessage& message) {
   }
   const bool names_task = message.method == "tasks/get" || message.method == "tasks/update" ||
                           message.method == "tasks/cancel";
-  return names_task && !message.task_id.empty() ? &message.task_id : nullptr;
+  return names_task && !message.task_id.empty() ? &message.task_id.text() : nullptr;
 }
 
 ModernRefusal Mismatch(std::string_view what) {

@@ -17,7 +17,7 @@ std::string Narrowed(const std::string& capabilities, const std::string& version
   REQUIRE(message.ok());
   auto narrowed = NarrowInitialize(*std::move(message), terms);
   REQUIRE(narrowed.ok());
-  return narrowed->protocol_version + " " +
+  return narrowed->protocol_version.text() + " " +
          narrowed->bytes.substr(narrowed->capabilities.begin, narrowed->capabilities.size());
 }
 
