@@ -102,9 +102,10 @@ void AddFinding(std::vector<Finding>& findings, std::string_view name, std::stri
   findings.push_back({std::string(name), std::move(pointer), 1});
 }
 
-// Puts overlapping hits together, in order.
+// Puts overlapping hits together, in order. Of two that are equal in everything the first one found
+// names the finding, however many there are.
 void Merge(std::vector<MaskHit>& hits) {
-  std::sort(hits.begin(), hits.end(), [](const MaskHit& a, const MaskHit& b) {
+  std::stable_sort(hits.begin(), hits.end(), [](const MaskHit& a, const MaskHit& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
   });
   std::size_t kept = 0;

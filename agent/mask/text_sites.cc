@@ -202,7 +202,13 @@ class Beginnings {
           (digits >> 2 | std::uint64_t{3} << 62) & (digits >> 3 | std::uint64_t{7} << 61);
     }
     was_digit_ = digits >> 63 != 0;
+    any_.units |= block.units;
+    any_.runs |= block.runs;
+    any_.digits |= block.digits;
+    any_.at_signs |= block.at_signs;
   }
+  // What has been found, or-ed.
+  const TextSites::Block& any() const { return any_; }
 
  private:
   static_assert(kMinRun == 20);
@@ -212,7 +218,9 @@ class Beginnings {
     const auto head = static_cast<std::size_t>(std::countr_one(characters));
     if (run_ != 0 && run_ < kMinRun && run_ + head >= kMinRun) {
       // It began in the block before.
-      (&block)[-1].runs |= std::uint64_t{1} << (64 - run_);
+      const std::uint64_t bit = std::uint64_t{1} << (64 - run_);
+      (&block)[-1].runs |= bit;
+      any_.runs |= bit;
     }
     // Bit k: 20 bits are set from bit k on.
     std::uint64_t whole = characters & characters >> 1;
@@ -225,6 +233,7 @@ class Beginnings {
     run_ = tail == 64 ? run_ + 64 : tail;
   }
 
+  TextSites::Block any_;
   std::size_t run_ = 0;  // the characters of a run that reaches up to here
   bool was_digit_ = false;
 };
@@ -243,7 +252,11 @@ void TextSites::Find(std::string_view text, std::size_t from) {
     Classify(rest, 1, &blocks_[whole]);
   }
   Beginnings beginnings;
-  for (std::size_t i = first; i < blocks_.size(); ++i) beginnings.Find(blocks_[i]);
+  for (std::size_t i = first; i < blocks_.size(); ++i) beginnings.Find(blocks_.data()[i]);
+  any_.units |= beginnings.any().units;
+  any_.runs |= beginnings.any().runs;
+  any_.digits |= beginnings.any().digits;
+  any_.at_signs |= beginnings.any().at_signs;
   if (from % 64 != 0) {
     // What stands before `from` in its block is as it was.
     const std::uint64_t added = ~std::uint64_t{0} << from % 64;
@@ -252,12 +265,6 @@ void TextSites::Find(std::string_view text, std::size_t from) {
     block.runs = (block.runs & added) | (before.runs & ~added);
     block.digits = (block.digits & added) | (before.digits & ~added);
     block.at_signs = (block.at_signs & added) | (before.at_signs & ~added);
-  }
-  for (std::size_t i = first; i < blocks_.size(); ++i) {
-    any_.units |= blocks_[i].units;
-    any_.runs |= blocks_[i].runs;
-    any_.digits |= blocks_[i].digits;
-    any_.at_signs |= blocks_[i].at_signs;
   }
 }
 
