@@ -17,9 +17,7 @@ class Durations {
   static constexpr std::size_t kBounds = 39;
 
   // The upper bound of a bucket; what is longer than the last one is in `counts().back()`.
-  static double BoundSeconds(std::size_t bucket) {
-    return 16e-6 * std::exp2(static_cast<double>(bucket) / 2);
-  }
+  static double BoundSeconds(std::size_t bucket) { return Bounds()[bucket]; }
 
   void Add(std::chrono::nanoseconds took) {
     const double seconds = std::chrono::duration<double>(took).count();
@@ -29,7 +27,8 @@ class Durations {
     if (took.count() > 0 && units > 0) {
       bucket = std::min(2 * static_cast<std::size_t>(std::bit_width(units) - 1), kBounds);
     }
-    while (bucket < kBounds && seconds > BoundSeconds(bucket)) ++bucket;
+    const std::array<double, kBounds>& bounds = Bounds();
+    while (bucket < kBounds && seconds > bounds[bucket]) ++bucket;
     ++counts_[bucket];
   }
 
@@ -38,6 +37,16 @@ class Durations {
   double sum_seconds() const { return sum_seconds_; }
 
  private:
+  static const std::array<double, kBounds>& Bounds() {
+    static const std::array<double, kBounds> bounds = [] {
+      std::array<double, kBounds> made;
+      for (std::size_t i = 0; i < kBounds; ++i)
+        made[i] = 16e-6 * std::exp2(static_cast<double>(i) / 2);
+      return made;
+    }();
+    return bounds;
+  }
+
   std::array<std::uint64_t, kBounds + 1> counts_ = {};
   double sum_seconds_ = 0;
 };

@@ -1,6 +1,6 @@
 #include "agent/record/record_writer.h"
 
-#include <algorithm>
+#include <cstring>
 
 namespace sallyport::agent {
 namespace {
@@ -21,27 +21,39 @@ class FieldWriter {
   FieldWriter(const FieldWriter&) = delete;
   FieldWriter& operator=(const FieldWriter&) = delete;
 
-  void Varint(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) *end_++ = static_cast<char>(value | 0x80);
-    *end_++ = static_cast<char>(value);
-  }
-  void Uint(int field, std::uint64_t value) {
+  template <int field>
+  void Uint(std::uint64_t value) {
     if (value == 0) return;
-    Varint(static_cast<std::uint64_t>(field) << 3);
+    Tag<field << 3>();
     Varint(value);
   }
-  void Bytes(int field, std::string_view value) {
+  template <int field>
+  void Bytes(std::string_view value) {
     if (value.empty()) return;
-    Nested(field, value.size());
-    end_ = std::copy(value.begin(), value.end(), end_);
+    Nested<field>(value.size());
+    std::memcpy(end_, value.data(), value.size());
+    end_ += value.size();
   }
   // The caller appends `size` bytes.
-  void Nested(int field, std::size_t size) {
-    Varint(static_cast<std::uint64_t>(field) << 3 | 2);
+  template <int field>
+  void Nested(std::size_t size) {
+    Tag<field << 3 | 2>();
     Varint(size);
   }
 
  private:
+  // Field numbers from 16 on have tags of two bytes.
+  template <unsigned tag>
+  void Tag() {
+    static_assert(tag < 1u << 14);
+    *end_++ = static_cast<char>(tag < 0x80 ? tag : (tag & 0x7f) | 0x80);
+    if constexpr (tag >= 0x80) *end_++ = static_cast<char>(tag >> 7);
+  }
+  void Varint(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) *end_++ = static_cast<char>(value | 0x80);
+    *end_++ = static_cast<char>(value);
+  }
+
   std::string& out_;
   char* end_;
 };
@@ -75,32 +87,31 @@ void WriteContent(std::string& out, const RecordFacts& facts, const ContentField
   using C = types::v1::RecordContent;
   using F = types::v1::MaskFinding;
   FieldWriter w(out, SizeOf(facts, fields));
-  w.Bytes(C::kMethodFieldNumber, fields.method);
-  w.Bytes(C::kTargetFieldNumber, fields.target);
-  w.Bytes(C::kRpcIdFieldNumber, fields.rpc_id);
-  if (facts.content) w.Bytes(C::kBodyFieldNumber, fields.body);
-  w.Uint(C::kOriginalBytesFieldNumber, fields.original_bytes);
+  w.Bytes<C::kMethodFieldNumber>(fields.method);
+  w.Bytes<C::kTargetFieldNumber>(fields.target);
+  w.Bytes<C::kRpcIdFieldNumber>(fields.rpc_id);
+  if (facts.content) w.Bytes<C::kBodyFieldNumber>(fields.body);
+  w.Uint<C::kOriginalBytesFieldNumber>(fields.original_bytes);
   for (const Finding& finding : fields.findings) {
     std::size_t count = finding.count == 0 ? 0 : 1 + VarintBytes(finding.count);
-    w.Nested(C::kFindingsFieldNumber,
-             BytesSize(finding.detector) + BytesSize(finding.pointer) + count);
-    w.Bytes(F::kDetectorFieldNumber, finding.detector);
-    w.Bytes(F::kPointerFieldNumber, finding.pointer);
-    w.Uint(F::kCountFieldNumber, finding.count);
+    w.Nested<C::kFindingsFieldNumber>(BytesSize(finding.detector) + BytesSize(finding.pointer) +
+                                      count);
+    w.Bytes<F::kDetectorFieldNumber>(finding.detector);
+    w.Bytes<F::kPointerFieldNumber>(finding.pointer);
+    w.Uint<F::kCountFieldNumber>(finding.count);
   }
-  w.Uint(C::kDenialReasonFieldNumber, static_cast<std::uint64_t>(fields.denial_reason));
-  w.Bytes(C::kApprovalIdFieldNumber, facts.approval_id);
-  w.Uint(C::kPolicyEpochFieldNumber, facts.policy_epoch);
-  w.Uint(C::kPolicyVersionFieldNumber, facts.policy_version);
-  w.Bytes(C::kPolicyFieldNumber, facts.policy);
-  w.Bytes(C::kOutcomeFieldNumber, fields.outcome);
-  w.Uint(C::kRequestNFieldNumber, fields.request_n);
-  w.Bytes(C::kDetailFieldNumber, fields.detail);
-  // Field numbers from 16 on have tags of two bytes, which FieldWriter writes as well.
-  w.Bytes(C::kServerFieldNumber, fields.server);
-  w.Bytes(C::kClientAddressFieldNumber, facts.client_address);
-  w.Bytes(C::kMcpSessionFieldNumber, facts.mcp_session);
-  w.Bytes(C::kTokenIdFieldNumber, facts.token_id);
+  w.Uint<C::kDenialReasonFieldNumber>(static_cast<std::uint64_t>(fields.denial_reason));
+  w.Bytes<C::kApprovalIdFieldNumber>(facts.approval_id);
+  w.Uint<C::kPolicyEpochFieldNumber>(facts.policy_epoch);
+  w.Uint<C::kPolicyVersionFieldNumber>(facts.policy_version);
+  w.Bytes<C::kPolicyFieldNumber>(facts.policy);
+  w.Bytes<C::kOutcomeFieldNumber>(fields.outcome);
+  w.Uint<C::kRequestNFieldNumber>(fields.request_n);
+  w.Bytes<C::kDetailFieldNumber>(fields.detail);
+  w.Bytes<C::kServerFieldNumber>(fields.server);
+  w.Bytes<C::kClientAddressFieldNumber>(facts.client_address);
+  w.Bytes<C::kMcpSessionFieldNumber>(facts.mcp_session);
+  w.Bytes<C::kTokenIdFieldNumber>(facts.token_id);
 }
 
 void WriteRecord(std::string& out, const RecordFields& fields) {
@@ -109,14 +120,14 @@ void WriteRecord(std::string& out, const RecordFields& fields) {
   FieldWriter w(out, kFields * FieldWriter::kOverhead + fields.session_id.size() +
                          fields.salt.size() + fields.payload.size() + fields.payload_digest.size() +
                          fields.hash.size());
-  w.Bytes(R::kSessionIdFieldNumber, fields.session_id);
-  w.Uint(R::kNFieldNumber, fields.n);
-  w.Uint(R::kTypeFieldNumber, static_cast<std::uint64_t>(fields.type));
-  w.Uint(R::kTimeUnixNanosFieldNumber, static_cast<std::uint64_t>(fields.time_unix_nanos));
-  w.Bytes(R::kSaltFieldNumber, fields.salt);
-  w.Bytes(R::kPayloadFieldNumber, fields.payload);
-  w.Bytes(R::kPayloadDigestFieldNumber, fields.payload_digest);
-  w.Bytes(R::kHashFieldNumber, fields.hash);
+  w.Bytes<R::kSessionIdFieldNumber>(fields.session_id);
+  w.Uint<R::kNFieldNumber>(fields.n);
+  w.Uint<R::kTypeFieldNumber>(static_cast<std::uint64_t>(fields.type));
+  w.Uint<R::kTimeUnixNanosFieldNumber>(static_cast<std::uint64_t>(fields.time_unix_nanos));
+  w.Bytes<R::kSaltFieldNumber>(fields.salt);
+  w.Bytes<R::kPayloadFieldNumber>(fields.payload);
+  w.Bytes<R::kPayloadDigestFieldNumber>(fields.payload_digest);
+  w.Bytes<R::kHashFieldNumber>(fields.hash);
 }
 
 RecordId ReadRecordId(std::string_view record) {

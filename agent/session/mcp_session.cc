@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/ids.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -11,14 +12,6 @@ constexpr std::size_t kMaxOutstanding = 128;
 constexpr std::size_t kMaxSubscriptions = 1024;
 constexpr std::size_t kMaxUriBytes = std::size_t{4} << 10;
 constexpr std::size_t kMaxTasks = 1024;
-
-bool Add(std::vector<std::string>& ids, std::string_view id) {
-  if (ids.size() >= kMaxOutstanding || std::find(ids.begin(), ids.end(), id) != ids.end()) {
-    return false;
-  }
-  ids.emplace_back(id);
-  return true;
-}
 
 // `uri` is `whole`, or what a URI calls a part of it: its path, query or fragment goes on.
 bool IsPartOf(std::string_view uri, std::string_view whole) {
@@ -35,13 +28,11 @@ bool McpSession::BeginRequest(std::string_view id) { return Add(in_flight_, id);
 
 bool McpSession::DeliverServerRequest(std::string_view id) { return Add(server_requests_, id); }
 
-bool McpSession::Take(std::vector<std::string>& ids, std::string_view id) {
-  auto place = std::find(ids.begin(), ids.end(), id);
-  if (place == ids.end()) return false;
-  std::swap(*place, ids.back());
-  ids.pop_back();
-  return true;
+bool McpSession::Add(Ids& ids, std::string_view id) {
+  return ids.size() < kMaxOutstanding && ids.emplace(id).second;
 }
+
+bool McpSession::Take(Ids& ids, std::string_view id) { return ids.erase(ToAbsl(id)) != 0; }
 
 bool McpSession::MaySubscribe(std::string_view uri) const {
   return subscriptions_.size() < kMaxSubscriptions && uri.size() <= kMaxUriBytes;
@@ -55,7 +46,9 @@ bool McpSession::Subscribe(std::string_view uri) {
   return true;
 }
 
-void McpSession::Unsubscribe(std::string_view uri) { Take(subscriptions_, uri); }
+void McpSession::Unsubscribe(std::string_view uri) {
+  std::erase_if(subscriptions_, [&](const std::string& subscribed) { return subscribed == uri; });
+}
 
 bool McpSession::IsSubscribedTo(std::string_view uri) const {
   return std::any_of(subscriptions_.begin(), subscriptions_.end(),

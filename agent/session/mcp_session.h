@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+
 namespace sallyport::agent {
 
 // A fresh Mcp-Session-Id: base64url of 32 random bytes, all of it visible ASCII.
@@ -69,14 +71,16 @@ class McpSession {
     bool is_finished = false;
   };
 
-  static bool Take(std::vector<std::string>& ids, std::string_view id);
+  using Ids = absl::flat_hash_set<std::string>;  // at most 128
+
+  static bool Add(Ids& ids, std::string_view id);
+  static bool Take(Ids& ids, std::string_view id);
 
   std::string id_;
   ClientCapabilities capabilities_;
   std::string protocol_version_;
-  // At most 128 each: a scan of short strings beats a hash table.
-  std::vector<std::string> in_flight_;
-  std::vector<std::string> server_requests_;
+  Ids in_flight_;
+  Ids server_requests_;
   std::vector<std::string> subscriptions_;
   std::deque<Task> tasks_;
 };

@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace sallyport::chain {
@@ -20,36 +21,52 @@ void PutBigEndian(unsigned char* out, Unsigned value) {
   }
 }
 
-// SHA-256 over length-prefixed parts.
+// SHA-256 over length-prefixed parts. Short ones are gathered: a link is some sixteen of them, and
+// each call of the library costs as much as a block of its work on a processor that has SHA.
 class Hasher {
  public:
   Hasher() { SHA256_Init(&context_); }
 
   Hasher& Part(std::string_view bytes) {
     Length(bytes.size());
-    SHA256_Update(&context_, bytes.data(), bytes.size());
+    if (bytes.size() > gathered_.size() - size_) Flush();
+    if (bytes.size() > gathered_.size()) {
+      SHA256_Update(&context_, bytes.data(), bytes.size());
+    } else {
+      std::memcpy(gathered_.data() + size_, bytes.data(), bytes.size());
+      size_ += bytes.size();
+    }
     return *this;
   }
   template <class Unsigned>
   Hasher& Number(Unsigned value) {
-    unsigned char bytes[sizeof value];
-    PutBigEndian(bytes, value);
-    return Part({reinterpret_cast<const char*>(bytes), sizeof bytes});
+    Length(sizeof value);
+    Put(value);
+    return *this;
   }
   Digest Finish() {
+    Flush();
     Digest digest;
     SHA256_Final(digest.data(), &context_);
     return digest;
   }
 
  private:
-  void Length(std::size_t length) {
-    unsigned char bytes[4];
-    PutBigEndian(bytes, static_cast<std::uint32_t>(length));
-    SHA256_Update(&context_, bytes, sizeof bytes);
+  void Length(std::size_t length) { Put(static_cast<std::uint32_t>(length)); }
+  template <class Unsigned>
+  void Put(Unsigned value) {
+    if (sizeof value > gathered_.size() - size_) Flush();
+    PutBigEndian(gathered_.data() + size_, value);
+    size_ += sizeof value;
+  }
+  void Flush() {
+    SHA256_Update(&context_, gathered_.data(), size_);
+    size_ = 0;
   }
 
   SHA256_CTX context_;
+  std::array<unsigned char, 256> gathered_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace
