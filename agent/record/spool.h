@@ -20,6 +20,8 @@
 
 namespace sallyport::agent {
 
+struct FoundSegment;
+
 struct SpoolOptions {
   // Made with mode 0700 when absent. Nothing else lives in it.
   std::string dir;
@@ -36,6 +38,8 @@ struct SpoolPosition {
   std::uint64_t generation = 0;
   std::uint64_t offset = 0;
   friend auto operator<=>(const SpoolPosition&, const SpoolPosition&) = default;
+  // In one word; an offset is shorter than a segment.
+  std::uint64_t Packed() const { return generation << 32 | offset; }
 };
 
 // What one Write takes: the appended entries, in segments.
@@ -143,17 +147,22 @@ class Spool {
     std::uint64_t end = 0;         // of its entries, once sealed
   };
 
-  // One segment as it was found.
-  struct Found;
+  struct Rewrite;
 
   Spool(SpoolOptions options, std::uint64_t max_segments, std::uint64_t segment_bytes,
         SpoolClient& client);
+  // spool_recovery.cc
   absl::Status Recover();
   absl::Status ListFiles();
-  absl::StatusOr<Found> ReadSegment(const File& file, bool is_last) const;
-  absl::Status VisitSegment(const Found& found, std::uint64_t from, bool rewrite);
-  absl::Status CutTail(const File& file, const Found& found);
+  absl::Status SortFile(File file);
+  absl::Status FreeAcknowledged();
+  absl::Status Free(File file);
+  absl::Status RecoverSegment(File file, bool is_last, Rewrite& rewrite);
+  absl::Status KeepSegment(File file, const FoundSegment& found, std::uint64_t from, bool is_last);
+  absl::Status VisitSegment(const FoundSegment& found, std::uint64_t from, bool rewrite);
+  absl::Status CutTail(const File& file, const FoundSegment& found);
   absl::Status Quarantine(File file);
+
   absl::StatusOr<File> MakeFile(std::uint64_t name);
   absl::Status EnsureRoom(std::uint64_t entry, std::uint64_t bytes);
   absl::Status Roll();
