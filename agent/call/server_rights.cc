@@ -1,0 +1,94 @@
+#include "agent/call/server_rights.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "agent/call/check_policy.h"
+#include "agent/mcp/modern_result.h"
+
+namespace sallyport::agent {
+namespace {
+
+bool IsDeclared(const ClientCapabilities& capabilities, ServerRequestKind kind) {
+  switch (kind) {
+    case ServerRequestKind::kTask:
+      return capabilities.tasks;
+    case ServerRequestKind::kSampling:
+      return capabilities.sampling;
+    case ServerRequestKind::kElicitation:
+      return capabilities.elicitation;
+    case ServerRequestKind::kRoots:
+      return capabilities.roots;
+    case ServerRequestKind::kNone:
+    case ServerRequestKind::kPing:
+      break;
+  }
+  return false;
+}
+
+// In force now, not when the last call came. Null: there is none.
+std::shared_ptr<const SessionPolicy> PolicyNow(Gateway& gateway, ServedSession& session) {
+  auto snapshot = gateway.snapshots.current();
+  if (snapshot == nullptr || session.caller == nullptr) return nullptr;
+  const auto rules = RulesFor(gateway, session, session.caller, std::move(snapshot));
+  return rules.ok() ? (*rules)->policy : nullptr;
+}
+
+bool MayAsk(const SessionPolicy& policy, const ClientCapabilities& capabilities,
+            ServerRequestKind kind, absl::Time now) {
+  if (!IsDeclared(capabilities, kind)) return false;
+  const auto allows = [&](ServerRequestKind asked) {
+    return IsDeclared(capabilities, asked) &&
+           policy.EvaluateServerRequest(PolicyWord(asked), now).verdict == Verdict::kAllow;
+  };
+  if (kind != ServerRequestKind::kTask) return allows(kind);
+  return allows(ServerRequestKind::kSampling) || allows(ServerRequestKind::kElicitation);
+}
+
+// What the client has asked to be told of, and may still know. What a modern client asked for, it
+// asked for by the request that brings it.
+bool MayKnow(const SessionPolicy& policy, McpConnection& connection, TargetKind kind,
+             const std::string& target, absl::Time now) {
+  const McpSession& mcp = connection.mcp();
+  const bool is_legacy = connection.era() == Era::kLegacy;
+  if (kind == TargetKind::kTask) {
+    const UsableCapabilities& usable = policy.capabilities(now);
+    return mcp.HasTask(target) && (is_legacy ? usable.tasks : usable.task_extension);
+  }
+  const Verdict verdict =
+      policy
+          .EvaluateCall({.method = is_legacy ? "resources/subscribe" : "subscriptions/listen",
+                         .target = target},
+                        now)
+          .verdict;
+  return (verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval) &&
+         (!is_legacy || mcp.IsSubscribedTo(target));
+}
+
+// In the modern era a task asks its client in what tells of it.
+bool MayAskInNews(const SessionPolicy& policy, const McpConnection& connection,
+                  const UpstreamMessage& message, absl::Time now) {
+  return connection.era() == Era::kLegacy ||
+         CheckTaskNews(message, [&](ServerRequestKind kind) {
+           return policy.EvaluateServerRequest(PolicyWord(kind), now).verdict == Verdict::kAllow;
+         }).ok();
+}
+
+}  // namespace
+
+bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                  const ServerMethod& method, const UpstreamMessage& message) {
+  const bool needs_request = method.request != ServerRequestKind::kNone;
+  const bool needs_target = method.target != TargetKind::kNone;
+  if (!needs_request && !needs_target) return true;
+  const auto policy = PolicyNow(gateway, session);
+  const absl::Time now = gateway.clock.Now();
+  return policy != nullptr &&
+         (!needs_request ||
+          MayAsk(*policy, connection.mcp().capabilities(), method.request, now)) &&
+         (!needs_target || MayKnow(*policy, connection, method.target, message.target, now)) &&
+         (method.target != TargetKind::kTask || MayAskInNews(*policy, connection, message, now));
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "agent/call/gateway.h"
+#include "agent/call/served_session.h"
+#include "agent/mcp/message.h"
+#include "agent/mcp/methods.h"
+
+namespace sallyport::agent {
+
+// Whether a message of the server's may reach the client under the policy that is in force now: a
+// request must be one that the client has declared and policy allows, and what a message tells of
+// the client must have asked for and may still know.
+bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                  const ServerMethod& method, const UpstreamMessage& message);
+
+}  // namespace sallyport::agent
