@@ -81,12 +81,27 @@ absl::StatusOr<Spool::File> Spool::MakeFile(std::uint64_t name) {
   return file;
 }
 
+// More than are filled one after the other while the control plane keeps up.
+bool Spool::HasTooMany() const {
+  constexpr std::uint64_t kSpare = 2;
+  return free_.size() > std::max(kSpare, wanted_free_.load(std::memory_order_relaxed));
+}
+
 void Spool::Prepare() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (!wanted_ || !free_.empty() || live_.size() >= max_segments_) {
       wanted_ = false;
-      wake_.wait(lock);
+      if (!HasTooMany()) {
+        wake_.wait(lock);
+      } else if (wake_.wait_for(lock, options_.rest) == std::cv_status::timeout && HasTooMany()) {
+        const File file = std::move(free_.front());
+        free_.erase(free_.begin());
+        lock.unlock();
+        close(file.fd);
+        unlink(file.name.c_str());
+        lock.lock();
+      }
       continue;
     }
     wanted_ = false;
@@ -102,11 +117,11 @@ void Spool::Prepare() {
 absl::Status Spool::EnsureRoom(std::uint64_t entry, std::uint64_t bytes) {
   std::uint64_t left = segment_bytes_ - offset_;
   if (left >= bytes) return absl::OkStatus();
+  // A segment loses its head, its first entry and what is too short for the next entry at its end.
+  const std::uint64_t usable = segment_bytes_ - 2 * kSegmentHeadBytes;
   std::unique_lock lock(mutex_);
+  wanted_free_.store(bytes / usable + 1, std::memory_order_relaxed);
   for (;;) {
-    // A segment loses its head, its first entry and what is too short for the next entry at its
-    // end.
-    std::uint64_t usable = segment_bytes_ - std::min(segment_bytes_, 2 * kSegmentHeadBytes);
     if ((left >= entry ? left : 0) + free_.size() * usable >= bytes) return absl::OkStatus();
     if (live_.size() + free_.size() >= max_segments_) {
       return absl::ResourceExhaustedError(
@@ -279,6 +294,7 @@ void Spool::Acknowledge(SpoolPosition position, std::uint64_t bytes) {
     free_.push_back(std::move(live_.front()));
     live_.pop_front();
   }
+  if (HasTooMany()) wake_.notify_one();
   if (live_.front().generation != position.generation) return;
   WriteAll(live_.front().fd, AckMark(position.generation, position.offset), kAckAt,
            live_.front().name)

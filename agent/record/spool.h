@@ -31,6 +31,8 @@ struct SpoolOptions {
   std::uint64_t segment_bytes = std::uint64_t{32} << 20;
   // fdatasync after each write.
   bool sync = false;
+  // How long free segments that a backlog has left behind stay, one after the other.
+  std::chrono::milliseconds rest = std::chrono::seconds(10);
 };
 
 // Between two entries.
@@ -168,6 +170,7 @@ class Spool {
   absl::Status Roll();
   void Put(EntryKind kind, std::string_view payload);
   void Prepare();
+  bool HasTooMany() const;
   void Fail(const absl::Status& status);
 
   const SpoolOptions options_;
@@ -187,6 +190,8 @@ class Spool {
   std::uint64_t generation_ = 0;
   std::uint64_t offset_ = 0;
   std::uint64_t reserved_ = 0;
+  // Free segments that the last append wanted behind the one it went to.
+  std::atomic<std::uint64_t> wanted_free_{0};
 
   std::atomic<std::uint64_t> committed_{0};  // generation << 32 | offset
   std::atomic<std::uint64_t> written_bytes_{0};
@@ -198,7 +203,7 @@ class Spool {
   std::vector<File> free_;
   std::uint64_t next_name_ = 0;
   absl::Status failure_;
-  // Makes the next segment before it is needed.
+  // Makes the next segment before it is needed, and gives back those that are not.
   std::condition_variable wake_;
   bool wanted_ = false;
   bool stopping_ = false;

@@ -3,10 +3,12 @@
 #include <sys/resource.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/fakes/temp_dir.h"
@@ -140,6 +142,40 @@ TEST_CASE("a full spool refuses, keeps its reserved room, and takes again once a
   rig.spool->Acknowledge(reader.position(), reader.TakeBytes());
   CHECK(rig.Add(record).ok());
   CHECK(rig.Add(std::string(65536, 'x')).code() == absl::StatusCode::kResourceExhausted);
+}
+
+TEST_CASE("the segments that a backlog has left behind are given back, but for a few",
+          "[agent][spool]") {
+  Rig rig(16);
+  rig.options.rest = std::chrono::milliseconds(5);
+  rig.Open();
+  const auto files = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(rig.options.dir))
+      count += entry.is_regular_file();
+    return count;
+  };
+  const auto acknowledge_all = [&] {
+    SpoolReader reader(*rig.spool);
+    while (!reader.Next()->empty()) continue;
+    rig.spool->Acknowledge(reader.position(), reader.TakeBytes());
+  };
+  const std::string big(20000, 'x');
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 40; ++i) REQUIRE(rig.Add(big).ok());
+    CHECK(files() >= 13);
+    acknowledge_all();
+    for (int i = 0; i < 2000 && files() > 3; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    CHECK(files() == 3);
+  }
+  // Room that is reserved stays there to be used.
+  rig.spool->Reserve(std::uint64_t{6} << 16);
+  for (int i = 0; i < 20; ++i) REQUIRE(rig.Add(big).ok());
+  acknowledge_all();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(files() >= 7);
 }
 
 TEST_CASE("a torn last write is cut and said; what comes after is whole", "[agent][spool]") {
