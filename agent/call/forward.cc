@@ -67,6 +67,11 @@ Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string
   if (!recorded.ok()) LogError("record_failed", {{"session", session.id()}, {"error", recorded}});
 }
 
+// Its client kept others waiting.
+bool IsGivenUp(const absl::Status& status) {
+  return ReasonOf(status) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED;
+}
+
 // The reason a client is told when the exchange broke off.
 absl::Status Failure(const LiveSession& live, const McpConnection& connection,
                      const absl::Status& status) {
@@ -74,6 +79,11 @@ absl::Status Failure(const LiveSession& live, const McpConnection& connection,
   using types::v1::DENIAL_REASON_UPSTREAM_INVALID;
   using types::v1::DENIAL_REASON_UPSTREAM_LOST;
   if (live.is_ended()) return Denied(DENIAL_REASON_SESSION_ENDED, live.end().detail);
+  if (IsGivenUp(status)) {
+    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                  "limit_exceeded: the client did not read its stream while other calls of its "
+                  "session waited; whether the call took effect is unknown");
+  }
   if (connection.is_deleted()) {
     return Denied(DENIAL_REASON_SESSION_ENDED, "the client deleted its MCP session");
   }
@@ -132,13 +142,13 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
     auto message = co_await (*exchange)->Next();
     if (!message.ok()) {
       request.exchange = nullptr;
-      if (request.is_cancelled && !live.is_ended()) {
+      if (request.is_cancelled && !live.is_ended() && !IsGivenUp(message.status())) {
         co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus());
         co_await reply.End();
         co_return;
       }
       if (request.is_listening && (live.is_ended() || request.is_token_over)) {
-        co_await DeliverResponse(gateway, call, ListenEnded(call.outbound.message()));
+        co_await DeliverResponse(gateway, call, ListenEnded(call.outbound.message().id));
         co_return;
       }
       const absl::Status why = Failure(live, connection, message.status());

@@ -86,7 +86,7 @@ class Listening {
     if (reply.is_gone()) {
       co_await reply.End();
     } else {
-      (void)co_await AnswerOwn(gateway_, call_, listen_, {}, ListenEnded(*listen_));
+      (void)co_await AnswerOwn(gateway_, call_, listen_, {}, ListenEnded(listen_->id));
     }
   }
 

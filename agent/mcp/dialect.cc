@@ -104,10 +104,11 @@ bool IsListening(const ClientMessage& request) {
   return request.era == Era::kModern && request.method == "subscriptions/listen";
 }
 
-UpstreamMessage ListenEnded(const ClientMessage& listen) {
-  return ResultResponse(
-      listen.id, R"({"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":)" +
-                     listen.id + "}}");
+UpstreamMessage ListenEnded(std::string_view id) {
+  std::string result =
+      R"({"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":)";
+  result.append(id).append("}}");
+  return ResultResponse(id, result);
 }
 
 std::string ModernMeta() {

@@ -66,7 +66,7 @@ ClientMessage DiscoverRequest(std::string_view id);
 bool IsListening(const ClientMessage& request);
 
 // What ends a subscriptions/listen that did not fail: there is nothing more to hear.
-UpstreamMessage ListenEnded(const ClientMessage& listen);
+UpstreamMessage ListenEnded(std::string_view id);
 
 // What a server must be told of us in a request of our own to a modern server, as the value of
 // params._meta.

@@ -1,11 +1,14 @@
 #include "agent/upstream/message_router.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mcp/dialect.h"
 #include "agent/mcp/methods.h"
 #include "agent/upstream/rpc_id.h"
+#include "common/denial.h"
 
 namespace sallyport::agent {
 namespace {
@@ -17,6 +20,11 @@ constexpr std::size_t kLargeBytes = std::size_t{256} << 10;
 // comes on top of so much goes.
 constexpr std::size_t kMaxUnrelated = 256;
 constexpr std::size_t kMaxUnrelatedBytes = std::size_t{8} << 20;
+// How long a client that does not read may keep others waiting, and how it earns that again: at
+// a thousand messages or four megabytes a second it keeps nobody.
+constexpr absl::Duration kPatience = absl::Seconds(1);
+constexpr absl::Duration kEarnedByMessage = absl::Milliseconds(1);
+constexpr absl::Duration kEarnedByKibibyte = absl::Microseconds(250);
 
 bool IsOfSession(const UpstreamMessage& message) {
   const ServerMethod* method = FindServerMethod(message.method);
@@ -32,9 +40,22 @@ struct MessageRouter::Pending {
   explicit Pending(Loop& loop) : messages(loop) {}
   void Push(MessageOr message) { messages.Push(std::move(message)); }
 
+  // Ends it at once, whatever still waits for its client.
+  void GiveUp(absl::Status status) {
+    why = std::move(status);
+    messages.Close();
+  }
+
   Queue<MessageOr> messages;
   std::string id;
   std::string token;
+  // The number that it went out under; 0: under its own id.
+  std::uint64_t number = 0;
+  bool is_listen = false;
+  // How much longer others may be kept waiting for its client.
+  absl::Duration patience = kPatience;
+  // Not ok: it was given up.
+  absl::Status why;
   // Not 0: it asked for log lines for itself, and is the older the smaller this is.
   std::uint64_t logs = 0;
 };
@@ -47,13 +68,15 @@ class MessageRouter::Answer final : public Exchange {
 
   Task<MessageOr> Next() override {
     auto pending = pending_;
-    if (!is_cancelled_ && !is_over_) {
+    if (!is_cancelled_ && !is_over_ && pending->why.ok()) {
       auto message = co_await pending->messages.Pop();
-      if (message) {
+      if (message && pending->why.ok()) {
         is_over_ = !message->ok() || (*message)->shape == Shape::kResponse;
+        if (message->ok()) Took(*pending, (*message)->bytes.size());
         co_return *std::move(message);
       }
     }
+    if (!pending->why.ok()) co_return pending->why;
     if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
     co_return absl::FailedPreconditionError("the exchange is over");
   }
@@ -64,6 +87,13 @@ class MessageRouter::Answer final : public Exchange {
   }
 
  private:
+  void Took(Pending& pending, std::size_t bytes) {
+    const auto kibibytes = static_cast<double>(bytes) / 1024;
+    pending.patience =
+        std::min(kPatience, pending.patience + kEarnedByMessage + kEarnedByKibibyte * kibibytes);
+    router_->moved_.Set();
+  }
+
   std::shared_ptr<MessageRouter> router_;
   std::shared_ptr<Pending> pending_;
   bool is_cancelled_ = false;
@@ -83,6 +113,8 @@ absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMe
                                                                   std::uint64_t number) {
   auto pending = std::make_shared<Pending>(loop_);
   pending->id = absl::StrCat(number);
+  pending->number = number;
+  pending->is_listen = IsListening(request);
   if (!request.progress_token.empty()) pending->token = pending->id;
   if (request.modern.asks_for_logs) pending->logs = number;
   return Add(std::move(pending));
@@ -93,6 +125,7 @@ absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Add(std::shared_ptr<Pen
   if (!pending_.try_emplace(pending->id, pending).second) {
     return absl::FailedPreconditionError("a request of this id is in flight");
   }
+  moved_.Set();
   return std::make_unique<Answer>(shared_from_this(), std::move(pending));
 }
 
@@ -100,14 +133,49 @@ void MessageRouter::Unregister(const std::shared_ptr<Pending>& pending) {
   pending->messages.Close();
   auto at = pending_.find(pending->id);
   if (at != pending_.end() && at->second == pending) pending_.erase(at);
+  moved_.Set();
+}
+
+bool MessageRouter::OthersWait(const Pending& one) const {
+  return std::any_of(pending_.begin(), pending_.end(), [&](const auto& entry) {
+    return entry.second.get() != &one && !entry.second->is_listen;
+  });
+}
+
+bool MessageRouter::Routed::is_full() const {
+  return limit_ != 0 && to_ != nullptr && to_->messages.size() >= limit_ &&
+         !to_->messages.is_closed();
+}
+
+Task<std::uint64_t> MessageRouter::WaitForRoom(std::shared_ptr<MessageRouter> self, Routed routed) {
+  Pending& slow = *routed.to_;
+  while (routed.is_full()) {
+    const bool others_wait = self->OthersWait(slow);
+    self->moved_.Reset();
+    const auto since = std::chrono::steady_clock::now();
+    co_await self->moved_.Wait(others_wait ? slow.patience : absl::InfiniteDuration());
+    if (others_wait) {
+      slow.patience -= absl::FromChrono(std::chrono::steady_clock::now() - since);
+    }
+    if (slow.patience > absl::ZeroDuration() || !routed.is_full()) continue;
+    const auto at = self->pending_.find(slow.id);
+    if (at != self->pending_.end() && at->second == routed.to_) self->pending_.erase(at);
+    slow.GiveUp(Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                       "the client did not read its stream while other calls waited"));
+    co_return slow.number;
+  }
+  co_return 0;
 }
 
 MessageRouter::Routed MessageRouter::Route(UpstreamMessage message) {
-  Routed routed{.limit = message.bytes.size() > kLargeBytes ? kMaxQueuedLarge : kMaxQueued};
+  Routed routed;
+  // Nothing comes after a response, so nothing has to wait.
+  if (message.shape != Shape::kResponse)
+    routed.limit_ = message.bytes.size() > kLargeBytes ? kMaxQueuedLarge : kMaxQueued;
   if (auto to = Find(message, routed.dropped)) {
     if (message.shape == Shape::kResponse) pending_.erase(to->id);
     to->Push(std::move(message));
-    routed.to = {to, &to->messages};
+    routed.to_ = std::move(to);
   } else if (routed.dropped.empty() && !PushUnrelated(std::move(message))) {
     routed.dropped = "unrelated";
   }
@@ -130,6 +198,10 @@ std::shared_ptr<MessageRouter::Pending> MessageRouter::Find(const UpstreamMessag
     auto at = pending_.find(CanonicalId(message.subscription_id));
     if (at != pending_.end()) return at->second;
     dropped = "news_of_no_subscription";
+  } else if (auto listen = pending_.find(CanonicalId(message.cancelled_id));
+             !message.cancelled_id.empty() && listen != pending_.end() &&
+             listen->second->is_listen) {
+    return listen->second;
   } else if (auto asked = OldestThatAskedForLogs();
              asked != nullptr && message.method == "notifications/message") {
     return asked;

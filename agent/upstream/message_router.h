@@ -21,14 +21,15 @@ namespace sallyport::agent {
 // stdout, or on the one event stream of a server. A response goes to its request; progress to the
 // request that gave the token; what a subscription brings to the request that began it. Log lines
 // that calls asked for one by one go to the oldest of those; everything else to the only request in
-// flight, or to NextUnrelated, where all goes that tells of the server as a whole. A shared_ptr
-// owns it. On the loop's thread.
+// flight, or to NextUnrelated, where all goes that tells of the server as a whole. A server that
+// cancels a subscription says so to the request that began it. A shared_ptr owns it. On the loop's
+// thread.
 class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
  private:
   struct Pending;
 
  public:
-  explicit MessageRouter(Loop& loop) : loop_(loop), unrelated_(loop) {}
+  explicit MessageRouter(Loop& loop) : loop_(loop), unrelated_(loop), moved_(loop) {}
 
   // Names one request in flight, for as long as it is.
   using Ticket = std::weak_ptr<Pending>;
@@ -45,14 +46,23 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   // What became of a message: it was dropped, for nobody waits for it, and `dropped` says what it
   // was; or it was taken. While the client is slower than its server, many messages wait or some
   // large ones: then the server's stream must not be read on before WaitForRoom.
-  struct Routed {
+  class Routed {
+   public:
+    bool is_full() const;
     std::string_view dropped;
-    std::shared_ptr<Queue<absl::StatusOr<UpstreamMessage>>> to;
-    std::size_t limit = 0;
-    bool is_full() const { return to != nullptr && to->size() >= limit; }
+
+   private:
+    friend class MessageRouter;
+    std::shared_ptr<Pending> to_;
+    std::size_t limit_ = 0;
   };
   Routed Route(UpstreamMessage message);
-  static Task<void> WaitForRoom(Routed routed) { co_await routed.to->WaitForRoom(routed.limit); }
+
+  // While other calls wait for what comes behind it, for a second at most, and less if its client
+  // has made them wait before and has not read faster since; then that request ends with
+  // limit_exceeded. Gives the number that such a request went out under; 0: it has none, or there
+  // is room. One caller at a time.
+  static Task<std::uint64_t> WaitForRoom(std::shared_ptr<MessageRouter> self, Routed routed);
 
   // Ends the request, if it is still in flight.
   void Fail(const Ticket& ticket, const absl::Status& why);
@@ -74,12 +84,15 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   // The request that the message belongs to; null: none.
   std::shared_ptr<Pending> Find(const UpstreamMessage& message, std::string_view& dropped);
   std::shared_ptr<Pending> OldestThatAskedForLogs() const;
+  bool OthersWait(const Pending& one) const;
   bool PushUnrelated(UpstreamMessage message);
 
   Loop& loop_;
   absl::flat_hash_map<std::string, std::shared_ptr<Pending>> pending_;
   Queue<UpstreamMessage> unrelated_;
   std::size_t unrelated_bytes_ = 0;
+  // A message was taken, or a request has come or gone.
+  Signal moved_;
   absl::Status why_;
 };
 

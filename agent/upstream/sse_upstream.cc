@@ -127,7 +127,9 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
         break;
       }
       auto routed = self->OnEvent(*std::move(*event));
-      if (routed.is_full()) co_await MessageRouter::WaitForRoom(std::move(routed));
+      if (routed.is_full()) {
+        (void)co_await MessageRouter::WaitForRoom(self->router_, std::move(routed));
+      }
     }
     self->stream_.reset();
   }

@@ -167,7 +167,9 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
         }
         auto routed = self->OnLine(std::move(line));
         line = {};
-        if (routed.is_full()) co_await MessageRouter::WaitForRoom(std::move(routed));
+        if (!routed.is_full()) continue;
+        const auto given_up = co_await MessageRouter::WaitForRoom(self->router_, std::move(routed));
+        if (given_up != 0) self->TellCancelled(given_up);
       }
     }
     if (splitter.pending_bytes() > 0) self->Drop("half_line");
@@ -286,14 +288,15 @@ class StdioUpstream::SharedAnswer final : public Exchange {
         inner_(std::move(inner)),
         number_(number),
         id_(request.id),
-        token_(request.progress_token) {}
+        token_(request.progress_token),
+        is_listen_(IsListening(request)) {}
   ~SharedAnswer() override {
     if (!is_over_) core_->TellCancelled(number_);
   }
 
   Task<absl::StatusOr<UpstreamMessage>> Next() override {
     auto message = co_await inner_->Next();
-    if (message.ok()) message = FromPipe(*std::move(message), id_, token_);
+    if (message.ok()) message = ForClient(*std::move(message));
     is_over_ = is_over_ || !message.ok() || message->shape == Shape::kResponse;
     co_return message;
   }
@@ -304,11 +307,19 @@ class StdioUpstream::SharedAnswer final : public Exchange {
   }
 
  private:
+  absl::StatusOr<UpstreamMessage> ForClient(UpstreamMessage message) const {
+    // On a pipe a server ends a subscription by cancelling its request, over HTTP by an answer to
+    // it.
+    if (is_listen_ && !message.cancelled_id.empty()) return ListenEnded(id_);
+    return FromPipe(std::move(message), id_, token_);
+  }
+
   std::shared_ptr<Core> core_;
   std::unique_ptr<Exchange> inner_;
   std::uint64_t number_;
   std::string id_;
   std::string token_;
+  bool is_listen_;
   bool is_over_ = false;
 };
 

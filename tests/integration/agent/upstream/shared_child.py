@@ -27,7 +27,7 @@ for line in sys.stdin:
         held.append(message)
         if params.get("log"):
             write({"method": "notifications/message", "params": {"level": "info", "data": params["tag"]}})
-    elif method == "listen":
+    elif method in ("listen", "subscriptions/listen"):
         held.append(message)
         write({"method": "notifications/tools/list_changed", "params": {"_meta": {META: message["id"]}, "tag": params["tag"]}})
     elif method == "release":  # the last one first
@@ -45,5 +45,8 @@ for line in sys.stdin:
     elif method == "say":  # something that belongs to nobody, and then the answer
         write(params["message"])
         write({"id": message["id"], "result": {}})
+    elif method == "flood":  # more progress than anybody takes at once, and no answer
+        for _ in range(params["count"]):
+            progress(message)
     elif method == "die":
         os._exit(3)

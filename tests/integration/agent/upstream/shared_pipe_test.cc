@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "agent/loop/signal.h"
 #include "agent/upstream/stdio_upstream.h"
 #include "common/denial.h"
 #include "tests/fakes/outbound_maker.h"
@@ -181,6 +183,109 @@ Task<void> UnaskedProgress(Rig* rig) {
 TEST_CASE("progress that nobody asked for is nobody's", "[agent][stdio]") {
   Rig rig;
   rig.Run(UnaskedProgress);
+}
+
+Task<void> EndsSubscription(Rig* rig) {
+  auto listen = co_await rig->Forward(
+      {{"id", "l"}, {"method", "subscriptions/listen"}, {"params", {{"tag", "news"}}}});
+  auto other = co_await rig->Forward(Hold("x", "other"));
+  CHECK((co_await Rig::Next(*listen))["params"]["tag"] == "news");
+  const Json seen = (co_await rig->Ask("seen", Json::object()))["seen"];
+  // Of a call it is nobody's: only subscriptions end so.
+  for (const std::size_t which : {1U, 0U}) {
+    co_await rig->Ask("say", {{"message",
+                               {{"method", "notifications/cancelled"},
+                                {"params", {{"requestId", seen[which]["id"]}}}}}});
+  }
+  CHECK(co_await Rig::Next(*listen) ==
+        Json::parse(R"({"jsonrpc":"2.0","id":"l","result":{"resultType":"complete",)"
+                    R"("_meta":{"io.modelcontextprotocol/subscriptionId":"l"}}})"));
+  CHECK_FALSE((co_await listen->Next()).ok());
+  listen.reset();
+  co_await rig->Ask("release", Json::object());
+  CHECK((co_await Rig::Next(*other))["result"]["tag"] == "other");
+  // What the server has ended itself it is not told of.
+  for (const Json& message : (co_await rig->Ask("seen", Json::object()))["seen"]) {
+    CHECK(message["method"] != "notifications/cancelled");
+  }
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a subscription that its server cancels is over for its client, and nothing else is",
+          "[agent][stdio]") {
+  Rig rig;
+  rig.Run(EndsSubscription);
+}
+
+Json Flood(const std::string& tag, int count) {
+  return {{"id", tag},
+          {"method", "flood"},
+          {"params", {{"tag", tag}, {"count", count}, {"_meta", {{"progressToken", tag}}}}}};
+}
+
+Task<void> OneDoesNotRead(Rig* rig) {
+  auto slow = co_await rig->Forward(Flood("slow", 100000));
+  const auto begun = std::chrono::steady_clock::now();
+  // Its own backlog is its own business until somebody else wants something of the pipe.
+  auto other = co_await rig->Forward(Hold("x", "other"));
+  co_await rig->Ask("release", Json::object());
+  CHECK((co_await Rig::Next(*other))["result"]["tag"] == "other");
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(15));
+  const absl::Status why = (co_await slow->Next()).status();
+  CHECK(ReasonOf(why) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK(ReasonOf((co_await slow->Next()).status()) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  int told = 0;
+  const Json seen = (co_await rig->Ask("seen", Json::object()))["seen"];
+  for (const Json& message : seen) {
+    if (message["method"] != "notifications/cancelled") continue;
+    ++told;
+    CHECK(message["params"]["requestId"] == seen[0]["id"]);
+  }
+  CHECK(told == 1);
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a call whose client does not read is ended when others wait, and they go on",
+          "[agent][stdio]") {
+  Rig rig;
+  rig.Run(OneDoesNotRead);
+}
+
+Task<void> ReadAll(Rig* rig, Exchange* flood, int count, int* read, Signal* done) {
+  for (; *read < count; ++*read) {
+    if (!(co_await flood->Next()).ok()) break;
+  }
+  done->Set();
+}
+Task<void> BothRead(Rig* rig) {
+  constexpr int kCount = 20000;
+  auto flood = co_await rig->Forward(Flood("flood", kCount));
+  Signal done(rig->loop);
+  int read = 0;
+  rig->loop.Spawn(ReadAll(rig, flood.get(), kCount, &read, &done));
+  auto other = co_await rig->Forward(Hold("x", "other"));
+  co_await rig->Ask("release", Json::object());
+  CHECK((co_await Rig::Next(*other))["result"]["tag"] == "other");
+  co_await done.Wait();
+  CHECK(read == kCount);
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a call whose client reads keeps all that a flooding server says, beside others",
+          "[agent][stdio]") {
+  Rig rig;
+  rig.Run(BothRead);
+}
+
+Task<void> Alone(Rig* rig) {
+  auto slow = co_await rig->Forward(Flood("slow", 2000));
+  co_await Sleep(rig->loop, absl::Milliseconds(1500));
+  for (int i = 0; i < 2000; ++i) {
+    const Json progress = co_await Rig::Next(*slow);
+    if (progress["method"] != "notifications/progress") FAIL("message " << i << " is lost");
+  }
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a call that is alone on its pipe may read as slowly as it likes", "[agent][stdio]") {
+  Rig rig;
+  rig.Run(Alone);
 }
 
 Task<void> Dies(Rig* rig) {

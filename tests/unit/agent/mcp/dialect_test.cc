@@ -128,7 +128,7 @@ TEST_CASE("a listener is told that there is no more, under its own id", "[agent]
   CHECK_FALSE(IsListening(ModernCall("echo")));
   CHECK_FALSE(
       IsListening(FromClient(R"({"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"})")));
-  const UpstreamMessage ended = ListenEnded(listen);
+  const UpstreamMessage ended = ListenEnded(listen.id);
   CHECK(
       json::parse(ended.bytes) ==
       json::parse(
