@@ -82,37 +82,58 @@ Task<void> RefuseMessage(Gateway& gateway, const AuthenticatedCall& call, std::s
   co_await call.incoming.reply->Answer(std::move(answer));
 }
 
-// What a notification is refused for is recorded; its sender is told nothing, for it expects no
-// answer.
+// The answer to a notification that was refused: in the modern era an error of HTTP that says why,
+// as the revision asks. Legacy clients take any such error for the end of their connection, so they
+// are told nothing.
+OwnAnswer RefusedNotification(const RefusedCall& refused) {
+  if (refused.message->era == Era::kLegacy) return OwnAnswer{.status = 202};
+  const UpstreamMessage error = RefuseRequest(*refused.message, refused.why, refused.details);
+  const bool is_unknown = error.error_code == rpc_code::kMethodNotFound;
+  return OwnAnswer{.status = is_unknown ? 404 : 403, .body = error.bytes};
+}
+
+Task<void> RefuseNotification(Gateway& gateway, RefusedCall refused) {
+  const GrantedCall& granted = refused.granted;
+  const ShownRequest shown = Show(gateway, *granted.session, refused.message);
+  EventFacts facts;
+  facts.type = types::v1::RECORD_TYPE_DENIAL;
+  facts.request = &shown;
+  facts.policy = refused.details.policy;
+  facts.denial_reason = ReasonOf(refused.why);
+  facts.mcp_session = granted.connection->record_tag();
+  facts.detail =
+      ShowWhy(gateway, *granted.session, *refused.message, shown, ToStd(refused.why.message()));
+  gateway.metrics.Denied(facts.denial_reason);
+  (void)co_await gateway.recorder.RecordEvent(*granted.session->chain, std::move(facts));
+  co_await granted.authenticated.incoming.reply->Answer(RefusedNotification(refused));
+}
+
 Task<void> HandleNotification(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message) {
   Reply& reply = *call.authenticated.incoming.reply;
   auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
-  RefusedCall* refused = std::get_if<RefusedCall>(&judged);
-  JudgedCall* passed = std::get_if<JudgedCall>(&judged);
-  if (refused == nullptr && !passed->approval) {
-    const bool is_cancel = passed->message->method == "notifications/cancelled";
-    // What the server has not got it need not forget.
-    const bool goes_on =
-        !is_cancel || passed->granted.connection->CancelRequest(passed->message->cancelled_id);
-    if (goes_on) {
-      co_await SendOn(gateway, passed->granted, std::move(passed->message),
-                      std::move(passed->policy));
-    }
-    co_await Accept(reply);
+  if (auto* refused = std::get_if<RefusedCall>(&judged)) {
+    co_await RefuseNotification(gateway, std::move(*refused));
     co_return;
   }
-  const GrantedCall& granted = refused != nullptr ? refused->granted : passed->granted;
-  const ShownRequest shown =
-      Show(gateway, *granted.session, refused != nullptr ? refused->message : passed->message);
-  EventFacts facts;
-  facts.type = types::v1::RECORD_TYPE_DENIAL;
-  facts.request = &shown;
-  facts.denial_reason =
-      refused != nullptr ? ReasonOf(refused->why) : types::v1::DENIAL_REASON_POLICY_DENIED;
-  facts.mcp_session = granted.connection->record_tag();
-  gateway.metrics.Denied(facts.denial_reason);
-  (void)co_await gateway.recorder.RecordEvent(*granted.session->chain, std::move(facts));
+  JudgedCall& passed = std::get<JudgedCall>(judged);
+  if (passed.approval) {
+    RefusalDetails details;
+    details.policy = passed.policy;
+    co_await RefuseNotification(gateway,
+                                RefusedCall{std::move(passed.granted), std::move(passed.message),
+                                            Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
+                                                   "nobody can be asked about a notification"),
+                                            std::move(details)});
+    co_return;
+  }
+  const bool is_cancel = passed.message->method == "notifications/cancelled";
+  // What the server has not got it need not forget.
+  const bool goes_on =
+      !is_cancel || passed.granted.connection->CancelRequest(passed.message->cancelled_id);
+  if (goes_on) {
+    co_await SendOn(gateway, passed.granted, std::move(passed.message), std::move(passed.policy));
+  }
   co_await Accept(reply);
 }
 

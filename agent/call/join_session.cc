@@ -28,7 +28,7 @@ namespace {
 
 // A legacy server may say nothing at all to a method it does not know.
 constexpr absl::Duration kDiscoverTimeout = absl::Seconds(6);
-// Calls wait for the list: one that does not come is done without.
+// Calls wait for the list: what of it has not come by then is done without.
 constexpr absl::Duration kListTimeout = absl::Seconds(10);
 constexpr int kMaxListPages = 50;
 
@@ -226,12 +226,15 @@ Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConn
     co_return;
   }
   std::string cursor;
+  const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
   for (int page = 0; page < kMaxListPages; ++page) {
+    const absl::Duration left = until - gateway.clock.SinceBoot();
+    if (left <= absl::ZeroDuration()) break;
     std::string params = R"({"_meta":)" + ModernMeta();
     if (!cursor.empty()) params += R"(,"cursor":)" + cursor;
     auto list = co_await AskForOurselves(
         gateway, session, connection,
-        OwnRequest(R"("sallyport-tools")", "tools/list", params + "}"), kListTimeout);
+        OwnRequest(R"("sallyport-tools")", "tools/list", params + "}"), left);
     if (!list.ok() || !shared->tools.Learn(*list, cursor) || cursor.empty()) break;
   }
   shared->is_listing = false;

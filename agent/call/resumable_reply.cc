@@ -57,6 +57,7 @@ Task<void> ResumableReply::Event(const RecordedMessage& message) {
     co_await log.WaitForRoom();
   } else {
     co_await connection_.Event(message);
+    has_given_place_ = has_given_place_ || !connection_.is_gone();
   }
 }
 
@@ -85,7 +86,8 @@ bool ResumableReply::is_gone() const {
 }
 
 bool ResumableReply::may_return() const {
-  return has_begun() && (habits_.can_be_primed || (log_ && (*log_)->last() > 0));
+  const bool has_come_back = log_ && (*log_)->had_reader();
+  return has_begun() && (habits_.can_be_primed || has_given_place_ || has_come_back);
 }
 
 void ResumableReply::TellWhenGone(absl::AnyInvocable<void()> changed) {

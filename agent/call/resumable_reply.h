@@ -59,6 +59,8 @@ class ResumableReply final : public Reply {
   const std::uint64_t number_;
   // Empty while there is nothing to keep.
   std::optional<Held<StreamLog>> log_;
+  // The client has been given a place to come back to.
+  bool has_given_place_ = false;
   absl::AnyInvocable<void()> changed_;
 };
 

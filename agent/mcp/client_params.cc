@@ -69,6 +69,10 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
     message.modern.request_state = MessageScan::SpanOf(state);
   }
   if (message.method == "subscriptions/listen") {
+    const JsonNode* const wishes = scan.params["notifications"];
+    if (wishes != nullptr && !wishes->is_object()) {
+      return scan.Invalid("params.notifications is not an object");
+    }
     const JsonNode* const uris = scan.notifications["resourceSubscriptions"];
     if (uris != nullptr && !uris->is_array()) {
       return scan.Invalid("params.notifications.resourceSubscriptions is not an array");

@@ -168,6 +168,60 @@ TEST_CASE("a cancellation of this era is the end of its stream, not a message", 
   CHECK(door.Seen("notifications/cancelled") == 0);
 }
 
+TEST_CASE("a notification that is refused is told so by HTTP, and recorded", "[agent][modern]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - deny: {methods: ["own/*"]}
+    - require_approval: {methods: ["ask/*"], approvers: ["okta:approvers"]}
+)",
+            false, "", ServerEras::kModern);
+  const ModernClient client(door);
+  const auto tell = [&](const std::string& method) {
+    Door::Request request = client.Make({.method = method});
+    Json body = Json::parse(request.body);
+    body.erase("id");
+    request.body = body.dump();
+    return door.Send(request);
+  };
+  const auto unknown = tell("nobody/knows");
+  CHECK(unknown.status == 404);
+  CHECK(Json::parse(unknown.body)["error"]["code"] == -32601);
+  CHECK(Json::parse(unknown.body)["id"].is_null());
+  const auto denied = tell("own/thing");
+  CHECK(denied.status == 403);
+  CHECK(Json::parse(denied.body)["error"]["data"]["reason"] == "policy_denied");
+  CHECK(tell("ask/thing").status == 403);
+  for (const char* method : {"nobody/knows", "own/thing", "ask/thing"}) {
+    CHECK(door.control.AwaitContent(RECORD_TYPE_DENIAL, [&](const auto& content) {
+      return content.method() == method && !content.detail().empty();
+    }));
+    CHECK(door.Seen(method) == 0);
+  }
+}
+
+TEST_CASE("a server that lists its tools without end keeps a call for ten seconds at most",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/list") return std::nullopt;
+    std::this_thread::sleep_for(std::chrono::seconds(4));
+    const Json result = {
+        {"resultType", "complete"}, {"tools", Json::array()}, {"nextCursor", "more"}};
+    return RawHttpServer::Reply{
+        .bytes =
+            JsonReply(Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump())};
+  });
+  const ModernClient client(door);
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["result"].contains("content"));
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(14));
+}
+
 TEST_CASE("a session that has ended gives a modern client a new one to be judged anew",
           "[agent][modern]") {
   Door door(ServerEras::kModern);

@@ -92,6 +92,16 @@ TEST_CASE("a client hears of the resources that policy lets it read", "[agent][m
   CHECK(Narrowed(call, kAll) == call);
 }
 
+TEST_CASE("a subscription whose wishes nobody could judge is refused", "[agent][mcp]") {
+  for (const char* wishes : {R"([{"resourceSubscriptions":["file:///secret/a"]}])",
+                             R"("file:///secret/a")", "null", "7"}) {
+    INFO(wishes);
+    CHECK_FALSE(ScanClientMessage(ModernRequest("subscriptions/listen",
+                                                std::string(R"("notifications":)") + wishes))
+                    .ok());
+  }
+}
+
 TEST_CASE("the server gets its own request state, or none", "[agent][mcp]") {
   const std::string call =
       ModernRequest("tools/call", R"("name":"e","requestState":"sp1.x","n":1)");
