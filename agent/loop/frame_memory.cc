@@ -47,4 +47,22 @@ void FrameMemory::Free(void* memory, std::size_t bytes) noexcept {
   list.first = new (memory) Unused{list.first};
 }
 
+std::size_t FrameMemory::kept_bytes() {
+  std::size_t sum = 0;
+  for (std::size_t index = 0; index < lists.size(); ++index)
+    sum += lists[index].size * index * kStep;
+  return sum;
+}
+
+void FrameMemory::GiveBack() {
+  for (List& list : lists) {
+    while (list.first != nullptr) {
+      Unused* const unused = list.first;
+      list.first = unused->next;
+      ::operator delete(unused);
+    }
+    list.size = 0;
+  }
+}
+
 }  // namespace sallyport::agent

@@ -11,6 +11,11 @@ class FrameMemory {
  public:
   static void* Allocate(std::size_t bytes);
   static void Free(void* memory, std::size_t bytes) noexcept;
+
+  // What this thread's lists keep. Each piece keeps the page that it lies on from the system.
+  static std::size_t kept_bytes();
+  // Gives all of it back to the heap.
+  static void GiveBack();
 };
 
 }  // namespace sallyport::agent

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/loop/frame_memory.h"
+
 namespace sallyport::agent {
 
 bool HeapRest::IsDue(std::uint64_t calls, std::uint64_t free_bytes) {
@@ -18,7 +20,9 @@ bool HeapRest::IsDue(std::uint64_t calls, std::uint64_t free_bytes) {
 
 void HeapRest::Tick(std::uint64_t calls) {
   const auto heap = mallinfo2();
-  if (IsDue(calls, heap.fordblks + heap.fsmblks)) malloc_trim(0);
+  if (!IsDue(calls, heap.fordblks + heap.fsmblks + FrameMemory::kept_bytes())) return;
+  FrameMemory::GiveBack();
+  malloc_trim(0);
 }
 
 }  // namespace sallyport::agent
