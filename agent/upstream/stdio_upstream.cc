@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <deque>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "agent/loop/descriptor.h"
@@ -14,6 +14,7 @@
 #include "agent/mcp/json_batch.h"
 #include "agent/mcp/pipe_message.h"
 #include "agent/upstream/line_splitter.h"
+#include "agent/upstream/line_writer.h"
 #include "agent/upstream/message_router.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/log.h"
@@ -23,22 +24,9 @@ namespace sallyport::agent {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
-// What waits for a child that does not read its stdin.
-constexpr std::size_t kMaxUnsentBytes = std::size_t{4} << 20;
 
 bool IsBlank(std::string_view line) {
   return line.find_first_not_of(" \t") == std::string_view::npos;
-}
-
-// Line breaks are white space between JSON's tokens; inside its strings they cannot stand
-// unescaped.
-std::string AsLine(std::string_view bytes) {
-  std::string line(bytes);
-  for (char& c : line) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  line.push_back('\n');
-  return line;
 }
 
 }  // namespace
@@ -48,14 +36,16 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   Core(Loop& loop, SpawnedChild child, StdioOptions options)
       : loop_(loop),
         options_(std::move(options)),
-        in_(loop, NonBlocking(child.in.Release())),
+        in_(std::make_shared<LineWriter>(
+            loop, NonBlocking(child.in.Release()),
+            [this] { Lose(UpstreamLost("the server does not take requests any more")); })),
         out_(loop, NonBlocking(child.out.Release())),
         err_(loop, NonBlocking(child.err.Release())),
         exit_(loop, dup(child.pidfd.get())),
         child_(std::move(child)),
         router_(std::make_shared<MessageRouter>(loop)),
-        gone_(loop),
-        room_(loop) {}
+        gone_(loop) {}
+  ~Core() { in_->Close(); }
 
   void Start() {
     loop_.Spawn(ReadOut(shared_from_this()));
@@ -71,41 +61,20 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     if (!router_->is_lost()) loop_.Spawn(WriteCancelled(shared_from_this(), number));
   }
 
-  // In the order of the calls. Returns when the line is on its way: written, or behind others that
-  // the child has not read yet.
+  // In the order of the calls. Returns when the line is on its way: it goes out with the others of
+  // this turn, or behind those that the child has not read yet.
   Task<absl::Status> Write(std::string_view bytes) {
-    auto self = shared_from_this();
-    std::string line = AsLine(bytes);
-    while (unsent_bytes_ > kMaxUnsentBytes && !router_->is_lost()) {
-      room_.Reset();
-      co_await room_.Wait();
-    }
-    if (router_->is_lost()) co_return router_->why();
-    std::size_t sent = 0;
-    if (unsent_.empty() && !writing_) {
-      // Most lines fit into the pipe: no coroutine, no wake-up.
-      const IoResult written = in_.Write(line);
-      if (!written.ok() && !written.would_block()) {
-        Lose(UpstreamLost("the server does not take requests any more"));
-        co_return router_->why();
-      }
-      sent = written.n;
-      if (sent == line.size()) co_return absl::OkStatus();
-    }
-    line.erase(0, sent);
-    unsent_bytes_ += line.size();
-    unsent_.push_back(std::move(line));
-    if (!std::exchange(writing_, true)) loop_.Spawn(WriteUnsent(self));
-    co_return absl::OkStatus();
+    if (!in_->is_full()) return Task<absl::Status>(Add(bytes));
+    return WriteWhenThereIsRoom(shared_from_this(), std::string(bytes));
   }
 
   // Whoever waits is told, now; later calls get the same.
   void Lose(absl::Status status) {
     router_->Lose(std::move(status));
-    room_.Set();
+    in_->room().Set();
   }
 
-  void CloseIn() { in_.Close(); }
+  void CloseIn() { in_->Close(); }
   // The kernel, or the supervisor, kills all that is left.
   void Cut() { child_.lifeline.Reset(); }
 
@@ -130,24 +99,16 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     (co_await self->Write(line)).IgnoreError();
   }
 
-  static Task<void> WriteUnsent(std::shared_ptr<Core> self) {
-    while (!self->unsent_.empty() && self->in_.is_open()) {
-      // The deque's front stays where it is while others are added behind it.
-      std::string_view line = self->unsent_.front();
-      while (!line.empty()) {
-        const IoResult written = co_await WriteSome(self->in_, line);
-        if (!written.ok()) {
-          self->writing_ = false;
-          self->Lose(UpstreamLost("the server does not take requests any more"));
-          co_return;
-        }
-        line.remove_prefix(written.n);
-      }
-      self->unsent_bytes_ -= self->unsent_.front().size();
-      self->unsent_.pop_front();
-      if (self->unsent_bytes_ <= kMaxUnsentBytes) self->room_.Set();
+  static Task<absl::Status> WriteWhenThereIsRoom(std::shared_ptr<Core> self, std::string bytes) {
+    while (self->in_->is_full() && !self->router_->is_lost()) {
+      self->in_->room().Reset();
+      co_await self->in_->room().Wait();
     }
-    self->writing_ = false;
+    co_return self->Add(bytes);
+  }
+  absl::Status Add(std::string_view bytes) {
+    if (!router_->is_lost()) in_->Add(bytes);
+    return router_->why();
   }
 
   static Task<void> ReadOut(std::shared_ptr<Core> self) {
@@ -259,7 +220,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
 
   Loop& loop_;
   const StdioOptions options_;
-  Descriptor in_;
+  const std::shared_ptr<LineWriter> in_;
   Descriptor out_;
   Descriptor err_;
   Descriptor exit_;
@@ -269,11 +230,6 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
 
   const std::shared_ptr<MessageRouter> router_;
   Signal gone_;
-
-  std::deque<std::string> unsent_;
-  std::size_t unsent_bytes_ = 0;
-  bool writing_ = false;
-  Signal room_;
 
   std::uint64_t dropped_ = 0;
   std::uint64_t last_number_ = 0;
