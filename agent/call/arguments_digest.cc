@@ -15,7 +15,9 @@ absl::StatusOr<std::string> ArgumentsDigest(const ServedSession& session,
                                             const ClientMessage& message) {
   const std::string_view arguments =
       std::string_view(message.bytes).substr(message.arguments.begin, message.arguments.size());
-  ASSIGN_OR_RETURN(const std::string canonical, CanonicalArguments(arguments));
+  ASSIGN_OR_RETURN(std::string canonical, CanonicalArguments(arguments));
+  // Canonical JSON has no line break, so nothing of the one can be read as the other's.
+  canonical.append("\n").append(message.target);
   unsigned char digest[32];
   unsigned size = sizeof digest;
   HMAC(EVP_sha256(), session.digest_key.data(), static_cast<int>(session.digest_key.size()),

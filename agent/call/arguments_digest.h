@@ -8,9 +8,9 @@
 
 namespace sallyport::agent {
 
-// What tells a call's arguments from others, in hex: an HMAC-SHA256 over their canonical form under
-// a key of the session's own, for a plain digest of a short secret could be guessed. No arguments
-// are the same as empty ones.
+// What tells a call's target and arguments from others, in hex: an HMAC-SHA256 over their canonical
+// form under a key of the session's own, for a plain digest of a short secret could be guessed. No
+// arguments are the same as empty ones.
 absl::StatusOr<std::string> ArgumentsDigest(const ServedSession& session,
                                             const ClientMessage& message);
 

@@ -24,7 +24,8 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
   v1::RequestCallApprovalRequest request;
   request.set_session_id(session.id());
   request.set_method(message.method);
-  request.set_target(message.target);
+  // Who approves, and whoever else reads of it, sees it masked; the digest binds what it is.
+  request.set_target(std::move(shown->target));
   request.set_arguments_digest(std::move(digest));
   request.set_arguments(std::move(shown->arguments));
   co_return co_await gateway.approval_client.Request(std::move(request));

@@ -188,12 +188,26 @@ TEST_CASE("a secret in a target is hidden in the records of an approval", "[agen
                       .body = Request("tools/call", R"({"name":"ask-)" + kSecret + R"("})")}));
   auto approval = rig.door.control.AwaitApproval();
   REQUIRE(approval.has_value());
+  CHECK(approval->tool() == "ask-[REDACTED:github, 40 characters]");
   CHECK(rig.Await(RECORD_TYPE_APPROVAL, "tools/call ask-" + kMasked).detail() == "asked for");
   approval->set_state(APPROVAL_STATE_APPROVED);
   rig.door.control.PushApproval(*approval);
   CHECK(waiting.Read().status == 200);
   rig.Await(RECORD_TYPE_RESULT, "tools/call ask-" + kMasked);
   rig.CheckHidden();
+
+  // What looks the same to who approves is another call all the same.
+  std::string other = kSecret;
+  std::swap(other[4], other[5]);
+  HttpClient second(rig.door.agent->port());
+  second.Send(
+      rig.door.Bytes({.token = bot.token,
+                      .session_id = bot.session_id,
+                      .body = Request("tools/call", R"({"name":"ask-)" + other + R"("})", "2")}));
+  const auto again = rig.door.control.AwaitApproval();
+  REQUIRE(again.has_value());
+  CHECK(again->tool() == approval->tool());
+  CHECK(again->arguments_digest() != approval->arguments_digest());
 }
 
 }  // namespace
