@@ -58,6 +58,12 @@ struct CompiledRule {
   std::optional<CompiledLimit> limit;
   // Never UNSPECIFIED.
   types::v1::OnUnknown on_unknown = types::v1::ON_UNKNOWN_ALLOW;
+
+  // It asks something of what it lets through.
+  bool IsDemanding() const {
+    return effect == Effect::kRequireApproval || once || limit ||
+           on_unknown != types::v1::ON_UNKNOWN_ALLOW;
+  }
 };
 
 struct CompiledPolicy {

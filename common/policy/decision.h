@@ -134,7 +134,7 @@ struct CallDecision {
 // What of a server's and of a client's capabilities the session can use at all.
 struct UsableCapabilities {
   bool tools = false;
-  // Some of them a person must approve first.
+  // Some of them a person must approve first, or may be asked about.
   bool approved_tools = false;
   bool resources = false;
   bool subscriptions = false;

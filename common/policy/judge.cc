@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/policy/common_approvers.h"
 #include "common/policy/demands.h"
@@ -81,18 +82,17 @@ class Judgement {
     });
     if (denying != nullptr) return RefusedBy(*denying, types::v1::DENIAL_REASON_POLICY_DENIED);
     ForEach(rules_.require_approval, [&](const CompiledRule& rule) {
-      if (!subject_.Restricts(rule) || !LetsThrough(rule)) return;
-      Prefer(rule, approving_);
-      approvers_.Add(rule.approvers, rule.count, rule.expires_after);
+      if (subject_.Restricts(rule)) Consider(rule);
     });
     ForEach(rules_.allow, [&](const CompiledRule& rule) {
-      if (subject_.Grants(rule)) LetsThrough(rule);
+      if (subject_.Grants(rule)) Consider(rule);
     });
     if (ambiguous_ != nullptr) {
       return RefusedBy(*ambiguous_, types::v1::DENIAL_REASON_CONDITION_FAILED,
                        "the arguments can be read in more than one way");
     }
     if (granting_ == nullptr && observer_ == nullptr) return NotGranted(hidden);
+    AddDemands();
     CallDecision decision = approving_ == nullptr ? Granted() : NeedsApproval();
     if (decision.verdict == Verdict::kDeny) return decision;
     return std::move(demands_).Complete(std::move(decision));
@@ -120,15 +120,27 @@ class Judgement {
     return outcome;
   }
 
-  // Whether the rule speaks for the call. Outside of its hours a policy grants nothing; what it
+  // A rule that would let the call through. Outside of its hours a policy grants nothing; what it
   // asks holds all the same.
-  bool LetsThrough(const CompiledRule& rule) {
+  void Consider(const CompiledRule& rule) {
     const Outcome outcome = Test(rule);
     if (outcome == Outcome::kFails) Prefer(rule, failed_);
-    if (outcome != Outcome::kHolds) return false;
-    demands_.Add(rule);
+    if (outcome != Outcome::kHolds) return;
     Prefer(rule, rule.policy->IsOpen(occasion_.now) ? granting_ : closed_);
-    return true;
+    if (rule.IsDemanding()) demanding_.push_back(&rule);
+  }
+
+  // Each once and in order.
+  void AddDemands() {
+    std::sort(demanding_.begin(), demanding_.end(),
+              [](const auto* a, const auto* b) { return a->ordinal < b->ordinal; });
+    const auto end = std::unique(demanding_.begin(), demanding_.end());
+    for (auto rule = demanding_.begin(); rule != end; ++rule) {
+      demands_.Add(**rule);
+      if ((*rule)->effect != CompiledRule::Effect::kRequireApproval) continue;
+      if (approving_ == nullptr) approving_ = *rule;
+      approvers_.Add((*rule)->approvers, (*rule)->count, (*rule)->expires_after);
+    }
   }
 
   CallDecision NotGranted(types::v1::DenialReason hidden) const {
@@ -166,6 +178,7 @@ class Judgement {
   const CompiledPolicy* const observer_;
   Demands demands_;
   CommonApprovers approvers_;
+  std::vector<const CompiledRule*> demanding_;
   const CompiledRule* approving_ = nullptr;
   const CompiledRule* granting_ = nullptr;
   const CompiledRule* closed_ = nullptr;
@@ -330,12 +343,15 @@ UsableCapabilities CapabilitiesOf(const RuleTable& rules, absl::Time now) {
   const auto request = [&](std::string_view word) {
     return CouldPass(rules, ServerRequestSubject{word}, now);
   };
+  const auto asks = [](const CompiledRule& rule) {
+    const bool names_tools = !rule.tools.empty() || AnyMatches(rule.methods, "tools/call");
+    return names_tools && (rule.effect == CompiledRule::Effect::kRequireApproval ||
+                           rule.on_unknown == types::v1::ON_UNKNOWN_ASK);
+  };
   UsableCapabilities usable;
   usable.tools = AnyCouldPass(rules, &CompiledRule::tools, "tools/call", now);
   usable.approved_tools =
-      usable.tools && rules.require_approval.AnyOf([](const CompiledRule& rule) {
-        return !rule.tools.empty() || AnyMatches(rule.methods, "tools/call");
-      });
+      usable.tools && (rules.require_approval.AnyOf(asks) || rules.allow.AnyOf(asks));
   usable.resources = AnyCouldPass(rules, &CompiledRule::resources, "resources/read", now);
   usable.subscriptions = usable.resources && method("resources/subscribe");
   usable.prompts = AnyCouldPass(rules, &CompiledRule::prompts, "prompts/get", now);
