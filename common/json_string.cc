@@ -1,19 +1,14 @@
 #include "common/json_string.h"
 
 #include "absl/strings/str_format.h"
+#include "common/printable.h"
 #include "common/utf8.h"
 
 namespace sallyport {
-namespace {
 
 // What JSON demands to be escaped is less than what a reader needs: a line separator or a change of
 // direction makes a terminal show something else than what is there.
-bool NeedsEscape(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
-         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
-}
-
-void AppendEscaped(char32_t c, std::string* out) {
+void AppendJsonEscape(char32_t c, std::string* out) {
   switch (c) {
     case '\n':
       *out += "\\n";
@@ -25,11 +20,16 @@ void AppendEscaped(char32_t c, std::string* out) {
       *out += "\\t";
       return;
     default:
-      absl::StrAppendFormat(out, "\\u%04x", static_cast<unsigned>(c));
+      break;
+  }
+  const auto code = static_cast<unsigned>(c);
+  if (code < 0x10000) {
+    absl::StrAppendFormat(out, "\\u%04x", code);
+  } else {
+    absl::StrAppendFormat(out, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
+                          0xdc00 + ((code - 0x10000) & 0x3ff));
   }
 }
-
-}  // namespace
 
 void AppendJsonString(std::string_view text, std::string* out) {
   *out += '"';
@@ -42,8 +42,8 @@ void AppendJsonString(std::string_view text, std::string* out) {
     } else if (c == '"' || c == '\\') {
       *out += '\\';
       *out += static_cast<char>(c);
-    } else if (NeedsEscape(c)) {
-      AppendEscaped(c, out);
+    } else if (IsUnsafeToShow(c)) {
+      AppendJsonEscape(c, out);
     } else {
       *out += text.substr(0, length);
     }

@@ -8,7 +8,9 @@
 #include "controlplane/access/expire_sessions.h"
 #include "controlplane/rpc/roles.h"
 #include "controlplane/rpc/socket.h"
+#include "controlplane/store/approvals.h"
 #include "controlplane/store/meta.h"
+#include "controlplane/store/outbox.h"
 #include "migrations/migrations.h"
 
 namespace sallyport::controlplane {
@@ -24,13 +26,16 @@ absl::StatusOr<KeyFingerprints> RememberedKeys(Database& control) {
   ASSIGN_OR_RETURN(remembered.ca, meta::KeyFingerprint(*t, "ca"));
   ASSIGN_OR_RETURN(remembered.grant, meta::KeyFingerprint(*t, "grant"));
   ASSIGN_OR_RETURN(remembered.snapshot, meta::KeyFingerprint(*t, "snapshot"));
+  ASSIGN_OR_RETURN(remembered.effect, meta::KeyFingerprint(*t, "effect"));
   return remembered;
 }
 
 absl::Status RememberKeys(Database& control, const KeyFingerprints& keys) {
   ASSIGN_OR_RETURN(const auto t, control.Write());
-  for (const auto& [name, fingerprint] :
-       {std::pair{"ca", &keys.ca}, {"grant", &keys.grant}, {"snapshot", &keys.snapshot}}) {
+  for (const auto& [name, fingerprint] : {std::pair{"ca", &keys.ca},
+                                          {"grant", &keys.grant},
+                                          {"snapshot", &keys.snapshot},
+                                          {"effect", &keys.effect}}) {
     if (*fingerprint) RETURN_IF_ERROR(meta::SetKeyFingerprint(*t, name, **fingerprint));
   }
   return t->Commit();
@@ -39,6 +44,28 @@ absl::Status RememberKeys(Database& control, const KeyFingerprints& keys) {
 absl::StatusOr<std::string> DeploymentId(Database& control) {
   ASSIGN_OR_RETURN(const auto t, control.Read());
   return meta::DeploymentId(*t);
+}
+
+// Delivered ones are of use for as long as an approval may wait, dead ones until somebody looks.
+absl::Status ForgetNotices(Database& control, absl::Time now) {
+  constexpr absl::Duration kKeepDelivered = absl::Hours(24);
+  constexpr absl::Duration kKeepDead = absl::Hours(24 * 30);
+  {
+    ASSIGN_OR_RETURN(const auto t, control.Read());
+    ASSIGN_OR_RETURN(const bool has_old, outbox::HasOld(*t, now - kKeepDelivered, now - kKeepDead));
+    if (!has_old) return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const auto t, control.Write());
+  RETURN_IF_ERROR(outbox::Forget(*t, now - kKeepDelivered, now - kKeepDead));
+  return t->Commit();
+}
+
+// -1: it cannot be read.
+double Counted(Database& control, absl::StatusOr<int64_t> (*count)(Transaction&)) {
+  const auto t = control.Read();
+  if (!t.ok()) return -1;
+  const absl::StatusOr<int64_t> counted = count(**t);
+  return counted.ok() ? static_cast<double>(*counted) : -1;
 }
 
 absl::Status BumpSnapshot(Database& control) {
@@ -118,6 +145,10 @@ absl::Status ControlPlane::OpenDoors() {
   metrics_.Gauge("sallyport_agents_connected", [use_cases = use_cases_.get()] {
     return static_cast<double>(use_cases->connected_agents.size());
   });
+  metrics_.Gauge("sallyport_approvals_unnotified",
+                 [this] { return Counted(*control_, approvals::CountUnnotified); });
+  metrics_.Gauge("sallyport_notices_dead",
+                 [this] { return Counted(*control_, outbox::CountDead); });
   ASSIGN_OR_RETURN(certificates_,
                    ServerCertificates::Create(config, listener.address, keys_->ca(), clock_));
 
@@ -149,6 +180,7 @@ void ControlPlane::StartBackground() {
       {"expire_sessions",
        [expire = std::make_shared<ExpireSessions>(*control_, clock_)] { return expire->Run(); }},
       {"end_withdrawn_keys", [this] { return use_cases_->withdrawn_keys.Run(); }},
+      {"forget_notices", [this] { return ForgetNotices(*control_, clock_.Now()); }},
       {"renew_server_certificate", [this] { return certificates_->RenewIfDue(); }},
   });
 }

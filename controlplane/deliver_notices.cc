@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "controlplane/access/notice_alarm.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -74,10 +75,12 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
 
   const absl::Status sent = webhook->second->Send(notice.body, clock_.Now(), stopping_);
   if (stopping_ && !sent.ok()) return false;
+  if (absl::IsFailedPrecondition(sent)) return GiveUp(notice, ToStd(sent.message()));
   if (sent.ok()) {
     LogInfo("notice_delivered", {{"notice", notice.id}, {"notifier", notice.notifier}});
     ASSIGN_OR_RETURN(const auto t, control_.Write());
-    RETURN_IF_ERROR(outbox::Remove(*t, notice.n));
+    RETURN_IF_ERROR(outbox::SetDelivered(*t, notice.n));
+    RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
     RETURN_IF_ERROR(t->Commit());
     return true;
   }
@@ -88,6 +91,7 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
   ASSIGN_OR_RETURN(const auto t, control_.Write());
   RETURN_IF_ERROR(outbox::Postpone(*t, notice.n, clock_.Now() + WaitAfter(notice.attempts),
                                    ToStd(sent.message())));
+  RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
   RETURN_IF_ERROR(t->Commit());
   return false;
 }
@@ -98,7 +102,8 @@ absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::s
                            {"attempts", notice.attempts},
                            {"why", why}});
   ASSIGN_OR_RETURN(const auto t, control_.Write());
-  RETURN_IF_ERROR(outbox::Remove(*t, notice.n));
+  RETURN_IF_ERROR(outbox::Bury(*t, notice.n, why));
+  RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
   RETURN_IF_ERROR(t->Commit());
   return true;
 }

@@ -17,9 +17,10 @@
 namespace sallyport::controlplane {
 
 // Carries notices from the outbox to their webhooks, on a thread of its own: at least once, retried
-// with growing, jittered waits until the receiver has taken it or nobody could act on it any more.
-// A notice that is given up is a log line of its own (`notice_lost`), for somebody should have been
-// asked and was not.
+// with growing, jittered waits until the receiver has taken it, has refused it for good, or nobody
+// could act on it any more. A notice that is given up stays as a dead letter and is a log line of
+// its own (`notice_lost`), for somebody should have been asked and was not; an approval of which
+// nobody at all was told carries an alarm.
 class DeliverNotices {
  public:
   // `control` and `clock` outlive it.
@@ -33,8 +34,7 @@ class DeliverNotices {
  private:
   void Run();
   absl::Status DeliverDue();
-  // True: the receiver took it or it was given up, and it has left the outbox. An error is the
-  // store's.
+  // True: the receiver took it or it was given up. An error is the store's.
   absl::StatusOr<bool> Deliver(const outbox::Notice& notice);
   absl::StatusOr<bool> GiveUp(const outbox::Notice& notice, std::string_view why);
   absl::Duration TimeToNextDue();

@@ -40,6 +40,7 @@ absl::Status DenialOf(const Approval& approval) {
       return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED,
                     absl::StrCat("approval ", approval.id(), " expired before anybody decided"));
     case types::v1::APPROVAL_STATE_WITHDRAWN:
+    case types::v1::APPROVAL_STATE_REVOKED:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_REVOKED,
                     absl::StrCat("approval ", approval.id(), " was taken back"));
     case types::v1::APPROVAL_STATE_CONSUMED:

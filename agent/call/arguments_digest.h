@@ -14,4 +14,9 @@ namespace sallyport::agent {
 absl::StatusOr<std::string> ArgumentsDigest(const ServedSession& session,
                                             const ClientMessage& message);
 
+// What an approval binds: target and arguments, and what else of params is decided on
+// (OtherParams).
+absl::StatusOr<std::string> ApprovalDigest(const ServedSession& session,
+                                           const ClientMessage& message);
+
 }  // namespace sallyport::agent

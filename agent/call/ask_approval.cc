@@ -5,6 +5,7 @@
 
 #include "agent/call/about_approval.h"
 #include "agent/call/arguments_digest.h"
+#include "agent/call/effect_digest.h"
 #include "common/denial.h"
 
 namespace sallyport::agent {
@@ -21,13 +22,18 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
     co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                      "the call cannot be shown to an approver");
   }
+  auto call_digest =
+      CallDigest(*call.granted.authenticated.snapshot, session.facts().server, message);
+  if (!call_digest.ok()) co_return call_digest.status();
   v1::RequestCallApprovalRequest request;
+  request.set_call_digest(*std::move(call_digest));
   request.set_session_id(session.id());
   request.set_method(message.method);
   // Who approves, and whoever else reads of it, sees it masked; the digest binds what it is.
   request.set_target(std::move(shown->target));
   request.set_arguments_digest(std::move(digest));
   request.set_arguments(std::move(shown->arguments));
+  request.set_other_params(std::move(shown->other_params));
   co_return co_await gateway.approval_client.Request(std::move(request));
 }
 
@@ -40,7 +46,7 @@ Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
                                  "too many calls of this session wait for approval already"),
                           nullptr);
   }
-  auto digest = ArgumentsDigest(session, *call.message);
+  auto digest = ApprovalDigest(session, *call.message);
   if (!digest.ok()) co_return RefuseAbout(std::move(call), digest.status(), nullptr);
   auto approval = co_await Request(gateway, call, *digest);
   if (!approval.ok()) co_return RefuseAbout(std::move(call), approval.status(), nullptr);

@@ -54,6 +54,14 @@ absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
   compiled->servers_.insert(snapshot.servers().begin(), snapshot.servers().end());
   ASSIGN_OR_RETURN(compiled->policies_, CompileDocuments(snapshot));
 
+  for (const v1::EffectKey& key : snapshot.effect_keys()) {
+    if (key.key().size() != 32) {
+      return absl::InvalidArgumentError("the effect key of " + key.server() +
+                                        " is not of 32 bytes");
+    }
+    compiled->effect_keys_.insert_or_assign(key.server(), key.key());
+  }
+
   std::vector<config::v1::Issuer> issuers;
   for (const v1::IssuerKeys& issuer : snapshot.issuers()) {
     issuers.push_back(issuer.issuer());
@@ -72,6 +80,11 @@ absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
 KnownKeys AgentSnapshot::KeysOf(std::string_view issuer_id) const {
   const auto found = keys_.find(issuer_id);
   return found == keys_.end() ? KnownKeys{} : found->second;
+}
+
+std::string_view AgentSnapshot::EffectKeyOf(std::string_view server) const {
+  const auto found = effect_keys_.find(server);
+  return found == effect_keys_.end() ? std::string_view() : found->second;
 }
 
 }  // namespace sallyport::agent

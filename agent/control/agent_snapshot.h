@@ -44,6 +44,9 @@ class AgentSnapshot {
   // For TrustedIssuers::Identify. No keys for an issuer that it does not know, or that has not been
   // reached yet.
   KnownKeys KeysOf(std::string_view issuer_id) const;
+  // What digests of the server's calls are made with, 32 bytes. Empty: the control plane gave none
+  // for it.
+  std::string_view EffectKeyOf(std::string_view server) const;
   // Takes the grants that are for this agent.
   const GrantVerifier& grants() const { return *grants_; }
 
@@ -59,6 +62,7 @@ class AgentSnapshot {
   std::shared_ptr<const CompiledPolicies> policies_;
   std::shared_ptr<const TrustedIssuers> issuers_;
   std::map<std::string, KnownKeys, std::less<>> keys_;
+  std::map<std::string, std::string, std::less<>> effect_keys_;
   std::unique_ptr<const GrantVerifier> grants_;
 };
 

@@ -13,15 +13,26 @@ namespace {
 
 using Rpc = v1::CallApprovalService::StubInterface::async_interface;
 
-constexpr absl::Duration kWithdrawTimeout = absl::Minutes(1);
+constexpr absl::Duration kTellTimeout = absl::Minutes(1);
 
 // The task owns all it uses: the client may be gone before it ends.
 Task<void> TellWithdrawn(ControlPlaneChannel& channel, v1::WithdrawCallApprovalRequest request) {
   const std::string id = request.approval_id();
   const auto response = co_await CallIdempotent<v1::CallApprovalService>(
-      channel, &Rpc::WithdrawCallApproval, std::move(request), kWithdrawTimeout);
+      channel, &Rpc::WithdrawCallApproval, std::move(request), kTellTimeout);
   if (!response.ok())
     LogWarning("approval_not_withdrawn", {{"approval", id}, {"error", response.status()}});
+}
+
+Task<void> TellSettled(ControlPlaneChannel& channel, v1::SettleCallRequest request) {
+  const std::string session = request.session_id();
+  const std::string call = request.call_id();
+  const auto response = co_await CallIdempotent<v1::CallApprovalService>(
+      channel, &Rpc::SettleCall, std::move(request), kTellTimeout);
+  if (!response.ok()) {
+    LogWarning("call_not_settled",
+               {{"session", session}, {"call", call}, {"error", response.status()}});
+  }
 }
 
 }  // namespace
@@ -33,22 +44,27 @@ Task<absl::StatusOr<types::v1::Approval>> ApprovalClient::Request(
   if (!response.ok()) co_return ControlPlaneError(response.status());
   if (response->denial_reason() != types::v1::DENIAL_REASON_UNSPECIFIED) {
     co_return Denied(response->denial_reason(),
-                     "the control plane takes no approval for this call");
+                     response->detail().empty()
+                         ? "the control plane takes no approval for this call"
+                         : response->detail());
   }
   if (!response->has_approval())
     co_return absl::InternalError("the control plane sent no approval");
   co_return std::move(*response->mutable_approval());
 }
 
-Task<absl::Status> ApprovalClient::Consume(v1::ConsumeCallApprovalRequest request,
-                                           absl::Duration timeout) {
+Task<absl::Status> ApprovalClient::Reserve(v1::ReserveCallRequest request, absl::Duration timeout) {
   const auto response = co_await CallIdempotent<v1::CallApprovalService>(
-      channel_, &Rpc::ConsumeCallApproval, std::move(request), timeout);
+      channel_, &Rpc::ReserveCall, std::move(request), timeout);
   if (!response.ok()) co_return ControlPlaneError(response.status());
   if (response->denial_reason() != types::v1::DENIAL_REASON_UNSPECIFIED) {
-    co_return Denied(response->denial_reason(), "the approval does not pass this call");
+    co_return Denied(response->denial_reason(), response->detail());
   }
   co_return absl::OkStatus();
+}
+
+void ApprovalClient::Settle(v1::SettleCallRequest request) {
+  channel_.loop().Spawn(TellSettled(channel_, std::move(request)));
 }
 
 void ApprovalClient::Withdraw(std::string approval_id, std::string session_id) {

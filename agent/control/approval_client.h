@@ -11,9 +11,9 @@
 
 namespace sallyport::agent {
 
-// Approvals of single calls. On the loop's thread. What the control plane refuses is a Status with
-// its denial reason; one that cannot be reached is CONTROL_PLANE_UNAVAILABLE. Decisions arrive
-// through SnapshotWatch's observers.
+// Approvals of single calls, and what is let through once. On the loop's thread. What the control
+// plane refuses is a Status with its denial reason; one that cannot be reached is
+// CONTROL_PLANE_UNAVAILABLE. Decisions arrive through SnapshotWatch's observers.
 class ApprovalClient {
  public:
   // `channel` outlives the client.
@@ -23,10 +23,13 @@ class ApprovalClient {
   Task<absl::StatusOr<types::v1::Approval>> Request(v1::RequestCallApprovalRequest request,
                                                     absl::Duration timeout = absl::Seconds(10));
 
-  // Uses it up for one call. Ok: this call has it. Repeated under the same call_id, it says the
-  // same.
-  Task<absl::Status> Consume(v1::ConsumeCallApprovalRequest request,
+  // Has one call let through. Ok: this call may go out, once. Repeated under the same call_id, it
+  // says the same.
+  Task<absl::Status> Reserve(v1::ReserveCallRequest request,
                              absl::Duration timeout = absl::Seconds(10));
+
+  // What became of a call. In the background, retried for a minute.
+  void Settle(v1::SettleCallRequest request);
 
   // The caller took the call back. In the background, retried for a minute; an approval that nobody
   // withdraws expires anyway.

@@ -12,6 +12,7 @@
 #include "agent/mask/mask_edits.h"
 #include "agent/mask/mask_rules.h"
 #include "agent/mask/message_texts.h"
+#include "agent/mcp/canonical_arguments.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_splice.h"
 #include "agent/mcp/json_text.h"
@@ -357,6 +358,15 @@ ShownText Masker::Show(std::string_view text, const SessionMask& mask) {
                     : "withheld, for it cannot be masked"_words;
 }
 
+absl::StatusOr<std::string> Masker::ShowJsonToApprover(std::string_view json,
+                                                       const SessionMask& mask) {
+  if (json.empty()) return std::string();
+  std::vector<Finding> findings;
+  if (absl::Status done = work_->Run(json, mask, MaskFor::kApprover, findings); !done.ok())
+    return Blocked(done);
+  return WithVisibleCharacters(Spliced(json, work_->edits), true);
+}
+
 absl::StatusOr<CallForApprover> Masker::ShowToApprover(const ClientMessage& call,
                                                        const SessionMask& mask) {
   CallForApprover shown;
@@ -366,14 +376,13 @@ absl::StatusOr<CallForApprover> Masker::ShowToApprover(const ClientMessage& call
   auto target = work_->RunOver(call.target, mask, MaskFor::kApprover);
   if (!target.ok()) return Blocked(target.status());
   shown.target = WithVisibleCharacters(*target, false);
-  const std::string_view arguments =
-      std::string_view(call.bytes).substr(call.arguments.begin, call.arguments.size());
-  if (arguments.empty()) return shown;
-  std::vector<Finding> findings;
-  if (absl::Status done = work_->Run(arguments, mask, MaskFor::kApprover, findings); !done.ok()) {
-    return Blocked(done);
-  }
-  shown.arguments = WithVisibleCharacters(Spliced(arguments, work_->edits), true);
+  const std::string_view bytes = call.bytes;
+  ASSIGN_OR_RETURN(
+      shown.arguments,
+      ShowJsonToApprover(bytes.substr(call.arguments.begin, call.arguments.size()), mask));
+  ASSIGN_OR_RETURN(const std::string others,
+                   OtherParams(bytes.substr(call.params.begin, call.params.size())));
+  ASSIGN_OR_RETURN(shown.other_params, ShowJsonToApprover(others, mask));
   return shown;
 }
 

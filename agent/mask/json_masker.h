@@ -27,7 +27,8 @@ struct SessionMask {
 // masked, and control, bidirectional and invisible characters as escapes.
 struct CallForApprover {
   std::string target;
-  std::string arguments;  // JSON
+  std::string arguments;     // JSON
+  std::string other_params;  // JSON, as OtherParams has it; empty: there is nothing else
 };
 
 // Masks messages. Each thread has its own: the work memory is kept between messages.
@@ -75,6 +76,8 @@ class Masker {
                                                  const SessionMask& mask);
 
  private:
+  absl::StatusOr<std::string> ShowJsonToApprover(std::string_view json, const SessionMask& mask);
+
   struct Work;
   explicit Masker(std::unique_ptr<Work> work);
   std::unique_ptr<Work> work_;

@@ -3,16 +3,17 @@
 #include <algorithm>
 
 #include "common/ids.h"
-#include "common/json_printer.h"
-#include "common/json_string.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "common/time_text.h"
+#include "controlplane/access/notice_alarm.h"
+#include "controlplane/access/notice_forms.h"
 #include "controlplane/store/outbox.h"
 
 namespace sallyport::controlplane {
 namespace {
 
+constexpr char kPending[] = "approval.pending";
+constexpr char kBreakGlass[] = "session.break_glass";
 // Nothing expires by itself here: who was skipped is owed the news.
 constexpr absl::Duration kBreakGlassPatience = absl::Hours(24);
 
@@ -20,56 +21,70 @@ constexpr absl::Duration kBreakGlassPatience = absl::Hours(24);
 
 ApprovalNotices::ApprovalNotices(const config::v1::ControlPlaneConfig& config) {
   for (const config::v1::Notifier& notifier : config.notify()) {
-    targets_.push_back(
-        {notifier.name(), {notifier.approvers().begin(), notifier.approvers().end()}});
+    targets_.push_back({.name = notifier.name(),
+                        .approvers = {notifier.approvers().begin(), notifier.approvers().end()},
+                        .format = notifier.format()});
   }
 }
 
 absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& approval,
                                       absl::Time now) const {
   const auto& approvers = approval.proto().approvers();
-  return Tell(t,
-              {.type = "approval.pending",
-               .member = "\"approval\":" + ToJson(approval.proto()),
-               .about = approval.id(),
-               .approvers = {approvers.begin(), approvers.end()},
-               .give_up_at = approval.expires_at()},
-              now);
+  RETURN_IF_ERROR(Tell(t,
+                       {.type = kPending,
+                        .approval_id = approval.id(),
+                        .approvers = {approvers.begin(), approvers.end()},
+                        .give_up_at = approval.expires_at(),
+                        .body =
+                            [&](config::v1::NoticeFormat format, const std::string& id) {
+                              return NoticeBody(format, {.id = id, .type = kPending, .time = now},
+                                                approval.proto());
+                            }},
+                       now)
+                      .status());
+  return UpdateNoticeAlarm(t, approval.id()).status();
 }
 
 absl::Status ApprovalNotices::EnqueueBreakGlass(WriteTransaction& t, const Session& session,
                                                 absl::Time now) const {
   const auto& skipped = session.proto().break_glass().skipped_approvers();
-  return Tell(t,
-              {.type = "session.break_glass",
-               .member = "\"session\":" + ToJson(session.proto()),
-               .about = session.id(),
-               .approvers = {skipped.begin(), skipped.end()},
-               .give_up_at = now + kBreakGlassPatience},
-              now);
+  ASSIGN_OR_RETURN(const int told,
+                   Tell(t,
+                        {.type = kBreakGlass,
+                         .approval_id = {},
+                         .approvers = {skipped.begin(), skipped.end()},
+                         .give_up_at = now + kBreakGlassPatience,
+                         .body =
+                             [&](config::v1::NoticeFormat format, const std::string& id) {
+                               return NoticeBody(format,
+                                                 {.id = id, .type = kBreakGlass, .time = now},
+                                                 session.proto());
+                             }},
+                        now));
+  if (told == 0) LogError("notice_unaddressed", {{"type", kBreakGlass}, {"about", session.id()}});
+  return absl::OkStatus();
 }
 
-absl::Status ApprovalNotices::Tell(WriteTransaction& t, const Notice& notice,
-                                   absl::Time now) const {
-  const auto concerns = [&](const Target& target) {
-    return target.approvers.empty() ||
-           std::ranges::find_first_of(target.approvers, notice.approvers) != target.approvers.end();
-  };
-  const std::string id = "evt_" + NewRequestId();
-  const std::string body = "{\"id\":" + JsonString(id) + ",\"type\":" + JsonString(notice.type) +
-                           ",\"time\":" + JsonString(TimeText(now)) + "," + notice.member + "}";
-  if (std::ranges::none_of(targets_, concerns))
-    LogWarning("notice_unaddressed", {{"type", notice.type}, {"about", notice.about}});
+absl::StatusOr<int> ApprovalNotices::Tell(WriteTransaction& t, const Notice& notice,
+                                          absl::Time now) const {
+  int told = 0;
   for (const Target& target : targets_) {
-    if (!concerns(target)) continue;
+    const bool concerns =
+        target.approvers.empty() ||
+        std::ranges::find_first_of(target.approvers, notice.approvers) != target.approvers.end();
+    if (!concerns) continue;
+    ++told;
+    const std::string id = "evt_" + NewRequestId();
     RETURN_IF_ERROR(outbox::Enqueue(t, {.id = id,
+                                        .approval_id = std::string(notice.approval_id),
                                         .notifier = target.name,
-                                        .body = body,
+                                        .type = std::string(notice.type),
+                                        .body = notice.body(target.format, id),
                                         .created_at = now,
                                         .next_attempt_at = now,
                                         .give_up_at = notice.give_up_at}));
   }
-  return absl::OkStatus();
+  return told;
 }
 
 }  // namespace sallyport::controlplane

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "controlplane/model/approval.h"
 #include "controlplane/model/session.h"
@@ -13,33 +16,35 @@
 namespace sallyport::controlplane {
 
 // Puts the notice of a new approval, or of a session that did without one, into the outbox, once
-// for each notifier of the configuration that one of its approvers concerns.
+// for each notifier of the configuration that one of its approvers concerns, in that notifier's
+// form (notice_forms).
 class ApprovalNotices {
  public:
   explicit ApprovalNotices(const config::v1::ControlPlaneConfig& config);
 
-  // Body: {"id","type":"approval.pending","time","approval":{...}}. Given up when the approval
-  // expires.
+  // The approval has been inserted. Given up when it expires. Where it concerns no notifier, it
+  // carries an alarm from now on.
   absl::Status Enqueue(WriteTransaction& t, const Approval& approval, absl::Time now) const;
-
-  // For those whom a session that broke glass has not asked. Body:
-  // {"id","type":"session.break_glass","time","session":{...}}. Tried for a day.
+  // For those whom a session that broke glass has not asked. Tried for a day.
   absl::Status EnqueueBreakGlass(WriteTransaction& t, const Session& session, absl::Time now) const;
 
  private:
-  struct Notice {
-    std::string type;
-    std::string member;  // of the body: what it is about, whole
-    std::string about;   // its id
-    std::vector<std::string> approvers;
-    absl::Time give_up_at;
-  };
-  absl::Status Tell(WriteTransaction& t, const Notice& notice, absl::Time now) const;
-
   struct Target {
     std::string name;
     std::vector<std::string> approvers;  // empty: all
+    config::v1::NoticeFormat format;
   };
+  struct Notice {
+    std::string_view type;
+    std::string_view approval_id;
+    std::vector<std::string> approvers;
+    absl::Time give_up_at;
+    // The bytes for a notifier, given the notice's id.
+    std::function<std::string(config::v1::NoticeFormat, const std::string& id)> body;
+  };
+  // How many notifiers it concerns.
+  absl::StatusOr<int> Tell(WriteTransaction& t, const Notice& notice, absl::Time now) const;
+
   std::vector<Target> targets_;
 };
 

@@ -1,22 +1,26 @@
 #include "controlplane/access/call_approvals.h"
 
+#include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "common/denial.h"
 #include "common/ids.h"
-#include "common/policy/session_policy.h"
+#include "common/printable.h"
 #include "common/status_macros.h"
+#include "controlplane/access/agent_session.h"
+#include "controlplane/access/call_request.h"
+#include "controlplane/access/judge_call.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
-#include "controlplane/store/sessions.h"
+#include "controlplane/store/calls.h"
+#include "controlplane/store/history.h"
 
 namespace sallyport::controlplane {
 
-using agent::v1::ConsumeCallApprovalRequest;
-using agent::v1::ConsumeCallApprovalResponse;
 using agent::v1::RequestCallApprovalRequest;
 using agent::v1::RequestCallApprovalResponse;
 using agent::v1::WithdrawCallApprovalRequest;
@@ -24,91 +28,124 @@ using agent::v1::WithdrawCallApprovalResponse;
 
 namespace {
 
-// What a person can be asked to read, and a session can ask for at a time.
-constexpr size_t kMaxArgumentBytes = 1 << 20;
-constexpr size_t kMaxDescriptionBytes = 64 << 10;
-constexpr size_t kMaxNameBytes = 4096;
+// What a session can ask for at a time.
 constexpr size_t kMaxOpenApprovals = 64;
-
-absl::StatusOr<Session> FindOwn(Transaction& t, const Caller& caller, const std::string& id) {
-  if (caller.agent() == nullptr)
-    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "approvals of calls are for agents");
-  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(t, id));
-  if (!session.has_value() || session->proto().agent() != caller.agent()->name) {
-    return absl::NotFoundError("there is no session " + id);
-  }
-  return *std::move(session);
-}
-
-absl::StatusOr<Approval> FindOf(Transaction& t, const Session& session, const std::string& id) {
-  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(t, id));
-  if (!approval.has_value() || !approval->is_for_call() ||
-      approval->proto().session_id() != session.id()) {
-    return absl::NotFoundError("session " + session.id() + " has no approval " + id);
-  }
-  return *std::move(approval);
-}
-
-// UNSPECIFIED: the session may go on.
-types::v1::DenialReason WhyNot(const Session& session, const CompiledPolicies& policies,
-                               absl::Time now) {
-  if (session.is_pending()) return types::v1::DENIAL_REASON_SESSION_PENDING;
-  if (!session.IsActiveAt(now)) return types::v1::DENIAL_REASON_SESSION_ENDED;
-  const types::v1::Session& proto = session.proto();
-  if (!policies.LockOn(proto.principal(), proto.server(), proto.agent(), now).empty())
-    return types::v1::DENIAL_REASON_LOCKED;
-  return types::v1::DENIAL_REASON_UNSPECIFIED;
-}
-
-// The agent has judged the call with its true arguments; here they are masked, so a condition on
-// one of them may read otherwise.
-CallDecision Judge(const InForce& in_force, const Session& session, const std::string& method,
-                   const std::string& target, const std::string& arguments, absl::Time now) {
-  return SessionPolicy::Bind(in_force.policies, session.proto().principal(),
-                             session.proto().server())
-      ->EvaluateCall({.method = method, .target = target, .arguments = arguments}, now);
-}
+// One that is in doubt is reason enough to ask; nobody reads more of them.
+constexpr int kMaxRepeats = 16;
 
 absl::Status CheckRequest(const RequestCallApprovalRequest& request) {
-  if (request.method().empty()) return absl::InvalidArgumentError("method is missing");
-  if (request.method().size() > kMaxNameBytes || request.target().size() > kMaxNameBytes) {
-    return absl::InvalidArgumentError("method or target is longer than 4 KiB");
-  }
-  const std::string& digest = request.arguments_digest();
-  if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != std::string::npos) {
-    return absl::InvalidArgumentError("arguments_digest is not 64 hex digits");
-  }
-  if (request.arguments().size() > kMaxArgumentBytes)
-    return absl::InvalidArgumentError("arguments are longer than 1 MiB");
-  if (request.tool_description().size() > kMaxDescriptionBytes) {
-    return absl::InvalidArgumentError("tool_description is longer than 64 KiB");
-  }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(CheckCallName(request.method(), request.target()));
+  RETURN_IF_ERROR(CheckDigest("arguments_digest", request.arguments_digest()));
+  RETURN_IF_ERROR(CheckShown("arguments", request.arguments()));
+  RETURN_IF_ERROR(CheckShown("other_params", request.other_params()));
+  RETURN_IF_ERROR(CheckShown("tool_definition", request.tool_definition()));
+  if (!request.call_digest().empty())
+    RETURN_IF_ERROR(CheckDigest("call_digest", request.call_digest()));
+  if (request.definition_hash().empty() && request.tool_definition().empty())
+    return absl::OkStatus();
+  return CheckDigest("definition_hash", request.definition_hash());
 }
 
-types::v1::Approval NewApproval(const Session& session, const RequestCallApprovalRequest& request,
-                                const CallDecision& decision, absl::Time now) {
+// One request for an approval, and what the policies in force say of it.
+struct Question {
+  WriteTransaction& t;
+  const Caller& caller;
+  const RequestCallApprovalRequest& request;
+  const Session& session;
+  const absl::Time now;
+  CallDecision decision = {};
+  // Identical calls in doubt.
+  std::vector<ReservedCall> repeats = {};
+};
+
+// Ok: somebody is to be asked.
+absl::Status CheckAsked(const Question& question) {
+  const CallDecision& decision = question.decision;
+  if (decision.verdict == Verdict::kRequireApproval) return absl::OkStatus();
+  if (decision.verdict != Verdict::kAllow)
+    return Denied(decision.reason, "the policies in force deny the call");
+  if (question.repeats.empty()) {
+    return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
+                  "the policies in force ask nobody about the call");
+  }
+  if (MayAskToRepeat(decision)) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
+                "nobody knows whether the identical call " + NameOf(question.repeats.front()) +
+                    " was done, and the policies name nobody to ask");
+}
+
+bool Shows(const types::v1::Approval& approval, const ReservedCall& call) {
+  return std::ranges::any_of(approval.repeats(), [&](const types::v1::Call& shown) {
+    return shown.session_id() == call.session_id() && shown.call_id() == call.call_id();
+  });
+}
+
+// Whether it is what would be asked for now: of the same people, as many of them, about the same
+// definition, in view of the same calls in doubt.
+bool IsStillAsked(const Question& question, const types::v1::Approval& approval) {
+  const CallDecision& decision = question.decision;
+  return approval.definition_hash() == question.request.definition_hash() &&
+         approval.count() == decision.count &&
+         std::ranges::equal(approval.approvers(), decision.approvers) &&
+         std::ranges::all_of(question.repeats,
+                             [&](const ReservedCall& call) { return Shows(approval, call); });
+}
+
+// The open approval that the call attaches to. One whose time is up, or that would be asked for
+// otherwise now, is closed. nullopt: there is none.
+absl::StatusOr<std::optional<Approval>> Attach(const Question& question) {
+  const RequestCallApprovalRequest& request = question.request;
+  WriteTransaction& t = question.t;
+  ASSIGN_OR_RETURN(std::optional<Approval> same,
+                   approvals::FindOpenCall(t, question.session.id(), request.method(),
+                                           request.target(), request.arguments_digest()));
+  if (!same.has_value()) return std::nullopt;
+  const bool is_over = question.now >= same->expires_at();
+  if (!is_over && IsStillAsked(question, same->proto())) return same;
+  RETURN_IF_ERROR(is_over ? same->Expire(question.now) : same->Withdraw());
+  RETURN_IF_ERROR(approvals::Update(t, *same));
+  RETURN_IF_ERROR(audit_log::Append(
+      t, audit_log::LineOf(question.caller, question.now,
+                           is_over ? "approval.expire" : "approval.withdraw", same->id(),
+                           is_over ? "" : "it would be asked for otherwise now")));
+  return std::nullopt;
+}
+
+absl::StatusOr<Approval> NewApproval(const Question& question, std::vector<std::string> owners) {
+  const RequestCallApprovalRequest& request = question.request;
+  const types::v1::Session& session = question.session.proto();
   types::v1::Approval proto;
   proto.set_id(NewApprovalId());
   proto.set_session_id(session.id());
-  proto.set_server(session.proto().server());
+  proto.set_server(session.server());
   proto.set_method(request.method());
   proto.set_tool(request.target());
-  proto.set_arguments(request.arguments());
+  proto.set_arguments(PrintableJson(request.arguments()));
+  proto.set_other_params(PrintableJson(request.other_params()));
   proto.set_arguments_digest(request.arguments_digest());
-  proto.set_tool_description(request.tool_description());
-  *proto.mutable_principal() = session.proto().principal();
-  proto.set_reason(session.proto().reason());
-  for (const std::string& approver : decision.approvers) proto.add_approvers(approver);
-  *proto.mutable_created_at() = ToProto(now);
-  *proto.mutable_expires_at() = ToProto(now + decision.expires_after);
-  return proto;
+  proto.set_tool_definition(PrintableJson(request.tool_definition()));
+  proto.set_definition_hash(request.definition_hash());
+  *proto.mutable_principal() = session.principal();
+  proto.set_reason(session.reason());
+  for (const std::string& approver : question.decision.approvers) proto.add_approvers(approver);
+  proto.set_count(question.decision.count);
+  *proto.mutable_created_at() = ToProto(question.now);
+  *proto.mutable_expires_at() = ToProto(question.now + question.decision.expires_after);
+  for (const ReservedCall& call : question.repeats) *proto.add_repeats() = call.proto();
+  ASSIGN_OR_RETURN(*proto.mutable_history(), history::Of(question.t,
+                                                         {.principal = session.principal(),
+                                                          .server = session.server(),
+                                                          .session_id = session.id()},
+                                                         request.method(), request.target()));
+  return Approval::Pending(std::move(proto), session.agent(), std::move(owners));
 }
 
-template <class Response>
-Response Refusal(types::v1::DenialReason reason) {
-  Response response;
-  response.set_denial_reason(reason);
+// The refusal as the response has it; what is no refusal stays a status.
+absl::StatusOr<RequestCallApprovalResponse> Refused(const absl::Status& why) {
+  RequestCallApprovalResponse response;
+  response.set_denial_reason(ReasonOf(why));
+  if (response.denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED) return why;
+  response.set_detail(std::string(why.message()));
   return response;
 }
 
@@ -119,37 +156,34 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
   RETURN_IF_ERROR(CheckRequest(request));
   const absl::Time now = needs_.clock.Now();
   ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
-  ASSIGN_OR_RETURN(const Session session, FindOwn(*t, caller, request.session_id()));
+  ASSIGN_OR_RETURN(const Session session, FindSessionOfAgent(*t, caller, request.session_id()));
   ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
-  if (const auto why = WhyNot(session, *in_force.policies, now);
-      why != types::v1::DENIAL_REASON_UNSPECIFIED) {
-    return Refusal<RequestCallApprovalResponse>(why);
+  if (const absl::Status goes_on = CheckGoesOn(session, *in_force.policies, now); !goes_on.ok())
+    return Refused(goes_on);
+  Question question{.t = *t, .caller = caller, .request = request, .session = session, .now = now};
+  question.decision = JudgeCall(
+      in_force, session,
+      {.method = request.method(), .target = request.target(), .arguments = request.arguments()},
+      now);
+  if (!request.call_digest().empty()) {
+    ASSIGN_OR_RETURN(question.repeats,
+                     calls::IdenticalInDoubt(*t, session.proto().server(), request.call_digest(),
+                                             now, kMaxRepeats));
   }
+  if (const absl::Status asked = CheckAsked(question); !asked.ok()) return Refused(asked);
   RequestCallApprovalResponse response;
-  ASSIGN_OR_RETURN(const std::vector<Approval> open, approvals::OpenOfSession(*t, session.id()));
-  ASSIGN_OR_RETURN(std::optional<Approval> same,
-                   approvals::FindOpenCall(*t, session.id(), request.method(), request.target(),
-                                           request.arguments_digest()));
-  if (same.has_value() && now < same->expires_at()) {
-    *response.mutable_approval() = same->proto();
+  ASSIGN_OR_RETURN(const std::optional<Approval> attached, Attach(question));
+  if (attached.has_value()) {
+    *response.mutable_approval() = attached->proto();
     return response;
   }
-  if (same.has_value()) {
-    RETURN_IF_ERROR(same->Expire(now));
-    RETURN_IF_ERROR(approvals::Update(*t, *same));
+  ASSIGN_OR_RETURN(const std::vector<Approval> open, approvals::OpenOfSession(*t, session.id()));
+  if (open.size() >= kMaxOpenApprovals) {
+    return Refused(Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                          "64 calls of the session wait for approval already"));
   }
-  if (open.size() >= kMaxOpenApprovals)
-    return Refusal<RequestCallApprovalResponse>(types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
-  const CallDecision decision =
-      Judge(in_force, session, request.method(), request.target(), request.arguments(), now);
-  if (decision.verdict != Verdict::kRequireApproval) {
-    return Refusal<RequestCallApprovalResponse>(decision.verdict == Verdict::kAllow
-                                                    ? types::v1::DENIAL_REASON_POLICY_CHANGED
-                                                    : decision.reason);
-  }
-  const Approval approval =
-      Approval::Pending(NewApproval(session, request, decision, now), session.proto().agent(),
-                        in_force.policies->OwnersOf(session.proto().principal()));
+  ASSIGN_OR_RETURN(const Approval approval,
+                   NewApproval(question, in_force.policies->OwnersOf(session.proto().principal())));
   RETURN_IF_ERROR(approvals::Insert(*t, approval));
   RETURN_IF_ERROR(needs_.notices.Enqueue(*t, approval, now));
   RETURN_IF_ERROR(audit_log::Append(
@@ -159,47 +193,12 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
   return response;
 }
 
-absl::StatusOr<ConsumeCallApprovalResponse> CallApprovals::Run(
-    const Caller& caller, const ConsumeCallApprovalRequest& request) {
-  if (request.call_id().empty()) return absl::InvalidArgumentError("call_id is missing");
-  const absl::Time now = needs_.clock.Now();
-  ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
-  ASSIGN_OR_RETURN(const Session session, FindOwn(*t, caller, request.session_id()));
-  ASSIGN_OR_RETURN(Approval approval, FindOf(*t, session, request.approval_id()));
-  const types::v1::Approval& proto = approval.proto();
-  if (proto.arguments_digest() != request.arguments_digest()) {
-    return Refusal<ConsumeCallApprovalResponse>(types::v1::DENIAL_REASON_ARGUMENTS_CHANGED);
-  }
-  const bool is_repeated = approval.state() == types::v1::APPROVAL_STATE_CONSUMED;
-  ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
-  if (const auto why = WhyNot(session, *in_force.policies, now);
-      why != types::v1::DENIAL_REASON_UNSPECIFIED) {
-    return Refusal<ConsumeCallApprovalResponse>(why);
-  }
-  const CallDecision decision =
-      Judge(in_force, session, proto.method(), proto.tool(), proto.arguments(), now);
-  if (decision.verdict == Verdict::kHidden ||
-      decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED) {
-    return Refusal<ConsumeCallApprovalResponse>(types::v1::DENIAL_REASON_POLICY_CHANGED);
-  }
-  if (absl::Status consumed = approval.Consume(request.call_id(), now); !consumed.ok()) {
-    if (ReasonOf(consumed) == types::v1::DENIAL_REASON_UNSPECIFIED) return consumed;
-    return Refusal<ConsumeCallApprovalResponse>(ReasonOf(consumed));
-  }
-  if (is_repeated) return ConsumeCallApprovalResponse();
-  RETURN_IF_ERROR(approvals::Update(*t, approval));
-  RETURN_IF_ERROR(audit_log::Append(
-      *t, audit_log::LineOf(caller, now, "approval.consume", approval.id(), request.call_id())));
-  RETURN_IF_ERROR(t->Commit());
-  return ConsumeCallApprovalResponse();
-}
-
 absl::StatusOr<WithdrawCallApprovalResponse> CallApprovals::Run(
     const Caller& caller, const WithdrawCallApprovalRequest& request) {
   const absl::Time now = needs_.clock.Now();
   ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
-  ASSIGN_OR_RETURN(const Session session, FindOwn(*t, caller, request.session_id()));
-  ASSIGN_OR_RETURN(Approval approval, FindOf(*t, session, request.approval_id()));
+  ASSIGN_OR_RETURN(const Session session, FindSessionOfAgent(*t, caller, request.session_id()));
+  ASSIGN_OR_RETURN(Approval approval, FindCallApproval(*t, session, request.approval_id()));
   if (!approval.is_open()) return WithdrawCallApprovalResponse();
   RETURN_IF_ERROR(approval.Withdraw());
   RETURN_IF_ERROR(approvals::Update(*t, approval));

@@ -24,12 +24,10 @@ class CallApprovals {
   explicit CallApprovals(Needs needs) : needs_(needs) {}
 
   // Attaches to the open approval of the same session, method, target and arguments, or asks for
-  // one; approvers and deadline come from the policies in force.
+  // one; approvers and deadline come from the policies in force. An open one that would be asked
+  // for otherwise by now is withdrawn for a new one.
   absl::StatusOr<agent::v1::RequestCallApprovalResponse> Run(
       const Caller& caller, const agent::v1::RequestCallApprovalRequest& request);
-  // One call gets it. Compare-and-set; again for the same call is OK.
-  absl::StatusOr<agent::v1::ConsumeCallApprovalResponse> Run(
-      const Caller& caller, const agent::v1::ConsumeCallApprovalRequest& request);
   // Nothing where it has been decided against, used, or withdrawn already.
   absl::StatusOr<agent::v1::WithdrawCallApprovalResponse> Run(
       const Caller& caller, const agent::v1::WithdrawCallApprovalRequest& request);

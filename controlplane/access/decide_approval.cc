@@ -69,7 +69,9 @@ absl::StatusOr<types::v1::Approval> DecideApproval::Decide(const Caller& caller,
     return eligible;
   }
   RETURN_IF_ERROR(approval->Decide(caller.person()->principal, approve, reason, now));
-  if (!approval->is_for_call()) RETURN_IF_ERROR(DecideSession(*t, *approval, caller, reason, now));
+  // One yes of several decides nothing yet.
+  if (!approval->is_for_call() && approval->state() != types::v1::APPROVAL_STATE_PENDING)
+    RETURN_IF_ERROR(DecideSession(*t, *approval, caller, reason, now));
   RETURN_IF_ERROR(approvals::Update(*t, *approval));
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   RETURN_IF_ERROR(t->Commit());

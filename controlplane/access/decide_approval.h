@@ -16,7 +16,8 @@ class DecideApproval {
   // Both outlive it.
   DecideApproval(Database& control, const Clock& clock) : control_(control), clock_(clock) {}
 
-  // The approval of a session activates it, and its time counts from now. kPermissionDenied
+  // One person's yes; the last that it takes approves it. The approval of a session activates it,
+  // and its time counts from now. kPermissionDenied
   // (APPROVER_NOT_ELIGIBLE); kFailedPrecondition where it is no longer pending, with what became of
   // it as the reason.
   absl::StatusOr<admin::v1::ApproveApprovalResponse> Run(

@@ -18,6 +18,7 @@
 #include "controlplane/store/agents.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/history.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -370,6 +371,10 @@ absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(
   *proto.mutable_created_at() = ToProto(opening.now);
   *proto.mutable_expires_at() = ToProto(opening.now + FromProto(terms.expires_after()));
   proto.set_reason(request.reason);
+  proto.set_count(terms.count());
+  ASSIGN_OR_RETURN(*proto.mutable_history(), history::Of(t, {.principal = request.principal,
+                                                             .server = request.server,
+                                                             .session_id = request.id}));
   ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(t));
   const Approval approval =
       Approval::Pending(std::move(proto), "", in_force.policies->OwnersOf(opening.principal));

@@ -6,6 +6,7 @@
 #include "common/denial.h"
 #include "common/status_macros.h"
 #include "controlplane/access/page.h"
+#include "controlplane/store/calls.h"
 #include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 
@@ -58,6 +59,10 @@ absl::StatusOr<admin::v1::GetSessionResponse> ReadSessions::Run(
   if (!session.has_value()) return NotFound(request.id());
   admin::v1::GetSessionResponse response;
   ASSIGN_OR_RETURN(*response.mutable_session(), Shown(*session));
+  ASSIGN_OR_RETURN(const std::vector<ReservedCall> in_doubt,
+                   calls::InDoubtOfSession(*t, session->id(), clock_.Now()));
+  for (const ReservedCall& call : in_doubt)
+    *response.mutable_session()->add_unsettled_calls() = call.proto();
   return response;
 }
 

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "common/clock.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/model/session.h"
 #include "controlplane/store/database.h"
@@ -14,9 +15,9 @@ namespace sallyport::controlplane {
 // What a caller may see of sessions.
 class ReadSessions {
  public:
-  // Outlives it.
-  ReadSessions(Database& control, Database& recordings)
-      : control_(control), recordings_(recordings) {}
+  // All of them outlive it.
+  ReadSessions(Database& control, Database& recordings, const Clock& clock)
+      : control_(control), recordings_(recordings), clock_(clock) {}
 
   // Admin, auditor or the admin socket: kPermissionDenied (ROLE_MISSING) for anybody else.
   absl::StatusOr<admin::v1::ListSessionsResponse> Run(
@@ -36,6 +37,7 @@ class ReadSessions {
 
   Database& control_;
   Database& recordings_;
+  const Clock& clock_;
 };
 
 }  // namespace sallyport::controlplane

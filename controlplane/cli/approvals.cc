@@ -6,6 +6,7 @@
 #include "common/json_printer.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/show_approval.h"
 #include "sallyport/admin/v1/approval_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -24,50 +25,29 @@ std::string What(const Approval& approval) {
                                    : absl::StrCat(approval.method(), " ", approval.tool());
 }
 
-const std::vector<std::string> kHeadings = {"ID",        "STATE",  "SERVER",    "FOR",
-                                            "PRINCIPAL", "REASON", "ARGUMENTS", "EXPIRES"};
+const std::vector<std::string> kHeadings = {"ID",        "STATE",  "APPROVED",  "SERVER",  "FOR",
+                                            "PRINCIPAL", "REASON", "ARGUMENTS", "EXPIRES", "ALARM"};
 
 std::vector<std::string> Row(const Approval& approval) {
   std::string arguments = approval.arguments();
   if (arguments.size() > 60) arguments = absl::StrCat(arguments.substr(0, 60), "...");
   return {approval.id(),
           EnumWord(approval.state()),
+          Progress(approval),
           approval.server(),
           What(approval),
           Who(approval.principal()),
           approval.reason(),
           arguments,
-          TimeCell(approval.expires_at(), approval.has_expires_at())};
+          TimeCell(approval.expires_at(), approval.has_expires_at()),
+          approval.notice_alarm().empty() ? "" : "nobody has been told"};
 }
 
 void Show(const Approval& approval, std::string_view format) {
-  if (format != "table") {
+  if (format == "table") {
+    std::printf("%s", ApprovalText(approval).c_str());
+  } else {
     PrintMessage(approval, format);
-    return;
-  }
-  auto line = [](std::string_view name, std::string_view value) {
-    if (!value.empty())
-      std::printf("%-12s %s\n", std::string(name).c_str(), Printable(value).c_str());
-  };
-  line("approval", approval.id());
-  line("state", EnumWord(approval.state()));
-  line("server", approval.server());
-  line("for", What(approval));
-  line("tool says", approval.tool_description());
-  line("arguments", approval.arguments());
-  line("digest", approval.arguments_digest());
-  line("principal", Who(approval.principal()));
-  line("kind", EnumWord(approval.principal().kind()));
-  line("subject", approval.principal().subject());
-  line("groups", absl::StrJoin(approval.principal().groups(), " "));
-  line("reason", approval.reason());
-  line("session", approval.session_id());
-  line("approvers", absl::StrJoin(approval.approvers(), " "));
-  line("expires", TimeCell(approval.expires_at(), approval.has_expires_at()));
-  for (const types::v1::ApprovalDecision& decision : approval.decisions()) {
-    line(decision.approve() ? "approved by" : "denied by",
-         absl::StrCat(Who(decision.by()), " at ", TimeCell(decision.at(), decision.has_at()),
-                      decision.reason().empty() ? "" : ": ", decision.reason()));
   }
 }
 
@@ -115,6 +95,8 @@ std::string Decided(const Approval& approval) {
     return absl::StrCat("approved; ", Printable(What(approval)), " may run once at ",
                         Printable(approval.server()));
   }
+  if (approval.state() == types::v1::APPROVAL_STATE_PENDING)
+    return absl::StrCat("has ", Progress(approval), " approvals; another person must approve it");
   return EnumWord(approval.state());
 }
 
@@ -182,6 +164,14 @@ void AddApprovalCommands(CommandLine& line) {
   deny->add_option("--reason", flags->reason, "why; the requester reads it")->required();
   line.OnRun(deny, [&options, flags] {
     return Decide(options, &ApprovalService::Stub::DenyApproval, flags->id, flags->reason);
+  });
+
+  CLI::App* revoke =
+      approvals->add_subcommand("revoke", "Takes a granted one back before it is used.");
+  revoke->add_option("ID", flags->id)->required();
+  revoke->add_option("--reason", flags->reason, "why");
+  line.OnRun(revoke, [&options, flags] {
+    return Decide(options, &ApprovalService::Stub::RevokeApproval, flags->id, flags->reason);
   });
 }
 

@@ -70,6 +70,7 @@ void AddRequestCommand(CommandLine& line);
 void AddLoginCommand(CommandLine& line);
 void AddWhoAmICommand(CommandLine& line);
 void AddApprovalCommands(CommandLine& line);
+void AddNoticeCommands(CommandLine& line);
 void AddSessionCommands(CommandLine& line);
 void AddApplyCommand(CommandLine& line);
 void AddDocumentCommands(CommandLine& line);

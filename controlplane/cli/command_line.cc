@@ -101,6 +101,7 @@ void AddClientCommands(CommandLine& line) {
   AddLoginCommand(line);
   AddWhoAmICommand(line);
   AddApprovalCommands(line);
+  AddNoticeCommands(line);
   AddSessionCommands(line);
   AddApplyCommand(line);
   AddDocumentCommands(line);

@@ -1,7 +1,6 @@
 #include "controlplane/cli/output.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -10,18 +9,10 @@
 #include "common/json_printer.h"
 #include "common/strings.h"
 #include "common/time_text.h"
-#include "common/utf8.h"
 #include "controlplane/cli/explain_failure.h"
 
 namespace sallyport::controlplane {
 namespace {
-
-bool IsUnsafe(char32_t c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
-         (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-         (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
-         (c >= 0xe0000 && c <= 0xe0fff);
-}
 
 std::size_t Width(std::string_view text) {
   return static_cast<std::size_t>(
@@ -29,26 +20,6 @@ std::size_t Width(std::string_view text) {
 }
 
 }  // namespace
-
-std::string Printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    char32_t c = 0;
-    const std::size_t length = DecodeUtf8(text, &c);
-    if (length == 0) {
-      absl::StrAppendFormat(&out, "\\x{%02x}", static_cast<unsigned char>(text[0]));
-      text.remove_prefix(1);
-      continue;
-    }
-    if (IsUnsafe(c)) {
-      absl::StrAppendFormat(&out, "\\u{%x}", static_cast<std::uint32_t>(c));
-    } else {
-      out.append(text.substr(0, length));
-    }
-    text.remove_prefix(length);
-  }
-  return out;
-}
 
 void Table::Add(std::vector<std::string> cells) {
   for (std::string& cell : cells) cell = Printable(cell);

@@ -8,15 +8,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/printable.h"
 #include "common/value.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace sallyport::controlplane {
-
-// Text from outside as a terminal may show it: control, bidirectional, zero-width and tag
-// characters as \u{202e}, bytes that are not UTF-8 as \x{ff}. A tool's name must not move the
-// cursor, nor an argument read other than it is.
-std::string Printable(std::string_view text);
 
 // Rows under headings, columns padded to their widest cell. Cells are made printable; a heading's
 // column is left out when no row has anything in it.

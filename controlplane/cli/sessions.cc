@@ -10,6 +10,8 @@
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/replay.h"
+#include "controlplane/cli/resolve_call.h"
+#include "controlplane/cli/show_approval.h"
 #include "sallyport/admin/v1/session_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -102,6 +104,7 @@ void Show(const Session& session, std::string_view format) {
   line("expires", TimeCell(session.expires_at(), session.has_expires_at()));
   line("ended", TimeCell(session.ended_at(), session.has_ended_at()));
   line("calls", absl::StrCat(session.calls()));
+  for (const types::v1::Call& call : session.unsettled_calls()) line("in doubt", CallText(call));
   if (session.has_observed()) {
     line("observed", absl::StrCat(EnumWord(session.observed().reason()), " by policy ",
                                   session.observed().policy(), ", which lets it through"));
@@ -343,6 +346,7 @@ void AddSessionCommands(CommandLine& line) {
       ->excludes(no_lock);
   line.OnRun(end, [&options, flags] { return End(options, *flags); });
 
+  AddResolveCommand(line, *sessions);
   CLI::App* review = command("review", "Says what has become of one that broke glass.");
   review->add_option("--note", flags->note, "what you have found")->required();
   line.OnRun(review, [&options, flags] { return Review(options, *flags); });

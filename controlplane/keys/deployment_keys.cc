@@ -78,11 +78,13 @@ absl::StatusOr<std::unique_ptr<DeploymentKeys>> DeploymentKeys::Open(
   ASSIGN_OR_RETURN(keys->grant_signer_, GrantSigner::Create(std::move(grant_key)));
   ASSIGN_OR_RETURN(keys->snapshot_signer_,
                    SnapshotSigner::Create(std::move(snapshot_key), *keys->ca_));
+  ASSIGN_OR_RETURN(keys->effect_keys_, EffectKeys::Open(dir + "/effect.key", remembered.effect));
   return keys;
 }
 
 KeyFingerprints DeploymentKeys::fingerprints() const {
-  return {ca_->fingerprint(), grant_signer_->fingerprint(), snapshot_signer_->fingerprint()};
+  return {ca_->fingerprint(), grant_signer_->fingerprint(), snapshot_signer_->fingerprint(),
+          effect_keys_->fingerprint()};
 }
 
 }  // namespace sallyport::controlplane

@@ -1,8 +1,10 @@
 #include "controlplane/model/approval.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/denial.h"
+#include "common/policy/approvers.h"
 #include "controlplane/model/proto_time.h"
 
 namespace sallyport::controlplane {
@@ -31,6 +33,9 @@ absl::Status Approval::Closed() const {
     case types::v1::APPROVAL_STATE_CONSUMED:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_CONSUMED,
                     "approval " + id() + " has been used");
+    case types::v1::APPROVAL_STATE_REVOKED:
+      return Denied(types::v1::DENIAL_REASON_APPROVAL_REVOKED,
+                    "approval " + id() + " was taken back");
     default:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_REVOKED,
                     "approval " + id() + " was withdrawn");
@@ -42,13 +47,23 @@ absl::Status Approval::Decide(const types::v1::Principal& by, bool approve, std:
   if (state() != types::v1::APPROVAL_STATE_PENDING) return Closed();
   if (now >= expires_at())
     return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED, "approval " + id() + " has expired");
+  const auto is_his_approval = [&](const types::v1::ApprovalDecision& earlier) {
+    return earlier.approve() && IsSamePerson(earlier.by(), by);
+  };
+  if (approve && std::ranges::any_of(stored_.proto.decisions(), is_his_approval)) {
+    return Denied(types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE,
+                  "you have approved it already, and it takes another person as well");
+  }
   types::v1::ApprovalDecision& decision = *stored_.proto.add_decisions();
   *decision.mutable_by() = by;
   decision.set_approve(approve);
   decision.set_reason(std::string(reason));
   *decision.mutable_at() = ToProto(now);
-  stored_.proto.set_state(approve ? types::v1::APPROVAL_STATE_APPROVED
-                                  : types::v1::APPROVAL_STATE_DENIED);
+  if (!approve) {
+    stored_.proto.set_state(types::v1::APPROVAL_STATE_DENIED);
+  } else if (approvals() >= static_cast<int>(std::max(1U, stored_.proto.count()))) {
+    stored_.proto.set_state(types::v1::APPROVAL_STATE_APPROVED);
+  }
   return absl::OkStatus();
 }
 
@@ -69,6 +84,26 @@ absl::Status Approval::Expire(absl::Time now) {
   if (now < expires_at())
     return absl::FailedPreconditionError("approval " + id() + " has not expired");
   stored_.proto.set_state(types::v1::APPROVAL_STATE_EXPIRED);
+  return absl::OkStatus();
+}
+
+int Approval::approvals() const {
+  // Nobody is in it twice: Decide sees to that.
+  return static_cast<int>(std::ranges::count_if(
+      stored_.proto.decisions(), [](const auto& decision) { return decision.approve(); }));
+}
+
+absl::Status Approval::Revoke(std::string_view by, std::string_view reason, absl::Time now) {
+  if (state() == types::v1::APPROVAL_STATE_PENDING) {
+    return absl::FailedPreconditionError("approval " + id() +
+                                         " has not been granted: it can be denied");
+  }
+  if (state() != types::v1::APPROVAL_STATE_APPROVED) return Closed();
+  stored_.proto.set_state(types::v1::APPROVAL_STATE_REVOKED);
+  types::v1::ApprovalRevocation& revocation = *stored_.proto.mutable_revocation();
+  revocation.set_by(std::string(by));
+  revocation.set_reason(std::string(reason));
+  *revocation.mutable_at() = ToProto(now);
   return absl::OkStatus();
 }
 

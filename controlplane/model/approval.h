@@ -13,9 +13,10 @@ namespace sallyport::controlplane {
 // A human decision on a session or on one call, and the only ways in which it changes:
 //
 //   pending --Decide--> approved --Consume--> consumed
-//      |  \--Decide--> denied  \--Expire, Withdraw--> expired, withdrawn
+//      |  \--Decide--> denied  \--Expire, Withdraw, Revoke--> expired, withdrawn, revoked
 //      \--Expire, Withdraw--> expired, withdrawn
 //
+// It is approved once `count` distinct people have said so; one who says no has denied it.
 // Each transition returns kFailedPrecondition with the reason for it, and changes nothing, from any
 // other state.
 class Approval {
@@ -47,13 +48,22 @@ class Approval {
   absl::Time expires_at() const;
 
   // By somebody who is eligible (controlplane/access says who). APPROVAL_EXPIRED when it is too
-  // late.
+  // late, APPROVER_NOT_ELIGIBLE for the second approval of one person.
   absl::Status Decide(const types::v1::Principal& by, bool approve, std::string_view reason,
                       absl::Time now);
   // Uses it up for `call_id`; once more for the same is OK. APPROVAL_CONSUMED for any other.
   absl::Status Consume(std::string_view call_id, absl::Time now);
   absl::Status Expire(absl::Time now);
   absl::Status Withdraw();
+  // Takes a granted one back before it is used. kFailedPrecondition for a pending one: that is
+  // denied.
+  absl::Status Revoke(std::string_view by, std::string_view reason, absl::Time now);
+
+  // Why nobody has been told of it; empty: somebody has.
+  void SetNoticeAlarm(std::string_view why) { stored_.proto.set_notice_alarm(std::string(why)); }
+
+  // How many distinct people have approved it.
+  int approvals() const;
 
  private:
   // Why the state it is in allows nothing more.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
@@ -64,6 +65,12 @@ std::size_t Discard(char*, std::size_t size, std::size_t count, void* seen) {
   return *static_cast<std::size_t*>(seen) > kMaxAnswerBytes ? 0 : size * count;
 }
 
+// Request Timeout, Too Early and Too Many Requests ask to come again.
+bool IsRefusedForGood(long http_status) {
+  return http_status >= 400 && http_status < 500 && http_status != 408 && http_status != 425 &&
+         http_status != 429;
+}
+
 int AbortWhenStopping(void* stopping, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(stopping)->load() ? 1 : 0;
 }
@@ -81,10 +88,11 @@ std::string WebhookSignature(std::string_view secret, absl::Time at, std::string
       "t=", t, ",v1=", ToHex(std::string_view(reinterpret_cast<const char*>(mac.data()), size)));
 }
 
-absl::StatusOr<std::unique_ptr<Webhook>> Webhook::Create(const config::v1::Notifier& config) {
-  if (config.name().empty()) return absl::InvalidArgumentError("a notifier has no name");
-  ASSIGN_OR_RETURN(const bool is_loopback, CheckUrl(config));
+absl::StatusOr<std::string> Webhook::ReadSecret(const config::v1::Notifier& config) {
+  const bool is_json = config.format() == config::v1::NOTICE_FORMAT_UNSPECIFIED ||
+                       config.format() == config::v1::NOTICE_FORMAT_JSON;
   if (config.secret_file().empty()) {
+    if (!is_json) return std::string();
     return absl::InvalidArgumentError(
         absl::StrCat("notifier ", config.name(), ": secret_file is required"));
   }
@@ -94,6 +102,13 @@ absl::StatusOr<std::unique_ptr<Webhook>> Webhook::Create(const config::v1::Notif
         absl::StrCat("notifier ", config.name(), ": the secret in ", config.secret_file(),
                      " is shorter than ", kMinSecretBytes, " bytes"));
   }
+  return secret;
+}
+
+absl::StatusOr<std::unique_ptr<Webhook>> Webhook::Create(const config::v1::Notifier& config) {
+  if (config.name().empty()) return absl::InvalidArgumentError("a notifier has no name");
+  ASSIGN_OR_RETURN(const bool is_loopback, CheckUrl(config));
+  ASSIGN_OR_RETURN(std::string secret, ReadSecret(config));
   if (!config.ca_file().empty()) RETURN_IF_ERROR(ReadFile(config.ca_file()).status());
   return std::unique_ptr<Webhook>(new Webhook(config, std::move(secret), is_loopback));
 }
@@ -110,11 +125,13 @@ absl::Status Webhook::Send(std::string_view body, absl::Time now,
   const Curl curl(curl_easy_init(), &curl_easy_cleanup);
   if (curl == nullptr) return absl::ResourceExhaustedError("no memory for a webhook request");
 
-  const std::string signature =
-      absl::StrCat("Sallyport-Signature: ", WebhookSignature(secret_, now, body));
+  std::vector<std::string> lines = {"Content-Type: application/json", "Expect:"};
+  if (!secret_.empty()) {
+    lines.push_back(absl::StrCat("Sallyport-Signature: ", WebhookSignature(secret_, now, body)));
+  }
   Headers headers(nullptr, &curl_slist_free_all);
-  for (const char* header : {"Content-Type: application/json", "Expect:", signature.c_str()}) {
-    curl_slist* longer = curl_slist_append(headers.get(), header);
+  for (const std::string& line : lines) {
+    curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
     if (longer == nullptr) return absl::ResourceExhaustedError("no memory for a webhook request");
     (void)headers.release();
     headers.reset(longer);
@@ -149,8 +166,10 @@ absl::Status Webhook::Send(std::string_view body, absl::Time now,
   if (code != CURLE_OK) {
     return absl::UnavailableError(absl::StrCat("notifier ", name_, ": ", curl_easy_strerror(code)));
   }
-  return absl::UnavailableError(
-      absl::StrCat("notifier ", name_, ": the receiver answered ", http_status));
+  const std::string answer =
+      absl::StrCat("notifier ", name_, ": the receiver answered ", http_status);
+  return IsRefusedForGood(http_status) ? absl::FailedPreconditionError(answer)
+                                       : absl::UnavailableError(answer);
 }
 
 }  // namespace sallyport::controlplane

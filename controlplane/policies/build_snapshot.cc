@@ -10,6 +10,7 @@
 #include "common/policy/pattern.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "controlplane/keys/effect_keys.h"
 #include "controlplane/keys/snapshot_signer.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/agents.h"
@@ -77,7 +78,12 @@ absl::StatusOr<agent::v1::SignedSnapshot> BuildSnapshot::Run(std::string_view ag
   *snapshot.mutable_made_at() = ToProto(clock_.Now());
   snapshot.set_agent(agent->name);
   snapshot.set_deployment_id(deployment_id);
-  for (const std::string& server : agent->servers) snapshot.add_servers(server);
+  for (const std::string& server : agent->servers) {
+    snapshot.add_servers(server);
+    agent::v1::EffectKey& key = *snapshot.add_effect_keys();
+    key.set_server(server);
+    key.set_key(effect_keys_.For(server));
+  }
   AddDocuments(std::move(all), *agent, snapshot);
   for (const agent::v1::IssuerKeys& issuer : keys.issuers) *snapshot.add_issuers() = issuer;
   snapshot.set_grant_keys(keys.grant_keys);

@@ -11,11 +11,12 @@
 
 namespace sallyport::controlplane {
 
+class EffectKeys;
 class SnapshotSigner;
 
 // What one agent must know to enforce alone, signed: the policies that can name one of its servers,
-// the mask profiles those policies use, the locks that can shut something of it, the issuers and
-// the keys that sign grants.
+// the mask profiles those policies use, the locks that can shut something of it, the issuers, the
+// keys that sign grants, and the effect keys of its servers.
 class BuildSnapshot {
  public:
   // What does not come from the tables.
@@ -26,8 +27,9 @@ class BuildSnapshot {
   };
 
   // All of them outlive it.
-  BuildSnapshot(Database& control, const Clock& clock, const SnapshotSigner& signer)
-      : control_(control), clock_(clock), signer_(signer) {}
+  BuildSnapshot(Database& control, const Clock& clock, const SnapshotSigner& signer,
+                const EffectKeys& effect_keys)
+      : control_(control), clock_(clock), signer_(signer), effect_keys_(effect_keys) {}
 
   // kNotFound where no such agent has enrolled.
   absl::StatusOr<agent::v1::SignedSnapshot> Run(std::string_view agent, const Keys& keys) const;
@@ -36,6 +38,7 @@ class BuildSnapshot {
   Database& control_;
   const Clock& clock_;
   const SnapshotSigner& signer_;
+  const EffectKeys& effect_keys_;
 };
 
 }  // namespace sallyport::controlplane

@@ -71,4 +71,12 @@ grpc::Status ApprovalRpc::DenyApproval(grpc::ServerContext* context,
       [&](const Caller& caller, const auto& r) { return needs_.decide.Run(caller, r); });
 }
 
+grpc::Status ApprovalRpc::RevokeApproval(grpc::ServerContext* context,
+                                         const admin::v1::RevokeApprovalRequest* request,
+                                         admin::v1::RevokeApprovalResponse* response) {
+  return door_.Answer<admin::v1::RevokeApprovalRequest, admin::v1::RevokeApprovalResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.revoke.Run(caller, r); });
+}
+
 }  // namespace sallyport::controlplane

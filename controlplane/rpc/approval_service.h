@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "controlplane/access/decide_approval.h"
 #include "controlplane/access/read_approvals.h"
+#include "controlplane/access/revoke_approval.h"
 #include "controlplane/rpc/rpc_door.h"
 #include "controlplane/store/change_feed.h"
 #include "sallyport/admin/v1/approval_service.grpc.pb.h"
@@ -17,6 +18,7 @@ class ApprovalRpc final : public admin::v1::ApprovalService::Service {
     ChangeFeed& changes;
     ReadApprovals& read;
     DecideApproval& decide;
+    controlplane::RevokeApproval& revoke;
   };
   ApprovalRpc(const RpcDoor& door, Needs needs) : door_(door), needs_(needs) {}
 
@@ -35,6 +37,9 @@ class ApprovalRpc final : public admin::v1::ApprovalService::Service {
   grpc::Status DenyApproval(grpc::ServerContext* context,
                             const admin::v1::DenyApprovalRequest* request,
                             admin::v1::DenyApprovalResponse* response) override;
+  grpc::Status RevokeApproval(grpc::ServerContext* context,
+                              const admin::v1::RevokeApprovalRequest* request,
+                              admin::v1::RevokeApprovalResponse* response) override;
 
  private:
   const RpcDoor& door_;

@@ -11,13 +11,20 @@ grpc::Status CallApprovalRpc::RequestCallApproval(
           [&](const Caller& caller, const auto& r) { return needs_.approvals.Run(caller, r); });
 }
 
-grpc::Status CallApprovalRpc::ConsumeCallApproval(
-    grpc::ServerContext* context, const agent::v1::ConsumeCallApprovalRequest* request,
-    agent::v1::ConsumeCallApprovalResponse* response) {
-  return door_
-      .Answer<agent::v1::ConsumeCallApprovalRequest, agent::v1::ConsumeCallApprovalResponse>(
-          *context, *request, response,
-          [&](const Caller& caller, const auto& r) { return needs_.approvals.Run(caller, r); });
+grpc::Status CallApprovalRpc::ReserveCall(grpc::ServerContext* context,
+                                          const agent::v1::ReserveCallRequest* request,
+                                          agent::v1::ReserveCallResponse* response) {
+  return door_.Answer<agent::v1::ReserveCallRequest, agent::v1::ReserveCallResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.reserve.Run(caller, r); });
+}
+
+grpc::Status CallApprovalRpc::SettleCall(grpc::ServerContext* context,
+                                         const agent::v1::SettleCallRequest* request,
+                                         agent::v1::SettleCallResponse* response) {
+  return door_.Answer<agent::v1::SettleCallRequest, agent::v1::SettleCallResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.settle.Run(caller, r); });
 }
 
 grpc::Status CallApprovalRpc::WithdrawCallApproval(

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "controlplane/access/call_approvals.h"
+#include "controlplane/access/reserve_call.h"
+#include "controlplane/access/settle_call.h"
 #include "controlplane/rpc/rpc_door.h"
 #include "sallyport/agent/v1/call_approval_service.grpc.pb.h"
 
@@ -11,15 +13,19 @@ class CallApprovalRpc final : public agent::v1::CallApprovalService::Service {
   // All of them outlive it.
   struct Needs {
     CallApprovals& approvals;
+    controlplane::ReserveCall& reserve;
+    controlplane::SettleCall& settle;
   };
   CallApprovalRpc(const RpcDoor& door, Needs needs) : door_(door), needs_(needs) {}
 
   grpc::Status RequestCallApproval(grpc::ServerContext* context,
                                    const agent::v1::RequestCallApprovalRequest* request,
                                    agent::v1::RequestCallApprovalResponse* response) override;
-  grpc::Status ConsumeCallApproval(grpc::ServerContext* context,
-                                   const agent::v1::ConsumeCallApprovalRequest* request,
-                                   agent::v1::ConsumeCallApprovalResponse* response) override;
+  grpc::Status ReserveCall(grpc::ServerContext* context,
+                           const agent::v1::ReserveCallRequest* request,
+                           agent::v1::ReserveCallResponse* response) override;
+  grpc::Status SettleCall(grpc::ServerContext* context, const agent::v1::SettleCallRequest* request,
+                          agent::v1::SettleCallResponse* response) override;
   grpc::Status WithdrawCallApproval(grpc::ServerContext* context,
                                     const agent::v1::WithdrawCallApprovalRequest* request,
                                     agent::v1::WithdrawCallApprovalResponse* response) override;

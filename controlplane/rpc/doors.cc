@@ -11,8 +11,10 @@
 #include "controlplane/rpc/agent_service.h"
 #include "controlplane/rpc/approval_service.h"
 #include "controlplane/rpc/call_approval_service.h"
+#include "controlplane/rpc/call_service.h"
 #include "controlplane/rpc/caller_service.h"
 #include "controlplane/rpc/enrollment_service.h"
+#include "controlplane/rpc/notice_service.h"
 #include "controlplane/rpc/policy_service.h"
 #include "controlplane/rpc/recording_service.h"
 #include "controlplane/rpc/session_service.h"
@@ -50,7 +52,8 @@ void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs
       std::make_unique<ApprovalRpc>(door, ApprovalRpc::Needs{.clock = needs.on.clock,
                                                              .changes = needs.on.control.changes(),
                                                              .read = use.read_approvals,
-                                                             .decide = use.decide_approval}));
+                                                             .decide = use.decide_approval,
+                                                             .revoke = use.revoke_approval}));
   services.push_back(
       std::make_unique<SessionRpc>(door, SessionRpc::Needs{.clock = needs.on.clock,
                                                            .changes = needs.on.control.changes(),
@@ -60,6 +63,9 @@ void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs
                                                            .review = use.review_session,
                                                            .replay = use.replay_recording,
                                                            .verify = use.verify_recording}));
+  services.push_back(std::make_unique<CallRpc>(door, CallRpc::Needs{.settle = use.settle_call}));
+  services.push_back(
+      std::make_unique<NoticeRpc>(door, NoticeRpc::Needs{.notices = use.outgoing_notices}));
   services.push_back(std::make_unique<CallerRpc>(door));
   services.push_back(
       std::make_unique<AgentRpc>(door, AgentRpc::Needs{.read = use.read_agents,
@@ -83,7 +89,9 @@ void AddAgent(Services& services, const RpcDoor& door, const Doors::Needs& needs
                                .updates = use.agent_updates,
                                .connected = use.connected_agents}));
   services.push_back(std::make_unique<CallApprovalRpc>(
-      door, CallApprovalRpc::Needs{.approvals = use.call_approvals}));
+      door, CallApprovalRpc::Needs{.approvals = use.call_approvals,
+                                   .reserve = use.reserve_call,
+                                   .settle = use.settle_call}));
   services.push_back(std::make_unique<RecordingRpc>(door, use.ingest_records));
 }
 

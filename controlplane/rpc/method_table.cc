@@ -53,6 +53,9 @@ constexpr std::array kTable = {
               .admin_socket = kLocalAdmin},
     MethodRow{.method = "sallyport.admin.v1.ApprovalService/ApproveApproval", .people = kUser},
     MethodRow{.method = "sallyport.admin.v1.ApprovalService/DenyApproval", .people = kUser},
+    MethodRow{.method = "sallyport.admin.v1.ApprovalService/RevokeApproval",
+              .people = kUser,
+              .admin_socket = kLocalAdmin},
 
     // Sessions. What was recorded is for auditors alone.
     MethodRow{.method = "sallyport.admin.v1.SessionService/ListSessions",
@@ -74,6 +77,19 @@ constexpr std::array kTable = {
     MethodRow{.method = "sallyport.admin.v1.SessionService/ReplaySession", .people = kAuditor},
     MethodRow{.method = "sallyport.admin.v1.SessionService/VerifySession",
               .people = kAdminOrAuditor,
+              .admin_socket = kLocalAdmin},
+
+    // Notices.
+    MethodRow{.method = "sallyport.admin.v1.NoticeService/ListNotices",
+              .people = kAdminOrAuditor,
+              .admin_socket = kLocalAdmin},
+    MethodRow{.method = "sallyport.admin.v1.NoticeService/RetryNotice",
+              .people = kAdmin,
+              .admin_socket = kLocalAdmin},
+
+    // Calls in doubt.
+    MethodRow{.method = "sallyport.admin.v1.CallService/ResolveCall",
+              .people = kAdmin,
               .admin_socket = kLocalAdmin},
 
     // Who one is.
@@ -100,8 +116,8 @@ constexpr std::array kTable = {
     MethodRow{.method = "sallyport.agent.v1.SnapshotService/RefreshKeys", .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.CallApprovalService/RequestCallApproval",
               .agents = kAgent},
-    MethodRow{.method = "sallyport.agent.v1.CallApprovalService/ConsumeCallApproval",
-              .agents = kAgent},
+    MethodRow{.method = "sallyport.agent.v1.CallApprovalService/ReserveCall", .agents = kAgent},
+    MethodRow{.method = "sallyport.agent.v1.CallApprovalService/SettleCall", .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.CallApprovalService/WithdrawCallApproval",
               .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.RecordingService/StreamRecords", .agents = kAgent},

@@ -11,14 +11,18 @@
 #include "controlplane/access/decide_approval.h"
 #include "controlplane/access/end_session.h"
 #include "controlplane/access/enroll_agent.h"
+#include "controlplane/access/notices.h"
 #include "controlplane/access/open_session.h"
 #include "controlplane/access/read_agents.h"
 #include "controlplane/access/read_approvals.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/access/renew_session.h"
+#include "controlplane/access/reserve_call.h"
 #include "controlplane/access/review_session.h"
+#include "controlplane/access/revoke_approval.h"
 #include "controlplane/access/revoke_principal.h"
 #include "controlplane/access/session_grants.h"
+#include "controlplane/access/settle_call.h"
 #include "controlplane/access/withdrawn_keys.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/keys/deployment_keys.h"
@@ -69,8 +73,12 @@ struct UseCases {
   WithdrawnKeys withdrawn_keys;
   ReadSessions read_sessions;
   DecideApproval decide_approval;
+  RevokeApproval revoke_approval;
   ReadApprovals read_approvals;
   CallApprovals call_approvals;
+  ReserveCall reserve_call;
+  SettleCall settle_call;
+  Notices outgoing_notices;
   EnrollAgent enroll_agent;
   CreateJoinToken create_join_token;
   ReadAgents read_agents;

@@ -110,14 +110,21 @@ absl::StatusOr<std::vector<Approval>> List(Transaction& t, bool all_states, absl
   return Every(list);
 }
 
+absl::StatusOr<int64_t> CountUnnotified(Transaction& t) {
+  Statement count =
+      t.Prepare("select count(*) from approvals where state = 1 and is_unnotified = 1");
+  RETURN_IF_ERROR(count.Step().status());
+  return count.integer(0);
+}
+
 absl::Status Insert(WriteTransaction& t, const Approval& approval) {
   const types::v1::Approval& proto = approval.proto();
   std::string owners;
   for (const std::string& owner : approval.owners()) owners.append(owner).append("\n");
   RETURN_IF_ERROR(t.Prepare("insert into approvals (id, session_id, agent, method, target, "
                             "arguments_digest, state, created_at,"
-                            " expires_at, owners, call_id, approval, revision) values (?, ?, ?, ?, "
-                            "?, ?, ?, ?, ?, ?, ?, ?, 1)")
+                            " expires_at, owners, call_id, is_unnotified, approval, revision) "
+                            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
                       .Text(proto.id())
                       .Text(proto.session_id())
                       .Text(approval.stored().agent)
@@ -129,6 +136,7 @@ absl::Status Insert(WriteTransaction& t, const Approval& approval) {
                       .Time(approval.expires_at())
                       .Text(owners)
                       .Text(approval.stored().call_id)
+                      .Bool(!proto.notice_alarm().empty())
                       .Proto(proto)
                       .Run());
   t.Changed(ChangeKind::kApproval, proto.id());
@@ -137,10 +145,11 @@ absl::Status Insert(WriteTransaction& t, const Approval& approval) {
 
 absl::Status Update(WriteTransaction& t, const Approval& approval) {
   ASSIGN_OR_RETURN(const int64_t changed,
-                   t.Prepare("update approvals set state = ?, call_id = ?, approval = ?, revision "
-                             "= revision + 1 where id = ? and revision = ?")
+                   t.Prepare("update approvals set state = ?, call_id = ?, is_unnotified = ?, "
+                             "approval = ?, revision = revision + 1 where id = ? and revision = ?")
                        .Int(approval.state())
                        .Text(approval.stored().call_id)
+                       .Bool(!approval.proto().notice_alarm().empty())
                        .Proto(approval.proto())
                        .Text(approval.id())
                        .Int(approval.stored().revision)

@@ -43,6 +43,9 @@ absl::StatusOr<std::vector<Approval>> PastEnd(Transaction& t, absl::Time now);
 absl::StatusOr<std::vector<Approval>> List(Transaction& t, bool all_states, absl::Time before,
                                            std::string_view before_id, int limit);
 
+// Pending ones of which nobody has been told.
+absl::StatusOr<int64_t> CountUnnotified(Transaction& t);
+
 // Watchers hear of both. Update: kAborted where the row changed since the approval was read.
 absl::Status Insert(WriteTransaction& t, const Approval& approval);
 absl::Status Update(WriteTransaction& t, const Approval& approval);

@@ -29,7 +29,7 @@ absl::StatusOr<SnapshotVersion> CurrentSnapshot(Transaction& t);
 absl::Status BumpSnapshot(WriteTransaction& t);
 
 // The fingerprint (lower case hex) of one of the deployment's keys by its name: `ca`, `grant`,
-// `snapshot`. nullopt: none was noted yet.
+// `snapshot`, `effect`. nullopt: none was noted yet.
 absl::StatusOr<std::optional<std::string>> KeyFingerprint(Transaction& t,
                                                           std::string_view key_name);
 absl::Status SetKeyFingerprint(WriteTransaction& t, std::string_view key_name,

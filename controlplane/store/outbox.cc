@@ -1,15 +1,51 @@
 #include "controlplane/store/outbox.h"
 
+#include <utility>
+
 #include "common/status_macros.h"
 
 namespace sallyport::controlplane::outbox {
+namespace {
+
+// What NoticeOf reads, in its order.
+#define NOTICE_COLUMNS                                                                         \
+  "n, id, approval_id, notifier, type, body, state, created_at, next_attempt_at, give_up_at, " \
+  "attempts, last_error"
+
+Notice NoticeOf(const Statement& row) {
+  return {.n = row.integer(0),
+          .id = std::string(row.text(1)),
+          .approval_id = std::string(row.text(2)),
+          .notifier = std::string(row.text(3)),
+          .type = std::string(row.text(4)),
+          .body = std::string(row.text(5)),
+          .state = static_cast<admin::v1::NoticeState>(row.integer(6)),
+          .created_at = row.time(7),
+          .next_attempt_at = row.time(8),
+          .give_up_at = row.time(9),
+          .attempts = static_cast<int>(row.integer(10)),
+          .last_error = std::string(row.text(11))};
+}
+
+absl::StatusOr<std::vector<Notice>> Every(Statement& list) {
+  std::vector<Notice> notices;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return notices;
+    notices.push_back(NoticeOf(list));
+  }
+}
+
+}  // namespace
 
 absl::Status Enqueue(WriteTransaction& t, const Notice& notice) {
-  RETURN_IF_ERROR(t.Prepare("insert into outbox (id, notifier, body, created_at, next_attempt_at, "
-                            "give_up_at, attempts, last_error)"
-                            " values (?, ?, ?, ?, ?, ?, 0, '')")
+  RETURN_IF_ERROR(t.Prepare("insert into outbox (id, approval_id, notifier, type, body, state, "
+                            "created_at, next_attempt_at, give_up_at, attempts, last_error)"
+                            " values (?, ?, ?, ?, ?, 1, ?, ?, ?, 0, '')")
                       .Text(notice.id)
+                      .Text(notice.approval_id)
                       .Text(notice.notifier)
+                      .Text(notice.type)
                       .Text(notice.body)
                       .Time(notice.created_at)
                       .Time(notice.next_attempt_at)
@@ -20,35 +56,53 @@ absl::Status Enqueue(WriteTransaction& t, const Notice& notice) {
 }
 
 absl::StatusOr<std::vector<Notice>> Due(Transaction& t, absl::Time now, int limit) {
-  Statement due = t.Prepare(
-      "select n, id, notifier, body, created_at, next_attempt_at, give_up_at, attempts, last_error "
-      "from outbox"
-      " where next_attempt_at <= ? order by next_attempt_at, n limit ?");
+  Statement due = t.Prepare("select " NOTICE_COLUMNS
+                            " from outbox where state = 1 and next_attempt_at <= ?"
+                            " order by next_attempt_at, n limit ?");
   due.Time(now).Int(limit);
-  std::vector<Notice> notices;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, due.Step());
-    if (!row) return notices;
-    notices.push_back({.n = due.integer(0),
-                       .id = std::string(due.text(1)),
-                       .notifier = std::string(due.text(2)),
-                       .body = std::string(due.text(3)),
-                       .created_at = due.time(4),
-                       .next_attempt_at = due.time(5),
-                       .give_up_at = due.time(6),
-                       .attempts = static_cast<int>(due.integer(7)),
-                       .last_error = std::string(due.text(8))});
-  }
+  return Every(due);
 }
 
 absl::StatusOr<absl::Time> NextDue(Transaction& t) {
-  Statement next = t.Prepare("select min(next_attempt_at) from outbox");
+  Statement next = t.Prepare("select min(next_attempt_at) from outbox where state = 1");
   RETURN_IF_ERROR(next.Step().status());
   return next.is_null(0) ? absl::InfiniteFuture() : next.time(0);
 }
 
-absl::Status Remove(WriteTransaction& t, int64_t n) {
-  return t.Prepare("delete from outbox where n = ?").Int(n).Run();
+absl::StatusOr<std::optional<Notice>> Find(Transaction& t, std::string_view id) {
+  Statement find = t.Prepare("select " NOTICE_COLUMNS " from outbox where id = ?");
+  find.Text(id);
+  ASSIGN_OR_RETURN(const bool row, find.Step());
+  if (!row) return std::nullopt;
+  return NoticeOf(find);
+}
+
+absl::StatusOr<std::vector<Notice>> OfApproval(Transaction& t, std::string_view approval_id) {
+  Statement list =
+      t.Prepare("select " NOTICE_COLUMNS " from outbox where approval_id = ? order by n");
+  list.Text(approval_id);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Notice>> List(Transaction& t, admin::v1::NoticeState state,
+                                         int64_t before, int limit) {
+  Statement list = t.Prepare("select " NOTICE_COLUMNS
+                             " from outbox where (?1 = 0 or state = ?1) and n < ?2"
+                             " order by n desc limit ?3");
+  list.Int(state).Int(before).Int(limit);
+  return Every(list);
+}
+
+absl::StatusOr<int64_t> CountDead(Transaction& t) {
+  Statement count = t.Prepare("select count(*) from outbox where state = 3");
+  RETURN_IF_ERROR(count.Step().status());
+  return count.integer(0);
+}
+
+absl::Status SetDelivered(WriteTransaction& t, int64_t n) {
+  return t.Prepare("update outbox set state = 2, body = '', attempts = attempts + 1 where n = ?")
+      .Int(n)
+      .Run();
 }
 
 absl::Status Postpone(WriteTransaction& t, int64_t n, absl::Time next_attempt_at,
@@ -61,6 +115,41 @@ absl::Status Postpone(WriteTransaction& t, int64_t n, absl::Time next_attempt_at
       .Text(error)
       .Int(n)
       .Run();
+}
+
+absl::Status Bury(WriteTransaction& t, int64_t n, std::string_view error) {
+  return t.Prepare("update outbox set state = 3, last_error = ? where n = ?")
+      .Text(error)
+      .Int(n)
+      .Run();
+}
+
+absl::StatusOr<bool> Revive(WriteTransaction& t, std::string_view id, absl::Time now,
+                            absl::Time give_up_at) {
+  ASSIGN_OR_RETURN(const int64_t revived,
+                   t.Prepare("update outbox set state = 1, next_attempt_at = ?, give_up_at = ? "
+                             "where id = ? and state = 3")
+                       .Time(now)
+                       .Time(give_up_at)
+                       .Text(id)
+                       .RunCounted());
+  if (revived == 0) return false;
+  t.Changed(ChangeKind::kOutbox, std::string(id));
+  return true;
+}
+
+// What is old enough to be forgotten.
+#define OLD_NOTICES \
+  " from outbox where state in (2, 3) and created_at < case state when 2 then ?1 else ?2 end"
+
+absl::StatusOr<bool> HasOld(Transaction& t, absl::Time delivered, absl::Time dead) {
+  Statement any = t.Prepare("select 1" OLD_NOTICES " limit 1");
+  any.Time(delivered).Time(dead);
+  return any.Step();
+}
+
+absl::Status Forget(WriteTransaction& t, absl::Time delivered, absl::Time dead) {
+  return t.Prepare("delete" OLD_NOTICES).Time(delivered).Time(dead).Run();
 }
 
 }  // namespace sallyport::controlplane::outbox

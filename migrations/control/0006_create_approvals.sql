@@ -11,11 +11,12 @@ create table approvals (
   expires_at integer not null,
   owners text not null,   -- who never decide for the requester, one a line
   call_id text not null,  -- what consumed it
+  is_unnotified integer not null,  -- nobody has been told of it
   approval blob not null,
   revision integer not null,
   constraint approvals_pk primary key (id),
   constraint approvals_session_exists foreign key (session_id) references sessions (id),
-  constraint approvals_state_is_known check (state between 1 and 6),
+  constraint approvals_state_is_known check (state between 1 and 7),
   constraint approvals_consumed_by_something check (state <> 6 or call_id <> '')
 ) strict;
 
@@ -23,11 +24,12 @@ create index approvals_open_by_session on approvals (session_id, method, target,
 create index approvals_open_by_agent on approvals (agent) where state in (1, 2);
 create index approvals_open_by_end on approvals (expires_at) where state in (1, 2);
 create index approvals_of_sessions_by_end on approvals (expires_at) where method = '';
+create index approvals_unnotified on approvals (id) where state = 1 and is_unnotified = 1;
 create index approvals_by_creation on approvals (created_at, id);
 
 -- One decision, used once: what is closed stays closed.
 create trigger approvals_close_is_final before update of state on approvals
-when old.state in (3, 4, 5, 6) and new.state <> old.state
+when old.state in (3, 4, 5, 6, 7) and new.state <> old.state
 begin
   select raise(abort, 'a closed approval stays as it closed');
 end;

@@ -1,16 +1,22 @@
--- Notices that wait to be delivered.
+-- Notices: those that wait to be delivered, and for a while what became of the others.
 create table outbox (
   n integer not null,
   id text not null,
+  approval_id text not null,  -- what it is about; empty: no approval
   notifier text not null,
-  body text not null,
+  type text not null,
+  body text not null,         -- the exact bytes to send; empty once delivered
+  state integer not null,
   created_at integer not null,
   next_attempt_at integer not null,
   give_up_at integer not null,
   attempts integer not null,
   last_error text not null,
   constraint outbox_pk primary key (n),
-  constraint outbox_once_for_each_notifier unique (id, notifier)
+  constraint outbox_id_is_unique unique (id),
+  constraint outbox_state_is_known check (state between 1 and 3)
 ) strict;
 
-create index outbox_by_due on outbox (next_attempt_at);
+create index outbox_by_due on outbox (next_attempt_at) where state = 1;
+create index outbox_by_approval on outbox (approval_id);
+create index outbox_settled on outbox (created_at) where state in (2, 3);

@@ -78,7 +78,12 @@ class FakeControlPlane {
     snapshot_.clear_locks();
     snapshot_.clear_server_documents();
     snapshot_.clear_servers();
-    for (const std::string& server : servers) snapshot_.add_servers(server);
+    for (const std::string& server : servers) {
+      snapshot_.add_servers(server);
+      agent::v1::EffectKey& key = *snapshot_.add_effect_keys();
+      key.set_server(server);
+      key.set_key(std::string(32, 'k'));
+    }
     for (const types::v1::Document& document : *documents) {
       auto* list = document.has_policy()   ? snapshot_.mutable_policies()
                    : document.has_lock()   ? snapshot_.mutable_locks()
@@ -202,18 +207,18 @@ class FakeControlPlane {
     return nlohmann::json::parse(*payload)["client_id"];
   }
 
-  // How a call approval is asked for and used. Unset: a new one is pending; using it is fine.
+  // How a call approval is asked for, and a call let through. Unset: a new one is pending; the call
+  // may go out.
   using Asker = std::function<agent::v1::RequestCallApprovalResponse(
       const agent::v1::RequestCallApprovalRequest&)>;
-  using Consumer =
-      std::function<types::v1::DenialReason(const agent::v1::ConsumeCallApprovalRequest&)>;
+  using Reserver = std::function<types::v1::DenialReason(const agent::v1::ReserveCallRequest&)>;
   void set_asker(Asker asker) {
     std::lock_guard lock(mutex_);
     asker_ = std::move(asker);
   }
-  void set_consumer(Consumer consumer) {
+  void set_reserver(Reserver reserver) {
     std::lock_guard lock(mutex_);
-    consumer_ = std::move(consumer);
+    reserver_ = std::move(reserver);
   }
   static types::v1::Approval PendingApproval(const agent::v1::RequestCallApprovalRequest& request) {
     types::v1::Approval approval;
@@ -291,6 +296,15 @@ class FakeControlPlane {
         types::v1::RecordContent content;
         content.ParseFromString(record.payload());
         if (record.type() == type && matches(content)) return content;
+      }
+      return std::nullopt;
+    });
+  }
+  // What became of a call, by its own id; waits for it.
+  std::optional<agent::v1::SettleCallRequest> AwaitSettlement(const std::string& call_id) {
+    return WaitFor([&]() -> std::optional<agent::v1::SettleCallRequest> {
+      for (const auto& settled : settled_) {
+        if (settled.call_id() == call_id) return settled;
       }
       return std::nullopt;
     });
@@ -471,10 +485,17 @@ class FakeControlPlane {
       self.changed_.notify_all();
       return grpc::Status::OK;
     }
-    grpc::Status ConsumeCallApproval(Context*, const agent::v1::ConsumeCallApprovalRequest* request,
-                                     agent::v1::ConsumeCallApprovalResponse* response) override {
+    grpc::Status ReserveCall(Context*, const agent::v1::ReserveCallRequest* request,
+                             agent::v1::ReserveCallResponse* response) override {
       std::lock_guard lock(self.mutex_);
-      if (self.consumer_) response->set_denial_reason(self.consumer_(*request));
+      if (self.reserver_) response->set_denial_reason(self.reserver_(*request));
+      return grpc::Status::OK;
+    }
+    grpc::Status SettleCall(Context*, const agent::v1::SettleCallRequest* request,
+                            agent::v1::SettleCallResponse*) override {
+      std::lock_guard lock(self.mutex_);
+      self.settled_.push_back(*request);
+      self.changed_.notify_all();
       return grpc::Status::OK;
     }
     grpc::Status WithdrawCallApproval(Context*,
@@ -546,7 +567,8 @@ class FakeControlPlane {
   int opens_ = 0;
   Opener opener_;
   Asker asker_;
-  Consumer consumer_;
+  Reserver reserver_;
+  std::vector<agent::v1::SettleCallRequest> settled_;
   Enrollment enrollment_{*this};
   Snapshots snapshots_{*this};
   Access access_{*this};

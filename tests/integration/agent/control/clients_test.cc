@@ -74,7 +74,8 @@ class Access final : public access::v1::AccessService::Service {
 
 class Approvals final : public v1::CallApprovalService::Service {
  public:
-  Inbox<v1::ConsumeCallApprovalRequest> consumed;
+  Inbox<v1::ReserveCallRequest> reserved;
+  Inbox<v1::SettleCallRequest> settled;
   Inbox<v1::WithdrawCallApprovalRequest> withdrawn;
   types::v1::DenialReason refusal = types::v1::DENIAL_REASON_UNSPECIFIED;
 
@@ -90,11 +91,14 @@ class Approvals final : public v1::CallApprovalService::Service {
     }
     return grpc::Status::OK;
   }
-  grpc::Status ConsumeCallApproval(grpc::ServerContext*,
-                                   const v1::ConsumeCallApprovalRequest* request,
-                                   v1::ConsumeCallApprovalResponse* response) override {
+  grpc::Status ReserveCall(grpc::ServerContext*, const v1::ReserveCallRequest* request,
+                           v1::ReserveCallResponse* response) override {
     response->set_denial_reason(refusal);
-    return consumed.Take(*request);
+    return reserved.Take(*request);
+  }
+  grpc::Status SettleCall(grpc::ServerContext*, const v1::SettleCallRequest* request,
+                          v1::SettleCallResponse*) override {
+    return settled.Take(*request);
   }
   grpc::Status WithdrawCallApproval(grpc::ServerContext*,
                                     const v1::WithdrawCallApprovalRequest* request,
@@ -171,8 +175,8 @@ TEST_CASE_METHOD(Fixture, "a control plane that is away is named as such", "[age
   ApprovalClient approval_client(*channel);
   const auto asked = Run(approval_client.Request({}, absl::Milliseconds(200)));
   CHECK(ReasonOf(asked.status()) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
-  const auto consumed = Run(approval_client.Consume({}, absl::Milliseconds(200)));
-  CHECK(ReasonOf(consumed) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
+  const auto reserved = Run(approval_client.Reserve({}, absl::Milliseconds(200)));
+  CHECK(ReasonOf(reserved) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
 }
 
 TEST_CASE_METHOD(Fixture, "a refusal keeps its own reason", "[agent][control]") {
@@ -243,19 +247,27 @@ TEST_CASE_METHOD(Fixture, "draining waits for nobody", "[agent][control]") {
 }
 
 TEST_CASE_METHOD(Fixture,
-                 "approvals are asked for, consumed again under the same id, and withdrawn",
+                 "approvals are asked for, reserved again under the same id, settled and withdrawn",
                  "[agent][control]") {
   ApprovalClient client(*channel);
   v1::RequestCallApprovalRequest request;
   request.set_session_id("ses_1");
   CHECK(Run(client.Request(request))->id() == "apr_1");
 
-  approvals.consumed.Fail(kAway);
-  v1::ConsumeCallApprovalRequest consume;
-  consume.set_call_id("call-1");
-  CHECK(Run(client.Consume(consume)).ok());
-  REQUIRE(approvals.consumed.requests().size() == 2);
-  CHECK(approvals.consumed.requests()[1].call_id() == "call-1");
+  approvals.reserved.Fail(kAway);
+  v1::ReserveCallRequest reserve;
+  reserve.set_call_id("call-1");
+  CHECK(Run(client.Reserve(reserve)).ok());
+  REQUIRE(approvals.reserved.requests().size() == 2);
+  CHECK(approvals.reserved.requests()[1].call_id() == "call-1");
+
+  approvals.settled.Fail(kAway);
+  v1::SettleCallRequest settle;
+  settle.set_call_id("call-1");
+  settle.set_outcome(v1::CALL_OUTCOME_UNKNOWN);
+  client.Settle(settle);
+  RunUntil([&] { return approvals.settled.requests().size() == 2; });
+  CHECK(approvals.settled.requests()[1].outcome() == v1::CALL_OUTCOME_UNKNOWN);
 
   approvals.withdrawn.Fail(kAway);
   client.Withdraw("apr_1", "ses_1");
@@ -268,7 +280,7 @@ TEST_CASE_METHOD(Fixture,
 TEST_CASE_METHOD(Fixture, "an approval that does not pass the call says why", "[agent][control]") {
   ApprovalClient client(*channel);
   approvals.refusal = types::v1::DENIAL_REASON_APPROVAL_CONSUMED;
-  CHECK(ReasonOf(Run(client.Consume({}))) == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+  CHECK(ReasonOf(Run(client.Reserve({}))) == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
   approvals.refusal = types::v1::DENIAL_REASON_LIMIT_EXCEEDED;
   CHECK(ReasonOf(Run(client.Request({})).status()) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
 }

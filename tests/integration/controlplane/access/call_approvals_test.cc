@@ -34,15 +34,22 @@ struct Calling : Fixture {
     REQUIRE(response->has_approval());
     return response->approval();
   }
-  absl::StatusOr<agent::v1::ConsumeCallApprovalResponse> Consume(
-      const std::string& id, const std::string& call_id, const std::string& agent = "a1",
-      const std::string& digest = kDigest) {
-    agent::v1::ConsumeCallApprovalRequest request;
+  absl::StatusOr<agent::v1::ReserveCallResponse> Consume(const std::string& id,
+                                                         const std::string& call_id,
+                                                         const std::string& agent = "a1",
+                                                         const std::string& digest = kDigest) {
+    const auto version = *meta::CurrentSnapshot(*Read());
+    agent::v1::ReserveCallRequest request;
     request.set_approval_id(id);
     request.set_session_id(session_id);
     request.set_call_id(call_id);
+    request.set_method("tools/call");
+    request.set_target("delete-page");
     request.set_arguments_digest(digest);
-    return calls->Run(Agent(agent), request);
+    request.set_call_digest(std::string(64, 'c'));
+    request.mutable_judged_by()->set_epoch(version.epoch);
+    request.mutable_judged_by()->set_version(version.version);
+    return reserve->Run(Agent(agent), request);
   }
   types::v1::DenialReason RefusalOf(const std::string& id, const std::string& call_id) {
     const auto response = Consume(id, call_id);
@@ -221,6 +228,153 @@ TEST_CASE_METHOD(Calling, "a request without a method or a proper digest is malf
   request.set_arguments_digest("abc");
   CHECK(calls->Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument);
   CHECK(Consume("apr_1", "").status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+constexpr char kTwo[] =
+    "[{require_approval: {tools: [\"delete-*\"], approvers: [\"okta:approvers\"], count: 2, "
+    "expires_after: 5m}}]";
+
+TEST_CASE_METHOD(Calling,
+                 "a call that takes two people passes with two, whatever groups they share",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m", kTwo);
+  const types::v1::Approval asked = Ask();
+  CHECK(asked.count() == 2);
+  REQUIRE(Approve(asked.id(), SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(RefusalOf(asked.id(), "call-1") == types::v1::DENIAL_REASON_APPROVAL_PENDING);
+  CHECK(ReasonOf(Approve(asked.id(), SignedIn("alice", R"(["approvers","others"])")).status()) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(ReasonOf(Approve(asked.id(), SignedIn("bot")).status()) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  Restart();
+  REQUIRE(Approve(asked.id(), SignedIn("bob"))->state() == types::v1::APPROVAL_STATE_APPROVED);
+  CHECK(ApprovalOf(asked.id()).proto().decisions_size() == 2);
+  CHECK(RefusalOf(asked.id(), "call-1") == types::v1::DENIAL_REASON_UNSPECIFIED);
+}
+
+TEST_CASE_METHOD(Calling, "one person's no ends it for all of them", "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m", kTwo);
+  const std::string id = Ask().id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  REQUIRE(Deny(id, SignedIn("bob")).ok());
+  CHECK(ReasonOf(Approve(id, SignedIn("carol")).status()) ==
+        types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+}
+
+TEST_CASE_METHOD(Calling,
+                 "an approval by too few for today's policies passes nothing, and is asked "
+                 "for anew",
+                 "[controlplane][access]") {
+  const std::string id = Ask().id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  SECTION("more of them") { ApplyPolicy("max_duration: 15m", kTwo); }
+  SECTION("others") {
+    ApplyPolicy("max_duration: 15m",
+                "[{require_approval: {tools: [\"delete-*\"], approvers: [\"okta:others\"]}}]");
+  }
+  CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  const types::v1::Approval next = Ask();
+  CHECK(next.id() != id);
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+}
+
+TEST_CASE_METHOD(Calling, "a granted approval is taken back until it is used",
+                 "[controlplane][access]") {
+  const std::string id = Ask().id();
+  admin::v1::RevokeApprovalRequest request;
+  request.set_id(id);
+  request.set_reason("wrong page");
+  CHECK(revoke->Run(SignedIn("alice"), request).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  CHECK(ReasonOf(revoke->Run(SignedIn("mallory", "[]"), request).status()) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  const bool by_admin = GENERATE(true, false);
+  REQUIRE(revoke->Run(by_admin ? admin : SignedIn("bob"), request).ok());
+  CHECK(LastAction() == "approval.revoke");
+  const auto pushed = updates->Of("a1", {ChangeKind::kApproval, id});
+  REQUIRE(pushed->has_value());
+  CHECK((*pushed)->approval().state() == types::v1::APPROVAL_STATE_REVOKED);
+  CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  CHECK(Ask().id() != id);
+}
+
+TEST_CASE_METHOD(Calling, "an approval of a session is not taken back, but ended with it",
+                 "[controlplane][access]") {
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}", kRules);
+  const std::string id = ByAgent(BotToken("other")).session().approval_id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  admin::v1::RevokeApprovalRequest request;
+  request.set_id(id);
+  CHECK(revoke->Run(admin, request).status().code() == absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_CASE_METHOD(Calling, "an approval binds the tool's definition", "[controlplane][access]") {
+  auto request = Asked();
+  request.set_tool_definition("{\"name\":\"delete-page\",\n\"title\":\"safe\u202e\"}");
+  request.set_definition_hash(std::string(64, 'd'));
+  const auto approval = calls->Run(Agent("a1"), request)->approval();
+  CHECK(approval.tool_definition() == R"({"name":"delete-page", "title":"safe\u202e"})");
+  REQUIRE(Approve(approval.id(), SignedIn("alice")).ok());
+  CHECK(RefusalOf(approval.id(), "call-1") == types::v1::DENIAL_REASON_DEFINITION_CHANGED);
+  // As it stands now it is another question.
+  CHECK(calls->Run(Agent("a1"), request)->approval().id() == approval.id());
+  request.set_definition_hash(std::string(64, 'e'));
+  CHECK(calls->Run(Agent("a1"), request)->approval().id() != approval.id());
+  request.clear_definition_hash();
+  CHECK(calls->Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Calling, "who decides is told what the principal did before",
+                 "[controlplane][access]") {
+  CHECK(Ask().history().sessions() == 0);
+  const std::string first = Ask().id();
+  REQUIRE(Approve(first, SignedIn("alice")).ok());
+  REQUIRE(RefusalOf(first, "call-1") == types::v1::DENIAL_REASON_UNSPECIFIED);
+  const std::string second = Ask().id();
+  REQUIRE(Deny(second, SignedIn("alice")).ok());
+  REQUIRE(EndByAgent(session_id, types::v1::END_REASON_COMPLETED, 7).ok());
+  session_id = ByAgent(BotToken()).session().id();
+  const types::v1::PrincipalHistory history = Ask().history();
+  CHECK(history.sessions() == 1);
+  CHECK(history.calls() == 7);
+  CHECK(history.approvals_granted() == 1);
+  CHECK(history.approvals_denied() == 1);
+  CHECK(history.same_calls() == 1);
+  CHECK(history.has_last_session_at());
+  CHECK(history.has_last_same_call_at());
+  session_id = ByAgent(BotToken("other")).session().id();
+  CHECK(Ask().history().same_calls() == 0);
+}
+
+TEST_CASE_METHOD(Calling, "each attempt to use an approval that is refused is in the audit log",
+                 "[controlplane][access]") {
+  const std::string id = Ask().id();
+  REQUIRE(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_APPROVAL_PENDING);
+  const audit_log::Line line = audit_log::List(*Read(), 0, 1000)->back();
+  CHECK(line.action == "approval.consume");
+  CHECK(line.object == id);
+  CHECK(line.detail == "call-1");
+  CHECK(line.denial_reason == types::v1::DENIAL_REASON_APPROVAL_PENDING);
+}
+
+TEST_CASE_METHOD(Calling, "a session that takes two people opens with the second",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], count: 2}", kRules);
+  const auto pending = ByAgent(BotToken("other"));
+  const std::string id = pending.session().approval_id();
+  CHECK(ApprovalOf(id).proto().count() == 2);
+  REQUIRE(Approve(id, SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(SessionOf(pending.session().id()).is_pending());
+  CHECK_FALSE(Approve(id, SignedIn("alice")).ok());
+  clock.Advance(absl::Minutes(1));
+  REQUIRE(Approve(id, SignedIn("bob"))->state() == types::v1::APPROVAL_STATE_CONSUMED);
+  const Session session = SessionOf(pending.session().id());
+  CHECK(session.IsActiveAt(clock.Now()));
+  CHECK(session.expires_at() == clock.Now() + absl::Minutes(15));
 }
 
 }  // namespace

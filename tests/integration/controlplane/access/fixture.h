@@ -15,11 +15,15 @@
 #include "controlplane/access/end_session.h"
 #include "controlplane/access/enroll_agent.h"
 #include "controlplane/access/expire_sessions.h"
+#include "controlplane/access/notices.h"
 #include "controlplane/access/open_session.h"
 #include "controlplane/access/read_agents.h"
 #include "controlplane/access/read_approvals.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/access/renew_session.h"
+#include "controlplane/access/reserve_call.h"
+#include "controlplane/access/revoke_approval.h"
+#include "controlplane/access/settle_call.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/keys/deployment_keys.h"
 #include "controlplane/model/proto_time.h"
@@ -89,12 +93,16 @@ struct Fixture {
     open.emplace(OpenSession::Needs{*control, clock, *issuers, *policies, *grants, *notices});
     renew.emplace(*control, clock, *issuers);
     decide.emplace(*control, clock);
+    revoke.emplace(*control, clock);
+    sent_notices.emplace(*control, clock);
     calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices});
+    reserve.emplace(ReserveCall::Needs{*control, clock, *policies});
+    settle.emplace(*control, clock);
     end.emplace(*control, clock);
     expire.emplace(*control, clock);
     enroll.emplace(*control, clock, keys->ca());
     join.emplace(*control, clock, keys->ca(), "cp.test:7443");
-    read_sessions.emplace(*control, *recordings);
+    read_sessions.emplace(*control, *recordings, clock);
     read_approvals.emplace(*control);
     updates.emplace(*control, *recordings, *grants);
   }
@@ -251,7 +259,11 @@ struct Fixture {
   std::optional<OpenSession> open;
   std::optional<RenewSession> renew;
   std::optional<DecideApproval> decide;
+  std::optional<RevokeApproval> revoke;
+  std::optional<Notices> sent_notices;
   std::optional<CallApprovals> calls;
+  std::optional<ReserveCall> reserve;
+  std::optional<SettleCall> settle;
   std::optional<EndSession> end;
   std::optional<ExpireSessions> expire;
   std::optional<EnrollAgent> enroll;

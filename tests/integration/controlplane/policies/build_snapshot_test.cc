@@ -42,7 +42,7 @@ bool IsSignedBy(const std::string& certificate_pem, const std::string& bytes,
 
 struct SnapshotFixture : Fixture {
   std::unique_ptr<DeploymentKeys> keys = *DeploymentKeys::Open(dir.path(), clock, {});
-  BuildSnapshot build{*control, clock, keys->snapshot_signer()};
+  BuildSnapshot build{*control, clock, keys->snapshot_signer(), keys->effect_keys()};
 
   SnapshotFixture() {
     auto t = *control->Write();
@@ -69,6 +69,16 @@ std::vector<std::string> NamesOf(const Documents& documents) {
   std::vector<std::string> names;
   for (const auto& document : documents) names.push_back(document.name());
   return names;
+}
+
+TEST_CASE("a snapshot has the effect keys of the agent's servers and no other",
+          "[policies][snapshot]") {
+  SnapshotFixture f;
+  const agent::v1::Snapshot snapshot = f.Build();
+  REQUIRE(snapshot.effect_keys_size() == 2);
+  CHECK(snapshot.effect_keys(0).server() == "files");
+  CHECK(snapshot.effect_keys(1).server() == "wiki");
+  CHECK(snapshot.effect_keys(1).key() == f.keys->effect_keys().For("wiki"));
 }
 
 TEST_CASE("a snapshot holds only what names the agent's servers", "[policies][snapshot]") {

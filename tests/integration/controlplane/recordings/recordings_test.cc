@@ -413,7 +413,7 @@ TEST_CASE_METHOD(Fixture, "a session that was ended from here keeps its end and 
 
 TEST_CASE_METHOD(Fixture, "calls are counted as their records come in, and never below them",
                  "[recordings]") {
-  ReadSessions read(*control, *recordings);
+  ReadSessions read(*control, *recordings, clock);
   const auto shown = [&] {
     admin::v1::GetSessionRequest request;
     request.set_id("ses_1");

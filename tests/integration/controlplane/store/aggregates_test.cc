@@ -370,7 +370,7 @@ TEST_CASE_METHOD(Fixture, "a notice waits in the outbox until it is delivered",
   REQUIRE(again->size() == 1);
   CHECK(again->front().attempts == 1);
   CHECK(again->front().last_error == "503");
-  REQUIRE(outbox::Remove(*t, again->front().n).ok());
+  REQUIRE(outbox::SetDelivered(*t, again->front().n).ok());
   CHECK(*outbox::NextDue(*t) == absl::InfiniteFuture());
 }
 

@@ -54,6 +54,18 @@ TEST_CASE("a snapshot that anybody else signed, or that was changed, is not", "[
   CHECK(refused(good, absl::Now() + absl::Hours(48)));
 }
 
+TEST_CASE("a snapshot tells the effect keys of servers, and none that is too short",
+          "[agent][control]") {
+  v1::Snapshot snapshot = SomeSnapshot(1, 2);
+  snapshot.add_effect_keys()->set_server("wiki");
+  CHECK_FALSE(AgentSnapshot::Compile(snapshot).ok());
+  snapshot.mutable_effect_keys(0)->set_key(std::string(32, 'k'));
+  const auto compiled = AgentSnapshot::Compile(snapshot);
+  REQUIRE(compiled.ok());
+  CHECK((*compiled)->EffectKeyOf("wiki") == std::string(32, 'k'));
+  CHECK((*compiled)->EffectKeyOf("files").empty());
+}
+
 TEST_CASE("a snapshot is compiled whole", "[agent][control]") {
   const auto snapshot = AgentSnapshot::Compile(SomeSnapshot(1, 2));
   REQUIRE(snapshot.ok());

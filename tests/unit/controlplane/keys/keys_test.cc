@@ -75,7 +75,7 @@ TEST_CASE("keys are made at the first start with modes that keep them, and found
   REQUIRE(first.ok());
   const KeyFingerprints fingerprints = (*first)->fingerprints();
   CHECK(ModeOf(deployment.data_dir + "/keys") == 0700);
-  for (const char* name : {"ca", "grant", "snapshot"})
+  for (const char* name : {"ca", "grant", "snapshot", "effect"})
     CHECK(ModeOf(deployment.data_dir + "/keys/" + name + ".key") == 0600);
   CHECK(ModeOf(deployment.data_dir + "/ca.pem") == 0644);
   const auto second = deployment.Open(fingerprints);
@@ -91,7 +91,7 @@ TEST_CASE("a key that is lost, foreign or readable by others stops the start and
           "[keys]") {
   Deployment deployment;
   const KeyFingerprints fingerprints = (*deployment.Open())->fingerprints();
-  for (const char* name : {"ca", "grant", "snapshot"}) {
+  for (const char* name : {"ca", "grant", "snapshot", "effect"}) {
     INFO(name);
     const std::string path = deployment.data_dir + "/keys/" + name + ".key";
     const std::string good = ReadFile(path).value();
@@ -110,6 +110,22 @@ TEST_CASE("a key that is lost, foreign or readable by others stops the start and
     REQUIRE(WriteFileAtomically(path, good, 0600).ok());
     CHECK(deployment.Open(fingerprints).ok());
   }
+}
+
+TEST_CASE("an effect key is the server's own, the same at each start, and another deployment's not",
+          "[keys]") {
+  Deployment deployment;
+  const auto keys = *deployment.Open();
+  const std::string wiki = keys->effect_keys().For("wiki");
+  CHECK(wiki.size() == 32);
+  CHECK(keys->effect_keys().For("wiki-2") != wiki);
+  CHECK((*deployment.Open(keys->fingerprints()))->effect_keys().For("wiki") == wiki);
+  Deployment other;
+  CHECK((*other.Open())->effect_keys().For("wiki") != wiki);
+  const std::string path = deployment.data_dir + "/keys/effect.key";
+  REQUIRE(WriteFileAtomically(path, ReadFile(other.data_dir + "/keys/effect.key").value()).ok());
+  CHECK(deployment.Open(keys->fingerprints()).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_CASE("a CA certificate of another key stops the start; a lost one is made again", "[keys]") {

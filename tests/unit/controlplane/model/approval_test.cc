@@ -98,5 +98,59 @@ TEST_CASE("an approval is not consumed by a call without an id", "[controlplane]
   CHECK(approval.Consume("", kNow).code() == absl::StatusCode::kInvalidArgument);
 }
 
+types::v1::Principal Person(const std::string& subject) {
+  types::v1::Principal person = Alice();
+  person.set_subject(subject);
+  return person;
+}
+
+Approval ForTwo() {
+  types::v1::Approval proto = APending().proto();
+  proto.set_count(2);
+  return Approval::Pending(proto, "a1", {});
+}
+
+TEST_CASE("two people are two subjects, and one of them twice is one", "[controlplane][model]") {
+  Approval approval = ForTwo();
+  REQUIRE(approval.Decide(Alice(), true, "", kNow).ok());
+  CHECK(approval.state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(approval.approvals() == 1);
+  // Under another client and in another group, she is who she is.
+  types::v1::Principal again = Alice();
+  again.set_client_id("another");
+  again.add_groups("okta:others");
+  CHECK(ReasonOf(approval.Decide(again, true, "", kNow)) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(approval.proto().decisions_size() == 1);
+  CHECK_FALSE(approval.Consume("call-1", kNow).ok());
+  REQUIRE(approval.Decide(Person("bob"), true, "", kNow).ok());
+  CHECK(approval.state() == types::v1::APPROVAL_STATE_APPROVED);
+  CHECK(approval.proto().decisions_size() == 2);
+}
+
+TEST_CASE("one person's no is enough, also of one who said yes", "[controlplane][model]") {
+  Approval approval = ForTwo();
+  REQUIRE(approval.Decide(Alice(), true, "", kNow).ok());
+  REQUIRE(approval.Decide(GENERATE(true, false) ? Alice() : Person("bob"), false, "no", kNow).ok());
+  CHECK(approval.state() == types::v1::APPROVAL_STATE_DENIED);
+  CHECK_FALSE(approval.Decide(Person("carol"), true, "", kNow).ok());
+}
+
+TEST_CASE("what was granted is taken back until it is used", "[controlplane][model]") {
+  Approval pending = APending();
+  CHECK(pending.Revoke("user:okta:alice", "", kNow).code() ==
+        absl::StatusCode::kFailedPrecondition);
+  CHECK(pending.state() == types::v1::APPROVAL_STATE_PENDING);
+  Approval granted = AnApproved();
+  REQUIRE(granted.Revoke("user:okta:alice", "wrong page", kNow).ok());
+  CHECK(granted.state() == types::v1::APPROVAL_STATE_REVOKED);
+  CHECK(granted.proto().revocation().by() == "user:okta:alice");
+  CHECK(ReasonOf(granted.Consume("call-1", kNow)) == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  CHECK(ReasonOf(granted.Revoke("x", "", kNow)) == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  Approval used = AnApproved();
+  REQUIRE(used.Consume("call-1", kNow).ok());
+  CHECK(ReasonOf(used.Revoke("x", "", kNow)) == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane

@@ -80,6 +80,37 @@ TEST_CASE("the body arrives signed, and any 2xx is taken", "[notify][webhook]") 
         std::string::npos);
 }
 
+TEST_CASE("a chat's webhook needs no secret, and is signed where it has one", "[notify][webhook]") {
+  Setup setup;
+  setup.config.set_format(
+      GENERATE(config::v1::NOTICE_FORMAT_SLACK, config::v1::NOTICE_FORMAT_TEAMS));
+  RawHttpServer server([](const std::string&) { return RawHttpServer::Reply{JsonReply("{}")}; });
+  REQUIRE(setup.Send(server.port()).ok());
+  setup.config.clear_secret_file();
+  REQUIRE(setup.Send(server.port()).ok());
+  CHECK(server.requests().at(0).find("Sallyport-Signature") != std::string::npos);
+  CHECK(server.requests().at(1).find("Sallyport-Signature") == std::string::npos);
+}
+
+TEST_CASE("what a receiver refuses for good is not worth another try", "[notify][webhook]") {
+  Setup setup;
+  const auto [status, is_for_good] = GENERATE(table<int, bool>({{400, true},
+                                                                {404, true},
+                                                                {410, true},
+                                                                {408, false},
+                                                                {425, false},
+                                                                {429, false},
+                                                                {500, false},
+                                                                {503, false}}));
+  RawHttpServer server([status = status](const std::string&) {
+    return RawHttpServer::Reply{HttpReply(status, "text/plain", "no", "")};
+  });
+  const absl::Status sent = setup.Send(server.port());
+  INFO(status << " " << sent);
+  CHECK(absl::IsFailedPrecondition(sent) == is_for_good);
+  CHECK(absl::IsUnavailable(sent) == !is_for_good);
+}
+
 TEST_CASE("a redirect is not followed, and no error names the path", "[notify][webhook]") {
   Setup setup;
   RawHttpServer target([](const std::string&) { return RawHttpServer::Reply{JsonReply("{}")}; });

@@ -9,7 +9,9 @@
 #include "sallyport/access/v1/access_service.pb.h"
 #include "sallyport/admin/v1/agent_service.pb.h"
 #include "sallyport/admin/v1/approval_service.pb.h"
+#include "sallyport/admin/v1/call_service.pb.h"
 #include "sallyport/admin/v1/caller_service.pb.h"
+#include "sallyport/admin/v1/notice_service.pb.h"
 #include "sallyport/admin/v1/policy_service.pb.h"
 #include "sallyport/admin/v1/session_service.pb.h"
 #include "sallyport/agent/v1/call_approval_service.pb.h"
@@ -24,7 +26,9 @@ std::set<const google::protobuf::FileDescriptor*> ServiceFiles() {
   return {access::v1::OpenSessionRequest::descriptor()->file(),
           admin::v1::ListAgentsRequest::descriptor()->file(),
           admin::v1::ListApprovalsRequest::descriptor()->file(),
+          admin::v1::ResolveCallRequest::descriptor()->file(),
           admin::v1::GetCallerRequest::descriptor()->file(),
+          admin::v1::ListNoticesRequest::descriptor()->file(),
           admin::v1::ApplyDocumentsRequest::descriptor()->file(),
           admin::v1::ListSessionsRequest::descriptor()->file(),
           agent::v1::RequestCallApprovalRequest::descriptor()->file(),
@@ -51,7 +55,7 @@ std::string PathOf(const google::protobuf::MethodDescriptor& method) {
 
 TEST_CASE("every method of every service has a row, found by its path and by its request",
           "[rpc][method_table]") {
-  REQUIRE(AllMethods().size() == 34);
+  REQUIRE(AllMethods().size() == 41);
   for (const auto* method : AllMethods()) {
     INFO(PathOf(*method));
     const MethodRow* row = FindMethod(PathOf(*method));

@@ -1,0 +1,42 @@
+#include "agent/call/effect_digest.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "agent/mcp/canonical_arguments.h"
+#include "common/denial.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace sallyport::agent {
+
+absl::StatusOr<std::string> EffectDigest(const AgentSnapshot& snapshot, std::string_view server,
+                                         std::string_view bytes) {
+  const std::string_view key = snapshot.EffectKeyOf(server);
+  if (key.empty()) {
+    return Denied(types::v1::DENIAL_REASON_NO_SNAPSHOT,
+                  "the snapshot has no effect key for the server");
+  }
+  std::array<unsigned char, 32> digest;
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size);
+  return ToHex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
+absl::StatusOr<std::string> CallDigest(const AgentSnapshot& snapshot, std::string_view server,
+                                       const ClientMessage& message) {
+  const std::string_view arguments =
+      std::string_view(message.bytes).substr(message.arguments.begin, message.arguments.size());
+  ASSIGN_OR_RETURN(const std::string canonical, CanonicalArguments(arguments));
+  // Each length before its part: no call can be spelled so that it reads as another.
+  std::string call = "call";
+  for (const std::string* part : {&message.method, &message.target, &canonical})
+    absl::StrAppend(&call, ":", part->size(), ":", *part);
+  return EffectDigest(snapshot, server, call);
+}
+
+}  // namespace sallyport::agent

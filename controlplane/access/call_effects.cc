@@ -1,0 +1,190 @@
+#include "controlplane/access/call_effects.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/denial.h"
+#include "common/policy/pattern.h"
+#include "common/status_macros.h"
+#include "common/time_text.h"
+#include "controlplane/access/call_request.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/store/documents.h"
+
+namespace sallyport::controlplane {
+
+using agent::v1::OnceEffect;
+using agent::v1::ReserveCallRequest;
+using agent::v1::TouchedObjects;
+using types::v1::RuleBody;
+
+namespace {
+
+// More than a message has room for; sums of them stay far from overflow.
+constexpr uint64_t kMaxObjects = 1'000'000'000;
+
+// One call, and what is asked about it.
+struct Holder {
+  Transaction& t;
+  const Session& session;
+  const ReserveCallRequest& request;
+  const std::vector<ReservedCall>& repeated;
+  const absl::Time now;
+};
+
+absl::Status PolicyChanged(std::string_view what) {
+  return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
+                "the policies in force have " + std::string(what));
+}
+
+bool IsAbout(const RuleBody& rule, std::string_view tool) {
+  return std::ranges::any_of(rule.tools(),
+                             [&](const std::string& glob) { return Glob(glob).Matches(tool); });
+}
+
+// The rules of the policy that are about the tool and that `has` holds for.
+template <class Has>
+absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const std::string& policy,
+                                              Has has) {
+  ASSIGN_OR_RETURN(const std::optional<types::v1::Document> document,
+                   documents::Find(holder.t, types::v1::DOCUMENT_KIND_POLICY, policy));
+  std::vector<RuleBody> rules;
+  if (!document.has_value()) return rules;
+  for (const types::v1::Rule& rule : document->policy().rules()) {
+    const RuleBody& body = rule.has_allow() ? rule.allow() : rule.require_approval();
+    if (IsAbout(body, holder.request.target()) && has(body)) rules.push_back(body);
+  }
+  return rules;
+}
+
+bool IsRepeated(const Holder& holder, const ReservedCall& other) {
+  return std::ranges::any_of(holder.repeated, [&](const ReservedCall& call) {
+    return call.session_id() == other.session_id() && call.call_id() == other.call_id();
+  });
+}
+
+absl::Status AlreadyDone(const calls::Found& by) {
+  const std::string when = TimeText(by.call.reserved_at());
+  if (by.is_in_doubt()) {
+    return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
+                  absl::StrCat("it is done once, and nobody knows whether call ", NameOf(by.call),
+                               " of ", when, " did; `sallyport sessions resolve` settles it"));
+  }
+  return Denied(
+      types::v1::DENIAL_REASON_ALREADY_DONE,
+      absl::StrCat("it is done once, and a call of ", when,
+                   by.call.state() == types::v1::CALL_STATE_DONE ? " did it" : " is doing it"));
+}
+
+absl::Status CheckOnce(const Holder& holder, const RuleBody& rule, const OnceEffect& effect) {
+  const absl::Time since =
+      rule.once().has_within() ? holder.now - FromProto(rule.once().within()) : absl::UnixEpoch();
+  ASSIGN_OR_RETURN(const std::vector<calls::Found> holders,
+                   calls::HoldersOf(holder.t, holder.session.proto().server(), effect.digest(),
+                                    since, holder.now));
+  for (const calls::Found& found : holders) {
+    if (IsAbout(rule, found.call.proto().target()) && !IsRepeated(holder, found.call))
+      return AlreadyDone(found);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HoldOnce(const Holder& holder, const OnceEffect& effect, calls::Holdings& holdings) {
+  RETURN_IF_ERROR(CheckDigest("once.digest", effect.digest()));
+  const auto is_by = [&](const RuleBody& rule) {
+    return rule.has_once() && std::ranges::equal(rule.once().by(), effect.by());
+  };
+  ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, effect.policy(), is_by));
+  if (rules.empty()) return PolicyChanged("no such `once`");
+  for (const RuleBody& rule : rules) RETURN_IF_ERROR(CheckOnce(holder, rule, effect));
+  if (std::ranges::count(holdings.once_digests, effect.digest()) == 0)
+    holdings.once_digests.push_back(effect.digest());
+  return absl::OkStatus();
+}
+
+absl::Status CheckLimit(const Holder& holder, const RuleBody& rule, const TouchedObjects& touched) {
+  const types::v1::ObjectLimit& limit = rule.limit();
+  if (limit.per_call() != 0 && touched.objects() > limit.per_call()) {
+    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                  absl::StrCat("the call touches ", touched.objects(),
+                               " objects, and one call may ", limit.per_call()));
+  }
+  if (limit.per_window() == 0) return absl::OkStatus();
+  const types::v1::Session& session = holder.session.proto();
+  const absl::Duration window =
+      FromProto(limit.has_window() ? limit.window() : session.terms().max_duration());
+  ASSIGN_OR_RETURN(const std::vector<calls::Touched> before,
+                   calls::TouchedBy(holder.t, session.principal(), session.server(), limit.count(),
+                                    holder.now - window));
+  uint64_t used = 0;
+  for (const calls::Touched& target : before)
+    used += IsAbout(rule, target.target) ? target.objects : 0;
+  if (used + touched.objects() <= limit.per_window()) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                absl::StrCat("calls may touch ", limit.per_window(), " objects within ",
+                             absl::FormatDuration(window), ", and ", used, " have been"));
+}
+
+absl::Status HoldObjects(const Holder& holder, const TouchedObjects& touched,
+                         calls::Holdings& holdings) {
+  if (touched.objects() > kMaxObjects)
+    return absl::InvalidArgumentError("a call touches a billion objects at most");
+  const auto counts = [&](const RuleBody& rule) {
+    return rule.has_limit() && rule.limit().count() == touched.count();
+  };
+  ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, touched.policy(), counts));
+  if (rules.empty()) return PolicyChanged("no such `limit`");
+  for (const RuleBody& rule : rules) RETURN_IF_ERROR(CheckLimit(holder, rule, touched));
+  // Two policies may count the same argument, which touches its objects once.
+  const auto counted =
+      std::ranges::find(holdings.objects, touched.count(), &calls::Objects::counted);
+  if (counted == holdings.objects.end()) {
+    holdings.objects.push_back({touched.count(), touched.objects()});
+  } else {
+    counted->objects = std::max(counted->objects, touched.objects());
+  }
+  return absl::OkStatus();
+}
+
+// What the policies ask for here, the agent must have named: it has seen more of the arguments.
+absl::Status CheckComplete(const ReserveCallRequest& request, const CallDecision& decision) {
+  for (const OnceDemand& demand : decision.once) {
+    const auto is_named = [&](const OnceEffect& effect) {
+      return effect.policy() == demand.policy && std::ranges::equal(effect.by(), demand.by);
+    };
+    if (std::ranges::none_of(request.once(), is_named))
+      return PolicyChanged("a `once` that the agent does not name");
+  }
+  for (const LimitDemand& demand : decision.limits) {
+    const auto is_named = [&](const TouchedObjects& touched) {
+      return touched.policy() == demand.policy && touched.count() == demand.count;
+    };
+    if (std::ranges::none_of(request.touched(), is_named))
+      return PolicyChanged("a `limit` that the agent does not name");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<calls::Holdings> HoldEffects(Transaction& t, const Session& session,
+                                            const ReserveCallRequest& request,
+                                            const CallDecision& decision,
+                                            const std::vector<ReservedCall>& repeated,
+                                            absl::Time now) {
+  RETURN_IF_ERROR(CheckComplete(request, decision));
+  const Holder holder{
+      .t = t, .session = session, .request = request, .repeated = repeated, .now = now};
+  calls::Holdings holdings;
+  for (const OnceEffect& effect : request.once())
+    RETURN_IF_ERROR(HoldOnce(holder, effect, holdings));
+  for (const TouchedObjects& touched : request.touched())
+    RETURN_IF_ERROR(HoldObjects(holder, touched, holdings));
+  return holdings;
+}
+
+}  // namespace sallyport::controlplane

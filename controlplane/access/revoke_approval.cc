@@ -1,0 +1,64 @@
+#include "controlplane/access/revoke_approval.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/denial.h"
+#include "common/policy/approvers.h"
+#include "common/status_macros.h"
+#include "controlplane/store/approvals.h"
+#include "controlplane/store/audit_log.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr size_t kMaxReasonBytes = 1000;
+
+absl::Status CheckMayRevoke(const Caller& caller, const Approval& approval) {
+  if (caller.is_admin()) return absl::OkStatus();
+  const PersonCaller* person = caller.person();
+  if (person == nullptr || !person->may_manage) {
+    return Denied(types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE,
+                  "approvals are taken back by people, each with a token of their own");
+  }
+  const types::v1::Approval& proto = approval.proto();
+  return CheckApprover(person->principal, proto.principal(),
+                       std::vector<std::string>(proto.approvers().begin(), proto.approvers().end()),
+                       approval.owners());
+}
+
+}  // namespace
+
+absl::StatusOr<admin::v1::RevokeApprovalResponse> RevokeApproval::Run(
+    const Caller& caller, const admin::v1::RevokeApprovalRequest& request) {
+  if (request.reason().size() > kMaxReasonBytes)
+    return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
+  const absl::Time now = clock_.Now();
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(*t, request.id()));
+  if (!approval.has_value()) return absl::NotFoundError("there is no approval " + request.id());
+  audit_log::Line line =
+      audit_log::LineOf(caller, now, "approval.revoke", request.id(), request.reason());
+  if (const absl::Status may = CheckMayRevoke(caller, *approval); !may.ok()) {
+    line.denial_reason = ReasonOf(may);
+    line.detail = std::string(may.message());
+    RETURN_IF_ERROR(audit_log::Append(*t, line));
+    RETURN_IF_ERROR(t->Commit());
+    return may;
+  }
+  if (!approval->is_for_call() && !approval->is_open()) {
+    return absl::FailedPreconditionError("approval " + approval->id() + " is for session " +
+                                         approval->proto().session_id() +
+                                         ": what it opened is ended, not taken back");
+  }
+  RETURN_IF_ERROR(approval->Revoke(ActorName(caller), request.reason(), now));
+  RETURN_IF_ERROR(approvals::Update(*t, *approval));
+  RETURN_IF_ERROR(audit_log::Append(*t, line));
+  RETURN_IF_ERROR(t->Commit());
+  admin::v1::RevokeApprovalResponse response;
+  *response.mutable_approval() = approval->proto();
+  return response;
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,109 @@
+#include "controlplane/cli/show_approval.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "common/json_printer.h"
+#include "controlplane/cli/output.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using types::v1::Approval;
+
+// Lines of `name value`; what is empty is left out.
+class Facts {
+ public:
+  void Add(std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    absl::StrAppendFormat(&text_, "%-14s %s\n", std::string(name), Printable(value));
+  }
+  std::string Text() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string PersonOf(const types::v1::Principal& principal) {
+  return absl::StrCat(principal.realm(), ":", principal.subject());
+}
+
+void AddCaller(const Approval& approval, Facts& facts) {
+  const types::v1::Principal& principal = approval.principal();
+  facts.Add("principal", PersonOf(principal));
+  facts.Add("client", principal.client_id());
+  facts.Add("kind", EnumWord(principal.kind()));
+  facts.Add("groups", absl::StrJoin(principal.groups(), " "));
+  facts.Add("reason", approval.reason());
+  facts.Add("session", approval.session_id());
+  const types::v1::PrincipalHistory& before = approval.history();
+  facts.Add("before",
+            absl::StrCat(before.sessions(), " sessions (", before.sessions_denied(), " denied), ",
+                         before.calls(), " calls; approvals: ", before.approvals_granted(),
+                         " granted, ", before.approvals_denied(), " denied"));
+  facts.Add("last session", TimeCell(before.last_session_at(), before.has_last_session_at()));
+  if (before.same_calls() > 0) {
+    facts.Add("same call",
+              absl::StrCat(before.same_calls(), " times, last ",
+                           TimeCell(before.last_same_call_at(), before.has_last_same_call_at())));
+  }
+}
+
+void AddDecisions(const Approval& approval, Facts& facts) {
+  for (const types::v1::ApprovalDecision& decision : approval.decisions()) {
+    facts.Add(
+        decision.approve() ? "approved by" : "denied by",
+        absl::StrCat(PersonOf(decision.by()), " at ", TimeCell(decision.at(), decision.has_at()),
+                     decision.reason().empty() ? "" : ": ", decision.reason()));
+  }
+  if (!approval.has_revocation()) return;
+  const types::v1::ApprovalRevocation& revocation = approval.revocation();
+  facts.Add("taken back by",
+            absl::StrCat(revocation.by(), " at ", TimeCell(revocation.at(), revocation.has_at()),
+                         revocation.reason().empty() ? "" : ": ", revocation.reason()));
+}
+
+}  // namespace
+
+std::string Progress(const Approval& approval) {
+  const auto approved = std::ranges::count_if(
+      approval.decisions(), [](const auto& decision) { return decision.approve(); });
+  return absl::StrCat(approved, " of ", std::max(1U, approval.count()));
+}
+
+std::string CallText(const types::v1::Call& call) {
+  return Printable(absl::StrCat(call.session_id(), " ", call.call_id(), " ", call.method(), " ",
+                                call.target(), " by ", PersonOf(call.principal()), " at ",
+                                TimeCell(call.reserved_at(), call.has_reserved_at())));
+}
+
+std::string ApprovalText(const Approval& approval) {
+  Facts facts;
+  facts.Add("approval", approval.id());
+  facts.Add("state", EnumWord(approval.state()));
+  facts.Add("alarm", approval.notice_alarm().empty()
+                         ? ""
+                         : absl::StrCat("nobody has been told: ", approval.notice_alarm()));
+  facts.Add("server", approval.server());
+  facts.Add("for", approval.method().empty()
+                       ? "(session)"
+                       : absl::StrCat(approval.method(), " ", approval.tool()));
+  facts.Add("arguments", approval.arguments());
+  facts.Add("other params", approval.other_params());
+  facts.Add("digest", approval.arguments_digest());
+  for (const types::v1::Call& call : approval.repeats())
+    facts.Add("in doubt", absl::StrCat(CallText(call), "; to approve is to make it again"));
+  facts.Add("definition", approval.tool_definition());
+  facts.Add("definition of", approval.definition_hash());
+  AddCaller(approval, facts);
+  facts.Add("approvers", absl::StrJoin(approval.approvers(), " "));
+  facts.Add("approved", Progress(approval));
+  facts.Add("expires", TimeCell(approval.expires_at(), approval.has_expires_at()));
+  AddDecisions(approval, facts);
+  return std::move(facts).Text();
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,372 @@
+#include "controlplane/access/reserve_call.h"
+
+#include <atomic>
+#include <thread>
+
+#include "common/strings.h"
+#include "controlplane/store/calls.h"
+#include "tests/integration/controlplane/access/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using agent::v1::CallOutcome;
+using agent::v1::ReserveCallRequest;
+using agent::v1::ReserveCallResponse;
+using types::v1::DenialReason;
+
+std::string Digest(char c) { return ToHex(std::string(32, c)); }
+
+struct Reserving : Fixture {
+  // A refund of one payment; a note may differ.
+  struct Refund {
+    char payment = 'a';
+    std::vector<int> items = {1};
+    std::string tool = "refund";
+    char call = 0;  // 0: that of the payment
+    std::string agent = "a1";
+  };
+
+  Reserving() { Rules("once: {by: [/payment]}"); }
+
+  void Rules(const std::string& terms, const std::string& session = "max_duration: 15m") {
+    ApplyPolicy(session, "[{allow: {tools: [refund, refund-all], " + terms +
+                             "}}, {require_approval: {tools: [\"delete-*\"], approvers: "
+                             "[\"okta:approvers\"]}}]");
+    session_id = Open("bot");
+  }
+  std::string Open(const std::string& subject) {
+    auto opened = ByAgent(BotToken(subject));
+    if (opened.session().state() == types::v1::SESSION_STATE_PENDING) {
+      REQUIRE(Approve(opened.session().approval_id(), SignedIn("alice")).ok());
+      opened = ByAgent(BotToken(subject));
+    }
+    REQUIRE(opened.session().state() == types::v1::SESSION_STATE_ACTIVE);
+    return opened.session().id();
+  }
+
+  void JudgeNow(ReserveCallRequest& request) {
+    const auto version = *meta::CurrentSnapshot(*Read());
+    request.mutable_judged_by()->set_epoch(version.epoch);
+    request.mutable_judged_by()->set_version(version.version);
+  }
+  ReserveCallRequest Asked(const std::string& call_id, const Refund& refund) {
+    ReserveCallRequest request;
+    request.set_session_id(session_id);
+    request.set_call_id(call_id);
+    request.set_method("tools/call");
+    request.set_target(refund.tool);
+    request.set_call_digest(Digest(refund.call == 0 ? refund.payment : refund.call));
+    std::string items;
+    for (const int item : refund.items) items += (items.empty() ? "" : ",") + std::to_string(item);
+    request.set_arguments(std::string(R"({"payment":")") + refund.payment + R"(","items":[)" +
+                          items + "]}");
+    JudgeNow(request);
+    if (has_once) {
+      agent::v1::OnceEffect& once = *request.add_once();
+      once.set_policy("bots");
+      once.add_by("/payment");
+      once.set_digest(Digest(refund.payment));
+    }
+    if (has_limit) {
+      agent::v1::TouchedObjects& touched = *request.add_touched();
+      touched.set_policy("bots");
+      touched.set_count("/items");
+      touched.set_objects(refund.items.size());
+    }
+    return request;
+  }
+  ReserveCallResponse Answer(const ReserveCallRequest& request, const std::string& agent = "a1") {
+    const auto response = reserve->Run(Agent(agent), request);
+    INFO(response.status());
+    REQUIRE(response.ok());
+    return *response;
+  }
+  DenialReason Refused(const std::string& call_id, const Refund& refund) {
+    return Answer(Asked(call_id, refund), refund.agent).denial_reason();
+  }
+  bool Passes(const std::string& call_id, const Refund& refund) {
+    const auto reason = Refused(call_id, refund);
+    INFO(ReasonName(reason));
+    CHECK(reason == types::v1::DENIAL_REASON_UNSPECIFIED);
+    return reason == types::v1::DENIAL_REASON_UNSPECIFIED;
+  }
+  absl::Status Settle(const std::string& call_id, CallOutcome outcome) {
+    agent::v1::SettleCallRequest request;
+    request.set_session_id(session_id);
+    request.set_call_id(call_id);
+    request.set_outcome(outcome);
+    return settle->Run(Agent("a1"), request).status();
+  }
+  absl::Status Resolve(const std::string& call_id, bool was_done, const Caller& by) {
+    admin::v1::ResolveCallRequest request;
+    request.set_session_id(session_id);
+    request.set_call_id(call_id);
+    request.set_was_done(was_done);
+    request.set_reason("looked it up");
+    return settle->Run(by, request).status();
+  }
+  types::v1::CallState StateOf(const std::string& call_id) {
+    return (*calls::Find(*Read(), session_id, call_id, clock.Now()))->call.state();
+  }
+
+  std::string session_id;
+  bool has_once = true;
+  bool has_limit = false;
+};
+
+TEST_CASE_METHOD(Reserving, "what is done once is not done again, whoever asks and by which tool",
+                 "[controlplane][access]") {
+  CHECK(Passes("c1", {}));
+  CHECK(Refused("c2", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+  CHECK(Refused("c2", {.tool = "refund-all", .call = 'x'}) ==
+        types::v1::DENIAL_REASON_ALREADY_DONE);
+  session_id = Open("other");
+  CHECK(Refused("c3", {.call = 'x'}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+  CHECK(Passes("c4", {.payment = 'b'}));
+}
+
+TEST_CASE_METHOD(Reserving, "what was done once stays done when its rule moves in the document",
+                 "[controlplane][access]") {
+  CHECK(Passes("c1", {}));
+  ApplyPolicy("max_duration: 15m",
+              "[{deny: {tools: [drop]}}, {allow: {tools: [refund], once: {by: [/payment]}}}]");
+  CHECK(Refused("c2", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+}
+
+TEST_CASE_METHOD(Reserving, "a lost answer is heard again, and is no second call",
+                 "[controlplane][access]") {
+  CHECK(Passes("c1", {}));
+  CHECK(Passes("c1", {}));
+  Restart();
+  CHECK(Passes("c1", {}));
+  CHECK(reserve->Run(Agent("a1"), Asked("c1", {.payment = 'b'})).status().code() ==
+        absl::StatusCode::kInvalidArgument);
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+  CHECK(Refused("c1", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+}
+
+TEST_CASE_METHOD(Reserving, "of many calls that would do the same once, one passes",
+                 "[controlplane][access]") {
+  std::atomic<int> passed = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, request = Asked("c" + std::to_string(i), {})] {
+      const auto response = reserve->Run(Agent("a1"), request);
+      passed += response.ok() && response->denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(passed == 1);
+}
+
+TEST_CASE_METHOD(Reserving, "a call that was never forwarded holds nothing; one that was does",
+                 "[controlplane][access]") {
+  CHECK(Passes("c1", {}));
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_NOT_FORWARDED).ok());
+  CHECK(Settle("c1", agent::v1::CALL_OUTCOME_NOT_FORWARDED).ok());
+  CHECK(Settle("c1", agent::v1::CALL_OUTCOME_ANSWERED).code() ==
+        absl::StatusCode::kFailedPrecondition);
+  CHECK(Passes("c2", {}));
+  REQUIRE(Settle("c2", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+  CHECK(Refused("c3", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+}
+
+TEST_CASE_METHOD(Reserving, "what is done once within a time is done again after it",
+                 "[controlplane][access]") {
+  Rules("once: {by: [/payment], within: 5m}");
+  CHECK(Passes("c1", {}));
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+  clock.Advance(absl::Minutes(5) - absl::Seconds(1));
+  CHECK(Refused("c2", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+  clock.Advance(absl::Seconds(1));
+  CHECK(Passes("c3", {}));
+}
+
+TEST_CASE_METHOD(Reserving, "a call of unknown outcome is repeated when a person says so",
+                 "[controlplane][access]") {
+  Rules("once: {by: [/payment]}", "max_duration: 15m, approval: {approvers: [\"okta:approvers\"]}");
+  CHECK(Passes("c1", {}));
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  const ReserveCallResponse refused = Answer(Asked("c2", {}));
+  CHECK(refused.denial_reason() == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  CHECK(refused.may_be_approved());
+  // One that would do the same, and is not the same, waits until it is settled.
+  CHECK(Refused("c3", {.call = 'x'}) == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+
+  agent::v1::RequestCallApprovalRequest ask;
+  ask.set_session_id(session_id);
+  ask.set_method("tools/call");
+  ask.set_target("refund");
+  ask.set_arguments_digest(kDigest);
+  ask.set_arguments(R"({"payment":"a","items":[1]})");
+  CHECK(calls->Run(Agent("a1"), ask)->denial_reason() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  ask.set_call_digest(Digest('a'));
+  const auto asked = calls->Run(Agent("a1"), ask);
+  REQUIRE(asked->has_approval());
+  REQUIRE(asked->approval().repeats_size() == 1);
+  CHECK(asked->approval().repeats(0).call_id() == "c1");
+  ReserveCallRequest again = Asked("c2", {});
+  again.set_approval_id(asked->approval().id());
+  again.set_arguments_digest(kDigest);
+  CHECK(Answer(again).denial_reason() == types::v1::DENIAL_REASON_APPROVAL_PENDING);
+  REQUIRE(Approve(asked->approval().id(), SignedIn("alice")).ok());
+  CHECK(Answer(again).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+  REQUIRE(Settle("c2", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+  CHECK(Refused("c4", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+}
+
+TEST_CASE_METHOD(Reserving, "on_unknown lets a call be repeated, or refuses it",
+                 "[controlplane][access]") {
+  const bool is_allowed = GENERATE(true, false);
+  Rules(std::string("on_unknown: ") + (is_allowed ? "allow" : "deny"));
+  has_once = false;
+  CHECK(Passes("c1", {}));
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  const ReserveCallResponse second = Answer(Asked("c2", {}));
+  CHECK(second.denial_reason() == (is_allowed ? types::v1::DENIAL_REASON_UNSPECIFIED
+                                              : types::v1::DENIAL_REASON_OUTCOME_UNKNOWN));
+  CHECK_FALSE(second.may_be_approved());
+  CHECK(Passes("c3", {.payment = 'b'}));
+}
+
+TEST_CASE_METHOD(Reserving, "an unknown outcome of a call that nobody reserved is kept too",
+                 "[controlplane][access]") {
+  Rules("on_unknown: deny");
+  has_once = false;
+  agent::v1::SettleCallRequest request;
+  request.set_session_id(session_id);
+  request.set_call_id("c1");
+  request.set_outcome(agent::v1::CALL_OUTCOME_ANSWERED);
+  CHECK(settle->Run(Agent("a1"), request).status().code() == absl::StatusCode::kNotFound);
+  request.set_outcome(agent::v1::CALL_OUTCOME_UNKNOWN);
+  CHECK(settle->Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument);
+  request.set_method("tools/call");
+  request.set_target("refund");
+  request.set_call_digest(Digest('a'));
+  CHECK(settle->Run(Agent("a2"), request).status().code() == absl::StatusCode::kNotFound);
+  REQUIRE(settle->Run(Agent("a1"), request).ok());
+  CHECK(Refused("c2", {}) == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+}
+
+TEST_CASE_METHOD(Reserving, "an admin settles what is in doubt, on the record",
+                 "[controlplane][access]") {
+  CHECK(Passes("c1", {}));
+  CHECK(Resolve("c1", true, admin).code() == absl::StatusCode::kFailedPrecondition);
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  CHECK(ReasonOf(Resolve("c1", true, SignedIn("alice"))) == types::v1::DENIAL_REASON_ROLE_MISSING);
+  CHECK(Resolve("c9", true, admin).code() == absl::StatusCode::kNotFound);
+  const bool was_done = GENERATE(true, false);
+  REQUIRE(Resolve("c1", was_done, admin).ok());
+  CHECK(LastAction() == "call.resolve");
+  CHECK(Resolve("c1", !was_done, admin).code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(StateOf("c1") == (was_done ? types::v1::CALL_STATE_DONE : types::v1::CALL_STATE_RELEASED));
+  CHECK(Refused("c2", {}) ==
+        (was_done ? types::v1::DENIAL_REASON_ALREADY_DONE : types::v1::DENIAL_REASON_UNSPECIFIED));
+}
+
+TEST_CASE_METHOD(Reserving, "an admin does not settle a call of his own",
+                 "[controlplane][access]") {
+  session_id = Open("carol");
+  CHECK(Passes("c1", {}));
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  const auto as_admin = [&](const std::string& subject) {
+    PersonCaller person = *SignedIn(subject).person();
+    person.is_admin = true;
+    return Caller(person, "10.0.0.1");
+  };
+  CHECK(ReasonOf(Resolve("c1", false, as_admin("carol"))) ==
+        types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(Resolve("c1", false, as_admin("dave")).ok());
+}
+
+TEST_CASE_METHOD(Reserving, "a call that its session's end has overtaken is in doubt",
+                 "[controlplane][access]") {
+  CHECK(Passes("c1", {}));
+  const std::string ended = session_id;
+  REQUIRE(EndByAgent(session_id, types::v1::END_REASON_COMPLETED, 1).ok());
+  CHECK(Refused("c2", {}) == types::v1::DENIAL_REASON_SESSION_ENDED);
+  admin::v1::GetSessionRequest get;
+  get.set_id(ended);
+  const auto shown = read_sessions->Run(admin, get);
+  REQUIRE(shown->session().unsettled_calls_size() == 1);
+  CHECK(shown->session().unsettled_calls(0).call_id() == "c1");
+  session_id = Open("bot");
+  CHECK(Refused("c3", {}) == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  session_id = ended;
+  SECTION("its agent knows better") {
+    REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_NOT_FORWARDED).ok());
+  }
+  SECTION("an admin says") { REQUIRE(Resolve("c1", false, admin).ok()); }
+  session_id = Open("bot");
+  CHECK(Passes("c4", {}));
+}
+
+TEST_CASE_METHOD(Reserving, "objects are counted by principal and server, whatever the session",
+                 "[controlplane][access]") {
+  Rules("limit: {count: /items, per_call: 3, per_window: 5, window: 1h}");
+  has_once = false;
+  has_limit = true;
+  CHECK(Refused("c1", {.payment = 'a', .items = {1, 2, 3, 4}}) ==
+        types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK(Passes("c1", {.payment = 'a', .items = {1, 2, 3}}));
+  CHECK(Refused("c2", {.payment = 'b', .items = {1, 2, 3}}) ==
+        types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  REQUIRE(EndByAgent(session_id, types::v1::END_REASON_COMPLETED, 1).ok());
+  session_id = Open("bot");
+  CHECK(Refused("c3", {.payment = 'c', .items = {1, 2, 3}}) ==
+        types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK(Passes("c4", {.payment = 'd', .items = {1, 2}, .tool = "refund-all"}));
+  CHECK(Refused("c5", {.payment = 'e'}) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  REQUIRE(Settle("c4", agent::v1::CALL_OUTCOME_NOT_FORWARDED).ok());
+  CHECK(Passes("c6", {.payment = 'f'}));
+  session_id = Open("other");
+  CHECK(Passes("c7", {.payment = 'g', .items = {1, 2, 3}}));
+  clock.Advance(absl::Hours(1));
+  session_id = Open("bot");
+  CHECK(Passes("c8", {.payment = 'h', .items = {1, 2, 3}}));
+}
+
+TEST_CASE_METHOD(Reserving, "a call that was judged by other policies is judged again first",
+                 "[controlplane][access]") {
+  ReserveCallRequest request = Asked("c1", {});
+  ApplyPolicy("max_duration: 15m", "[{allow: {tools: [refund], once: {by: [/payment]}}}]");
+  const ReserveCallResponse refused = Answer(request);
+  CHECK(refused.denial_reason() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  CHECK(refused.in_force().version() == meta::CurrentSnapshot(*Read())->version);
+  *request.mutable_judged_by() = refused.in_force();
+  CHECK(Answer(request).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+}
+
+TEST_CASE_METHOD(Reserving, "what the agent names must be what the policies ask for",
+                 "[controlplane][access]") {
+  ReserveCallRequest request = Asked("c1", {});
+  SECTION("it leaves a `once` out") { request.clear_once(); }
+  SECTION("it names other arguments") { request.mutable_once(0)->set_by(0, "/other"); }
+  SECTION("it names another policy") { request.mutable_once(0)->set_policy("none"); }
+  SECTION("it names a limit that nobody set") {
+    request.add_touched()->set_policy("bots");
+    request.mutable_touched(0)->set_count("/items");
+  }
+  SECTION("they deny the call") {
+    request.set_target("drop");
+    request.clear_once();
+  }
+  CHECK(Answer(request).denial_reason() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  CHECK_FALSE(calls::Find(*Read(), session_id, "c1", clock.Now())->has_value());
+}
+
+TEST_CASE_METHOD(Reserving, "a reservation that says too little is malformed",
+                 "[controlplane][access]") {
+  ReserveCallRequest request = Asked("c1", {});
+  SECTION("no call") { request.clear_call_id(); }
+  SECTION("a long one") { request.set_call_id(std::string(129, 'c')); }
+  SECTION("no policies") { request.clear_judged_by(); }
+  SECTION("no digest") { request.set_call_digest("abc"); }
+  SECTION("no method") { request.clear_method(); }
+  SECTION("no value") { request.mutable_once(0)->set_digest("plain"); }
+  CHECK(reserve->Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

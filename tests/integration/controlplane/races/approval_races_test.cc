@@ -1,0 +1,171 @@
+#include <barrier>
+#include <cstdlib>
+#include <functional>
+#include <thread>
+
+#include "tests/integration/controlplane/races/calls.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+// Rounds of each race. SALLYPORT_RACES sets it; the full number is 10,000.
+int Rounds() {
+  const char* rounds = std::getenv("SALLYPORT_RACES");
+  return rounds == nullptr ? 200 : std::atoi(rounds);
+}
+
+struct Racing : Calls {
+  using Runner = std::function<void(const std::string& id)>;
+  // All of them at once, again and again, and two that come to use what was granted.
+  void Race(
+      const std::vector<Runner>& runners, const Runner& after = [](const std::string&) {}) {
+    const int rounds = Rounds();
+    std::string id;
+    bool is_over = false;
+    std::barrier start(static_cast<std::ptrdiff_t>(runners.size()) + 3);
+    std::barrier end(static_cast<std::ptrdiff_t>(runners.size()) + 3);
+    std::vector<Runner> all = runners;
+    for (const char* call : {"first", "second"}) {
+      all.emplace_back([this, call](const std::string& approval) {
+        // Until it is granted there is nothing to use; a few tries meet it at different moments.
+        for (int tries = 0; tries < 3; ++tries) Consume(approval, target + call);
+      });
+    }
+    std::vector<std::thread> threads;
+    for (const Runner& runner : all) {
+      threads.emplace_back([&, runner] {
+        while (true) {
+          start.arrive_and_wait();
+          if (is_over) return;
+          runner(id);
+          end.arrive_and_wait();
+        }
+      });
+    }
+    for (int round = 0; round < rounds; ++round) {
+      id = Ask(round);
+      start.arrive_and_wait();
+      end.arrive_and_wait();
+      // Whoever comes later finds what was granted, and no more.
+      Consume(id, target + "late");
+      after(id);
+    }
+    is_over = true;
+    start.arrive_and_wait();
+    for (std::thread& thread : threads) thread.join();
+  }
+  void CheckHistory() {
+    const std::vector<std::string> broken = BrokenRules(*Read());
+    CAPTURE(broken);
+    CHECK(broken.empty());
+  }
+
+  const Runner approve = [this](const std::string& id) { (void)Approve(id, alice); };
+  const Runner approve_too = [this](const std::string& id) { (void)Approve(id, bob); };
+  const Runner deny = [this](const std::string& id) { (void)Deny(id, bob); };
+};
+
+TEST_CASE_METHOD(Racing, "approve against approve: granted once, used once", "[races]") {
+  Race({approve, approve_too});
+  CheckHistory();
+}
+
+TEST_CASE_METHOD(Racing, "approve against deny: one decision, used only if it is yes", "[races]") {
+  Race({approve, deny});
+  CheckHistory();
+}
+
+TEST_CASE_METHOD(Racing, "approve against the end of its time: granted or expired", "[races]") {
+  Race({approve, [this](const std::string&) {
+          clock.Advance(absl::Seconds(5));
+          (void)expire->Run();
+        }});
+  CheckHistory();
+}
+
+TEST_CASE_METHOD(Racing, "approve against a caller that takes the call back", "[races]") {
+  Race({approve, [this](const std::string& id) { Withdraw(id); }});
+  CheckHistory();
+}
+
+TEST_CASE_METHOD(Racing, "use against somebody who takes the approval back", "[races]") {
+  Race({approve, [this](const std::string& id) { Revoke(id); }});
+  CheckHistory();
+}
+
+TEST_CASE_METHOD(Racing, "approve against the end of the session", "[races]") {
+  Race({approve,
+        [this](const std::string&) {
+          admin::v1::EndSessionRequest request;
+          request.set_id(session_id);
+          request.set_no_lock(true);
+          (void)end->Run(admin, request);
+        }},
+       [this](const std::string&) { session_id = ByAgent(BotToken()).session().id(); });
+  CheckHistory();
+}
+
+TEST_CASE_METHOD(Racing, "approve against a policy that comes to deny: no use after it",
+                 "[races]") {
+  Race(
+      {approve, [this](const std::string&) { ApplyPolicy(kTerms, "[{deny: {tools: [\"t*\"]}}]"); }},
+      [this](const std::string& id) {
+        Withdraw(id);
+        ApplyPolicy(kTerms, kRules);
+      });
+  CheckHistory();
+  // In the order of the log, no call is let through between a policy that denies and the next.
+  bool is_denied = false;
+  int puts = 0;
+  const auto log = audit_log::List(*Read(), 0, 10'000'000);
+  for (const audit_log::Line& line : *log) {
+    if (line.action == "document.put") is_denied = puts++ % 2 == 1;
+    if (line.action == "call.reserve") CHECK_FALSE(is_denied);
+  }
+  CHECK(puts == 1 + 2 * Rounds());
+}
+
+// What decides and uses as the product would if it did not compare what it read with what is there:
+// the approval is read before the transaction that writes it.
+struct WithoutComparing : Racing {
+  void WriteBlindly(const std::string& id, const std::string& action,
+                    const std::function<absl::Status(Approval&)>& change) {
+    Approval stale = ApprovalOf(id);
+    std::this_thread::yield();
+    const auto t = Write();
+    Approval::Stored stored = stale.stored();
+    stored.revision = (**approvals::Find(*t, id)).stored().revision;
+    Approval blind(std::move(stored));
+    if (!change(blind).ok() || !approvals::Update(*t, blind).ok()) return;
+    (void)audit_log::Append(*t, audit_log::LineOf(alice, clock.Now(), action, id));
+    (void)t->Commit();
+  }
+};
+
+TEST_CASE_METHOD(WithoutComparing, "the history shows what happens without the comparison",
+                 "[races]") {
+  const auto decide_blindly = [this](const Caller& by, bool yes) {
+    return [this, &by, yes](const std::string& id) {
+      WriteBlindly(id, yes ? "approval.approve" : "approval.deny", [&](Approval& approval) {
+        return approval.Decide(by.person()->principal, yes, "because", clock.Now());
+      });
+    };
+  };
+  // Enough rounds that a machine with one core meets it too.
+  for (int round = 0; round < 2000 && BrokenRules(*Read()).empty(); ++round) {
+    const std::string id = Ask(round);
+    std::barrier start(2);
+    std::thread other([&] {
+      start.arrive_and_wait();
+      decide_blindly(bob, false)(id);
+    });
+    start.arrive_and_wait();
+    decide_blindly(alice, true)(id);
+    other.join();
+    Withdraw(id);
+  }
+  CHECK_FALSE(BrokenRules(*Read()).empty());
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
