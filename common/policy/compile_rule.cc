@@ -1,6 +1,7 @@
 #include "common/policy/compile_rule.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -131,8 +132,7 @@ absl::StatusOr<std::vector<std::string>> ParseSteps(const std::string& place,
 // What makes two rules of a policy one to `once` and `limit`.
 std::string IdentityOf(std::string_view key, const types::v1::RuleBody& body,
                        std::vector<std::string> pointers) {
-  std::vector<std::string> tools(body.tools().begin(), body.tools().end());
-  std::sort(tools.begin(), tools.end());
+  const std::set<std::string> tools(body.tools().begin(), body.tools().end());
   std::sort(pointers.begin(), pointers.end());
   std::string identity;
   AppendPart(key, identity);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/config_file.h"
 #include "common/denial.h"
@@ -21,6 +22,38 @@ absl::Status At(const YamlDocument& document, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(document.file, ":", document.kind_line, ": ",
                                                  document.kind, " ", document.name, ": ",
                                                  ToAbsl(what)));
+}
+
+// The next key or index of a path such as `rules[2].allow`; empty at the end of what is one.
+std::string_view TakeStep(std::string_view& path) {
+  if (path.starts_with('.') || path.starts_with('[')) path.remove_prefix(1);
+  const std::string_view step = path.substr(0, path.find_first_of(".[]: "));
+  path.remove_prefix(step.size());
+  if (path.starts_with(']')) path.remove_prefix(1);
+  return step;
+}
+
+// Where the place stands that an error of the spec begins with, as near as it can be found.
+int LineOf(const YamlDocument& document, std::string_view place) {
+  const absl::StatusOr<YamlNode> tree = ParseTree(document);
+  int line = document.kind_line;
+  const YamlNode* node = tree.ok() ? &*tree : nullptr;
+  for (std::string_view step = "spec"; node != nullptr && !step.empty(); step = TakeStep(place)) {
+    const YamlNode* next = nullptr;
+    std::size_t index = 0;
+    if (!node->items.empty() && absl::SimpleAtoi(ToAbsl(step), &index) &&
+        index < node->items.size()) {
+      next = &node->items[index];
+      line = next->line;
+    }
+    for (const YamlNode::Entry& entry : node->entries) {
+      if (entry.key != step) continue;
+      next = &entry.value;
+      line = entry.line;
+    }
+    node = next;
+  }
+  return line;
 }
 
 google::protobuf::Message* MutableSpec(types::v1::Document& document) {
@@ -76,7 +109,9 @@ absl::StatusOr<types::v1::Document> ParseDocument(const YamlDocument& yaml) {
   document.set_name(yaml.name);
   document.set_source(yaml.source);
   if (absl::Status status = CheckSpec(document); !status.ok()) {
-    return At(yaml, ToStd(status.message()));
+    return absl::InvalidArgumentError(
+        absl::StrCat(yaml.file, ":", LineOf(yaml, ToStd(status.message())), ": ", yaml.kind, " ",
+                     yaml.name, ": ", status.message()));
   }
   return document;
 }

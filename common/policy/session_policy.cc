@@ -40,8 +40,13 @@ CallDecision Both(CallDecision method, CallDecision target) {
                    "what the request names needs an approval of its own");
   }
   if (target.verdict != Verdict::kAllow) return target;
-  method.on_unknown = std::max(method.on_unknown, target.on_unknown);
   if (!method.observed) method.observed = std::move(target.observed);
+  if (target.on_unknown <= method.on_unknown) return method;
+  method.on_unknown = target.on_unknown;
+  if (method.verdict == Verdict::kRequireApproval) return method;
+  method.approvers = std::move(target.approvers);
+  method.count = target.count;
+  method.expires_after = target.expires_after;
   return method;
 }
 

@@ -275,7 +275,7 @@ TEST_CASE("capabilities are those of which something can be used", "[policy][cal
   CHECK(of("") == UsableCapabilities{});
   CHECK(of("{allow: {tools: [t]}}") == UsableCapabilities{.tools = true});
   CHECK(of("{require_approval: {tools: [t], approvers: [okta:x]}}") ==
-        UsableCapabilities{.tools = true});
+        UsableCapabilities{.tools = true, .approved_tools = true});
   CHECK(of("{allow: {tools: [t]}}, {deny: {tools: [\"*\"]}}") == UsableCapabilities{});
   CHECK(of("{allow: {tools: [t]}}, {deny: {methods: [\"tools/*\"]}}") == UsableCapabilities{});
   CHECK(of("{allow: {tools: [t]}}, {deny: {tools: [\"t*\"]}}") ==

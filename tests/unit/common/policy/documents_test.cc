@@ -178,6 +178,20 @@ TEST_CASE("a policy that does not mean one thing is refused", "[policy][document
   CHECK_THAT(error, Contains("f.yaml:") && Contains(row.says));
 }
 
+TEST_CASE("what is wrong is named with the line on which it stands", "[policy][documents]") {
+  const auto error =
+      ErrorOf("# a comment\n" + BotPolicy("  session:\n    max_duration: 5m\n    lease: 1s\n") +
+              "---\n" + BotPolicy("", "q"));
+  CHECK_THAT(error, Contains("f.yaml:9: Policy p: session.lease"));
+  CHECK_THAT(ErrorOf(BotPolicy("", "q") + "---\n" +
+                     BotPolicy("  rules:\n    - allow:\n        tools: [a]\n"
+                               "        limit:\n          count: /x\n          window: 1h\n"
+                               "          per_call: 1\n")),
+             Contains("f.yaml:18: Policy p: rules[0].allow.limit.window"));
+  CHECK_THAT(ErrorOf("kind: Server\nname: s\nspec:\n  pin: hold\n  owner: me\n"),
+             Contains("f.yaml:5: Server s: owner"));
+}
+
 TEST_CASE("a mask profile that does not mean one thing is refused", "[policy][documents]") {
   struct Row {
     std::string spec;

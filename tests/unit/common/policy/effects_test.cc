@@ -71,6 +71,9 @@ TEST_CASE("once stays the same rule when others come and go, and is another on a
       "  rules: [{allow: {tools: [x]}}, {allow: {tools: [refund], once: {by: [/to, /id]}, "
       "on_unknown: deny, when: [{path: /id, exists: true}]}}]");
   CHECK(key(kOnce, "wiki") == key(moved, "wiki"));
+  CHECK(key(kOnce, "wiki") ==
+        key(BotPolicy("  rules: [{allow: {tools: [refund, refund], once: {by: [/id, /to]}}}]"),
+            "wiki"));
   CHECK(key(kOnce, "wiki") != key(kOnce, "wiki-2"));
   CHECK(
       key(kOnce, "wiki") !=
@@ -163,6 +166,17 @@ TEST_CASE("whom to ask about an unknown outcome is said", "[policy][unknown]") {
   CHECK(decision.approvers == std::vector<std::string>{"okta:x"});
   CHECK(decision.count == 2);
   CHECK(decision.expires_after == absl::Minutes(3));
+}
+
+TEST_CASE("what a request names may ask about an unknown outcome as well", "[policy][unknown]") {
+  const auto policy =
+      Bound(BotPolicy("  session: {approval: {approvers: [okta:x]}}\n"
+                      "  rules: [{allow: {methods: [\"completion/*\"]}}, {allow: {prompts: [p], "
+                      "on_unknown: ask}}]"));
+  const CallDecision decision =
+      policy->EvaluateCall({.method = "completion/complete", .target = "p"}, kNow);
+  CHECK(decision.on_unknown == types::v1::ON_UNKNOWN_ASK);
+  CHECK(decision.approvers == std::vector<std::string>{"okta:x"});
 }
 
 // kNow is a Friday, 08:00 in UTC.

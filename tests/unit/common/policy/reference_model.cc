@@ -2,77 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <regex>
+#include <optional>
 
 namespace sallyport::reference {
 namespace {
-
-// `*` any run; where `slashes` is set, `*` stops at `/` and `**` does not.
-bool Like(const std::string& pattern, const std::string& text, bool slashes) {
-  if (pattern.empty()) return text.empty();
-  if (pattern[0] != '*') {
-    return !text.empty() && text[0] == pattern[0] &&
-           Like(pattern.substr(1), text.substr(1), slashes);
-  }
-  const bool is_double = pattern.size() > 1 && pattern[1] == '*';
-  const std::string rest = pattern.substr(is_double ? 2 : 1);
-  for (size_t taken = 0; taken <= text.size(); ++taken) {
-    if (Like(rest, text.substr(taken), slashes)) return true;
-    if (taken < text.size() && slashes && !is_double && text[taken] == '/') return false;
-  }
-  return false;
-}
-
-bool AnyLike(const google::protobuf::RepeatedPtrField<std::string>& patterns,
-             const std::string& text) {
-  for (const std::string& pattern : patterns) {
-    if (Like(pattern, text, false)) return true;
-  }
-  return false;
-}
-
-bool AnyUriLike(const google::protobuf::RepeatedPtrField<std::string>& patterns,
-                const std::string& uri) {
-  for (const std::string& pattern : patterns) {
-    if (pattern == "*" || Like(pattern, uri, true)) return true;
-  }
-  return false;
-}
-
-bool Has(const google::protobuf::RepeatedPtrField<std::string>& list, const std::string& value) {
-  for (const std::string& one : list) {
-    if (one == value) return true;
-  }
-  return false;
-}
-
-Value ValueOf(const types::v1::Scalar& scalar) {
-  if (scalar.has_text()) return {Value::Kind::kText, scalar.text()};
-  if (scalar.has_number()) return {Value::Kind::kNumber, NumberClass(scalar.number())};
-  if (scalar.has_flag()) return {Value::Kind::kFlag, scalar.flag() ? "true" : "false"};
-  return {Value::Kind::kNull, ""};
-}
-
-bool HoldsOne(const types::v1::Condition& condition, const std::optional<Value>& argument) {
-  if (condition.has_exists()) return condition.exists() == argument.has_value();
-  if (!argument) return false;
-  if (condition.has_equals()) return ValueOf(condition.equals()) == *argument;
-  if (!condition.matches().empty()) {
-    return argument->kind == Value::Kind::kText &&
-           std::regex_match(argument->text, std::regex(condition.matches()));
-  }
-  for (const types::v1::Scalar& scalar : condition.in()) {
-    if (ValueOf(scalar) == *argument) return true;
-  }
-  return false;
-}
-
-bool HoldsAll(const types::v1::RuleBody& body, const std::optional<Value>& argument) {
-  for (const types::v1::Condition& condition : body.when()) {
-    if (!HoldsOne(condition, argument)) return false;
-  }
-  return true;
-}
 
 bool NamesTarget(const types::v1::RuleBody& body, const Call& call) {
   if (call.method == "tools/call") return AnyLike(body.tools(), call.target);
@@ -81,133 +14,259 @@ bool NamesTarget(const types::v1::RuleBody& body, const Call& call) {
   return AnyLike(body.methods(), call.method);
 }
 
-struct Rules {
-  // Each with the session's approval terms of its policy.
-  std::vector<std::pair<types::v1::Rule, types::v1::ApprovalTerms>> all;
-};
-
-Rules RulesFor(const std::vector<types::v1::PolicySpec>& policies,
-               const types::v1::Principal& principal, const std::string& server, bool& is_named) {
-  Rules rules;
-  for (const types::v1::PolicySpec& policy : policies) {
-    if (!Names(policy, principal, server)) continue;
-    is_named = true;
-    for (const types::v1::Rule& rule : policy.rules()) {
-      rules.all.emplace_back(rule, policy.session().approval());
-    }
-  }
-  return rules;
+bool Restricts(const types::v1::RuleBody& body, const Call& call) {
+  return NamesTarget(body, call) || AnyLike(body.methods(), call.method);
 }
 
-Decision Approve(
-    const std::vector<std::pair<types::v1::RuleBody, types::v1::ApprovalTerms>>& asks) {
-  Decision decision{.verdict = "approve", .expires_seconds = 1 << 30};
+// A rule that lets the call through, or would.
+struct Passing {
+  int policy;
+  int rule;
+  const types::v1::PolicySpec* spec;
+  const types::v1::RuleBody* body;
+  bool asks;
+
+  const types::v1::ApprovalTerms& session() const { return spec->session().approval(); }
+  std::set<std::string> Approvers() const {
+    const auto& names = body->approvers().empty() ? session().approvers() : body->approvers();
+    return {names.begin(), names.end()};
+  }
+  int Count() const {
+    if (body->count() != 0) return static_cast<int>(body->count());
+    return body->approvers().empty() && session().count() != 0 ? static_cast<int>(session().count())
+                                                               : 1;
+  }
+  long Expires() const {
+    return body->has_expires_after()       ? body->expires_after().seconds()
+           : session().has_expires_after() ? session().expires_after().seconds()
+                                           : 600;
+  }
+  types::v1::OnUnknown OnUnknown() const {
+    if (body->on_unknown() != types::v1::ON_UNKNOWN_UNSPECIFIED) return body->on_unknown();
+    if (!body->has_once() && !asks) return types::v1::ON_UNKNOWN_ALLOW;
+    return Approvers().empty() ? types::v1::ON_UNKNOWN_DENY : types::v1::ON_UNKNOWN_ASK;
+  }
+};
+
+void Ask(const std::vector<Passing>& demands, Decision& decision) {
+  decision.expires_seconds = 1 << 30;
   bool is_first = true;
-  for (const auto& [body, session] : asks) {
-    const auto& names = body.approvers().empty() ? session.approvers() : body.approvers();
-    const std::set<std::string> own(names.begin(), names.end());
+  for (const Passing& demand : demands) {
     std::set<std::string> common;
-    for (const std::string& name : own) {
+    for (const std::string& name : demand.Approvers()) {
       if (is_first || decision.approvers.count(name) > 0) common.insert(name);
     }
     decision.approvers = common;
+    decision.count = std::max(decision.count, demand.Count());
+    decision.expires_seconds = std::min(decision.expires_seconds, demand.Expires());
     is_first = false;
-    const long seconds = body.has_expires_after()      ? body.expires_after().seconds()
-                         : session.has_expires_after() ? session.expires_after().seconds()
-                                                       : 600;
-    decision.expires_seconds = std::min(decision.expires_seconds, seconds);
   }
-  if (decision.approvers.empty()) {
-    return {.verdict = "deny", .reason = types::v1::DENIAL_REASON_POLICY_DENIED};
+}
+
+std::string TextOf(const Value& value) {
+  std::string text = std::to_string(static_cast<int>(value.kind)) + "<" + value.text;
+  for (const Value& item : value.items) text += TextOf(item);
+  return text + ">";
+}
+
+std::string EffectOf(const Passing& passing, const std::string& pointer) {
+  std::set<std::string> tools(passing.body->tools().begin(), passing.body->tools().end());
+  std::string effect = std::to_string(passing.policy) + pointer;
+  for (const std::string& tool : tools) effect += "," + tool;
+  return effect;
+}
+
+Decision Refusal(types::v1::DenialReason reason, int policy = -1, int rule = -1) {
+  return {.verdict = "deny", .reason = reason, .policy = policy, .rule = rule};
+}
+
+// The objects of `/v`; nullopt where nothing says how many.
+std::optional<long> Objects(const std::optional<Value>& argument) {
+  if (!argument || argument->kind == Value::Kind::kNull) return std::nullopt;
+  if (argument->kind != Value::Kind::kList && argument->kind != Value::Kind::kObject) return 1;
+  return static_cast<long>(argument->items.size());
+}
+
+// What one rule's `once` and `limit` refuse by themselves.
+types::v1::DenialReason RefusalOf(const Passing& passing, const std::optional<Value>& argument) {
+  if (passing.body->has_once() && !argument) return types::v1::DENIAL_REASON_CONDITION_FAILED;
+  if (!passing.body->has_limit()) return types::v1::DENIAL_REASON_UNSPECIFIED;
+  const types::v1::ObjectLimit& limit = passing.body->limit();
+  const std::optional<long> objects = Objects(argument);
+  if (!objects) return types::v1::DENIAL_REASON_CONDITION_FAILED;
+  const bool is_over =
+      (limit.per_call() != 0 && *objects > static_cast<long>(limit.per_call())) ||
+      (limit.per_window() != 0 && *objects > static_cast<long>(limit.per_window()));
+  return is_over ? types::v1::DENIAL_REASON_LIMIT_EXCEEDED : types::v1::DENIAL_REASON_UNSPECIFIED;
+}
+
+// Completes a decision that lets through, with all that the rules ask.
+Decision WithDemands(Decision decision, const std::vector<Passing>& passing,
+                     const std::optional<Value>& argument) {
+  for (const auto reason :
+       {types::v1::DENIAL_REASON_CONDITION_FAILED, types::v1::DENIAL_REASON_LIMIT_EXCEEDED}) {
+    for (const Passing& one : passing) {
+      if (RefusalOf(one, argument) == reason) return Refusal(reason, one.policy, one.rule);
+    }
   }
+  std::map<std::string, long> longest;
+  std::vector<Passing> askers;
+  for (const Passing& one : passing) {
+    if (one.body->has_once()) {
+      long& within = longest[EffectOf(one, "once") + TextOf(*argument)];
+      within = std::max(
+          within, one.body->once().has_within() ? one.body->once().within().seconds() : 1L << 40);
+    }
+    if (one.body->has_limit() && one.body->limit().per_window() != 0) {
+      const long window = one.body->limit().has_window() ? one.body->limit().window().seconds()
+                          : one.spec->session().has_max_duration()
+                              ? one.spec->session().max_duration().seconds()
+                              : 3600;
+      decision.limits.insert(EffectOf(one, "limit") + "|" + std::to_string(*Objects(argument)) +
+                             "|" + std::to_string(one.body->limit().per_window()) + "|" +
+                             std::to_string(window));
+    }
+    decision.on_unknown = std::max(decision.on_unknown, one.OnUnknown());
+    if (one.OnUnknown() == types::v1::ON_UNKNOWN_ASK) askers.push_back(one);
+  }
+  decision.once.insert(longest.begin(), longest.end());
+  if (decision.on_unknown != types::v1::ON_UNKNOWN_ASK || decision.verdict == "approve") {
+    return decision;
+  }
+  Decision asked = decision;
+  Ask(askers, asked);
+  if (!asked.approvers.empty()) return asked;
+  decision.on_unknown = types::v1::ON_UNKNOWN_DENY;
   return decision;
+}
+
+struct InForce {
+  int index;
+  const types::v1::PolicySpec* spec;
+};
+
+bool IsNamedKind(const Call& call) {
+  return call.method == "tools/call" || call.method == "prompts/get" ||
+         call.method == "resources/read";
+}
+
+// As the policies say, with all else let through by `observer` where there is one.
+Decision Judge(const std::vector<InForce>& policies, const Call& call, long now, int observer) {
+  std::vector<Passing> passing, asking;
+  Decision failed, closed, granted;
+  for (const auto& [index, spec] : policies) {
+    for (int i = 0; i < spec->rules_size(); ++i) {
+      const types::v1::Rule& rule = spec->rules(i);
+      if (rule.has_deny() && Restricts(rule.deny(), call) && HoldsAll(rule.deny(), call.argument)) {
+        return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED, index, i);
+      }
+    }
+  }
+  for (const auto& [index, spec] : policies) {
+    for (int i = 0; i < spec->rules_size(); ++i) {
+      const types::v1::Rule& rule = spec->rules(i);
+      const bool asks = rule.has_require_approval();
+      const types::v1::RuleBody& body = asks ? rule.require_approval() : rule.allow();
+      if (rule.has_deny() || !(asks ? Restricts(body, call) : NamesTarget(body, call))) continue;
+      const Decision here = Refusal(types::v1::DENIAL_REASON_CONDITION_FAILED, index, i);
+      if (!HoldsAll(body, call.argument)) {
+        if (failed.verdict.empty()) failed = here;
+        continue;
+      }
+      passing.push_back({index, i, spec, &body, asks});
+      if (asks) asking.push_back(passing.back());
+      Decision& first = IsOpen(*spec, now) ? granted : closed;
+      if (first.verdict.empty()) first = here;
+    }
+  }
+  if (granted.verdict.empty() && observer < 0) {
+    if (!closed.verdict.empty()) {
+      closed.reason = types::v1::DENIAL_REASON_POLICY_DENIED;
+      return closed;
+    }
+    if (!failed.verdict.empty()) return failed;
+    return {.verdict = "hidden",
+            .reason = IsNamedKind(call) ? types::v1::DENIAL_REASON_POLICY_DENIED
+                                        : types::v1::DENIAL_REASON_METHOD_UNKNOWN};
+  }
+  Decision decision{.verdict = "allow", .policy = observer};
+  if (!asking.empty()) {
+    decision = {.verdict = "approve", .policy = asking[0].policy, .rule = asking[0].rule};
+    Ask(asking, decision);
+    if (decision.approvers.empty()) {
+      return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED, decision.policy, decision.rule);
+    }
+  } else if (!granted.verdict.empty()) {
+    decision.policy = granted.policy;
+    decision.rule = granted.rule;
+  }
+  return WithDemands(std::move(decision), passing, call.argument);
+}
+
+int Rank(const Decision& decision) {
+  return decision.verdict == "allow" ? 0 : decision.verdict == "approve" ? 1 : 2;
+}
+
+std::vector<InForce> NamingPolicies(const Policies& policies, const types::v1::Principal& principal,
+                                    const std::string& server) {
+  std::vector<InForce> naming;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    if (Names(policies[i], principal, server))
+      naming.push_back({static_cast<int>(i), &policies[i]});
+  }
+  return naming;
+}
+
+// Without those that observe; the first of which is `observer`.
+std::vector<InForce> Enforcing(const std::vector<InForce>& policies, long now, int& observer) {
+  std::vector<InForce> enforcing;
+  for (const InForce& policy : policies) {
+    if (!Observes(*policy.spec, now)) {
+      enforcing.push_back(policy);
+    } else if (observer < 0) {
+      observer = policy.index;
+    }
+  }
+  return enforcing;
 }
 
 }  // namespace
 
-std::string NumberClass(const std::string& literal) {
-  static const std::map<std::string, std::string> kClasses = {
-      {"1000", "thousand"},   {"1e3", "thousand"}, {"1000.0", "thousand"},
-      {"0.1E+4", "thousand"}, {"0", "zero"},       {"-0", "zero"},
-      {"0.00", "zero"},       {"1000.5", "more"},  {"100050e-2", "more"}};
-  return kClasses.at(literal);
-}
-
-bool Names(const types::v1::PolicySpec& policy, const types::v1::Principal& principal,
-           const std::string& server) {
-  if (!AnyLike(policy.servers(), server)) return false;
-  for (const types::v1::PrincipalMatch& match : policy.principals()) {
-    bool all = match.realm() == principal.realm();
-    if (match.kind() != 0) all = all && match.kind() == principal.kind();
-    if (match.subjects_size() > 0) all = all && Has(match.subjects(), principal.subject());
-    if (match.client_ids_size() > 0) all = all && Has(match.client_ids(), principal.client_id());
-    if (match.groups_size() > 0) {
-      bool one = false;
-      for (const std::string& group : match.groups()) {
-        one = one || Has(principal.groups(), match.realm() + ":" + group);
-      }
-      all = all && one;
-    }
-    for (const std::string& scope : match.scopes()) all = all && Has(principal.scopes(), scope);
-    if (all) return true;
+Decision Decide(const Policies& policies, const types::v1::Principal& principal,
+                const std::string& server, const Call& call, long now) {
+  const std::vector<InForce> naming = NamingPolicies(policies, principal, server);
+  if (naming.empty()) {
+    return {.verdict = "hidden", .reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN};
   }
-  return false;
-}
-
-Decision Decide(const std::vector<types::v1::PolicySpec>& policies,
-                const types::v1::Principal& principal, const std::string& server,
-                const Call& call) {
-  bool is_named = false;
-  const Rules rules = RulesFor(policies, principal, server, is_named);
-  if (!is_named) return {.verdict = "hidden", .reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN};
   if (call.method == "ping" || call.method == "tools/list") return {.verdict = "allow"};
-
-  bool is_denied = false, is_allowed = false, has_failed = false;
-  std::vector<std::pair<types::v1::RuleBody, types::v1::ApprovalTerms>> asks;
-  for (const auto& [rule, session] : rules.all) {
-    if (rule.has_deny() &&
-        (NamesTarget(rule.deny(), call) || AnyLike(rule.deny().methods(), call.method))) {
-      is_denied = is_denied || HoldsAll(rule.deny(), call.argument);
-    }
-    if (rule.has_require_approval() && (NamesTarget(rule.require_approval(), call) ||
-                                        AnyLike(rule.require_approval().methods(), call.method))) {
-      if (HoldsAll(rule.require_approval(), call.argument)) {
-        asks.emplace_back(rule.require_approval(), session);
-      } else {
-        has_failed = true;
-      }
-    }
-    if (rule.has_allow() && NamesTarget(rule.allow(), call)) {
-      (HoldsAll(rule.allow(), call.argument) ? is_allowed : has_failed) = true;
-    }
+  const Decision enforced = Judge(naming, call, now, -1);
+  int observer = -1;
+  const std::vector<InForce> enforcing = Enforcing(naming, now, observer);
+  if (observer < 0) return enforced;
+  Decision lifted = Judge(enforcing, call, now, observer);
+  if (Rank(enforced) > Rank(lifted)) {
+    lifted.observed =
+        enforced.verdict == "approve" ? types::v1::DENIAL_REASON_APPROVAL_PENDING : enforced.reason;
   }
-  if (is_denied) return {.verdict = "deny", .reason = types::v1::DENIAL_REASON_POLICY_DENIED};
-  if (!asks.empty()) return Approve(asks);
-  if (is_allowed) return {.verdict = "allow"};
-  if (has_failed) return {.verdict = "deny", .reason = types::v1::DENIAL_REASON_CONDITION_FAILED};
-  const bool is_named_kind = call.method == "tools/call" || call.method == "prompts/get" ||
-                             call.method == "resources/read";
-  return {.verdict = "hidden",
-          .reason = is_named_kind ? types::v1::DENIAL_REASON_POLICY_DENIED
-                                  : types::v1::DENIAL_REASON_METHOD_UNKNOWN};
+  return lifted;
 }
 
-bool Shows(const std::vector<types::v1::PolicySpec>& policies,
-           const types::v1::Principal& principal, const std::string& server,
-           const std::string& tool) {
-  bool is_named = false, is_granted = false;
+bool Shows(const Policies& policies, const types::v1::Principal& principal,
+           const std::string& server, const std::string& tool, long now) {
+  int observer = -1;
+  bool is_granted = false;
   const Call call{.method = "tools/call", .target = tool};
-  for (const auto& [rule, session] : RulesFor(policies, principal, server, is_named).all) {
-    if (rule.has_deny() && rule.deny().when().empty() &&
-        (NamesTarget(rule.deny(), call) || AnyLike(rule.deny().methods(), call.method))) {
-      return false;
+  for (const auto& [index, spec] :
+       Enforcing(NamingPolicies(policies, principal, server), now, observer)) {
+    for (const types::v1::Rule& rule : spec->rules()) {
+      if (rule.has_deny() && rule.deny().when().empty() && Restricts(rule.deny(), call)) {
+        return false;
+      }
+      is_granted = is_granted || (rule.has_allow() && NamesTarget(rule.allow(), call)) ||
+                   (rule.has_require_approval() && Restricts(rule.require_approval(), call));
     }
-    is_granted =
-        is_granted || (rule.has_allow() && NamesTarget(rule.allow(), call)) ||
-        (rule.has_require_approval() && (NamesTarget(rule.require_approval(), call) ||
-                                         AnyLike(rule.require_approval().methods(), call.method)));
   }
-  return is_granted;
+  return is_granted || observer >= 0;
 }
 
 }  // namespace sallyport::reference

@@ -8,19 +8,14 @@
 #include "sallyport/types/v1/denial.pb.h"
 #include "sallyport/types/v1/policy.pb.h"
 #include "sallyport/types/v1/principal.pb.h"
+#include "tests/unit/common/policy/reference_match.h"
 
 // Policy a second time, written from its description alone: slow, by definition rather than by
 // algorithm, sharing no code with common/policy.
 namespace sallyport::reference {
 
-// An argument as the model knows it: which number class, text or other value it is. Two literals of
-// one number have one class.
-struct Value {
-  enum class Kind { kText, kNumber, kFlag, kNull, kOther };
-  Kind kind = Kind::kNull;
-  std::string text;  // kText: the text; kNumber: the class; kFlag: true or false
-  bool operator==(const Value&) const = default;
-};
+// The policy `p<i>` is the i-th, and policies are in the order of their names.
+using Policies = std::vector<types::v1::PolicySpec>;
 
 struct Call {
   std::string method;
@@ -32,23 +27,49 @@ struct Call {
 struct Decision {
   std::string verdict;  // allow, approve, deny, hidden
   types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
+  // The policy and the rule that decide; -1: none.
+  int policy = -1;
+  int rule = -1;
+  // Whom to ask, for an approval or about an unknown outcome.
   std::set<std::string> approvers = {};
+  int count = 0;
   long expires_seconds = 0;
+  // What is reserved and what is counted: policy, tools and values; with the time in seconds.
+  std::set<std::pair<std::string, long>> once = {};
+  std::set<std::string> limits = {};
+  types::v1::OnUnknown on_unknown = types::v1::ON_UNKNOWN_ALLOW;
+  // UNSPECIFIED: nothing was let through that would not have been.
+  types::v1::DenialReason observed = types::v1::DENIAL_REASON_UNSPECIFIED;
   bool operator==(const Decision&) const = default;
 };
 
-// The class of a number literal, from a table of those the test uses.
-std::string NumberClass(const std::string& literal);
+// How the opening of a session is decided. Durations in seconds, 0 where there is none.
+struct Opening {
+  types::v1::DenialReason reason = types::v1::DENIAL_REASON_UNSPECIFIED;
+  bool must_request = false;
+  std::set<std::string> approvers = {};
+  int count = 0;
+  long expires_seconds = 0;
+  long break_glass_seconds = 0;
+  bool is_strict = false;
+  long lease_seconds = 0;
+  long max_duration_seconds = 0;
+  // per, within, and the number.
+  std::set<std::vector<long>> limits = {};
+  types::v1::DenialReason observed = types::v1::DENIAL_REASON_UNSPECIFIED;
+  bool operator==(const Opening&) const = default;
+};
 
-bool Names(const types::v1::PolicySpec& policy, const types::v1::Principal& principal,
-           const std::string& server);
+// `now` in seconds of the epoch.
+Decision Decide(const Policies& policies, const types::v1::Principal& principal,
+                const std::string& server, const Call& call, long now);
 
-Decision Decide(const std::vector<types::v1::PolicySpec>& policies,
-                const types::v1::Principal& principal, const std::string& server, const Call& call);
+Opening Open(const Policies& policies, const types::v1::Principal& principal,
+             const std::string& server, long now);
 
-// Whether a tool stands in the list: some arguments would let it through, if need be by approval.
-bool Shows(const std::vector<types::v1::PolicySpec>& policies,
-           const types::v1::Principal& principal, const std::string& server,
-           const std::string& tool);
+// Whether a tool stands in the list: some arguments at some hour would let it through, if need be
+// by approval.
+bool Shows(const Policies& policies, const types::v1::Principal& principal,
+           const std::string& server, const std::string& tool, long now);
 
 }  // namespace sallyport::reference
