@@ -35,6 +35,19 @@ absl::Status CheckApprovers(const std::string& where, const Names& approvers,
   return absl::OkStatus();
 }
 
+// A claim that nothing maps would name nobody, ever.
+absl::Status CheckClaims(const std::string& where, const types::v1::PrincipalMatch& match,
+                         const KnownRealms& realms) {
+  const auto found = realms.claims.find(match.realm());
+  for (const auto& [name, values] : match.claims()) {
+    if (found != realms.claims.end() && found->second.count(name) > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat(where, ": no issuer entry of the realm \"",
+                                                   match.realm(), "\" maps the claim \"", name,
+                                                   "\" (claims.attributes)"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckDocumentKind(types::v1::DocumentKind kind) {
@@ -51,6 +64,7 @@ absl::Status CheckRealms(const std::string& where, const types::v1::Document& do
   const types::v1::PolicySpec& policy = document.policy();
   for (const types::v1::PrincipalMatch& match : policy.principals()) {
     RETURN_IF_ERROR(CheckRealm(where, match.realm(), realms.all));
+    RETURN_IF_ERROR(CheckClaims(where, match, realms));
   }
   RETURN_IF_ERROR(CheckApprovers(where, policy.session().approval().approvers(), realms));
   for (const types::v1::Rule& rule : policy.rules()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -16,13 +17,15 @@ struct KnownRealms {
   // Those whose people can sign in to decide: an `id_token` entry, or an access-token entry while
   // `admin_audiences` is set.
   std::set<std::string> with_people;
+  // By realm, the names of the claims that one of its entries maps (`claims.attributes`).
+  std::map<std::string, std::set<std::string>> claims = {};
 };
 
 // kInvalidArgument for what is no kind of document.
 absl::Status CheckDocumentKind(types::v1::DocumentKind kind);
 
-// kInvalidArgument, beginning with `where`: a realm that no issuer entry has, or approvers of a
-// realm that has no people.
+// kInvalidArgument, beginning with `where`: a realm that no issuer entry has, a claim that no entry
+// of the realm maps, or approvers of a realm that has no people.
 absl::Status CheckRealms(const std::string& where, const types::v1::Document& document,
                          const KnownRealms& realms);
 

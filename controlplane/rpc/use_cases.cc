@@ -9,6 +9,7 @@ KnownRealms RealmsOf(const config::v1::ControlPlaneConfig& config, const Trusted
     const std::string& realm = issuer.realm().empty() ? issuer.id() : issuer.realm();
     realms.all.insert(realm);
     if (issuers.RealmHasPeople(realm)) realms.with_people.insert(realm);
+    for (const auto& [name, path] : issuer.claims().attributes()) realms.claims[realm].insert(name);
   }
   return realms;
 }

@@ -93,6 +93,18 @@ TEST_CASE("approvers must be of a realm whose people can sign in", "[policies]")
   CHECK(f.Apply(APolicy("p", "  session: {approval: {approvers: [\"okta:leads\"]}}")).ok());
 }
 
+TEST_CASE("a claim that no issuer entry of the realm maps is refused", "[policies]") {
+  Fixture f;
+  const auto apply = [&](const std::string& match) {
+    return f
+        .Apply("kind: Policy\nname: p\nspec:\n  principals: [" + match + "]\n  servers: [wiki]\n")
+        .status();
+  };
+  CHECK(apply("{realm: okta, claims: {team: pay}}").ok());
+  CHECK_THAT(Text(apply("{realm: okta, claims: {taem: pay}}")), Contains("\"taem\""));
+  CHECK_THAT(Text(apply("{realm: ci, claims: {team: pay}}")), Contains("realm \"ci\""));
+}
+
 TEST_CASE("a realm that no issuer entry has is refused, in policies and in locks", "[policies]") {
   Fixture f;
   CHECK_THAT(Text(f.Apply(APolicy("p", "", "okat")).status()), Contains("okat"));

@@ -109,12 +109,21 @@ spec: {agent: a2}
 kind: Lock
 name: wiki
 spec: {server: wiki, agent: a1}
+---
+kind: Server
+name: git
+spec: {pin: ignore}
+---
+kind: Server
+name: wiki
+spec: {pin: deny}
 )")
               .ok());
   const agent::v1::Snapshot snapshot = f.Build();
   CHECK(NamesOf(snapshot.policies()) == std::vector<std::string>{"for-globs", "for-wiki"});
   CHECK(NamesOf(snapshot.mask_profiles()) == std::vector<std::string>{"house"});
   CHECK(NamesOf(snapshot.locks()) == std::vector<std::string>{"all", "wiki"});
+  CHECK(NamesOf(snapshot.server_documents()) == std::vector<std::string>{"wiki"});
   CHECK(snapshot.agent() == "a1");
   CHECK(snapshot.servers_size() == 2);
   CHECK(snapshot.grant_keys() == "{\"keys\":[]}");

@@ -24,7 +24,10 @@ struct Fixture {
   std::unique_ptr<Database> control = *Database::Open(dir / "control.db", migrations::Control());
   const Caller admin{LocalAdminCaller{.uid = 0}, ""};
   const Caller nobody{PersonCaller{.may_manage = true, .is_auditor = true}, "10.0.0.1"};
-  ApplyPolicy apply{*control, clock, {.all = {"okta", "ci"}, .with_people = {"okta"}}};
+  ApplyPolicy apply{
+      *control,
+      clock,
+      {.all = {"okta", "ci"}, .with_people = {"okta"}, .claims = {{"okta", {"team"}}}}};
   DeleteDocument remove{*control, clock};
   ReadDocuments read{*control};
 

@@ -125,7 +125,7 @@ TEST_CASE("a case that fails says what was expected and what came", "[policies]"
       {"{server: everything, tool: drop}", "{decision: deny, reason: locked}",
        "expected deny (locked), got deny (policy_denied)"},
       {"{server: everything, tool: remove}", "{decision: require_approval, approvers: [okta:a]}",
-       "by okta:a, okta:b"},
+       "by 2 of okta:a, okta:b"},
       {"{server: everything, tool: echo}", "{decision: deny}", "got allow"},
       {"{server: everything, tool: remove}", "{decision: require_approval, count: 1}",
        "expected require_approval by 1 of any, got require_approval by 2 of okta:a, okta:b"},
