@@ -330,7 +330,7 @@ Task<void> ClientConnection::WatchClient() {
 Task<void> ClientConnection::StopWatching() {
   stop_watching_ = true;
   if (is_watching_) {
-    stream_->Cancel();
+    stream_->CancelRead();
     while (is_watching_) {
       watch_done_.Reset();
       co_await watch_done_.Wait();

@@ -66,17 +66,17 @@ IoResult Descriptor::Write(std::string_view first, std::string_view second) {
   return result;
 }
 
-void Descriptor::Cancel() {
-  for (Waiter* one : {reader_, writer_}) {
-    if (one == nullptr) continue;
-    one->is_cancelled_ = true;
-    loop_.MakeReady(*this);
-  }
+void Descriptor::Cancel(Direction direction) {
+  Waiter* const one = waiter(direction);
+  if (one == nullptr) return;
+  one->is_cancelled_ = true;
+  loop_.MakeReady(*this);
 }
 
 void Descriptor::Close() {
   if (!is_open()) return;
-  Cancel();
+  Cancel(Direction::kRead);
+  Cancel(Direction::kWrite);
   // Not left to close: a child that is being spawned may hold a copy for a moment.
   loop_.Forget(fd_);
   close(std::exchange(fd_, -1));

@@ -62,9 +62,10 @@ class Descriptor final : private Runnable {
   // An attempt of another kind has found that it cannot be done yet.
   void MayNotRead() { may_read_ = false; }
 
-  // Who waits goes on with ECANCELED, never inside Cancel. The descriptor stays as it is.
-  void Cancel();
-  // As Cancel, and closes it.
+  // Who waits to read, or to write, goes on with ECANCELED, never inside Cancel. The descriptor
+  // stays as it is.
+  void Cancel(Direction direction);
+  // As Cancel for both, and closes it.
   void Close();
 
  private:

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "agent/loop/descriptor.h"
+#include "agent/loop/short_turns.h"
 
 namespace sallyport::agent {
 namespace {
@@ -287,6 +288,7 @@ void Loop::Turn(bool may_sleep) {
 
 void Loop::Run() {
   const Running here(this);
+  AskForShortTurns();
   do {
     Turn(true);
   } while (!is_stopped_);

@@ -65,8 +65,9 @@ class Stream {
   bool IsQuiet();
   // The peer has nothing more to hear; it may still be read from.
   void ShutdownSend();
+  // A read that waits fails; the next one goes on as if it had not been.
+  void CancelRead() { descriptor_.Cancel(Descriptor::Direction::kRead); }
   // Reads and writes that wait fail.
-  void Cancel() { descriptor_.Cancel(); }
   void Close() { descriptor_.Close(); }
   bool is_open() const { return descriptor_.is_open(); }
 
