@@ -34,7 +34,7 @@ struct ClientCertificate {
 // The system's clock, and what a test sets it forward by. Thread-safe.
 class SteppedClock final : public Clock {
  public:
-  absl::Time Now() const override { return system_.Now() + absl::Seconds(forward_seconds_); }
+  absl::Time Now() const override { return system_.Now() + absl::Seconds(forward_seconds_.load()); }
   absl::Duration SinceBoot() const override { return system_.SinceBoot(); }
   void StepForward(int64_t seconds) { forward_seconds_ += seconds; }
 
