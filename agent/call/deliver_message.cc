@@ -180,6 +180,19 @@ Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection
   if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
 }
 
+// By the version that judged the call: another one may have bound the session to a newer version
+// meanwhile.
+absl::StatusOr<MaskedMessage> MaskResponse(Gateway& gateway, const RecordedCall& call,
+                                           UpstreamMessage response) {
+  const SessionMask& current = call.granted.session->mask;
+  if (call.rules->mask_plan == current.plan) {
+    return gateway.masker.Mask(std::move(response), current);
+  }
+  SessionMask mask = current;
+  mask.plan = call.rules->mask_plan;
+  return gateway.masker.Mask(std::move(response), mask);
+}
+
 }  // namespace
 
 Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response) {
@@ -190,7 +203,7 @@ Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
   }
   ServedSession& session = *call.granted.session;
   const int status = HttpStatusOf(call.outbound.message().era, *narrowed);
-  auto masked = gateway.masker.Mask(*std::move(narrowed), session.mask);
+  auto masked = MaskResponse(gateway, call, *std::move(narrowed));
   if (!masked.ok()) {
     co_await AnswerFailed(gateway, call, masked.status());
     co_return;

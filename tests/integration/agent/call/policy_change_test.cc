@@ -1,0 +1,111 @@
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/door.h"
+
+namespace sallyport {
+namespace {
+
+using types::v1::RecordContent;
+
+// Salaries are masked, and only the tools that are named pass.
+std::string Policy(const std::string& tools, const std::string& mask = "[secrets, house]") {
+  return "kind: Policy\nname: bots\nspec:\n  principals: [{realm: okta}]\n  servers: [wiki]\n"
+         "  rules: [{allow: {tools: [" +
+         tools + "]}}]\n  mask: " + mask +
+         "\n---\nkind: MaskProfile\nname: house\nspec: {fields: [{keys: [salary]}]}\n";
+}
+
+void Change(Door& door, const std::string& policy) {
+  const std::size_t logged = door.agent->log().size();
+  door.control.Apply(policy, {"wiki"});
+  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+}
+
+std::string Echo(int id) { return Door::Call("echo", R"({"n":)" + std::to_string(id) + "}", id); }
+
+// Under which version the record of that call says it was made. 0: there is none.
+std::uint64_t VersionIn(Door& door, types::v1::RecordType type, const std::string& id) {
+  const auto content = door.control.AwaitContent(type, [&](const RecordContent& each) {
+    return each.method() == "tools/call" && each.rpc_id() == id;
+  });
+  return content.has_value() ? content->policy_version() : 0;
+}
+
+// The server answers a call of `echo` with a salary, the first one when it is told to.
+class Payroll {
+ public:
+  explicit Payroll(Door& door) {
+    door.set_awkward([this](const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") != "tools/call") return std::nullopt;
+      if (message["id"] == 1) released_.get_future().wait();
+      return RawHttpServer::Reply{JsonReply(Json{
+          {"jsonrpc", "2.0"},
+          {"id", message["id"]},
+          {"result", {{"content", Json::array()}, {"structuredContent", {{"salary", "a lot"}}}}}}
+                                                .dump())};
+    });
+  }
+  void Release() { released_.set_value(); }
+
+ private:
+  std::promise<void> released_;
+};
+
+TEST_CASE("a new version holds from the next call of a live session, both ways",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  const Door::Bot bot = door.Connect();
+  CHECK(Door::Message(bot.Post(Echo(1))).contains("result"));
+  Change(door, Policy("other"));
+  CHECK(Door::Message(bot.Post(Echo(2)))["error"]["code"] ==
+        -32602);  // unknown, as if it never was
+  CHECK(Door::Message(bot.Post(Door::Call("other", "{}", 3))).contains("result"));
+  Change(door, Policy("echo"));
+  CHECK(Door::Message(bot.Post(Echo(4))).contains("result"));
+  CHECK(door.control.opens() == 1);
+
+  const std::uint64_t first = VersionIn(door, types::v1::RECORD_TYPE_REQUEST, "1");
+  REQUIRE(first > 0);
+  CHECK(VersionIn(door, types::v1::RECORD_TYPE_REQUEST, "3") == first + 1);
+  CHECK(VersionIn(door, types::v1::RECORD_TYPE_REQUEST, "4") == first + 2);
+}
+
+TEST_CASE("a call that is under way when policy changes ends under the version that judged it",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  Payroll payroll(door);
+  const Door::Bot bot = door.Connect();
+  auto first = std::async(std::launch::async, [&] { return bot.Post(Echo(1)); });
+  REQUIRE(door.AwaitRequests("tools/call", 1));
+  // The new version masks nothing but secrets. Another call binds the session to it.
+  Change(door, Policy("echo", "[secrets]"));
+  const Json second = Door::Message(bot.Post(Echo(2)));
+  CHECK(second["result"]["structuredContent"]["salary"] == "a lot");
+  payroll.Release();
+  const Json answer = Door::Message(first.get());
+  CHECK(answer["result"]["structuredContent"]["salary"] == "[REDACTED:field]");
+
+  // Each call's records name one version, its own.
+  const std::uint64_t older = VersionIn(door, types::v1::RECORD_TYPE_REQUEST, "1");
+  REQUIRE(older > 0);
+  CHECK(VersionIn(door, types::v1::RECORD_TYPE_RESULT, "1") == older);
+  CHECK(VersionIn(door, types::v1::RECORD_TYPE_REQUEST, "2") == older + 1);
+  CHECK(VersionIn(door, types::v1::RECORD_TYPE_RESULT, "2") == older + 1);
+}
+
+TEST_CASE("a call under way when its tool is forbidden is answered, and the next one is refused",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  Payroll payroll(door);
+  const Door::Bot bot = door.Connect();
+  auto first = std::async(std::launch::async, [&] { return bot.Post(Echo(1)); });
+  REQUIRE(door.AwaitRequests("tools/call", 1));
+  Change(door, Policy("other"));
+  CHECK(Door::Message(bot.Post(Echo(2))).contains("error"));
+  payroll.Release();
+  CHECK(Door::Message(first.get()).contains("result"));
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+}  // namespace
+}  // namespace sallyport
