@@ -84,6 +84,7 @@ class Bed {
                           {"aud", "api://bench"},
                           {"sub", name},
                           {"cid", name},
+                          {"jti", NewRequestId()},
                           {"iat", now - 1},
                           {"exp", now + 3600}},
                          {{"typ", "JWT"}});
@@ -171,7 +172,11 @@ void Open(const Bed& bed, const std::vector<std::string>& tokens, int in_flight,
         const std::int64_t since = MicrosNow();
         const auto status = stub->OpenSession(Context().get(), request, &response);
         own.Add(MicrosNow() - since);
-        if (!status.ok() || !response.has_grant()) ++figures.errors;
+        if (status.ok() && response.has_grant()) continue;
+        if (figures.errors++ == 0) {
+          std::fprintf(stderr, "open_sessions: %s\n",
+                       (status.ok() ? response.message() : status.error_message()).c_str());
+        }
       }
     });
   }
