@@ -237,6 +237,7 @@ void MessageRouter::Fail(const Ticket& ticket, const absl::Status& why) {
   pending_.erase(at);
   pending->Push(why);
   pending->messages.Close();
+  moved_.Set();
 }
 
 void MessageRouter::FailAll(const absl::Status& why) {
@@ -244,6 +245,7 @@ void MessageRouter::FailAll(const absl::Status& why) {
     pending->Push(why);
     pending->messages.Close();
   }
+  moved_.Set();
 }
 
 void MessageRouter::Lose(absl::Status why) {

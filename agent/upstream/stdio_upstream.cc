@@ -252,7 +252,14 @@ class StdioUpstream::SharedAnswer final : public Exchange {
 
   Task<absl::StatusOr<UpstreamMessage>> Next() override {
     auto message = co_await inner_->Next();
-    if (message.ok()) message = ForClient(*std::move(message));
+    // On a pipe a server ends a subscription by cancelling its request, over HTTP by an answer to
+    // it.
+    if (message.ok() && is_listen_ && !message->cancelled_id.empty()) {
+      is_over_ = true;
+      inner_->Cancel();
+      co_return ListenEnded(id_);
+    }
+    if (message.ok()) message = FromPipe(*std::move(message), id_, token_);
     is_over_ = is_over_ || !message.ok() || message->shape == Shape::kResponse;
     co_return message;
   }
@@ -263,13 +270,6 @@ class StdioUpstream::SharedAnswer final : public Exchange {
   }
 
  private:
-  absl::StatusOr<UpstreamMessage> ForClient(UpstreamMessage message) const {
-    // On a pipe a server ends a subscription by cancelling its request, over HTTP by an answer to
-    // it.
-    if (is_listen_ && !message.cancelled_id.empty()) return ListenEnded(id_);
-    return FromPipe(std::move(message), id_, token_);
-  }
-
   std::shared_ptr<Core> core_;
   std::unique_ptr<Exchange> inner_;
   std::uint64_t number_;
