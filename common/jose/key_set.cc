@@ -284,6 +284,12 @@ bool KeySet::Holds(std::string_view thumbprint) const {
                      [&](const auto& entry) { return entry.second.thumbprint() == thumbprint; });
 }
 
+std::vector<std::string> KeySet::KeyIds() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, key] : keys_) ids.push_back(id);
+  return ids;
+}
+
 std::string KeySet::ToJson() const {
   std::vector<std::string> jwks;
   jwks.reserve(keys_.size());

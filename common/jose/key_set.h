@@ -74,6 +74,8 @@ class KeySet {
   bool Holds(std::string_view thumbprint) const;
   bool empty() const { return keys_.empty(); }
   std::size_t size() const { return keys_.size(); }
+  // Sorted.
+  std::vector<std::string> KeyIds() const;
   // `key 2: RSA key of 1024 bits`, one for each skipped key.
   const std::vector<std::string>& skipped() const { return skipped_; }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/jose/claims.h"
+#include "common/jose/strict_json.h"
 #include "common/jose/token.h"
 #include "common/principal/issuer_entry.h"
 #include "common/principal/map_claims.h"
@@ -19,6 +20,8 @@ namespace {
 using types::v1::DENIAL_REASON_ISSUER_UNAVAILABLE;
 using types::v1::DENIAL_REASON_TOKEN_EXPIRED;
 using types::v1::DENIAL_REASON_TOKEN_MISSING;
+
+constexpr int kMaxClaimDepth = 32;
 
 using Entries = std::vector<std::unique_ptr<const IssuerEntry>>;
 
@@ -113,6 +116,33 @@ std::variant<std::string, TokenRefusal> VerifyBy(const IssuerEntry& entry, const
     return refusal;
   }
   return key->thumbprint();
+}
+
+// The entry that claims without a token are meant for, and the audience they would come with.
+absl::StatusOr<std::pair<const IssuerEntry*, std::string>> ChooseFor(const Entries& entries,
+                                                                     const nlohmann::json& claims,
+                                                                     std::string_view issuer_id) {
+  std::vector<std::string> audiences;
+  if (claims.contains("aud")) {
+    ASSIGN_OR_RETURN(audiences, jose::Audiences(claims));
+  }
+  const std::string issuer = claims.value("iss", nlohmann::json()).is_string()
+                                 ? claims.at("iss").get<std::string>()
+                                 : std::string();
+  std::vector<std::pair<const IssuerEntry*, std::string>> choices;
+  for (const auto& entry : entries) {
+    if (issuer_id.empty() ? entry->issuer != issuer : entry->id != issuer_id) continue;
+    const auto named =
+        std::find_if(audiences.begin(), audiences.end(),
+                     [&](const std::string& audience) { return Has(entry->audiences, audience); });
+    if (named != audiences.end()) return std::pair(entry.get(), *named);
+    choices.emplace_back(entry.get(), entry->audiences.empty() ? "" : entry->audiences.front());
+  }
+  if (choices.size() == 1) return choices.front();
+  return absl::InvalidArgumentError(
+      !issuer_id.empty() ? "there is no issuer entry \"" + std::string(issuer_id) + '"'
+      : choices.empty()  ? "iss is missing or not trusted: name the issuer entry"
+                         : "several issuer entries have that iss: name the one, or add the aud");
 }
 
 // Two entries may not take the same token, whoever made it.
@@ -214,6 +244,19 @@ std::variant<Identity, TokenRefusal> TrustedIssuers::Identify(std::string_view t
                   .expires_at = times->expires_at + entry.times.clock_skew,
                   .may_access = match.may_access,
                   .may_manage = match.may_manage};
+}
+
+absl::StatusOr<types::v1::Principal> TrustedIssuers::MapUnverified(
+    std::string_view text, std::string_view issuer_id) const {
+  ASSIGN_OR_RETURN(const nlohmann::json claims, jose::ParseStrictJson(text, kMaxClaimDepth));
+  if (!claims.is_object()) return absl::InvalidArgumentError("claims are no JSON object");
+  ASSIGN_OR_RETURN(const auto choice, ChooseFor(entries_, claims, issuer_id));
+  const auto& [chosen, audience] = choice;
+  RETURN_IF_ERROR(CheckKind(*chosen, claims, audience));
+  IssuerEntry entry = *chosen;
+  entry.token_id.clear();  // claims are those of many tokens
+  ASSIGN_OR_RETURN(MappedClaims mapped, MapClaims(entry, claims, audience));
+  return std::move(mapped.principal);
 }
 
 std::vector<std::string> TrustedIssuers::AuthorizationServers() const {

@@ -57,6 +57,12 @@ class TrustedIssuers {
                                                 const Presentation& presentation, KeysOf keys_of,
                                                 absl::Time now) const;
 
+  // Who claims, a JSON object, would speak for in a token of the entry `issuer_id`; empty: of the
+  // one that their `iss` and `aud` name. Nothing vouches for them: to explain, never to let anybody
+  // in. kInvalidArgument, naming the claim, for what a token would be refused for.
+  absl::StatusOr<types::v1::Principal> MapUnverified(std::string_view claims,
+                                                     std::string_view issuer_id) const;
+
   // The issuer URLs whose tokens an agent takes, without repetition, in the configuration's order
   // (RFC 9728: authorization_servers).
   std::vector<std::string> AuthorizationServers() const;

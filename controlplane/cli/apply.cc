@@ -1,19 +1,12 @@
-#include <dirent.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/config_file.h"
-#include "common/file.h"
 #include "common/json_printer.h"
 #include "common/policy/documents.h"
 #include "common/status_macros.h"
@@ -23,6 +16,7 @@
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/document_kind.h"
+#include "controlplane/cli/source_files.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -37,55 +31,6 @@ struct Flags {
   std::vector<std::string> bases;
   bool dry_run = false;
 };
-
-// Tests of policies may lie beside them: they are for `policy test`. What cannot be read is no
-// test; the control plane says what is wrong with it.
-bool IsPolicyTest(const std::string& text, const std::string& name) {
-  const auto documents = SplitDocuments(text, name);
-  return documents.ok() && !documents->empty() &&
-         std::ranges::all_of(*documents, [](const YamlDocument& document) {
-           return document.kind == "PolicyTest";
-         });
-}
-
-absl::Status AddFile(const std::string& path, ApplyDocumentsRequest& request) {
-  admin::v1::SourceFile file;
-  file.set_name(path == "-" ? "standard input" : path);
-  if (path == "-") {
-    file.set_text(std::string(std::istreambuf_iterator<char>(std::cin), {}));
-  } else {
-    ASSIGN_OR_RETURN(*file.mutable_text(), ReadFile(path));
-  }
-  if (IsPolicyTest(file.text(), file.name())) {
-    std::cerr << Printable(file.name()) << ": a PolicyTest, not applied (`sallyport policy test "
-              << Printable(path) << "` runs it)\n";
-  } else {
-    *request.add_files() = std::move(file);
-  }
-  return absl::OkStatus();
-}
-
-// A file, standard input, or the .yaml and .yml files of a folder in the order of their names.
-absl::Status AddPath(const std::string& path, ApplyDocumentsRequest& request) {
-  struct stat status {};
-  if (path == "-" || stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
-    return AddFile(path, request);
-  }
-  std::vector<std::string> names;
-  std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), closedir);
-  if (folder == nullptr) return absl::PermissionDeniedError(absl::StrCat("cannot read ", path));
-  while (const dirent* entry = readdir(folder.get())) {
-    if (absl::EndsWith(entry->d_name, ".yaml") || absl::EndsWith(entry->d_name, ".yml")) {
-      names.emplace_back(entry->d_name);
-    }
-  }
-  if (names.empty()) return absl::NotFoundError(absl::StrCat("no .yaml file in ", path));
-  std::sort(names.begin(), names.end());
-  const std::string_view separator = path.ends_with('/') ? "" : "/";
-  for (const std::string& name : names)
-    RETURN_IF_ERROR(AddFile(absl::StrCat(path, ToAbsl(separator), name), request));
-  return absl::OkStatus();
-}
 
 // What the files hold, as far as it can be told here: the control plane says what is wrong with
 // them.
@@ -125,8 +70,7 @@ absl::Status AddBases(const std::vector<std::string>& flags, std::vector<BaseVer
 absl::StatusOr<ApplyDocumentsRequest> RequestOf(const Flags& flags) {
   ApplyDocumentsRequest request;
   request.set_dry_run(flags.dry_run);
-  for (const std::string& path : flags.paths) RETURN_IF_ERROR(AddPath(path, request));
-  if (request.files().empty()) return absl::NotFoundError("there is nothing to apply");
+  ASSIGN_OR_RETURN(*request.mutable_files(), ReadSourceFiles(flags.paths));
   std::vector<BaseVersion> seen;
   for (admin::v1::SourceFile& file : *request.mutable_files()) {
     TakeSeenLines(*file.mutable_text(), seen);

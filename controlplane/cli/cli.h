@@ -77,6 +77,7 @@ void AddDocumentCommands(CommandLine& line);
 void AddExplainCommand(CommandLine& line);
 void AddPolicyCommands(CommandLine& line);
 void AddAgentCommands(CommandLine& line);
+void AddIssuerCommands(CommandLine& line);
 void AddVersionCommand(CommandLine& line);
 
 }  // namespace sallyport::controlplane

@@ -108,6 +108,7 @@ void AddClientCommands(CommandLine& line) {
   AddExplainCommand(line);
   AddPolicyCommands(line);
   AddAgentCommands(line);
+  AddIssuerCommands(line);
   AddVersionCommand(line);
 }
 

@@ -1,5 +1,6 @@
 #include "controlplane/identity/issuers.h"
 
+#include <future>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -82,6 +83,25 @@ absl::Status Issuers::RefreshNow(std::string_view issuer_id) {
   JwksCache* cache = CacheOf(issuer_id);
   if (cache == nullptr) return absl::NotFoundError("there is no such issuer entry");
   return cache->RefreshNow();
+}
+
+absl::StatusOr<std::vector<Issuers::State>> Issuers::CheckNow(std::string_view issuer_id) {
+  std::vector<std::future<State>> checks;
+  for (const auto& each : caches_) {
+    if (!issuer_id.empty() && each->entry().id() != issuer_id) continue;
+    checks.push_back(std::async(std::launch::async, [cache = each.get()] {
+      State state{.entry = cache->entry(), .fetched = cache->RefreshNow()};
+      state.keys_from = cache->KeysFrom();
+      state.known = cache->Known();
+      return state;
+    }));
+  }
+  if (checks.empty() && !issuer_id.empty()) {
+    return absl::NotFoundError("there is no issuer entry " + std::string(issuer_id));
+  }
+  std::vector<State> states;
+  for (std::future<State>& check : checks) states.push_back(check.get());
+  return states;
 }
 
 std::vector<agent::v1::IssuerKeys> Issuers::ForSnapshot() const {

@@ -67,6 +67,19 @@ class Issuers {
   // Fetches again at once, whatever min_refresh says: an operator's word.
   absl::Status RefreshNow(std::string_view issuer_id);
 
+  // One entry, and its keys as they are now.
+  struct State {
+    config::v1::Issuer entry;
+    // URL or file; empty: discovery has not said.
+    std::string keys_from;
+    KnownKeys known;
+    // Of the fetch that was made for this.
+    absl::Status fetched;
+  };
+  // The same from all of them, side by side, with what came of it. Waits for the slowest, some 10 s
+  // at most. `issuer_id` empty: every entry. kNotFound: there is no such entry.
+  absl::StatusOr<std::vector<State>> CheckNow(std::string_view issuer_id);
+
   // For snapshots: each entry with its keys as they are now.
   std::vector<agent::v1::IssuerKeys> ForSnapshot() const;
 

@@ -158,8 +158,16 @@ absl::Status JwksCache::RefreshNow() {
     while (!Claim()) {
       if (is_stopping_) return absl::CancelledError("stopping");
     }
+    discovered_uri_.clear();
   }
   return Fly();
+}
+
+std::string JwksCache::KeysFrom() const {
+  if (!entry_.jwks().file().empty()) return entry_.jwks().file();
+  if (!entry_.jwks().uri().empty()) return entry_.jwks().uri();
+  absl::MutexLock lock(&mutex_);
+  return discovered_uri_;
 }
 
 absl::Status JwksCache::Fly() {

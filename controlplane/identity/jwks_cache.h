@@ -51,8 +51,11 @@ class JwksCache {
   // holds up nobody.
   bool Refresh(std::string_view key_id);
 
-  // Fetches now.
+  // Fetches now, discovery included.
   absl::Status RefreshNow();
+
+  // Where the keys come from: a URL or a file. Empty: discovery has not said.
+  std::string KeysFrom() const;
 
  private:
   struct Fetched {

@@ -61,12 +61,19 @@ absl::Status CheckRealms(const std::string& where, const types::v1::Document& do
     if (!document.lock().has_principal()) return absl::OkStatus();
     return CheckRealm(where, document.lock().principal().realm(), realms.all);
   }
+  if (document.has_server()) {
+    if (document.server().owner().empty()) return absl::OkStatus();
+    return CheckRealm(where, std::string(RealmOf(document.server().owner())), realms.all);
+  }
   const types::v1::PolicySpec& policy = document.policy();
   for (const types::v1::PrincipalMatch& match : policy.principals()) {
     RETURN_IF_ERROR(CheckRealm(where, match.realm(), realms.all));
     RETURN_IF_ERROR(CheckClaims(where, match, realms));
   }
   RETURN_IF_ERROR(CheckApprovers(where, policy.session().approval().approvers(), realms));
+  for (const std::string& group : policy.session().break_glass().groups()) {
+    RETURN_IF_ERROR(CheckRealm(where, std::string(RealmOf(group)), realms.all));
+  }
   for (const types::v1::Rule& rule : policy.rules()) {
     RETURN_IF_ERROR(CheckApprovers(where, rule.require_approval().approvers(), realms));
   }

@@ -18,6 +18,7 @@
 #include "common/policy/session_policy.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "controlplane/policies/policy_call.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -50,24 +51,6 @@ types::v1::Principal PrincipalOf(const types::v1::PolicyTestPrincipal& test) {
     *claim.mutable_values() = values.values();
   }
   return principal;
-}
-
-PolicyCall CallOf(const types::v1::PolicyTestCall& test) {
-  PolicyCall call{.method = test.method(), .arguments = test.arguments_json()};
-  std::string_view implied;
-  if (!test.tool().empty()) {
-    call.target = test.tool();
-    implied = "tools/call";
-  } else if (!test.resource().empty()) {
-    call.target = test.resource();
-    call.ref_is_resource = true;
-    implied = "resources/read";
-  } else if (!test.prompt().empty()) {
-    call.target = test.prompt();
-    implied = "prompts/get";
-  }
-  if (call.method.empty()) call.method = implied;
-  return call;
 }
 
 Answer AnswerOf(const CallDecision& decision) {
@@ -111,7 +94,7 @@ Answer Decide(const std::shared_ptr<const CompiledPolicies>& policies,
   if (!call.server_request().empty()) {
     return AnswerOf(session->EvaluateServerRequest(call.server_request(), now));
   }
-  const PolicyCall policy_call = CallOf(call);
+  const PolicyCall policy_call = PolicyCallOf(call);
   if (policy_call.method.empty()) return AnswerOf(open);
   return AnswerOf(session->EvaluateCall(policy_call, now));
 }

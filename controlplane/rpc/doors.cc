@@ -14,6 +14,7 @@
 #include "controlplane/rpc/call_service.h"
 #include "controlplane/rpc/caller_service.h"
 #include "controlplane/rpc/enrollment_service.h"
+#include "controlplane/rpc/issuer_service.h"
 #include "controlplane/rpc/notice_service.h"
 #include "controlplane/rpc/policy_service.h"
 #include "controlplane/rpc/recording_service.h"
@@ -47,7 +48,10 @@ void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs
       std::make_unique<PolicyRpc>(door, PolicyRpc::Needs{.apply = use.apply_policy,
                                                          .read = use.read_documents,
                                                          .remove = use.delete_document,
-                                                         .rollback = use.rollback_document}));
+                                                         .rollback = use.rollback_document,
+                                                         .explain = use.explain_policy,
+                                                         .simulate = use.simulate_policy,
+                                                         .suggest = use.suggest_policy}));
   services.push_back(
       std::make_unique<ApprovalRpc>(door, ApprovalRpc::Needs{.clock = needs.on.clock,
                                                              .changes = needs.on.control.changes(),
@@ -67,6 +71,10 @@ void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs
   services.push_back(
       std::make_unique<NoticeRpc>(door, NoticeRpc::Needs{.notices = use.outgoing_notices}));
   services.push_back(std::make_unique<CallerRpc>(door));
+  services.push_back(
+      std::make_unique<IssuerRpc>(door, IssuerRpc::Needs{.issuers = needs.on.issuers,
+                                                         .roles = needs.identify.roles(),
+                                                         .explain = use.explain_token}));
   services.push_back(
       std::make_unique<AgentRpc>(door, AgentRpc::Needs{.read = use.read_agents,
                                                        .create_join_token = use.create_join_token,

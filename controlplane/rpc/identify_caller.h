@@ -29,6 +29,8 @@ class IdentifyCaller {
   // which must have enrolled, not since the certificate was made, and must not be banned (LOCKED).
   absl::StatusOr<Caller> Agent(const grpc::AuthContext& connection, std::string address) const;
 
+  const Roles& roles() const { return roles_; }
+
  private:
   Issuers& issuers_;
   Database& control_;

@@ -40,6 +40,15 @@ constexpr std::array kTable = {
               .people = kAdmin,
               .admin_socket = kLocalAdmin},
 
+    MethodRow{.method = "sallyport.admin.v1.PolicyService/ExplainPolicy",
+              .people = kAdminOrAuditor,
+              .admin_socket = kLocalAdmin},
+    // They read what was recorded, which who has the machine may not.
+    MethodRow{.method = "sallyport.admin.v1.PolicyService/SimulatePolicy",
+              .people = kAdminOrAuditor},
+    MethodRow{.method = "sallyport.admin.v1.PolicyService/SuggestPolicy",
+              .people = kAdminOrAuditor},
+
     // Approvals. Whom an approval names may read it without any role; nobody decides as the
     // machine.
     MethodRow{.method = "sallyport.admin.v1.ApprovalService/ListApprovals",
@@ -95,6 +104,14 @@ constexpr std::array kTable = {
     // Who one is.
     MethodRow{.method = "sallyport.admin.v1.CallerService/GetCaller",
               .people = kPerson,
+              .admin_socket = kLocalAdmin},
+
+    // Identity providers.
+    MethodRow{.method = "sallyport.admin.v1.IssuerService/CheckIssuers",
+              .people = kAdminOrAuditor,
+              .admin_socket = kLocalAdmin},
+    MethodRow{.method = "sallyport.admin.v1.IssuerService/ExplainToken",
+              .people = kAdminOrAuditor,
               .admin_socket = kLocalAdmin},
 
     // Agents, as who manages them sees them.

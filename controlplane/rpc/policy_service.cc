@@ -51,4 +51,32 @@ grpc::Status PolicyRpc::RollbackDocument(grpc::ServerContext* context,
       [&](const Caller& caller, const auto& r) { return needs_.rollback.Run(caller, r); });
 }
 
+grpc::Status PolicyRpc::ExplainPolicy(grpc::ServerContext* context,
+                                      const admin::v1::ExplainPolicyRequest* request,
+                                      admin::v1::ExplainPolicyResponse* response) {
+  return door_.Answer<admin::v1::ExplainPolicyRequest, admin::v1::ExplainPolicyResponse>(
+      *context, *request, response,
+      [&](const Caller&, const auto& r) { return needs_.explain.Run(r); });
+}
+
+grpc::Status PolicyRpc::SimulatePolicy(
+    grpc::ServerContext* context, const admin::v1::SimulatePolicyRequest* request,
+    grpc::ServerWriter<admin::v1::SimulatePolicyResponse>* writer) {
+  return door_.Pass(*context, *request->GetDescriptor(), [&](const Caller& caller) {
+    return needs_.simulate.Run(
+        caller, *request,
+        [&](const admin::v1::SimulatePolicyResponse& response) { return writer->Write(response); });
+  });
+}
+
+grpc::Status PolicyRpc::SuggestPolicy(
+    grpc::ServerContext* context, const admin::v1::SuggestPolicyRequest* request,
+    grpc::ServerWriter<admin::v1::SuggestPolicyResponse>* writer) {
+  return door_.Pass(*context, *request->GetDescriptor(), [&](const Caller& caller) {
+    return needs_.suggest.Run(
+        caller, *request,
+        [&](const admin::v1::SuggestPolicyResponse& response) { return writer->Write(response); });
+  });
+}
+
 }  // namespace sallyport::controlplane

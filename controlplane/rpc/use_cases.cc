@@ -14,6 +14,12 @@ KnownRealms RealmsOf(const config::v1::ControlPlaneConfig& config, const Trusted
   return realms;
 }
 
+CallSource SourceOf(const ReadCalls& read) {
+  return [&read](const CallFilter& filter, auto take, auto on_progress) {
+    return read.ForEach(filter, take, on_progress);
+  };
+}
+
 }  // namespace
 
 UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& config,
@@ -50,9 +56,15 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       rollback_document(on.control, on.clock, RealmsOf(config, on.issuers.trusted())),
       read_documents(on.control),
       build_snapshot(on.control, on.clock, on.keys.snapshot_signer(), on.keys.effect_keys()),
+      explain_policy(on.control, on.clock, on.issuers),
+      explain_token(on.control, on.clock, on.issuers),
       appender(on.recordings),
       ingest_records(on.control, on.recordings, appender, on.clock),
       replay_recording(on.control, on.recordings, on.clock),
-      verify_recording(on.control, on.recordings) {}
+      verify_recording(on.control, on.recordings),
+      read_calls(on.control, on.recordings),
+      simulate_policy(on.control, on.clock, RealmsOf(config, on.issuers.trusted()),
+                      SourceOf(read_calls)),
+      suggest_policy(on.control, on.clock, SourceOf(read_calls)) {}
 
 }  // namespace sallyport::controlplane

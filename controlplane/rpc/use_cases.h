@@ -29,9 +29,14 @@
 #include "controlplane/policies/apply_policy.h"
 #include "controlplane/policies/build_snapshot.h"
 #include "controlplane/policies/delete_document.h"
+#include "controlplane/policies/explain_policy.h"
+#include "controlplane/policies/explain_token.h"
 #include "controlplane/policies/read_documents.h"
 #include "controlplane/policies/rollback_document.h"
+#include "controlplane/policies/simulate_policy.h"
+#include "controlplane/policies/suggest_policy.h"
 #include "controlplane/recordings/ingest_records.h"
+#include "controlplane/recordings/read_calls.h"
 #include "controlplane/recordings/replay_recording.h"
 #include "controlplane/recordings/verify_recording.h"
 #include "controlplane/rpc/connected_agents.h"
@@ -90,11 +95,16 @@ struct UseCases {
   RollbackDocument rollback_document;
   ReadDocuments read_documents;
   BuildSnapshot build_snapshot;
+  ExplainPolicy explain_policy;
+  ExplainToken explain_token;
 
   records::Appender appender;
   IngestRecords ingest_records;
   ReplayRecording replay_recording;
   VerifyRecording verify_recording;
+  ReadCalls read_calls;
+  SimulatePolicy simulate_policy;
+  SuggestPolicy suggest_policy;
 };
 
 }  // namespace sallyport::controlplane

@@ -319,6 +319,36 @@ TEST_CASE("a discovery document that speaks of another issuer or leads elsewhere
   CHECK(error("x", "y").ok());
 }
 
+TEST_CASE("a check asks every issuer now, discovery included, and says what came", "[identity]") {
+  Provider other;
+  FakeClock clock;
+  Provider provider;
+  config::v1::Issuer second = EntryOf(other);
+  second.set_id("second");
+  const auto issuers = *Issuers::Create({EntryOf(provider), second}, {}, clock);
+  const auto first = issuers->CheckNow("");
+  REQUIRE(first.ok());
+  REQUIRE(first->size() == 2);
+  for (const Issuers::State& state : *first) {
+    CHECK(state.fetched.ok());
+    CHECK(state.known.keys->KeyIds() == std::vector<std::string>{"k1"});
+    CHECK(state.known.fetched_at == clock.Now());
+  }
+  CHECK(first->at(0).keys_from == provider.Url("/keys"));
+
+  // One that fails keeps the keys it had, and does not hide the other.
+  other.SetDiscoveryReply(HttpReply(503, "text/plain", ""));
+  clock.Advance(absl::Minutes(1));
+  const auto later = issuers->CheckNow("");
+  CHECK(later->at(0).fetched.ok());
+  CHECK(absl::IsUnavailable(later->at(1).fetched));
+  CHECK(later->at(1).known.fetched_at == clock.Now() - absl::Minutes(1));
+  CHECK(later->at(1).keys_from.empty());
+
+  CHECK(issuers->CheckNow("second")->size() == 1);
+  CHECK(absl::IsNotFound(issuers->CheckNow("third").status()));
+}
+
 TEST_CASE("jwks.uri needs no discovery", "[identity]") {
   Setup setup;
   setup.entry.mutable_jwks()->set_uri(setup.provider.Url("/keys"));

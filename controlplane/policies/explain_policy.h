@@ -1,0 +1,32 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "controlplane/identity/issuers.h"
+#include "controlplane/store/database.h"
+#include "sallyport/admin/v1/policy_service.pb.h"
+
+namespace sallyport::controlplane {
+
+// Says which rule of which document in force decides a call, and what would change that.
+class ExplainPolicy {
+ public:
+  // All of them outlive it.
+  ExplainPolicy(Database& control, const Clock& clock, Issuers& issuers)
+      : control_(control), clock_(clock), issuers_(issuers) {}
+
+  // kInvalidArgument for a call that is none and for claims that no token could have; a token that
+  // an agent would refuse is refused with its reason, and with which check it was.
+  absl::StatusOr<admin::v1::ExplainPolicyResponse> Run(
+      const admin::v1::ExplainPolicyRequest& request) const;
+
+ private:
+  absl::StatusOr<types::v1::Principal> PrincipalOf(
+      const admin::v1::ExplainPolicyRequest& request) const;
+
+  Database& control_;
+  const Clock& clock_;
+  Issuers& issuers_;
+};
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,159 @@
+#include "controlplane/policies/simulate_policy.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "common/denial.h"
+#include "common/policy/documents.h"
+#include "common/status_macros.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/policies/call_judge.h"
+#include "controlplane/policies/parse_files.h"
+#include "controlplane/policies/progress_report.h"
+#include "controlplane/policies/read_request.h"
+#include "controlplane/store/documents.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using admin::v1::SimulatePolicyResponse;
+using types::v1::Document;
+
+constexpr uint64_t kMostListed = 10'000;
+
+bool IsSameKey(const Document& a, const Document& b) {
+  return a.kind() == b.kind() && a.name() == b.name();
+}
+
+absl::Status CheckAllMasks(const std::vector<Document>& documents) {
+  std::set<std::string> profiles;
+  for (const Document& document : documents) {
+    if (document.has_mask_profile()) profiles.insert(document.name());
+  }
+  return CheckMaskNames(documents, profiles);
+}
+
+// What becomes of one call, and the counts.
+class Simulation {
+ public:
+  using Sink = absl::FunctionRef<bool(const SimulatePolicyResponse&)>;
+
+  Simulation(CallJudge& judge, Sink sink) : judge_(judge), sink_(sink) {}
+
+  // False: the reader has gone.
+  bool Take(const types::v1::Session& session, const RecordedCall& call) {
+    if (call.kind == RecordedCall::Kind::kRequest && !NeedsRule(call.method)) return true;
+    summary_.set_calls(summary_.calls() + 1);
+    if (call.outcome == RecordedCall::Outcome::kNotOfPolicy) {
+      summary_.set_passed_over(summary_.passed_over() + 1);
+      return true;
+    }
+    CallJudge::Judgement judgement = judge_.Judge(session, call);
+    admin::v1::PolicyAnswer was = AnswerOf(call);
+    if (!judgement.answer.has_value()) {
+      summary_.set_undecided(summary_.undecided() + 1);
+    } else if (judgement.answer->decision() == was.decision()) {
+      summary_.set_unchanged(summary_.unchanged() + 1);
+      return true;
+    } else {
+      summary_.set_changed(summary_.changed() + 1);
+    }
+    return List(session, call, std::move(was), std::move(judgement));
+  }
+
+  bool Report(const CallsRead& read) {
+    SimulatePolicyResponse response;
+    *response.mutable_progress() = ProgressReport::Of(read, summary_.calls());
+    return sink_(response);
+  }
+
+  void Finish(const CallsRead& read) {
+    summary_.set_sessions(read.done);
+    summary_.set_unreadable(read.unreadable);
+    SimulatePolicyResponse response;
+    *response.mutable_summary() = summary_;
+    sink_(response);
+  }
+
+ private:
+  bool List(const types::v1::Session& session, const RecordedCall& call,
+            admin::v1::PolicyAnswer was, CallJudge::Judgement judgement) {
+    if (listed_ == kMostListed) {
+      summary_.set_not_listed(summary_.not_listed() + 1);
+      return true;
+    }
+    ++listed_;
+    SimulatePolicyResponse response;
+    admin::v1::SimulatedCall& item = *response.mutable_call();
+    item.set_session_id(session.id());
+    item.set_record(call.record);
+    *item.mutable_at() = ToProto(call.at);
+    item.set_principal(PrincipalName(session.principal()));
+    item.set_server(session.server());
+    item.set_method(call.method);
+    item.set_target(call.target);
+    *item.mutable_was() = std::move(was);
+    if (judgement.answer.has_value()) *item.mutable_would_be() = *std::move(judgement.answer);
+    item.set_undecided(std::move(judgement.undecided));
+    return sink_(response);
+  }
+
+  CallJudge& judge_;
+  Sink sink_;
+  admin::v1::SimulationSummary summary_;
+  uint64_t listed_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Document>> SimulatePolicy::DocumentsOf(
+    const admin::v1::SimulatePolicyRequest& request) const {
+  ASSIGN_OR_RETURN(std::vector<ParsedDocument> parsed, ParseFiles(request.files()));
+  std::vector<Document> documents;
+  if (!request.alone()) {
+    ASSIGN_OR_RETURN(const auto t, control_.Read());
+    ASSIGN_OR_RETURN(documents, documents::All(*t));
+  }
+  std::erase_if(documents, [&](const Document& document) {
+    return document.has_lock() || std::any_of(parsed.begin(), parsed.end(), [&](const auto& one) {
+             return IsSameKey(one.document, document);
+           });
+  });
+  for (ParsedDocument& one : parsed) {
+    RETURN_IF_ERROR(CheckRealms(one.Where(), one.document, realms_));
+    documents.push_back(std::move(one.document));
+  }
+  RETURN_IF_ERROR(CheckAllMasks(documents));
+  return documents;
+}
+
+absl::Status SimulatePolicy::Run(
+    const Caller& caller, const admin::v1::SimulatePolicyRequest& request,
+    absl::FunctionRef<bool(const SimulatePolicyResponse&)> sink) const {
+  const bool may_read = MayReadRecordings(caller);
+  RETURN_IF_ERROR(
+      NoteReading(control_, caller, clock_.Now(), "policy.simulate", request.calls(), may_read));
+  if (!may_read) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
+                  "recordings are read by admins and auditors, with a token of their own");
+  }
+  ASSIGN_OR_RETURN(const CallFilter filter, FilterOf(request.calls(), clock_.Now()));
+  ASSIGN_OR_RETURN(std::vector<Document> documents, DocumentsOf(request));
+  ASSIGN_OR_RETURN(CallJudge judge, CallJudge::Create(std::move(documents)));
+  Simulation simulation(judge, sink);
+  ProgressReport progress(clock_);
+  ASSIGN_OR_RETURN(
+      const CallsRead read,
+      calls_(
+          filter,
+          [&](const types::v1::Session& session, const RecordedCall& call) {
+            return simulation.Take(session, call);
+          },
+          [&](const CallsRead& so_far) { return !progress.IsDue() || simulation.Report(so_far); }));
+  simulation.Finish(read);
+  return absl::OkStatus();
+}
+
+}  // namespace sallyport::controlplane

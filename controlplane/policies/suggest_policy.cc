@@ -1,0 +1,219 @@
+#include "controlplane/policies/suggest_policy.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/denial.h"
+#include "common/policy/compiled_policies.h"
+#include "common/policy/documents.h"
+#include "common/policy/session_policy.h"
+#include "common/status_macros.h"
+#include "common/time_text.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/policies/call_judge.h"
+#include "controlplane/policies/observed_use.h"
+#include "controlplane/policies/progress_report.h"
+#include "controlplane/policies/read_request.h"
+#include "controlplane/policies/write_suggestion.h"
+#include "controlplane/store/approvals.h"
+#include "controlplane/store/documents.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using admin::v1::SuggestPolicyResponse;
+using Kind = RecordedCall::Kind;
+using Outcome = RecordedCall::Outcome;
+using types::v1::Document;
+
+constexpr std::size_t kMostUses = 100;
+
+bool HasPassed(const RecordedCall& call) {
+  return (call.outcome == Outcome::kPassed || call.outcome == Outcome::kApproved) &&
+         (call.kind != Kind::kRequest || NeedsRule(call.method));
+}
+
+absl::StatusOr<AskedPeople> AskedFor(Database& control, const std::string& approval_id) {
+  if (approval_id.empty()) return AskedPeople();
+  ASSIGN_OR_RETURN(const auto t, control.Read());
+  ASSIGN_OR_RETURN(const std::optional<Approval> approval, approvals::Find(*t, approval_id));
+  if (!approval.has_value()) {
+    return absl::NotFoundError(absl::StrCat("approval ", approval_id, " does not exist"));
+  }
+  const types::v1::Approval& proto = approval->proto();
+  return AskedPeople{.approvers = {proto.approvers().begin(), proto.approvers().end()}, .count = 1};
+}
+
+// Who did what where, by (realm, kind, subject, client id, server).
+class Uses {
+ public:
+  explicit Uses(Database& control) : control_(control) {}
+
+  absl::Status Take(const types::v1::Session& session, const RecordedCall& call) {
+    if (!HasPassed(call)) return absl::OkStatus();
+    const types::v1::Principal& who = session.principal();
+    const Key key{who.realm(), who.kind(), who.subject(), who.client_id(), session.server()};
+    auto use = uses_.find(key);
+    if (use == uses_.end()) {
+      if (uses_.size() == kMostUses) {
+        has_dropped_ = true;
+        return absl::OkStatus();
+      }
+      use = uses_.emplace(key, ObservedUse(session)).first;
+    }
+    ASSIGN_OR_RETURN(const AskedPeople asked, AskedFor(control_, call.approval_id));
+    if (call.kind == Kind::kOpening) {
+      use->second.AddOpening(session, asked);
+    } else {
+      ++calls_;
+      use->second.Add(call, asked);
+    }
+    return absl::OkStatus();
+  }
+
+  uint64_t calls() const { return calls_; }
+  bool has_dropped() const { return has_dropped_; }
+
+  template <class Each>
+  void ForEach(Each each) const {
+    for (const auto& [key, use] : uses_) each(use);
+  }
+
+ private:
+  using Key = std::tuple<std::string, int, std::string, std::string, std::string>;
+
+  Database& control_;
+  std::map<Key, ObservedUse> uses_;
+  uint64_t calls_ = 0;
+  bool has_dropped_ = false;
+};
+
+// In ways that a suggestion does not repeat.
+bool RestrictsFurther(const types::v1::PolicySpec& policy) {
+  const auto is_plain = [](const types::v1::RuleBody& body) {
+    return body.when().empty() && !body.has_once() && !body.has_limit();
+  };
+  return !policy.hours().empty() ||
+         !std::all_of(policy.rules().begin(), policy.rules().end(), [&](const auto& rule) {
+           return is_plain(rule.allow()) && is_plain(rule.require_approval());
+         });
+}
+
+// What the documents in force say of whom a suggestion is for.
+struct InForceNow {
+  std::vector<Document> documents;
+  std::shared_ptr<const CompiledPolicies> policies;
+  absl::Time now;
+
+  TermsInForce For(const types::v1::Session& session) const {
+    TermsInForce terms;
+    const auto& principal = session.principal();
+    const OpenDecision open =
+        policies->EvaluateOpen(principal, session.server(), session.agent(), now);
+    if (open.is_allowed()) terms.open = open;
+    const auto bound = SessionPolicy::Bind(policies, principal, session.server());
+    terms.mask = bound->mask_names();
+    for (const Document& document : documents) {
+      const auto& names = bound->policy_names();
+      const bool names_him = std::find(names.begin(), names.end(), document.name()) != names.end();
+      if (document.has_policy() && names_him && RestrictsFurther(document.policy())) {
+        terms.stricter.push_back(document.name());
+      }
+    }
+    return terms;
+  }
+};
+
+absl::StatusOr<InForceNow> ReadInForce(Database& control, absl::Time now) {
+  ASSIGN_OR_RETURN(const auto t, control.Read());
+  InForceNow in_force{.now = now};
+  ASSIGN_OR_RETURN(in_force.documents, documents::All(*t));
+  std::erase_if(in_force.documents, [](const Document& document) { return document.has_lock(); });
+  ASSIGN_OR_RETURN(in_force.policies, CompiledPolicies::Compile(in_force.documents));
+  return in_force;
+}
+
+absl::StatusOr<admin::v1::Suggestion> Write(const Uses& uses, const InForceNow& in_force,
+                                            bool with_arguments) {
+  SuggestionWriter writer(with_arguments);
+  uses.ForEach([&](const ObservedUse& use) {
+    // Who only opened a session needs nothing.
+    if (use.calls() > 0) writer.Add(use, in_force.For(use.latest()));
+  });
+  admin::v1::Suggestion suggestion;
+  suggestion.set_source(writer.source());
+  *suggestion.mutable_notes() = {writer.notes().begin(), writer.notes().end()};
+  if (uses.has_dropped()) {
+    suggestion.add_notes(absl::StrCat("there were more than ", kMostUses,
+                                      " servers and clients: name one with --server"));
+  }
+  suggestion.set_calls(uses.calls());
+  return suggestion;
+}
+
+}  // namespace
+
+absl::Status SuggestPolicy::Run(const Caller& caller,
+                                const admin::v1::SuggestPolicyRequest& request,
+                                absl::FunctionRef<bool(const SuggestPolicyResponse&)> sink) const {
+  const bool may_read =
+      request.with_arguments() ? MayReadContent(caller) : MayReadRecordings(caller);
+  RETURN_IF_ERROR(
+      NoteReading(control_, caller, clock_.Now(), "policy.suggest", request.calls(), may_read));
+  if (!may_read) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
+                  request.with_arguments()
+                      ? "values of arguments are read by auditors, with a token of their own"
+                      : "recordings are read by admins and auditors, with a token of their own");
+  }
+  ASSIGN_OR_RETURN(const CallFilter filter, FilterOf(request.calls(), clock_.Now()));
+  if (filter.realm.empty()) return absl::InvalidArgumentError("calls.principal is missing");
+
+  Uses uses(control_);
+  ProgressReport progress(clock_);
+  absl::Status failed;
+  const auto report = [&](const CallsRead& so_far) {
+    if (!progress.IsDue()) return true;
+    SuggestPolicyResponse response;
+    *response.mutable_progress() = ProgressReport::Of(so_far, uses.calls());
+    return sink(response);
+  };
+  const auto take = [&](const types::v1::Session& session, const RecordedCall& call) {
+    failed = uses.Take(session, call);
+    return failed.ok();
+  };
+  RETURN_IF_ERROR(calls_(filter, take, report).status());
+  RETURN_IF_ERROR(failed);
+  if (uses.calls() == 0) {
+    return absl::NotFoundError(absl::StrCat("no recording shows ", request.calls().principal(),
+                                            " doing anything in that time"));
+  }
+  ASSIGN_OR_RETURN(const InForceNow in_force, ReadInForce(control_, clock_.Now()));
+  SuggestPolicyResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_suggestion(), Write(uses, in_force, request.with_arguments()));
+
+  // Once more, by what was written: whoever applies it is told what it is worth.
+  ASSIGN_OR_RETURN(std::vector<Document> documents,
+                   ParseDocuments(response.suggestion().source(), "suggestion"));
+  ASSIGN_OR_RETURN(CallJudge judge, CallJudge::Create(std::move(documents)));
+  uint64_t covered = 0;
+  const auto check = [&](const types::v1::Session& session, const RecordedCall& call) {
+    if (call.kind == Kind::kOpening || !HasPassed(call)) return true;
+    const CallJudge::Judgement judgement = judge.Judge(session, call);
+    covered += judgement.answer.has_value() && judgement.answer->decision() != "deny" ? 1 : 0;
+    return true;
+  };
+  RETURN_IF_ERROR(calls_(filter, check, report).status());
+  response.mutable_suggestion()->set_covered(covered);
+  sink(response);
+  return absl::OkStatus();
+}
+
+}  // namespace sallyport::controlplane

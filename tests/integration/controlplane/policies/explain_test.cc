@@ -1,0 +1,231 @@
+#include "controlplane/policies/explain_policy.h"
+#include "controlplane/policies/explain_token.h"
+#include "tests/integration/controlplane/access/test_issuer.h"
+#include "tests/integration/controlplane/policies/fixture.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+struct Explaining : Fixture {
+  TestIssuer okta;
+  std::unique_ptr<Issuers> issuers;
+
+  Explaining() {
+    okta.WriteJwks(dir / "okta.json");
+    config::v1::Issuer bound = Entry("bound", "", "api://bound");
+    bound.set_issuer("https://bound.okta.test");
+    bound.set_resource_bound(true);
+    issuers = *Issuers::Create(
+        {Entry("okta", "", "api://sallyport"), Entry("okta-people", "id_token", "people"), bound},
+        {"api://sallyport-admin"}, clock);
+  }
+
+  config::v1::Issuer Entry(const std::string& id, const std::string& kind,
+                           const std::string& audience) {
+    config::v1::Issuer entry;
+    entry.set_id(id);
+    entry.set_realm("okta");
+    entry.set_issuer("https://acme.okta.test");
+    entry.add_audiences(audience);
+    entry.add_algs("ES256");
+    entry.set_token_kind(kind);
+    entry.mutable_jwks()->set_file(dir / "okta.json");
+    entry.mutable_claims()->add_client_id()->add_members("cid");
+    entry.mutable_claims()->add_scopes()->add_members("scp");
+    entry.mutable_claims()->add_groups()->add_members("groups");
+    entry.mutable_principal()->add_user_if()->mutable_present()->add_members("uid");
+    return entry;
+  }
+
+  std::string Token(const std::string& audience, const std::string& more = "",
+                    const std::string& issuer = "https://acme.okta.test") {
+    const int64_t now = absl::ToUnixSeconds(clock.Now());
+    return okta.Mint(R"({"iss":")" + issuer + R"(","aud":")" + audience +
+                     R"(","sub":"0oa1","jti":"t1","iat":)" + std::to_string(now) +
+                     ",\"exp\":" + std::to_string(now + 300) + more + "}");
+  }
+
+  admin::v1::ExplainTokenResponse Explain(const std::string& token) {
+    const auto response = ExplainToken(*control, clock, *issuers).Run(token);
+    REQUIRE(response.ok());
+    return *response;
+  }
+};
+
+TEST_CASE_METHOD(Explaining, "a bot's token is an agent's, and the policies that name it are told",
+                 "[policies][explain_token]") {
+  const auto applied =
+      Apply(APolicy("named") + "---\n" + APolicy("elsewhere", "", "ci") +
+            "---\nkind: Policy\nname: scoped\nspec:\n  principals: [{realm: okta, client_ids: "
+            "[\"0oa1\"], scopes: [mcp.use]}]\n  servers: [files]\n"
+            "---\nkind: Policy\nname: others\nspec:\n  principals: [{realm: okta, client_ids: "
+            "[other]}]\n  servers: [files]\n");
+  INFO(applied.status());
+  REQUIRE(applied.ok());
+  const auto told = Explain(Token("api://sallyport", R"(,"cid":"0oa1")"));
+  CHECK(told.agents().is_accepted());
+  CHECK(told.agents().issuer() == "okta");
+  CHECK(told.agents().audience() == "api://sallyport");
+  CHECK(told.agents().principal().client_id() == "0oa1");
+  CHECK(told.agents().principal().kind() == types::v1::PRINCIPAL_KIND_SERVICE);
+  CHECK(told.people().is_accepted());
+  CHECK(told.people().may_access());
+  CHECK_FALSE(told.people().may_manage());
+  REQUIRE(told.policies_size() == 2);
+  CHECK(told.policies(0).policy() == "named");
+  CHECK(told.policies(0).servers(0) == "wiki");
+  CHECK(told.policies(0).required_scopes().empty());
+  CHECK(told.policies(1).policy() == "scoped");
+  CHECK(told.policies(1).required_scopes(0) == "mcp.use");
+}
+
+TEST_CASE_METHOD(Explaining, "a person's sign-in is for managing, and agents say why not for them",
+                 "[policies][explain_token]") {
+  REQUIRE(Apply(APolicy("named")).ok());
+  const auto told = Explain(Token("people", R"(,"uid":"dora")"));
+  CHECK(told.people().is_accepted());
+  CHECK(told.people().may_manage());
+  CHECK(told.people().issuer() == "okta-people");
+  CHECK_FALSE(told.agents().is_accepted());
+  CHECK(told.agents().reason() == types::v1::DENIAL_REASON_TOKEN_INVALID);
+  CHECK(told.agents().detail() == "an ID token is for the people's API only");
+  CHECK(told.policies().empty());
+}
+
+TEST_CASE_METHOD(Explaining, "a token for an agent's own URL is taken as that agent would take it",
+                 "[policies][explain_token]") {
+  const std::string url = "https://mcp.example.com/wiki/mcp";
+  const auto told = Explain(Token(url, R"(,"cid":"0oa1")", "https://bound.okta.test"));
+  CHECK(told.agents().is_accepted());
+  CHECK(told.agents().audience() == url);
+  CHECK_FALSE(told.people().is_accepted());
+  CHECK_FALSE(Explain(Token("api://bound", R"(,"cid":"x")", "https://bound.okta.test"))
+                  .agents()
+                  .is_accepted());
+}
+
+TEST_CASE_METHOD(Explaining, "what is wrong with a token is an answer",
+                 "[policies][explain_token]") {
+  CHECK(Explain("a.b.c").people().reason() == types::v1::DENIAL_REASON_TOKEN_INVALID);
+  const std::string late = Token("api://sallyport", R"(,"cid":"0oa1")");
+  clock.Advance(absl::Hours(1));
+  CHECK(Explain(late).agents().reason() == types::v1::DENIAL_REASON_TOKEN_EXPIRED);
+  const auto foreign = Explain(Token("api://sallyport", "", "https://evil.test"));
+  CHECK(foreign.agents().detail() == "iss is not trusted");
+  CHECK(foreign.policies().empty());
+  CHECK(ExplainToken(*control, clock, *issuers).Run("").status().code() ==
+        absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE_METHOD(Explaining, "claims are mapped as a token's would be, and vouch for nothing",
+                 "[policies][explain_token]") {
+  const TrustedIssuers& trusted = issuers->trusted();
+  const auto bot = trusted.MapUnverified(R"({"sub":"0oa1","cid":"c","groups":["g"]})", "okta");
+  REQUIRE(bot.ok());
+  CHECK(bot->realm() == "okta");
+  CHECK(bot->kind() == types::v1::PRINCIPAL_KIND_SERVICE);
+  CHECK(bot->client_id() == "c");
+  CHECK(bot->groups(0) == "okta:g");
+  CHECK(trusted
+            .MapUnverified(
+                R"({"iss":"https://acme.okta.test","aud":"people","sub":"d","uid":"d","cid":"c"})",
+                "")
+            ->kind() == types::v1::PRINCIPAL_KIND_USER);
+  const auto refused = [&](const char* claims, const char* issuer = "") {
+    return std::string(trusted.MapUnverified(claims, issuer).status().message());
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(refused("[]"), Contains("no JSON object"));
+  CHECK_FALSE(refused(R"({"sub":"a","sub":"b"})", "okta").empty());
+  CHECK_THAT(refused("{}"), Contains("name the issuer entry"));
+  CHECK_THAT(refused(R"({"iss":"https://acme.okta.test","sub":"x"})"), Contains("several"));
+  CHECK_THAT(refused(R"({"sub":"x"})", "nobody"), Contains("\"nobody\""));
+  CHECK_THAT(refused(R"({"cid":"x"})", "okta"), Contains("sub is missing"));
+  CHECK_THAT(refused(R"({"sub":"x","cid":"x","cnf":{}})", "okta"), Contains("cnf"));
+}
+
+constexpr char kRules[] =
+    "  rules:\n    - allow: {tools: [deploy], when: [{path: /env, in: [dev]}]}\n"
+    "    - deny: {tools: [drop]}\n";
+
+struct ExplainingPolicy : Explaining {
+  ExplainPolicy explain{*control, clock, *issuers};
+
+  ExplainingPolicy() { REQUIRE(Apply(APolicy("p", kRules)).ok()); }
+
+  admin::v1::ExplainPolicyRequest Request(const std::string& tool,
+                                          const std::string& arguments = "") {
+    admin::v1::ExplainPolicyRequest request;
+    request.mutable_call()->set_server("wiki");
+    request.mutable_call()->set_tool(tool);
+    request.mutable_call()->set_arguments_json(arguments);
+    request.mutable_claims()->set_json(R"({"sub":"bot","cid":"bot"})");
+    request.mutable_claims()->set_issuer("okta");
+    return request;
+  }
+};
+
+TEST_CASE_METHOD(ExplainingPolicy, "a call is explained with the rule that decides it",
+                 "[policies][explain]") {
+  const auto allowed = explain.Run(Request("deploy", R"({"env":"dev"})"));
+  REQUIRE(allowed.ok());
+  CHECK(allowed->principal().subject() == "bot");
+  CHECK(allowed->opening().decision() == "allow");
+  CHECK(allowed->call().decision() == "allow");
+  CHECK(allowed->call().policy() == "p");
+  CHECK(allowed->call().rule() == 0);
+
+  const auto failed = explain.Run(Request("deploy", R"({"env":"production"})"));
+  CHECK(failed->call().decision() == "deny");
+  CHECK(failed->call().reason() == types::v1::DENIAL_REASON_CONDITION_FAILED);
+  CHECK_FALSE(failed->call().changes().empty());
+  const auto denied = explain.Run(Request("drop"));
+  CHECK(denied->call().rule() == 1);
+}
+
+TEST_CASE_METHOD(ExplainingPolicy, "with a server alone the opening is explained, and no call",
+                 "[policies][explain]") {
+  auto request = Request("");
+  CHECK_FALSE(explain.Run(request)->has_call());
+  request.mutable_call()->set_server("elsewhere");
+  CHECK(explain.Run(request)->opening().reason() == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  request = Request("");
+  request.mutable_call()->set_server_request("sampling");
+  CHECK(explain.Run(request)->call().decision() == "deny");
+}
+
+TEST_CASE_METHOD(ExplainingPolicy, "a token is taken as an agent takes it, or the refusal is told",
+                 "[policies][explain]") {
+  auto request = Request("drop");
+  request.set_token(Token("api://sallyport", R"(,"cid":"0oa1")"));
+  CHECK(explain.Run(request)->principal().client_id() == "0oa1");
+  request.set_token(Token("people", R"(,"uid":"dora")"));
+  const auto refused = explain.Run(request).status();
+  CHECK(refused.code() == absl::StatusCode::kInvalidArgument);
+  CHECK_THAT(std::string(refused.message()),
+             Catch::Matchers::Contains("token_invalid: an ID token is for the people's API only"));
+}
+
+TEST_CASE_METHOD(ExplainingPolicy, "what is no question gets no answer", "[policies][explain]") {
+  const auto is_refused = [&](const admin::v1::ExplainPolicyRequest& request) {
+    return explain.Run(request).status().code() == absl::StatusCode::kInvalidArgument;
+  };
+  CHECK(is_refused({}));
+  auto request = Request("deploy");
+  request.clear_who();
+  CHECK(is_refused(request));
+  request = Request("deploy", "[1]");
+  CHECK(is_refused(request));
+  request = Request("deploy");
+  request.mutable_call()->set_prompt("p");
+  CHECK(is_refused(request));
+  request = Request("deploy");
+  request.mutable_call()->set_server_request("sampling");
+  CHECK(is_refused(request));
+  request = Request("deploy");
+  request.mutable_claims()->set_json("{}");
+  CHECK(is_refused(request));
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane

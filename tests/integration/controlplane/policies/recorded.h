@@ -1,0 +1,72 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controlplane/model/recorded_call.h"
+#include "tests/integration/controlplane/policies/fixture.h"
+
+namespace sallyport::controlplane {
+
+// Recorded decisions, held in memory instead of a recording.
+class Recorded {
+ public:
+  // A session of the bot 0oa1 on the server wiki, of now.
+  types::v1::Session& AddSession(const std::string& id, absl::Time now) {
+    types::v1::Session& session = sessions_.emplace_back();
+    session.set_id(id);
+    session.set_server("wiki");
+    session.set_agent("a1");
+    session.mutable_principal()->set_realm("okta");
+    session.mutable_principal()->set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
+    session.mutable_principal()->set_subject("0oa1");
+    session.mutable_principal()->set_client_id("0oa1");
+    session.set_state(types::v1::SESSION_STATE_ENDED);
+    *session.mutable_created_at() = ToProto(now);
+    *session.mutable_opened_at() = ToProto(now);
+    *session.mutable_ended_at() = ToProto(now + absl::Minutes(12));
+    Add({.kind = RecordedCall::Kind::kOpening, .at = now});
+    return session;
+  }
+
+  RecordedCall& Add(RecordedCall call) {
+    if (call.at == absl::Time()) call.at = calls_.empty() ? call.at : calls_.front().second.at;
+    if (call.kind != RecordedCall::Kind::kOpening) call.record = ++last_record_;
+    calls_.emplace_back(sessions_.size() - 1, std::move(call));
+    return calls_.back().second;
+  }
+  RecordedCall& AddTool(const std::string& tool, const std::string& arguments = "{}") {
+    return Add({.method = "tools/call", .target = tool, .arguments = arguments});
+  }
+
+  CallSource Source() const {
+    return [this](const CallFilter& filter, auto take, auto on_progress) {
+      filters.push_back(filter);
+      CallsRead read{.of = sessions_.size()};
+      for (const auto& [session, call] : calls_) {
+        if (!take(sessions_[session], call)) break;
+      }
+      read.done = sessions_.size();
+      on_progress(read);
+      return absl::StatusOr<CallsRead>(read);
+    };
+  }
+
+  mutable std::vector<CallFilter> filters;  // of each reading
+
+ private:
+  std::vector<types::v1::Session> sessions_;
+  std::vector<std::pair<std::size_t, RecordedCall>> calls_;
+  uint64_t last_record_ = 0;
+};
+
+inline Caller APerson(bool is_admin, bool is_auditor) {
+  PersonCaller person{.may_manage = true, .is_admin = is_admin, .is_auditor = is_auditor};
+  person.principal.set_realm("okta");
+  person.principal.set_kind(types::v1::PRINCIPAL_KIND_USER);
+  person.principal.set_subject("dora");
+  return Caller(person, "10.0.0.1");
+}
+
+}  // namespace sallyport::controlplane

@@ -1,0 +1,289 @@
+#include "controlplane/policies/simulate_policy.h"
+
+#include "controlplane/store/audit_log.h"
+#include "tests/integration/controlplane/policies/recorded.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using admin::v1::SimulatedCall;
+using Catch::Matchers::Contains;
+using Outcome = RecordedCall::Outcome;
+
+const Caller kAuditor = APerson(false, true);
+
+std::string Rules(const std::string& rules) { return "  rules:\n" + rules; }
+
+struct Simulating : Fixture {
+  Recorded recorded;
+  SimulatePolicy simulate{
+      *control, clock, {.all = {"okta"}, .with_people = {"okta"}}, recorded.Source()};
+  std::vector<SimulatedCall> calls;
+  admin::v1::SimulationSummary summary;
+
+  Simulating() { recorded.AddSession("ses_1", clock.Now()); }
+
+  admin::v1::SimulatePolicyRequest Request(const std::string& yaml, bool alone = true) {
+    admin::v1::SimulatePolicyRequest request;
+    request.add_files()->set_name("new.yaml");
+    request.mutable_files(0)->set_text(yaml);
+    request.set_alone(alone);
+    *request.mutable_calls()->mutable_since() = ToProto(clock.Now() - absl::Hours(1));
+    return request;
+  }
+
+  absl::Status Run(const admin::v1::SimulatePolicyRequest& request,
+                   const Caller& caller = kAuditor) {
+    calls.clear();
+    return simulate.Run(caller, request, [&](const admin::v1::SimulatePolicyResponse& response) {
+      if (response.has_call()) calls.push_back(response.call());
+      if (response.has_summary()) summary = response.summary();
+      return true;
+    });
+  }
+  absl::Status Run(const std::string& yaml, bool alone = true) { return Run(Request(yaml, alone)); }
+
+  // `deploy: allow -> deny policy_denied`, or `deploy: undecided`.
+  std::string Only() {
+    if (calls.size() != 1) return "calls: " + std::to_string(calls.size());
+    const SimulatedCall& call = calls[0];
+    if (!call.has_would_be()) return call.target() + ": undecided";
+    return call.target() + ": " + call.was().decision() + " -> " + call.would_be().decision() +
+           " " + std::string(ReasonName(call.would_be().reason()));
+  }
+};
+
+TEST_CASE_METHOD(Simulating, "what would be decided as it was is counted and not listed",
+                 "[policies][simulate]") {
+  recorded.AddTool("deploy");
+  REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy]}"))).ok());
+  CHECK(calls.empty());
+  CHECK(summary.calls() == 2);  // the opening, too
+  CHECK(summary.unchanged() == 2);
+  CHECK(summary.sessions() == 1);
+}
+
+TEST_CASE_METHOD(Simulating, "each way in which a decision can change is told with its reason",
+                 "[policies][simulate]") {
+  RecordedCall& call = recorded.AddTool("deploy", R"({"env":"production"})");
+  SECTION("what passed would be denied") {
+    REQUIRE(Run(APolicy("p", Rules("    - deny: {tools: [deploy]}"))).ok());
+    CHECK(Only() == "deploy: allow -> deny policy_denied");
+    CHECK(calls[0].would_be().policy() == "p");
+    CHECK(calls[0].principal() == "service:okta:0oa1");
+    CHECK(calls[0].record() == 1);
+  }
+  SECTION("what passed would fail a condition") {
+    REQUIRE(
+        Run(APolicy("p", Rules("    - allow: {tools: [deploy], when: [{path: /env, in: [dev]}]}")))
+            .ok());
+    CHECK(Only() == "deploy: allow -> deny condition_failed");
+  }
+  SECTION("what passed would need a person") {
+    REQUIRE(Run(APolicy("p", Rules("    - require_approval: {tools: [deploy], approvers: "
+                                   "[\"okta:leads\"]}")))
+                .ok());
+    CHECK(Only() == "deploy: allow -> require_approval ");
+    CHECK(calls[0].would_be().approvers(0) == "okta:leads");
+  }
+  SECTION("what was refused would pass") {
+    call.outcome = Outcome::kRefused;
+    call.reason = types::v1::DENIAL_REASON_POLICY_DENIED;
+    call.arguments = std::nullopt;
+    REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy]}"))).ok());
+    CHECK(Only() == "deploy: deny -> allow ");
+  }
+  SECTION("what a person was asked for would pass") {
+    call.outcome = Outcome::kApproved;
+    REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy]}"))).ok());
+    CHECK(Only() == "deploy: require_approval -> allow ");
+  }
+}
+
+TEST_CASE_METHOD(Simulating, "a principal that no policy names any more has nothing",
+                 "[policies][simulate]") {
+  recorded.AddTool("deploy");
+  REQUIRE(Run("kind: Policy\nname: p\nspec:\n  principals: [{realm: okta, client_ids: [other]}]\n"
+              "  servers: [wiki]\n")
+              .ok());
+  REQUIRE(calls.size() == 2);
+  CHECK(calls[0].method().empty());  // the opening
+  CHECK(calls[1].would_be().reason() == types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE_METHOD(Simulating, "an opening that would need a person is told",
+                 "[policies][simulate]") {
+  REQUIRE(
+      Run(APolicy("p", "  session: {approval: {approvers: [\"okta:leads\"]}}\n  rules: []")).ok());
+  REQUIRE(calls.size() == 1);
+  CHECK(calls[0].record() == 0);
+  CHECK(calls[0].would_be().decision() == "require_approval");
+}
+
+TEST_CASE_METHOD(Simulating, "documents take the place of those in force of their names",
+                 "[policies][simulate]") {
+  REQUIRE(Apply(APolicy("p", Rules("    - allow: {tools: [deploy]}")) + "---\n" +
+                APolicy("q", Rules("    - deny: {tools: [drop]}")))
+              .ok());
+  REQUIRE(Apply("kind: Lock\nname: shut\nspec: {}\n").ok());  // of now, not of then
+  recorded.AddTool("deploy");
+  recorded.AddTool("drop");
+  REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy, drop]}")), /*alone=*/false).ok());
+  CHECK(Only() == "drop: allow -> deny policy_denied");
+  CHECK(calls[0].would_be().policy() == "q");
+  REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy, drop]}")), /*alone=*/true).ok());
+  CHECK(calls.empty());
+  CHECK(Get(types::v1::DOCUMENT_KIND_POLICY, "p")->version() == 1);  // nothing was applied
+}
+
+TEST_CASE_METHOD(Simulating, "what a recording does not show is never guessed",
+                 "[policies][simulate]") {
+  RecordedCall& call = recorded.AddTool("deploy", R"({"env":"[REDACTED:x]","region":"eu"})");
+  call.masked = {"/env"};
+  const std::string by_env = "    - allow: {tools: [deploy], when: [{path: /env, in: [dev]}]}\n";
+  SECTION("a condition reads what was masked") {
+    REQUIRE(Run(APolicy("p", Rules(by_env))).ok());
+    CHECK(Only() == "deploy: undecided");
+    CHECK(calls[0].undecided() == "rules[0] of p reads /env, which was masked");
+    CHECK(summary.undecided() == 1);
+  }
+  SECTION("... also above it or below it") {
+    call.masked = {GENERATE(as<std::string>(), "", "/env/name")};
+    REQUIRE(Run(APolicy("p", Rules(by_env))).ok());
+    CHECK(Only() == "deploy: undecided");
+  }
+  SECTION("... but for a longer name that begins alike") {
+    call.masked = {"/environment"};
+    REQUIRE(Run(APolicy("p", Rules(by_env))).ok());
+    CHECK(Only() == "deploy: allow -> deny condition_failed");
+  }
+  SECTION("the condition reads something else") {
+    REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy], when: [{path: /region, in: "
+                                   "[eu]}]}")))
+                .ok());
+    CHECK(calls.empty());
+  }
+  SECTION("the answer is the same either way: a deny that reads nothing") {
+    REQUIRE(Run(APolicy("p", Rules(by_env + "    - deny: {tools: [deploy]}"))).ok());
+    CHECK(Only() == "deploy: allow -> deny policy_denied");
+  }
+  SECTION("the answer is the same either way: an allow that reads nothing") {
+    REQUIRE(Run(APolicy("p", Rules(by_env + "    - allow: {tools: [deploy]}"))).ok());
+    CHECK(calls.empty());
+  }
+  SECTION("one condition that fails settles a rule, whatever the masked one says") {
+    REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy], when: [{path: /env, in: [dev]}, "
+                                   "{path: /region, in: [us]}]}")))
+                .ok());
+    CHECK(Only() == "deploy: allow -> deny condition_failed");
+  }
+  SECTION("nothing was recorded of the arguments") {
+    call.arguments = std::nullopt;
+    call.masked.clear();
+    REQUIRE(Run(APolicy("p", Rules(by_env))).ok());
+    CHECK(calls[0].undecided() == "rules[0] of p reads arguments, which were not recorded");
+    REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy]}"))).ok());
+    CHECK(calls.empty());
+  }
+}
+
+TEST_CASE_METHOD(Simulating, "a limit or `once` that reads what was masked leaves it open",
+                 "[policies][simulate]") {
+  recorded.AddTool("refund", R"({"payment":"[REDACTED:card]"})").masked = {"/payment"};
+  const std::string rule = GENERATE(as<std::string>(), "once: {by: [/payment]}",
+                                    "limit: {count: /payment, per_call: 1}");
+  REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [refund], " + rule + "}"))).ok());
+  CHECK(Only() == "refund: undecided");
+}
+
+TEST_CASE_METHOD(Simulating, "a completion whose kind was not recorded is open where that counts",
+                 "[policies][simulate]") {
+  recorded.Add({.method = "completion/complete",
+                .target = "file:///a",
+                .ref_is_resource = std::nullopt,
+                .arguments = std::nullopt});
+  const std::string methods = "methods: [\"completion/*\"], ";
+  REQUIRE(Run(APolicy("p", Rules("    - allow: {" + methods + "prompts: [\"*\"]}"))).ok());
+  CHECK_THAT(calls.at(0).undecided(), Contains("a prompt or a resource"));
+  REQUIRE(
+      Run(APolicy("p", Rules("    - allow: {" + methods + "prompts: [\"*\"], resources: [\"*\"]}")))
+          .ok());
+  CHECK(calls.empty());
+}
+
+TEST_CASE_METHOD(Simulating, "what policy had no say in is passed over", "[policies][simulate]") {
+  recorded.AddTool("deploy").outcome = Outcome::kNotOfPolicy;
+  recorded.Add({.method = "tools/list"});
+  REQUIRE(Run(APolicy("p")).ok());
+  CHECK(calls.empty());
+  CHECK(summary.passed_over() == 1);
+  CHECK(summary.calls() == 2);  // the list needs no rule
+}
+
+TEST_CASE_METHOD(Simulating, "requests of the server are judged, too", "[policies][simulate]") {
+  recorded.Add({.kind = RecordedCall::Kind::kServerRequest, .method = "sampling"});
+  REQUIRE(Run(APolicy("p")).ok());
+  REQUIRE(calls.size() == 1);
+  CHECK(calls[0].method() == "sampling");
+  CHECK(calls[0].would_be().decision() == "deny");
+  REQUIRE(Run(APolicy("p", Rules("    - allow: {server_requests: [sampling]}"))).ok());
+  CHECK(calls.empty());
+}
+
+TEST_CASE_METHOD(Simulating, "a flood of changes is counted and not listed",
+                 "[policies][simulate]") {
+  for (int i = 0; i < 10'050; ++i) recorded.AddTool("deploy");
+  REQUIRE(Run(APolicy("p", Rules("    - deny: {tools: [deploy]}"))).ok());
+  CHECK(calls.size() == 10'000);
+  CHECK(summary.changed() == 10'050);
+  CHECK(summary.not_listed() == 50);
+}
+
+TEST_CASE_METHOD(Simulating, "recordings are read by people of a role, and never by the machine",
+                 "[policies][simulate]") {
+  recorded.AddTool("deploy");
+  const auto request = Request(APolicy("p"));
+  for (const Caller& caller :
+       {Caller(LocalAdminCaller{}, ""), APerson(false, false), Caller(AgentCaller{"a1"}, "")}) {
+    CHECK(ReasonOf(Run(request, caller)) == types::v1::DENIAL_REASON_ROLE_MISSING);
+    CHECK(calls.empty());
+  }
+  CHECK(recorded.filters.empty());
+  CHECK(Run(request, APerson(true, false)).ok());
+  CHECK(Run(request, kAuditor).ok());
+  const auto lines = *audit_log::List(**control->Read(), 0, 100);
+  REQUIRE(lines.size() == 5);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    CHECK(lines[i].action == "policy.simulate");
+    CHECK(lines[i].denial_reason ==
+          (i < 3 ? types::v1::DENIAL_REASON_ROLE_MISSING : types::v1::DENIAL_REASON_UNSPECIFIED));
+  }
+  CHECK(lines.back().actor == "user:okta:dora");
+  CHECK(lines.back().object == "everybody");
+  CHECK_THAT(lines.back().detail, Contains("calls since ") && Contains("on every server"));
+}
+
+TEST_CASE_METHOD(Simulating, "what apply would refuse is refused, and so is a bad filter",
+                 "[policies][simulate]") {
+  CHECK_THAT(std::string(Run(APolicy("p", "  mask: [house]")).message()), Contains("house"));
+  CHECK_THAT(std::string(Run(APolicy("p", "", "okat")).message()), Contains("okat"));
+  CHECK_FALSE(Run("kind: Policy\nname: p\nspec: {server: x}\n").ok());
+  auto request = Request(APolicy("p"));
+  request.mutable_calls()->set_principal("nobody");
+  CHECK_THAT(std::string(Run(request).message()), Contains("REALM:NAME"));
+  request.mutable_calls()->clear_principal();
+  request.mutable_calls()->clear_since();
+  CHECK(Run(request).code() == absl::StatusCode::kInvalidArgument);
+  CHECK(recorded.filters.empty());
+
+  request = Request(APolicy("p"));
+  request.mutable_calls()->set_principal("okta:0oa1:x");
+  request.mutable_calls()->set_server("wiki");
+  REQUIRE(Run(request).ok());
+  CHECK(recorded.filters.at(0).realm == "okta");
+  CHECK(recorded.filters.at(0).name == "0oa1:x");
+  CHECK(recorded.filters.at(0).server == "wiki");
+}
+
+}  // namespace
+}  // namespace sallyport::controlplane
