@@ -24,10 +24,10 @@ after(() => door?.close());
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const echo = (mcp, message) => mcp.call('tools/call', { name: 'echo', arguments: { message } });
 const show = (id) => door.json(['sessions', 'show', id]);
-const open = async (as) => ({ mcp: await door.session('oracle', as), ...(await door.json(['sessions', 'list'])).items[0] });
+const open = async (as, server = 'oracle') => ({ mcp: await door.session(server, as), ...(await door.json(['sessions', 'list'])).items[0] });
 
 test('a strict session ends when the control plane has been silent for the lease, one of continuity goes on', async () => {
-  const one = await open(strict), other = await open(steady);
+  const one = await open(strict), other = await open(steady, 'everything');
   assert.deepEqual([one.principal.clientId, other.principal.clientId], ['deploy-bot', 'second-bot']);
   await pause(10000);
   assert.ok((await echo(one.mcp, 'heard')).message.result, 'a lease is renewed while the control plane speaks');

@@ -7,6 +7,7 @@ const TOOLS = {
   echo: ({ message }) => ({ content: [{ type: 'text', text: `Echo: ${message}` }] }),
   secret: () => ({ content: [{ type: 'text', text: 'key AKIAZQ3DRSTUVWXY2LMN of ada@example.com' }], structuredContent: { card: '4111111111111111', password: 'hunter2hunter2' } }),
   delete_record: ({ id }) => ({ content: [{ type: 'text', text: `deleted ${id}` }] }),
+  'get-sum': ({ a, b }) => ({ content: [{ type: 'text', text: `The sum of ${a} and ${b} is ${a + b}.` }] }),
   headers: (_, request) => ({ content: [{ type: 'text', text: JSON.stringify(request.headers) }] }),
   slow: async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return { content: [{ type: 'text', text: 'slept' }] }; },
 };

@@ -112,11 +112,11 @@ spec: {server: wiki, agent: a1}
 ---
 kind: Server
 name: git
-spec: {pin: ignore}
+spec: {labels: {tier: test}}
 ---
 kind: Server
 name: wiki
-spec: {pin: deny}
+spec: {labels: {tier: prod}}
 )")
               .ok());
   const agent::v1::Snapshot snapshot = f.Build();

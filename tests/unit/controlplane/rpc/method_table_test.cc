@@ -11,6 +11,7 @@
 #include "sallyport/admin/v1/approval_service.pb.h"
 #include "sallyport/admin/v1/call_service.pb.h"
 #include "sallyport/admin/v1/caller_service.pb.h"
+#include "sallyport/admin/v1/issuer_service.pb.h"
 #include "sallyport/admin/v1/notice_service.pb.h"
 #include "sallyport/admin/v1/policy_service.pb.h"
 #include "sallyport/admin/v1/session_service.pb.h"
@@ -28,6 +29,7 @@ std::set<const google::protobuf::FileDescriptor*> ServiceFiles() {
           admin::v1::ListApprovalsRequest::descriptor()->file(),
           admin::v1::ResolveCallRequest::descriptor()->file(),
           admin::v1::GetCallerRequest::descriptor()->file(),
+          admin::v1::CheckIssuersRequest::descriptor()->file(),
           admin::v1::ListNoticesRequest::descriptor()->file(),
           admin::v1::ApplyDocumentsRequest::descriptor()->file(),
           admin::v1::ListSessionsRequest::descriptor()->file(),
@@ -55,7 +57,7 @@ std::string PathOf(const google::protobuf::MethodDescriptor& method) {
 
 TEST_CASE("every method of every service has a row, found by its path and by its request",
           "[rpc][method_table]") {
-  REQUIRE(AllMethods().size() == 41);
+  REQUIRE(AllMethods().size() == 46);
   for (const auto* method : AllMethods()) {
     INFO(PathOf(*method));
     const MethodRow* row = FindMethod(PathOf(*method));
