@@ -114,7 +114,7 @@ test('simulate tells what would have been decided otherwise, to people of a role
   assert.equal((await door.json([...args, '--server', 'elsewhere'], dora)).summary.calls, 0);
   await refused(door.cli(args), /admin socket does not serve this/);
   await refused(door.cli(args, alice), /role_missing/);
-  assert.equal((await door.cli([...args, '--since', 'yesterday'], dora)).code, 1);
+  assert.equal((await door.cli([...args, '--since', 'yesterday'], dora)).code, 2);
 });
 
 test('suggest writes what was done and no more; it can be applied, tested, and lets it through again', async () => {

@@ -55,7 +55,7 @@ TEST_CASE("bytes are base64 and an approval's decisions say no as well as yes", 
   CHECK(ToJson(record) == R"({"n":0,"timeUnixNanos":0,"salt":"AQL/"})");
   types::v1::Approval approval;
   approval.add_decisions()->set_reason("no");
-  CHECK(ToJson(approval) == R"({"decisions":[{"approve":false,"reason":"no"}]})");
+  CHECK(ToJson(approval) == R"({"decisions":[{"approve":false,"reason":"no"}],"count":0})");
 }
 
 TEST_CASE("a list has its items and, where there is more, its token", "[common][json]") {
