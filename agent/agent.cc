@@ -17,6 +17,7 @@
 #include "agent/call/session_updates.h"
 #include "agent/call/sweep.h"
 #include "agent/control/approval_client.h"
+#include "agent/control/call_settlements.h"
 #include "agent/control/certificate_renewal.h"
 #include "agent/control/enrollment.h"
 #include "agent/control/session_client.h"
@@ -238,6 +239,7 @@ struct Agent::Parts {
   std::unique_ptr<SnapshotWatch> snapshots;
   std::unique_ptr<SessionClient> session_client;
   std::unique_ptr<ApprovalClient> approval_client;
+  std::unique_ptr<CallSettlements> settlements;
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Uploader> uploader;
   std::shared_ptr<const MaskEngine> mask_engine;
@@ -261,6 +263,8 @@ absl::Status Agent::Parts::WireControl() {
   }
   session_client = std::make_unique<SessionClient>(*channel);
   approval_client = std::make_unique<ApprovalClient>(*channel);
+  ASSIGN_OR_RETURN(settlements, CallSettlements::Open(
+                                    *channel, absl::StrCat(config.data_dir(), "/settlements")));
   return absl::OkStatus();
 }
 
@@ -325,6 +329,7 @@ absl::Status Agent::Parts::Wire() {
                             .snapshots = *snapshots,
                             .session_client = *session_client,
                             .approval_client = *approval_client,
+                            .settlements = *settlements,
                             .recorder = *recorder,
                             .masker = *masker,
                             .upstreams = *upstreams,
@@ -407,6 +412,7 @@ Task<void> Agent::Parts::Drain() {
   co_await clients->Drain(kDrainConnections);
   co_await local->Drain(absl::ZeroDuration());
   co_await session_client->Drain();
+  co_await settlements->Drain();
   co_await renewal->Drain();
   co_await snapshots->Drain();
 }
@@ -425,6 +431,7 @@ void Agent::Run() {
   parts.renewal->Start();
   parts.snapshots->Start();
   parts.session_client->Start();
+  parts.settlements->Start();
   parts.loop.Every(kSweepPeriod, [&parts] { Sweep(*parts.gateway); });
   parts.loop.Every(kEndsPeriod, [&parts, seen = std::uint64_t{0}]() mutable {
     const std::uint64_t ended = parts.gateway->metrics.sessions_ended;

@@ -10,11 +10,29 @@
 #include "agent/call/forward.h"
 #include "agent/call/hold_as_task.h"
 #include "agent/call/record_call.h"
+#include "agent/call/reserve_call.h"
 #include "agent/call/serve_task.h"
-#include "agent/call/use_approval.h"
 #include "common/denial.h"
 
 namespace sallyport::agent {
+namespace {
+
+// The stages from the approval on.
+Task<void> AskAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& request) {
+  auto asked = co_await AskApproval(gateway, std::move(call));
+  if (auto* refused = std::get_if<RefusedCall>(&asked)) {
+    co_await AnswerRefused(gateway, std::move(*refused));
+    co_return;
+  }
+  AskedCall& pending = std::get<AskedCall>(asked);
+  if (MayWaitAsTask(pending)) {
+    co_await HoldAsTask(gateway, std::move(pending));
+  } else {
+    co_await PassOn(gateway, std::move(pending), request);
+  }
+}
+
+}  // namespace
 
 Task<void> AnswerRequest(Gateway& gateway, GrantedCall call,
                          std::shared_ptr<const ClientMessage> message) {
@@ -45,17 +63,7 @@ Task<void> PassStages(Gateway& gateway, GrantedCall call,
     co_await AnswerRefused(gateway, std::move(*refused));
     co_return;
   }
-  auto asked = co_await AskApproval(gateway, std::get<JudgedCall>(std::move(judged)));
-  if (auto* refused = std::get_if<RefusedCall>(&asked)) {
-    co_await AnswerRefused(gateway, std::move(*refused));
-    co_return;
-  }
-  AskedCall& pending = std::get<AskedCall>(asked);
-  if (MayWaitAsTask(pending)) {
-    co_await HoldAsTask(gateway, std::move(pending));
-  } else {
-    co_await PassOn(gateway, std::move(pending), request);
-  }
+  co_await AskAndPassOn(gateway, std::get<JudgedCall>(std::move(judged)), request);
 }
 
 Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request) {
@@ -69,9 +77,13 @@ Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request) {
     co_await reply.End();
     co_return;
   }
-  auto permitted = co_await UseApproval(gateway, std::get<ApprovedCall>(std::move(approved)));
+  auto permitted = co_await ReserveCall(gateway, std::get<ApprovedCall>(std::move(approved)));
   if (auto* refused = std::get_if<RefusedCall>(&permitted)) {
     co_await AnswerRefused(gateway, std::move(*refused));
+    co_return;
+  }
+  if (auto* unapproved = std::get_if<JudgedCall>(&permitted)) {
+    co_await AskAndPassOn(gateway, std::move(*unapproved), request);
     co_return;
   }
   auto recorded = co_await RecordCall(gateway, std::get<PermittedCall>(std::move(permitted)));

@@ -147,15 +147,6 @@ Task<Approval> Hold(Gateway& gateway, const AskedCall& call, OpenRequest& reques
   co_return waiting.approval();
 }
 
-// Policy may have changed while the call waited.
-Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {
-  AuthenticatedCall& authenticated = call.granted.authenticated;
-  auto current = gateway.snapshots.current();
-  if (current == authenticated.snapshot) return call;
-  authenticated.snapshot = std::move(current);
-  return CheckPolicy(gateway, std::move(call.granted), std::move(call.message));
-}
-
 Task<Outcome> Await(Gateway& gateway, AskedCall asked, OpenRequest& request) {
   Approval approval = *asked.approval;
   if (approval.state() == types::v1::APPROVAL_STATE_PENDING) {
@@ -166,7 +157,8 @@ Task<Outcome> Await(Gateway& gateway, AskedCall asked, OpenRequest& request) {
   const Reply& reply = *call.granted.authenticated.incoming.reply;
   if (request.is_cancelled) {
     gateway.approval_client.Withdraw(approval.id(), session.id());
-    co_await RecordApproval(gateway, call, approval, "withdrawn: the client cancelled the call"_words);
+    co_await RecordApproval(gateway, call, approval,
+                            "withdrawn: the client cancelled the call"_words);
     co_return AbandonedCall{std::move(call.granted)};
   }
   if (absl::Status live = CheckStillLive(gateway, call); !live.ok()) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "agent/call/caller.h"
@@ -17,6 +18,7 @@
 #include "agent/http/message.h"
 #include "agent/mcp/message.h"
 #include "agent/session/held.h"
+#include "common/policy/decision.h"
 #include "sallyport/types/v1/approval.pb.h"
 
 // One call through the agent. A stage is one file and one function; it takes the previous stage's
@@ -75,6 +77,12 @@ struct JudgedCall {
   std::string policy;
   // Set: a person must approve it first.
   std::optional<ApprovalNeed> approval;
+  // What of the judgement only the control plane can see to.
+  std::vector<OnceDemand> once = {};
+  std::vector<LimitDemand> limits = {};
+  types::v1::OnUnknown on_unknown = types::v1::ON_UNKNOWN_ALLOW;
+  // Set: policies that observe let it through.
+  std::optional<Observed> observed = std::nullopt;
 };
 
 // The control plane has been asked for its approval, where policy wants one.
@@ -100,6 +108,8 @@ struct PermittedCall {
   JudgedCall judged;
   // The approval it used up. Empty: it needed none.
   std::string approval_id = {};
+  // What the control plane knows it by, which had to let it through. Empty: it had not to.
+  std::string call_id = {};
 };
 
 // Its record is durable: it may be forwarded, once.
@@ -109,6 +119,7 @@ struct RecordedCall {
   OutboundMessage outbound;
   std::string policy;
   std::string approval_id;
+  std::string call_id;
   bool is_counted = false;
 };
 

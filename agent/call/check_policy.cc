@@ -120,12 +120,24 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
   const std::optional<Continuation>& continues = judged.granted.continues;
   judged.is_counted =
       method != nullptr && method->is_counted && !(continues && continues->is_counted);
-  judged.policy = std::string(decision.policy);
+  judged.policy = std::move(decision.policy);
+  judged.once = std::move(decision.once);
+  judged.limits = std::move(decision.limits);
+  judged.on_unknown = decision.on_unknown;
+  judged.observed = std::move(decision.observed);
   const bool is_approved = continues && !continues->approval_id.empty();
   if (decision.verdict == Verdict::kRequireApproval && !is_approved) {
     judged.approval = ApprovalNeed{std::move(decision.approvers), decision.expires_after};
   }
   return judged;
+}
+
+Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {
+  AuthenticatedCall& authenticated = call.granted.authenticated;
+  auto current = gateway.snapshots.current();
+  if (current == authenticated.snapshot) return call;
+  authenticated.snapshot = std::move(current);
+  return CheckPolicy(gateway, std::move(call.granted), std::move(call.message));
 }
 
 }  // namespace sallyport::agent

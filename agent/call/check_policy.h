@@ -18,4 +18,7 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
 Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message);
 
+// The same for a call that has waited: by the policy in force now.
+Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call);
+
 }  // namespace sallyport::agent

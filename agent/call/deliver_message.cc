@@ -7,6 +7,7 @@
 #include "agent/call/check_policy.h"
 #include "agent/call/record_call.h"
 #include "agent/call/server_rights.h"
+#include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
@@ -195,26 +196,27 @@ absl::StatusOr<MaskedMessage> MaskResponse(Gateway& gateway, const RecordedCall&
 
 }  // namespace
 
-Task<void> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response) {
+Task<bool> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response) {
   auto narrowed = Narrow(gateway, call, std::move(response));
   if (!narrowed.ok()) {
     co_await AnswerFailed(gateway, call, narrowed.status());
-    co_return;
+    co_return false;
   }
   ServedSession& session = *call.granted.session;
   const int status = HttpStatusOf(call.outbound.message().era, *narrowed);
   auto masked = MaskResponse(gateway, call, *std::move(narrowed));
   if (!masked.ok()) {
     co_await AnswerFailed(gateway, call, masked.status());
-    co_return;
+    co_return false;
   }
   auto recorded = co_await gateway.recorder.RecordMessage(*session.chain, ResponseFacts(call),
                                                           *std::move(masked));
   if (!recorded.ok()) {
     co_await AnswerFailed(gateway, call, recorded.status());
-    co_return;
+    co_return false;
   }
   co_await Write(gateway, *call.granted.authenticated.incoming.reply, status, *recorded);
+  co_return true;
 }
 
 Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
@@ -313,6 +315,10 @@ Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_
 
 Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
   ServedSession& session = *refused.granted.session;
+  const std::optional<Continuation>& continues = refused.granted.continues;
+  if (continues && refused.details.request_state.empty()) {
+    SettleUnsent(gateway, refused.granted, continues->call_id);
+  }
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *refused.granted.connection, session.rules.get(), refused.details.policy,

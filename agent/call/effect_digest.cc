@@ -29,12 +29,14 @@ absl::StatusOr<std::string> EffectDigest(const AgentSnapshot& snapshot, std::str
 
 absl::StatusOr<std::string> CallDigest(const AgentSnapshot& snapshot, std::string_view server,
                                        const ClientMessage& message) {
-  const std::string_view arguments =
-      std::string_view(message.bytes).substr(message.arguments.begin, message.arguments.size());
-  ASSIGN_OR_RETURN(const std::string canonical, CanonicalArguments(arguments));
+  const auto bytes_of = [&](Span span) {
+    return std::string_view(message.bytes).substr(span.begin, span.size());
+  };
+  ASSIGN_OR_RETURN(const std::string arguments, CanonicalArguments(bytes_of(message.arguments)));
+  ASSIGN_OR_RETURN(const std::string others, OtherParams(bytes_of(message.params)));
   // Each length before its part: no call can be spelled so that it reads as another.
   std::string call = "call";
-  for (const std::string* part : {&message.method, &message.target, &canonical})
+  for (const std::string* part : {&message.method, &message.target, &arguments, &others})
     absl::StrAppend(&call, ":", part->size(), ":", *part);
   return EffectDigest(snapshot, server, call);
 }

@@ -16,7 +16,8 @@ namespace sallyport::agent {
 absl::StatusOr<std::string> EffectDigest(const AgentSnapshot& snapshot, std::string_view server,
                                          std::string_view bytes);
 
-// What tells an identical call: method, target and arguments in their canonical form.
+// What tells an identical call: method, target, arguments and what else of params is decided on
+// (OtherParams), in their canonical form.
 absl::StatusOr<std::string> CallDigest(const AgentSnapshot& snapshot, std::string_view server,
                                        const ClientMessage& message);
 

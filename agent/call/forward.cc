@@ -5,6 +5,7 @@
 
 #include "agent/call/claim.h"
 #include "agent/call/deliver_message.h"
+#include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "common/denial.h"
@@ -52,8 +53,9 @@ class CancelWhenGone {
   Reply* reply_;
 };
 
+// `call_id` as the control plane knows the call.
 Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
-                         const absl::Status& why) {
+                         const absl::Status& why, std::string call_id) {
   ServedSession& session = *call.granted.session;
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_OUTCOME;
@@ -61,6 +63,7 @@ Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string
   facts.outcome = outcome;
   facts.request_n = call.outbound.record_n();
   facts.approval_id = call.approval_id;
+  facts.call_id = call_id;
   facts.denial_reason = ReasonOf(why);
   facts.detail = Show(gateway, session, ToStd(why.message()));
   absl::Status recorded = co_await gateway.recorder.RecordEvent(*session.chain, std::move(facts));
@@ -111,7 +114,8 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
         live.is_ended()
             ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
             : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
-    co_await RecordOutcome(gateway, call, "cancelled", why);
+    SettleUnsent(gateway, call.granted, call.call_id);
+    co_await RecordOutcome(gateway, call, "cancelled", why, call.call_id);
     if (request.is_cancelled) {
       co_await reply.End();
     } else {
@@ -128,7 +132,8 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
             ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
             : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server cannot be reached; the call was not sent");
-    co_await RecordOutcome(gateway, call, "error", why);
+    SettleUnsent(gateway, call.granted, call.call_id);
+    co_await RecordOutcome(gateway, call, "error", why, call.call_id);
     co_await AnswerFailed(gateway, call, why);
     co_return;
   }
@@ -143,26 +148,31 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
     if (!message.ok()) {
       request.exchange = nullptr;
       if (request.is_cancelled && !live.is_ended() && !IsGivenUp(message.status())) {
-        co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus());
+        co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus(),
+                               SettleUnknown(gateway, call));
         co_await reply.End();
         co_return;
       }
       if (request.is_listening && (live.is_ended() || request.is_token_over)) {
-        co_await DeliverResponse(gateway, call, ListenEnded(call.outbound.message().id));
+        UpstreamMessage ended = ListenEnded(call.outbound.message().id);
+        SettleAnswered(gateway, call, ended);
+        co_await DeliverResponse(gateway, call, std::move(ended));
         co_return;
       }
       const absl::Status why = Failure(live, connection, message.status());
       LogWarning("call_failed",
                  {{"session", live.facts().id},
                   {"error", Show(gateway, *call.granted.session, message.status())}});
-      co_await RecordOutcome(gateway, call, "unknown", why);
+      co_await RecordOutcome(gateway, call, "unknown", why, SettleUnknown(gateway, call));
       co_await AnswerFailed(gateway, call, why);
       co_return;
     }
     if (message->shape == Shape::kResponse) {
       request.exchange = nullptr;
+      const bool goes_on = !SettleAnswered(gateway, call, *message);
       if (const absl::Status settled = claim.Settle(*message); settled.ok()) {
-        co_await DeliverResponse(gateway, call, *std::move(message));
+        const bool is_delivered = co_await DeliverResponse(gateway, call, *std::move(message));
+        if (goes_on && !is_delivered) SettleUnknown(gateway, call);
       } else {
         co_await AnswerFailed(gateway, call, settled);
       }

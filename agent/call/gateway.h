@@ -13,6 +13,7 @@
 #include "agent/call/session_table.h"
 #include "agent/call/token_table.h"
 #include "agent/control/approval_client.h"
+#include "agent/control/call_settlements.h"
 #include "agent/control/session_client.h"
 #include "agent/control/snapshot_watch.h"
 #include "agent/loop/loop.h"
@@ -48,6 +49,7 @@ struct Gateway {
   SnapshotWatch& snapshots;
   SessionClient& session_client;
   ApprovalClient& approval_client;
+  CallSettlements& settlements;
   Recorder& recorder;
   Masker& masker;
   Upstreams& upstreams;

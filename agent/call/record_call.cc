@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/call/settle_call.h"
 #include "agent/mask/json_masker.h"
 #include "common/denial.h"
 
@@ -30,6 +31,7 @@ Continuation ContinuationOf(const RecordedCall& call) {
   return Continuation{
       .is_counted = call.is_counted || (before && before->is_counted),
       .approval_id = !call.approval_id.empty() || !before ? call.approval_id : before->approval_id,
+      .call_id = call.call_id,
       .rounds = before ? before->rounds : 0};
 }
 
@@ -37,6 +39,7 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   JudgedCall& judged = call.judged;
   ServedSession& session = *judged.granted.session;
   const auto refuse = [&](absl::Status why) {
+    SettleUnsent(gateway, judged.granted, call.call_id);
     RefusalDetails details;
     details.approval_id = call.approval_id;
     return RefusedCall{std::move(judged.granted), std::move(judged.message), std::move(why),
@@ -58,15 +61,21 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *judged.granted.connection, judged.rules.get(), judged.policy,
               call.approval_id, judged.granted.authenticated.incoming.client_address);
+  facts.call_id = call.call_id;
+  if (judged.observed) {
+    facts.observed_reason = judged.observed->reason;
+    facts.observed_policy = judged.observed->policy;
+  }
   auto outbound =
       co_await gateway.recorder.RecordRequest(*session.chain, facts, *std::move(masked));
   if (!outbound.ok()) {
     if (judged.is_counted) session.live().UncountCall();
     co_return refuse(outbound.status());
   }
-  co_return RecordedCall{std::move(judged.granted),   std::move(judged.rules),
-                         *std::move(outbound),        std::move(judged.policy),
-                         std::move(call.approval_id), judged.is_counted};
+  co_return RecordedCall{
+      std::move(judged.granted), std::move(judged.rules),     *std::move(outbound),
+      std::move(judged.policy),  std::move(call.approval_id), std::move(call.call_id),
+      judged.is_counted};
 }
 
 Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<ServedSession> session,

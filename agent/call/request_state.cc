@@ -57,6 +57,7 @@ std::string Encode(const Continuation& continuation) {
   plain.push_back(static_cast<char>(std::min(continuation.rounds, kMaxRounds)));
   plain.push_back(continuation.is_counted ? 1 : 0);
   AppendSized(plain, continuation.approval_id);
+  AppendSized(plain, continuation.call_id);
   AppendSized(plain, continuation.server_state);
   return plain;
 }
@@ -77,7 +78,7 @@ bool Decode(std::string_view plain, Continuation& continuation) {
   continuation.rounds = static_cast<unsigned char>(plain[0]);
   continuation.is_counted = plain[1] != 0;
   plain.remove_prefix(2);
-  return TakeSized(plain, continuation.approval_id) &&
+  return TakeSized(plain, continuation.approval_id) && TakeSized(plain, continuation.call_id) &&
          TakeSized(plain, continuation.server_state) && plain.empty();
 }
 

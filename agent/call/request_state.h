@@ -24,6 +24,8 @@ struct Continuation {
   bool is_counted = false;
   // The approval that it used up. Empty: none.
   std::string approval_id;
+  // What the control plane let it through as. Empty: it had not to.
+  std::string call_id;
   // How often the client has come again already.
   std::uint32_t rounds = 0;
 };

@@ -24,17 +24,6 @@ Task<void> TellWithdrawn(ControlPlaneChannel& channel, v1::WithdrawCallApprovalR
     LogWarning("approval_not_withdrawn", {{"approval", id}, {"error", response.status()}});
 }
 
-Task<void> TellSettled(ControlPlaneChannel& channel, v1::SettleCallRequest request) {
-  const std::string session = request.session_id();
-  const std::string call = request.call_id();
-  const auto response = co_await CallIdempotent<v1::CallApprovalService>(
-      channel, &Rpc::SettleCall, std::move(request), kTellTimeout);
-  if (!response.ok()) {
-    LogWarning("call_not_settled",
-               {{"session", session}, {"call", call}, {"error", response.status()}});
-  }
-}
-
 }  // namespace
 
 Task<absl::StatusOr<types::v1::Approval>> ApprovalClient::Request(
@@ -53,18 +42,12 @@ Task<absl::StatusOr<types::v1::Approval>> ApprovalClient::Request(
   co_return std::move(*response->mutable_approval());
 }
 
-Task<absl::Status> ApprovalClient::Reserve(v1::ReserveCallRequest request, absl::Duration timeout) {
-  const auto response = co_await CallIdempotent<v1::CallApprovalService>(
-      channel_, &Rpc::ReserveCall, std::move(request), timeout);
+Task<absl::StatusOr<v1::ReserveCallResponse>> ApprovalClient::Reserve(
+    v1::ReserveCallRequest request, absl::Duration timeout) {
+  auto response = co_await CallIdempotent<v1::CallApprovalService>(channel_, &Rpc::ReserveCall,
+                                                                   std::move(request), timeout);
   if (!response.ok()) co_return ControlPlaneError(response.status());
-  if (response->denial_reason() != types::v1::DENIAL_REASON_UNSPECIFIED) {
-    co_return Denied(response->denial_reason(), response->detail());
-  }
-  co_return absl::OkStatus();
-}
-
-void ApprovalClient::Settle(v1::SettleCallRequest request) {
-  channel_.loop().Spawn(TellSettled(channel_, std::move(request)));
+  co_return *std::move(response);
 }
 
 void ApprovalClient::Withdraw(std::string approval_id, std::string session_id) {

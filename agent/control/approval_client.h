@@ -23,13 +23,10 @@ class ApprovalClient {
   Task<absl::StatusOr<types::v1::Approval>> Request(v1::RequestCallApprovalRequest request,
                                                     absl::Duration timeout = absl::Seconds(10));
 
-  // Has one call let through. Ok: this call may go out, once. Repeated under the same call_id, it
-  // says the same.
-  Task<absl::Status> Reserve(v1::ReserveCallRequest request,
-                             absl::Duration timeout = absl::Seconds(10));
-
-  // What became of a call. In the background, retried for a minute.
-  void Settle(v1::SettleCallRequest request);
+  // Has one call let through. A refusal is in the answer. Repeated under the same call_id, it says
+  // the same.
+  Task<absl::StatusOr<v1::ReserveCallResponse>> Reserve(v1::ReserveCallRequest request,
+                                                        absl::Duration timeout = absl::Seconds(10));
 
   // The caller took the call back. In the background, retried for a minute; an approval that nobody
   // withdraws expires anyway.

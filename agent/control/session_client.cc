@@ -18,21 +18,6 @@ using Rpc = access::v1::AccessService::StubInterface::async_interface;
 
 constexpr absl::Duration kEndTimeout = absl::Seconds(10);
 
-// Whether the control plane may take later what it did not take now.
-bool IsWorthRetrying(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kInternal:
-    case absl::StatusCode::kUnknown:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 SessionClient::SessionClient(ControlPlaneChannel& channel)

@@ -102,6 +102,20 @@ Task<bool> SnapshotWatch::WaitForSnapshot(absl::Duration timeout) {
   co_return current_ != nullptr;
 }
 
+Task<bool> SnapshotWatch::WaitForVersion(std::uint64_t epoch, std::uint64_t version,
+                                         absl::Duration timeout) {
+  const auto is_there = [&] {
+    return current_ != nullptr &&
+           std::pair(current_->epoch(), current_->version()) >= std::pair(epoch, version);
+  };
+  const absl::Duration deadline = clock_.SinceBoot() + timeout;
+  while (!is_there()) {
+    const absl::Duration left = deadline - clock_.SinceBoot();
+    if (left <= absl::ZeroDuration() || !co_await changed_.Wait(left)) co_return false;
+  }
+  co_return true;
+}
+
 Task<void> SnapshotWatch::Run() {
   Backoff backoff(absl::Milliseconds(200), absl::Seconds(10));
   while (!stop_.is_set()) {

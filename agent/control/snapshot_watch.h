@@ -75,6 +75,9 @@ class SnapshotWatch {
 
   // False when `timeout` passed without a snapshot in force.
   Task<bool> WaitForSnapshot(absl::Duration timeout);
+  // Until the snapshot of that version, or a later one, is in force. False when `timeout` passed
+  // first.
+  Task<bool> WaitForVersion(std::uint64_t epoch, std::uint64_t version, absl::Duration timeout);
 
   // Asks the control plane to fetch an issuer's keys again because a token names `key_id`, and
   // waits until the snapshot with it is here, 3 s at most. True when `current` has the key now.

@@ -8,4 +8,7 @@ namespace sallyport::agent {
 // CONTROL_PLANE_UNAVAILABLE, everything else stays.
 absl::Status ControlPlaneError(absl::Status status);
 
+// Whether the control plane may take later what it did not take now.
+bool IsWorthRetrying(const absl::Status& status);
+
 }  // namespace sallyport::agent

@@ -115,6 +115,9 @@ absl::StatusOr<std::string> OtherParams(std::string_view params) {
         return std::ranges::find(kSaidElsewhere, key) == kSaidElsewhere.end();
       },
       [&](const JsonNode& member) {
+        // A client that was asked for nothing may say that it answers nothing.
+        const bool is_empty = member.type == JsonType::kObject && whole(member) == "{}";
+        if (is_empty && member.key == "inputResponses") return std::string();
         return std::string_view(member.key) == "_meta" && member.type == JsonType::kObject
                    ? CanonicalMembers(index, member, IsBoundInMeta, whole)
                    : whole(member);

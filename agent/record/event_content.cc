@@ -30,6 +30,9 @@ types::v1::RecordContent ContentOf(const EventFacts& facts) {
   content.set_client_address(std::string(facts.client_address));
   content.set_mcp_session(std::string(facts.mcp_session));
   content.set_token_id(std::string(facts.token_id));
+  content.set_call_id(std::string(facts.call_id));
+  content.set_observed_reason(facts.observed_reason);
+  content.set_observed_policy(std::string(facts.observed_policy));
   return content;
 }
 

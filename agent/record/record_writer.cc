@@ -69,12 +69,13 @@ std::size_t BytesSize(std::string_view value) {
 
 // At most.
 std::size_t SizeOf(const RecordFacts& facts, const ContentFields& fields) {
-  constexpr std::size_t kFields = 18;
+  constexpr std::size_t kFields = 21;
   std::size_t size = kFields * FieldWriter::kOverhead + fields.method.size() +
                      fields.target.size() + fields.rpc_id.size() + fields.body.size() +
                      fields.outcome.size() + fields.detail.size() + fields.server.size() +
                      facts.approval_id.size() + facts.policy.size() + facts.client_address.size() +
-                     facts.mcp_session.size() + facts.token_id.size();
+                     facts.mcp_session.size() + facts.token_id.size() + facts.call_id.size() +
+                     facts.observed_policy.size();
   for (const Finding& finding : fields.findings) {
     size += 4 * FieldWriter::kOverhead + finding.detector.size() + finding.pointer.size();
   }
@@ -112,6 +113,9 @@ void WriteContent(std::string& out, const RecordFacts& facts, const ContentField
   w.Bytes<C::kClientAddressFieldNumber>(facts.client_address);
   w.Bytes<C::kMcpSessionFieldNumber>(facts.mcp_session);
   w.Bytes<C::kTokenIdFieldNumber>(facts.token_id);
+  w.Bytes<C::kCallIdFieldNumber>(facts.call_id);
+  w.Uint<C::kObservedReasonFieldNumber>(static_cast<std::uint64_t>(facts.observed_reason));
+  w.Bytes<C::kObservedPolicyFieldNumber>(facts.observed_policy);
 }
 
 void WriteRecord(std::string& out, const RecordFields& fields) {

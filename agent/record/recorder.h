@@ -35,6 +35,11 @@ struct RecordFacts {
   // The jti and client id of the token that carried the message.
   std::string_view token_id;
   std::string_view client_address;
+  // Of a call that the control plane let through.
+  std::string_view call_id;
+  // Of a call that only policies which observe let through. UNSPECIFIED: it is none.
+  types::v1::DenialReason observed_reason = types::v1::DENIAL_REASON_UNSPECIFIED;
+  std::string_view observed_policy;
   // False: the policy records no content, so the record has no body.
   bool content = true;
 };

@@ -211,7 +211,8 @@ class FakeControlPlane {
   // may go out.
   using Asker = std::function<agent::v1::RequestCallApprovalResponse(
       const agent::v1::RequestCallApprovalRequest&)>;
-  using Reserver = std::function<types::v1::DenialReason(const agent::v1::ReserveCallRequest&)>;
+  using Reserver =
+      std::function<agent::v1::ReserveCallResponse(const agent::v1::ReserveCallRequest&)>;
   void set_asker(Asker asker) {
     std::lock_guard lock(mutex_);
     asker_ = std::move(asker);
@@ -219,6 +220,11 @@ class FakeControlPlane {
   void set_reserver(Reserver reserver) {
     std::lock_guard lock(mutex_);
     reserver_ = std::move(reserver);
+  }
+  static agent::v1::ReserveCallResponse Reserved(types::v1::DenialReason reason) {
+    agent::v1::ReserveCallResponse response;
+    response.set_denial_reason(reason);
+    return response;
   }
   static types::v1::Approval PendingApproval(const agent::v1::RequestCallApprovalRequest& request) {
     types::v1::Approval approval;
@@ -488,7 +494,7 @@ class FakeControlPlane {
     grpc::Status ReserveCall(Context*, const agent::v1::ReserveCallRequest* request,
                              agent::v1::ReserveCallResponse* response) override {
       std::lock_guard lock(self.mutex_);
-      if (self.reserver_) response->set_denial_reason(self.reserver_(*request));
+      if (self.reserver_) *response = self.reserver_(*request);
       return grpc::Status::OK;
     }
     grpc::Status SettleCall(Context*, const agent::v1::SettleCallRequest* request,

@@ -336,7 +336,8 @@ TEST_CASE("a call that needs a person waits, and what the person says decides", 
         GENERATE(std::pair(DENIAL_REASON_APPROVAL_CONSUMED, "approval_consumed"),
                  std::pair(DENIAL_REASON_ARGUMENTS_CHANGED, "arguments_changed"),
                  std::pair(DENIAL_REASON_APPROVAL_EXPIRED, "approval_expired"));
-    door.control.set_reserver([reason = reason](const auto&) { return reason; });
+    door.control.set_reserver(
+        [reason = reason](const auto&) { return FakeControlPlane::Reserved(reason); });
     approval->set_state(APPROVAL_STATE_APPROVED);
     door.control.PushApproval(*approval);
     CHECK(Door::Message(client.ReadRest())["result"]["_meta"]["reason"] == word);

@@ -117,7 +117,8 @@ TEST_CASE("what a person says of the call is the task's result", "[agent][tasks]
 
 TEST_CASE("an approval that is refused when it is used sends nothing", "[agent][tasks]") {
   Door door(ServerEras::kModern);
-  door.control.set_consumer([](const auto&) { return DENIAL_REASON_POLICY_CHANGED; });
+  door.control.set_reserver(
+      [](const auto&) { return FakeControlPlane::Reserved(DENIAL_REASON_POLICY_CHANGED); });
   Waiting call(door);
   call.Decide(door, APPROVAL_STATE_APPROVED);
   CHECK(call.GetPast("working")["result"]["_meta"]["reason"] == "policy_changed");

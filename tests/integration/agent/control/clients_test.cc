@@ -1,7 +1,10 @@
 #include <grpcpp/server_context.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,12 +12,14 @@
 
 #include "absl/synchronization/mutex.h"
 #include "agent/control/approval_client.h"
+#include "agent/control/call_settlements.h"
 #include "agent/control/session_client.h"
 #include "common/denial.h"
 #include "common/grpc_status.h"
 #include "sallyport/access/v1/access_service.grpc.pb.h"
 #include "sallyport/agent/v1/call_approval_service.grpc.pb.h"
 #include "tests/fakes/fake_door.h"
+#include "tests/fakes/temp_dir.h"
 
 namespace sallyport::agent {
 namespace {
@@ -136,7 +141,8 @@ struct Fixture {
     loop.Run();
     until = nullptr;
   }
-  Task<bool> DrainSessions(SessionClient* client) {
+  template <class Client>
+  Task<bool> DrainOf(Client* client) {
     co_await client->Drain();
     co_return true;
   }
@@ -176,7 +182,7 @@ TEST_CASE_METHOD(Fixture, "a control plane that is away is named as such", "[age
   const auto asked = Run(approval_client.Request({}, absl::Milliseconds(200)));
   CHECK(ReasonOf(asked.status()) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
   const auto reserved = Run(approval_client.Reserve({}, absl::Milliseconds(200)));
-  CHECK(ReasonOf(reserved) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
+  CHECK(ReasonOf(reserved.status()) == types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
 }
 
 TEST_CASE_METHOD(Fixture, "a refusal keeps its own reason", "[agent][control]") {
@@ -207,7 +213,7 @@ TEST_CASE_METHOD(Fixture, "damaged sessions are told in order, each once, until 
     CHECK(request.detail().find("damaged") != std::string::npos);
   }
   CHECK(told == std::vector<std::string>{"ses_1", "ses_1", "ses_1", "ses_2", "ses_3"});
-  CHECK(Run(DrainSessions(&client)));
+  CHECK(Run(DrainOf(&client)));
 }
 
 TEST_CASE_METHOD(Fixture, "a damaged session that is refused for good is not told again",
@@ -219,7 +225,7 @@ TEST_CASE_METHOD(Fixture, "a damaged session that is refused for good is not tol
   client.Start();
   RunUntil([&] { return client.pending_ends() == 0; });
   CHECK(access.ended.requests().size() == 2);
-  CHECK(Run(DrainSessions(&client)));
+  CHECK(Run(DrainOf(&client)));
 }
 
 TEST_CASE_METHOD(Fixture, "a damaged session waits for a control plane that comes back",
@@ -234,7 +240,7 @@ TEST_CASE_METHOD(Fixture, "a damaged session waits for a control plane that come
   door = std::make_unique<FakeDoor>(ca, std::vector<grpc::Service*>{&access, &approvals},
                                     FakeDoor::Options{.port = port});
   RunUntil([&] { return client.pending_ends() == 0; });
-  CHECK(Run(DrainSessions(&client)));
+  CHECK(Run(DrainOf(&client)));
 }
 
 TEST_CASE_METHOD(Fixture, "draining waits for nobody", "[agent][control]") {
@@ -242,12 +248,12 @@ TEST_CASE_METHOD(Fixture, "draining waits for nobody", "[agent][control]") {
   SessionClient client(*channel);
   client.EndDamaged("ses_1");
   client.Start();
-  CHECK(Run(DrainSessions(&client)));
+  CHECK(Run(DrainOf(&client)));
   CHECK(client.pending_ends() == 1);
 }
 
 TEST_CASE_METHOD(Fixture,
-                 "approvals are asked for, reserved again under the same id, settled and withdrawn",
+                 "approvals are asked for, reserved again under the same id, and withdrawn",
                  "[agent][control]") {
   ApprovalClient client(*channel);
   v1::RequestCallApprovalRequest request;
@@ -261,14 +267,6 @@ TEST_CASE_METHOD(Fixture,
   REQUIRE(approvals.reserved.requests().size() == 2);
   CHECK(approvals.reserved.requests()[1].call_id() == "call-1");
 
-  approvals.settled.Fail(kAway);
-  v1::SettleCallRequest settle;
-  settle.set_call_id("call-1");
-  settle.set_outcome(v1::CALL_OUTCOME_UNKNOWN);
-  client.Settle(settle);
-  RunUntil([&] { return approvals.settled.requests().size() == 2; });
-  CHECK(approvals.settled.requests()[1].outcome() == v1::CALL_OUTCOME_UNKNOWN);
-
   approvals.withdrawn.Fail(kAway);
   client.Withdraw("apr_1", "ses_1");
   RunUntil([&] { return approvals.withdrawn.requests().size() == 2; });
@@ -277,10 +275,69 @@ TEST_CASE_METHOD(Fixture,
   channel.reset();
 }
 
+v1::SettleCallRequest Settled(const std::string& call_id, v1::CallOutcome outcome) {
+  v1::SettleCallRequest request;
+  request.set_session_id("ses_1");
+  request.set_call_id(call_id);
+  request.set_outcome(outcome);
+  return request;
+}
+
+TEST_CASE_METHOD(Fixture, "what became of calls is told in order, each until it has been heard",
+                 "[agent][control]") {
+  const TempDir dir;
+  auto settlements = *CallSettlements::Open(*channel, dir.path() + "/settlements");
+  approvals.settled.Fail(kAway);
+  settlements->Settle(Settled("call-1", v1::CALL_OUTCOME_ANSWERED));
+  settlements->Settle(Settled("call-2", v1::CALL_OUTCOME_NOT_FORWARDED));
+  settlements->Start();
+  RunUntil([&] { return settlements->pending() == 0; });
+  const auto told = approvals.settled.requests();
+  REQUIRE(told.size() == 3);
+  CHECK(told[1].call_id() == "call-1");
+  CHECK(told[1].outcome() == v1::CALL_OUTCOME_ANSWERED);
+  CHECK(told[2].call_id() == "call-2");
+  CHECK(std::filesystem::is_empty(dir.path() + "/settlements"));
+  // One that the control plane will not have is not told again.
+  approvals.settled.Fail(grpc::Status(grpc::StatusCode::NOT_FOUND, "no such call"));
+  settlements->Settle(Settled("call-3", v1::CALL_OUTCOME_NOT_FORWARDED));
+  RunUntil([&] { return settlements->pending() == 0; });
+  CHECK(approvals.settled.requests().size() == 4);
+  CHECK(std::filesystem::is_empty(dir.path() + "/settlements"));
+  CHECK(Run(DrainOf(settlements.get())));
+}
+
+TEST_CASE_METHOD(Fixture, "what was not told is told by the next run", "[agent][control]") {
+  const TempDir dir;
+  const std::string path = dir.path() + "/settlements";
+  {
+    auto settlements = *CallSettlements::Open(*channel, path);
+    settlements->Begin("ses_1", "call-seen");
+    settlements->Settle(Settled("call-seen", v1::CALL_OUTCOME_ANSWERED));
+    settlements->Begin("ses_1", "call-unseen");
+    settlements->Begin("ses_1", "call-refused");
+    settlements->Forget("call-refused");
+  }
+  std::ofstream(path + "/call-broken") << "\x01";
+  auto settlements = *CallSettlements::Open(*channel, path);
+  CHECK(settlements->pending() == 2);
+  settlements->Start();
+  RunUntil([&] { return settlements->pending() == 0; });
+  std::map<std::string, v1::CallOutcome> told;
+  for (const auto& request : approvals.settled.requests()) {
+    CHECK(request.session_id() == "ses_1");
+    told[request.call_id()] = request.outcome();
+  }
+  CHECK(told == std::map<std::string, v1::CallOutcome>{{"call-seen", v1::CALL_OUTCOME_ANSWERED},
+                                                       {"call-unseen", v1::CALL_OUTCOME_UNKNOWN}});
+  CHECK(std::filesystem::is_empty(path));
+  CHECK(Run(DrainOf(settlements.get())));
+}
+
 TEST_CASE_METHOD(Fixture, "an approval that does not pass the call says why", "[agent][control]") {
   ApprovalClient client(*channel);
   approvals.refusal = types::v1::DENIAL_REASON_APPROVAL_CONSUMED;
-  CHECK(ReasonOf(Run(client.Reserve({}))) == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+  CHECK(Run(client.Reserve({}))->denial_reason() == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
   approvals.refusal = types::v1::DENIAL_REASON_LIMIT_EXCEEDED;
   CHECK(ReasonOf(Run(client.Request({})).status()) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
 }

@@ -59,9 +59,12 @@ bool Opens(ServedSession& session, const ClientMessage& retry) {
 TEST_CASE("a retry goes on with what its state holds, which nobody can read", "[agent][call]") {
   Stage stage;
   const std::string secret = R"("the server's \"own\" state: hunter2")";
-  const std::string state =
-      Sealed(*stage.session, Call(),
-             {.server_state = secret, .is_counted = true, .approval_id = "apr_1", .rounds = 3});
+  const std::string state = Sealed(*stage.session, Call(),
+                                   {.server_state = secret,
+                                    .is_counted = true,
+                                    .approval_id = "apr_1",
+                                    .call_id = "call-1",
+                                    .rounds = 3});
   CHECK(state.find("hunter2") == std::string::npos);
   CHECK(state.find("apr_1") == std::string::npos);
   CHECK(state.find_first_of("\"\\") == std::string::npos);
@@ -70,6 +73,7 @@ TEST_CASE("a retry goes on with what its state holds, which nobody can read", "[
   CHECK(opened->server_state == secret);
   CHECK(opened->is_counted);
   CHECK(opened->approval_id == "apr_1");
+  CHECK(opened->call_id == "call-1");
   CHECK(opened->rounds == 4);
 }
 

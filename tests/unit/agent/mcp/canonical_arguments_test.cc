@@ -36,6 +36,7 @@ TEST_CASE("what else of params is decided on has one form, without what differs 
   CHECK(*OtherParams(R"({"task":{"ttl":60},"name":"a","_meta":{"x/dry-run":false,"progressToken":1},
                         "inputResponses":{"q":{"b":1,"a":2}}})") ==
         R"({"_meta":{"x/dry-run":false},"inputResponses":{"q":{"a":2,"b":1}},"task":{"ttl":60}})");
+  CHECK(OtherParams(R"({"name":"a","inputResponses":{}})")->empty());
   CHECK(*OtherParams(R"({"_meta":"odd"})") == R"({"_meta":"odd"})");
   CHECK(ReasonOf(OtherParams("{").status()) == types::v1::DENIAL_REASON_MESSAGE_INVALID);
 }
