@@ -334,7 +334,7 @@ TEST_CASE("a call whose next round its client is not asked for is of unknown out
   Door door(kConfig, kEffects, false, "", ServerEras::kModern);
   AskFirst(door);
   Reserved reserved(door);
-  CHECK(ReasonOf(ModernClient(door).Post(ModernClient::Call("careful"))) == "upstream_invalid");
+  CHECK(ReasonOf(ModernClient(door).Post(ModernClient::Call("careful"))) == "policy_denied");
   CHECK(IsSettled(door, reserved.all().at(0).call_id(), agent::v1::CALL_OUTCOME_UNKNOWN));
 }
 
