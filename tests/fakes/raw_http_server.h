@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,19 +69,27 @@ class RawHttpServer {
     std::lock_guard lock(mutex_);
     return open_.size();
   }
-  // Says more on the connection whose reply waits, once there is one. Not over TLS.
+  // Says more on the connection whose reply waits, the latest one, once there is one. Not over TLS.
   void Say(const std::string& bytes) {
     std::unique_lock lock(mutex_);
     waits_.wait(lock, [this] { return waiting_ >= 0; });
     Write(waiting_, nullptr, bytes);
   }
-  // Closes every connection; returns when that is done on this side.
+  // Closes every connection; returns when the kernel has told the client's side of each.
   void DropConnections() {
     std::lock_guard lock(mutex_);
-    for (int fd : open_) shutdown(fd, SHUT_RDWR);
+    for (int fd : open_) {
+      shutdown(fd, SHUT_RDWR);
+      while (StateOf(fd) == TCP_FIN_WAIT1) std::this_thread::yield();
+    }
   }
 
  private:
+  static int StateOf(int fd) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_state : TCP_CLOSE;
+  }
   void Accept() {
     for (;;) {
       int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -108,11 +117,12 @@ class RawHttpServer {
         requests_.push_back(request);
       }
       Reply reply = script_(request);
-      Write(fd, ssl, reply.bytes);
       if (reply.waits) {
-        SetWaiting(fd);
+        BeginWaiting(fd, ssl, reply.bytes);
         Read(fd, ssl, input);
-        SetWaiting(-1);
+        EndWaiting(fd);
+      } else {
+        Write(fd, ssl, reply.bytes);
       }
       if (reply.closes) break;
     }
@@ -124,10 +134,16 @@ class RawHttpServer {
     std::erase(open_, fd);
     close(fd);
   }
-  void SetWaiting(int fd) {
+  // Who has read the bytes finds this connection waiting, and none that waited before.
+  void BeginWaiting(int fd, SSL* ssl, const std::string& bytes) {
     std::lock_guard lock(mutex_);
+    Write(fd, ssl, bytes);
     waiting_ = fd;
     waits_.notify_all();
+  }
+  void EndWaiting(int fd) {
+    std::lock_guard lock(mutex_);
+    if (waiting_ == fd) waiting_ = -1;
   }
   static bool Read(int fd, SSL* ssl, std::string& input) {
     char buffer[4096];

@@ -223,6 +223,7 @@ TEST_CASE(
 Task<void> ReplacesADeadConnection(Rig* rig) {
   CHECK((co_await rig->Call(Request(1))).ok());
   rig->server.DropConnections();
+  co_await Sleep(rig->loop, absl::ZeroDuration());
   CHECK((co_await rig->Call(Request(1))).ok());
   CHECK(rig->server.connections() == 2);
   CHECK(rig->server.requests().size() == 2);

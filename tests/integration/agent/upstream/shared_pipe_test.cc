@@ -205,7 +205,8 @@ Task<void> EndsSubscription(Rig* rig) {
   co_await rig->Ask("release", Json::object());
   CHECK((co_await Rig::Next(*other))["result"]["tag"] == "other");
   // What the server has ended itself it is not told of.
-  for (const Json& message : (co_await rig->Ask("seen", Json::object()))["seen"]) {
+  const Json told = (co_await rig->Ask("seen", Json::object()))["seen"];
+  for (const Json& message : told) {
     CHECK(message["method"] != "notifications/cancelled");
   }
   co_await rig->upstream->Close();

@@ -141,6 +141,7 @@ TEST_CASE("a second stream of the same agent ends the first", "[integration][rpc
 TEST_CASE("a beat of the agent is said back on its stream", "[integration][rpc]") {
   Deployment deployment;
   Watching agent(deployment, deployment.Enroll("a", {"wiki"}));
+  REQUIRE(agent.Next().has_snapshot());
   CHECK(agent.IsSaidBack(7));
   CHECK(agent.IsSaidBack(8));
 }
