@@ -52,7 +52,6 @@ constexpr absl::Duration kFirstSnapshot = absl::Seconds(10);
 constexpr absl::Duration kSweepPeriod = absl::Milliseconds(250);
 // A session that ends is over at the control plane once its END record is there, and its caller may
 // come back at once. The END is written when what was in flight has gone, 5 s at most.
-constexpr absl::Duration kEndsPeriod = absl::Milliseconds(20);
 constexpr absl::Duration kEndsHurry = absl::Seconds(6);
 // In all well under the ten seconds that supervisors wait before they kill.
 constexpr absl::Duration kFinishCalls = absl::Seconds(2);
@@ -433,7 +432,7 @@ void Agent::Run() {
   parts.session_client->Start();
   parts.settlements->Start();
   parts.loop.Every(kSweepPeriod, [&parts] { Sweep(*parts.gateway); });
-  parts.loop.Every(kEndsPeriod, [&parts, seen = std::uint64_t{0}]() mutable {
+  parts.loop.OnTurnEnd([&parts, seen = std::uint64_t{0}]() mutable {
     const std::uint64_t ended = parts.gateway->metrics.sessions_ended;
     if (ended == seen) return;
     seen = ended;

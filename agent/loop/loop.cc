@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "agent/loop/descriptor.h"
-#include "agent/loop/short_turns.h"
+#include "common/turns.h"
 
 namespace sallyport::agent {
 namespace {

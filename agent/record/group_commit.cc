@@ -1,6 +1,7 @@
 #include "agent/record/group_commit.h"
 
 #include "common/log.h"
+#include "common/turns.h"
 
 namespace sallyport::agent {
 
@@ -75,6 +76,7 @@ void GroupCommit::HandOver() {
 }
 
 void GroupCommit::RunCommitter(const std::weak_ptr<bool>& alive) {
+  AskForShortTurns();
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] { return stop_ || has_batch_; });

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agent/loop/short_turns.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/record/event_content.h"
 #include "agent/record/record_writer.h"

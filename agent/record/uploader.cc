@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <string>
@@ -109,10 +110,11 @@ class Uploader::Stream {
     while (!finished_) {
       if (!closing_ && ShouldStop()) Close();
       up_.AdjustPriority();
-      Send();
+      const bool found = Send();
+      pause_ = found ? up_.options_.poll : std::min(2 * pause_, up_.options_.idle_poll);
       void* tag = nullptr;
       bool ok = false;
-      auto until = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(up_.options_.poll);
+      auto until = std::chrono::system_clock::now() + absl::ToChronoNanoseconds(pause_);
       if (queue_.AsyncNext(&tag, &ok, until) == grpc::CompletionQueue::GOT_EVENT) On(tag, ok);
     }
     queue_.Shutdown();
@@ -197,10 +199,11 @@ class Uploader::Stream {
     up_.connected_.store(true, std::memory_order_relaxed);
   }
 
-  void Send() {
+  // False: there was nothing to be sent.
+  bool Send() {
     if (!started_ || writing_ || finishing_ ||
         unacked_.size() >= static_cast<std::size_t>(up_.options_.window))
-      return;
+      return true;
     for (Lane& lane : lanes_) {
       while (block_.count() < up_.options_.block_records &&
              block_.bytes() < up_.options_.block_bytes) {
@@ -208,19 +211,20 @@ class Uploader::Stream {
         if (!record.ok()) {
           LogError("spool_unreadable", {{"status", record.status()}});
           up_.refused_.store(true, std::memory_order_relaxed);
-          return Close();
+          Close();
+          return false;
         }
         if (record->empty()) break;
         if (block_.count() == 0) since_ = Steady::now();
         block_.Add(*record);
       }
     }
-    if (block_.count() == 0) return;
+    if (block_.count() == 0) return false;
     bool full =
         block_.count() >= up_.options_.block_records || block_.bytes() >= up_.options_.block_bytes;
     bool due = Steady::now() - since_ >= absl::ToChronoNanoseconds(up_.options_.max_delay);
     bool stopping = up_.stop_at_.load(std::memory_order_acquire) != 0;
-    if (!full && !due && !stopping && !up_.Hurries()) return;
+    if (!full && !due && !stopping && !up_.Hurries()) return true;
     Sent sent{.number = ++number_, .records = block_.count()};
     for (Lane& lane : lanes_)
       sent.after.emplace_back(lane.reader.position(), lane.reader.TakeBytes());
@@ -230,6 +234,7 @@ class Uploader::Stream {
     call_->Write(block, Tag(kWritten));
     block_ = {};
     writing_ = true;
+    return true;
   }
 
   Uploader& up_;
@@ -246,6 +251,7 @@ class Uploader::Stream {
   std::deque<Sent> unacked_;
   Block block_;
   RunPacker packer_;
+  absl::Duration pause_ = up_.options_.poll;
   Steady::time_point since_;
   std::uint64_t number_ = 0;
 };

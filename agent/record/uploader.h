@@ -24,10 +24,12 @@ namespace sallyport::agent {
 
 struct UploaderOptions {
   // A block is full with this many records; what is there is sent after `max_delay`.
-  int block_records = 512;
-  std::size_t block_bytes = std::size_t{1} << 20;
+  int block_records = 2048;
+  std::size_t block_bytes = std::size_t{4} << 20;
   absl::Duration max_delay = absl::Milliseconds(100);
+  // It looks so often while records come, and by and by no oftener than the second.
   absl::Duration poll = absl::Milliseconds(20);
+  absl::Duration idle_poll = absl::Milliseconds(100);
   // At most this many blocks without an acknowledgement.
   int window = 16;
   absl::Duration backoff_min = absl::Milliseconds(200);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/chain/chain.h"
@@ -25,7 +24,6 @@ namespace {
 using types::v1::Record;
 
 constexpr std::size_t kSaltBytes = 16;
-constexpr int kRecordsInARow = 32;
 
 absl::Status Bad(const Record& record, const std::string& what) {
   return absl::InvalidArgumentError("record " + std::to_string(record.n()) + " of " +
@@ -130,9 +128,6 @@ absl::Status IngestRecords::CheckRun(const std::string& agent, const types::v1::
   RETURN_IF_ERROR(CheckOwner(agent, run.records(0).session_id()));
   for (int i = 0; i < run.records_size(); ++i) {
     RETURN_IF_ERROR(CheckAlone(run.records(i)));
-    // A block is a millisecond's work that nobody waits for; who shares the processor may be waited
-    // for.
-    if (i % kRecordsInARow == kRecordsInARow - 1) std::this_thread::yield();
   }
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-#include "agent/loop/short_turns.h"
+#include "common/turns.h"
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -7,10 +7,14 @@
 
 #include <cstdint>
 
-namespace sallyport::agent {
+namespace sallyport {
 namespace {
 
-constexpr std::uint64_t kTurnNanos = 100'000;
+constexpr std::uint64_t kShortNanos = 100'000;
+// The longest that the kernel takes.
+constexpr std::uint64_t kLongNanos = 100'000'000;
+// What the system gives everybody.
+constexpr std::uint64_t kOrdinaryNanos = 0;
 
 // The kernel's sched_attr: its own header cannot be included beside the C library's.
 struct SchedulingAttributes {
@@ -24,19 +28,24 @@ struct SchedulingAttributes {
   std::uint64_t period;
 };
 
-}  // namespace
-
-void AskForShortTurns() {
+void AskFor(std::uint64_t turn_nanos) {
   const SchedulingAttributes attributes{.size = sizeof attributes,
                                         .policy = SCHED_OTHER,
                                         .flags = 1,  // SCHED_FLAG_RESET_ON_FORK
                                         .nice = getpriority(PRIO_PROCESS, 0),
                                         .priority = 0,
-                                        .runtime = kTurnNanos,
+                                        .runtime = turn_nanos,
                                         .deadline = 0,
                                         .period = 0};
   // Where it is refused everything goes on as before.
   (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
-}  // namespace sallyport::agent
+}  // namespace
+
+void AskForShortTurns() { AskFor(kShortNanos); }
+
+LongTurns::LongTurns() { AskFor(kLongNanos); }
+LongTurns::~LongTurns() { AskFor(kOrdinaryNanos); }
+
+}  // namespace sallyport
