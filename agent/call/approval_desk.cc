@@ -26,11 +26,6 @@ void ApprovalDesk::Learn(const types::v1::Approval& approval, SessionTable& sess
   if (!is_pending && entry.waiters.empty()) entries_.erase(approval.id());
 }
 
-const types::v1::Approval* ApprovalDesk::Find(std::string_view approval_id) const {
-  const auto place = entries_.find(approval_id);
-  return place == entries_.end() ? nullptr : &place->second.approval;
-}
-
 void ApprovalDesk::Settle(Entry& entry, SessionTable& sessions) {
   if (ServedSession* session = sessions.FindById(entry.approval.session_id())) {
     session->live().ApprovalSettled();

@@ -20,9 +20,6 @@ class ApprovalDesk {
   // session is not idle.
   void Learn(const types::v1::Approval& approval, SessionTable& sessions);
 
-  // Null: not told of, or settled.
-  const types::v1::Approval* Find(std::string_view approval_id) const;
-
   // Waits for decisions on one approval for as long as it lives.
   class Waiting {
    public:

@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "agent/call/approval_desk.h"
 #include "agent/call/metrics.h"
-#include "agent/call/open_session.h"
+#include "agent/call/opening.h"
 #include "agent/call/session_rules.h"
 #include "agent/call/session_table.h"
 #include "agent/call/token_table.h"
@@ -33,6 +33,9 @@ struct CallLimits {
   // How long initialize waits for its session, and in all for its server: hosted clients give up at
   // 10 s.
   absl::Duration open_hold = absl::Seconds(5);
+  // How long after it began to be held an opening is held again: what a client does next in the
+  // same attempt to connect (it may try one era after the other) is answered at once.
+  absl::Duration open_rest = absl::Seconds(10);
   absl::Duration start_hold = absl::Seconds(9);
   // A server that has started for nobody is kept this long for the identical initialize.
   absl::Duration start_kept = absl::Seconds(60);

@@ -22,6 +22,7 @@
 #include "agent/upstream/upstream_error.h"
 #include "common/denial.h"
 #include "common/log.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
@@ -146,11 +147,10 @@ ServedSession* LiveOne(Gateway& gateway, const AuthenticatedCall& call) {
   return session->chain->n() > 0 ? session : nullptr;
 }
 
-}  // namespace
-
-Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall call,
-                                             const ClientMessage& message) {
-  const absl::Duration arrived = gateway.clock.SinceBoot();
+// The live session of the caller, or one that is opened now. Nothing: it has been answered.
+Task<std::optional<Held<ServedSession>>> FindSession(Gateway& gateway,
+                                                     const AuthenticatedCall& call,
+                                                     const ClientMessage& message) {
   const std::string server(call.incoming.server);
   if (!gateway.upstreams.Has(server) || !call.snapshot->Fronts(server)) {
     const OpenRefusal refusal{
@@ -158,63 +158,76 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
     co_await AnswerOpenRefusal(gateway, call, message, nullptr, refusal);
     co_return std::nullopt;
   }
-  ServedSession* live = LiveOne(gateway, call);
-  if (live == nullptr) {
-    auto opened = co_await OpenSession(gateway, call, std::string(BearerToken(call.incoming)));
-    if (const auto* refusal = std::get_if<OpenRefusal>(&opened)) {
-      co_await AnswerOpenRefusal(gateway, call, message, nullptr, *refusal);
-      co_return std::nullopt;
-    }
-    live = &*std::get<Held<ServedSession>>(opened);
+  if (ServedSession* live = LiveOne(gateway, call)) co_return Held<ServedSession>(*live);
+  auto opened = co_await OpenSession(gateway, call, std::string(BearerToken(call.incoming)));
+  if (const auto* refusal = std::get_if<OpenRefusal>(&opened)) {
+    co_await AnswerOpenRefusal(gateway, call, message, nullptr, *refusal);
+    co_return std::nullopt;
   }
-  const Held<ServedSession> session(*live);
+  co_return std::get<Held<ServedSession>>(std::move(opened));
+}
+
+// The connection that the session's calls share, in the making or ready; why it cannot be made.
+absl::StatusOr<std::shared_ptr<SharedConnection>> AttachShared(Gateway& gateway,
+                                                               const AuthenticatedCall& call,
+                                                               Held<ServedSession> session,
+                                                               RefusalDetails& details) {
+  // The server's own messages are judged, masked and recorded by them.
+  RETURN_IF_ERROR(RulesFor(gateway, *session, call.caller, call.snapshot).status());
+  if (session->shared == nullptr) {
+    RETURN_IF_ERROR(CheckStart(gateway, *session, details));
+    session->shared = std::make_shared<SharedConnection>(gateway.loop);
+    gateway.loop.Spawn(Start(gateway, session, session->shared));
+  }
+  return session->shared;
+}
+
+// Until it is there, or will not be. Ok: it is there.
+Task<absl::Status> AwaitReady(Gateway& gateway, Held<ServedSession> session,
+                              std::shared_ptr<SharedConnection> shared, absl::Duration until) {
+  const absl::Duration left = std::max(until - gateway.clock.SinceBoot(), absl::ZeroDuration());
+  if (!shared->ready.is_set() && !co_await shared->ready.Wait(left)) {
+    co_return Denied(types::v1::DENIAL_REASON_SERVER_STARTING,
+                     absl::StrCat("the server ", session->facts().server,
+                                  " is starting; call again in a moment"));
+  }
+  if (!shared->why.ok()) co_return shared->why;
+  if (session->shared != shared) {
+    co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                     "upstream_lost: the server was lost; call again");
+  }
+  co_return absl::OkStatus();
+}
+
+}  // namespace
+
+Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall call,
+                                             const ClientMessage& message) {
+  const absl::Duration until = gateway.clock.SinceBoot() + gateway.limits.start_hold;
+  const auto found = co_await FindSession(gateway, call, message);
+  if (!found) co_return std::nullopt;
+  const Held<ServedSession> session = *found;
   const LiveSession::InFlight in_flight(session->live());
   session->live().Touch();
   if (session->caller != call.caller) TakeToken(gateway, *session, call);
-  if (session->shared == nullptr && gateway.upstreams.IsLegacyOnly(server)) {
+  if (session->shared == nullptr && gateway.upstreams.IsLegacyOnly(session->facts().server)) {
     co_await AnswerLegacyOnly(gateway, call, message);
     co_return std::nullopt;
   }
   OpenRefusal refusal;
   refusal.details.session_id = session->id();
-  // The server's own messages are judged, masked and recorded by them.
-  if (auto rules = RulesFor(gateway, *session, call.caller, call.snapshot); !rules.ok()) {
-    refusal.why = rules.status();
-    co_await AnswerOpenRefusal(gateway, call, message, &*session, refusal);
-    co_return std::nullopt;
-  }
-  if (session->shared == nullptr) {
-    refusal.why = CheckStart(gateway, *session, refusal.details);
-    if (!refusal.why.ok()) {
-      co_await AnswerOpenRefusal(gateway, call, message, &*session, refusal);
-      co_return std::nullopt;
-    }
-    session->shared = std::make_shared<SharedConnection>(gateway.loop);
-    gateway.loop.Spawn(Start(gateway, session, session->shared));
-  }
-  const std::shared_ptr<SharedConnection> shared = session->shared;
-  const absl::Duration left = gateway.limits.start_hold - (gateway.clock.SinceBoot() - arrived);
-  const bool is_ready =
-      shared->ready.is_set() || co_await shared->ready.Wait(std::max(left, absl::ZeroDuration()));
-  if (shared->is_legacy_only) {
+  const auto shared = AttachShared(gateway, call, session, refusal.details);
+  refusal.why =
+      shared.ok() ? co_await AwaitReady(gateway, session, *shared, until) : shared.status();
+  if (shared.ok() && (*shared)->is_legacy_only) {
     co_await AnswerLegacyOnly(gateway, call, message);
     co_return std::nullopt;
-  }
-  if (!is_ready) {
-    refusal.why =
-        Denied(types::v1::DENIAL_REASON_SERVER_STARTING,
-               absl::StrCat("the server ", server, " is starting; call again in a moment"));
-  } else if (!shared->why.ok()) {
-    refusal.why = shared->why;
-  } else if (session->shared != shared) {
-    refusal.why = Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
-                         "upstream_lost: the server was lost; call again");
   }
   if (!refusal.why.ok()) {
     co_await AnswerOpenRefusal(gateway, call, message, &*session, refusal);
     co_return std::nullopt;
   }
-  co_return GrantedCall{std::move(call), session, Held<McpConnection>(*shared->connection)};
+  co_return GrantedCall{std::move(call), session, Held<McpConnection>(*(*shared)->connection)};
 }
 
 Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,

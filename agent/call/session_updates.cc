@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/call/begin_session.h"
 #include "agent/call/end_session.h"
-#include "agent/call/open_session.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
 #include "common/log.h"
@@ -33,9 +33,7 @@ Task<void> CloseLeftChain(Gateway& gateway, std::unique_ptr<RecordingChain> chai
 void TellOpenings(Gateway& gateway, const types::v1::Session& session,
                   const absl::Status& refusal) {
   for (auto& [key, opening] : gateway.openings.by_key) {
-    if (opening->pending.id() != session.id()) continue;
-    opening->refusal = refusal;
-    opening->changed.Set();
+    if (opening->pending.id() == session.id()) opening->Decide(refusal);
   }
 }
 
@@ -106,10 +104,7 @@ void TakeRefusal(Gateway& gateway, const absl::Status& why) {
                 absl::StrCat("the control plane refuses this agent: ", why.message())});
   }
   const absl::Status refusal = WithReason(why, types::v1::DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE);
-  for (auto& [key, opening] : gateway.openings.by_key) {
-    opening->refusal = refusal;
-    opening->changed.Set();
-  }
+  for (auto& [key, opening] : gateway.openings.by_key) opening->Decide(refusal);
 }
 
 void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot) {

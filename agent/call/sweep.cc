@@ -27,6 +27,7 @@ void Sweep(Gateway& gateway) {
   const absl::Time now = gateway.clock.Now();
   gateway.approvals.Sweep(now, gateway.sessions);
   gateway.tokens.Sweep(now);
+  gateway.openings.Sweep(gateway.clock.SinceBoot() - gateway.limits.open_rest);
   for (ServedSession* session : gateway.sessions.all()) {
     if (session->live().is_ended()) continue;
     if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {

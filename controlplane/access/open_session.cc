@@ -395,7 +395,10 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Answer(WriteTransaction& t, con
   if (session.is_pending()) {
     ASSIGN_OR_RETURN(const std::optional<Approval> approval,
                      approvals::Find(t, session.proto().approval_id()));
-    if (approval.has_value()) *response.mutable_approvers() = approval->proto().approvers();
+    if (approval.has_value()) {
+      *response.mutable_approvers() = approval->proto().approvers();
+      *response.mutable_approval_expires_at() = approval->proto().expires_at();
+    }
     response.set_message("waiting for approval " + session.proto().approval_id());
   } else if (session.state() == types::v1::SESSION_STATE_DENIED) {
     response.set_denial_reason(session.proto().denial_reason());

@@ -116,8 +116,10 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
   }
   if (flags.break_glass) ShowGlass(response.session());
   if (!is_pending) return 0;
-  std::fprintf(stderr, "Waiting for approval %s by %s.\n", response.session().approval_id().c_str(),
-               Printable(absl::StrJoin(response.approvers(), ", ")).c_str());
+  std::fprintf(
+      stderr, "Waiting for approval %s by %s until %s.\n", response.session().approval_id().c_str(),
+      Printable(absl::StrJoin(response.approvers(), ", ")).c_str(),
+      TimeCell(response.approval_expires_at(), response.has_approval_expires_at()).c_str());
   return flags.wait ? WaitFor(*connection, response.session().id(), options.format) : 0;
 }
 

@@ -41,10 +41,13 @@ const waiting = () => until('an approval waits', async () => (await door.json(['
 
 for (const { name, server, connect, isModern } of generations) {
   test(`${name}: a session that waits, is denied, is approved, and ends in a call`, async () => {
+    const at = Date.now();
     const pending = await failure(connect());
+    const held = Date.now() - at;
+    assert.ok(held < 9000, `it was held for ${held} ms: hosted clients give up at 10 s`);
     const approval = await waiting();
     // A client that insists on the modern era says of a refused server/discover only that it was refused.
-    assert.match(pending.message, isModern ? /Version negotiation failed/ : new RegExp(`waits for approval ${approval.id} by demo:approvers`));
+    assert.match(pending.message, isModern ? /Version negotiation failed/ : new RegExp(`waits for approval ${approval.id} by demo:approvers until ${approval.expiresAt.slice(0, 19)}`));
 
     assert.equal((await door.cli(['approvals', 'deny', approval.id, '--reason', 'not today'], alice)).code, 0);
     assert.match((await failure(connect())).message, isModern ? /Version negotiation failed/ : /was denied; ask again with a reason: sallyport request/);

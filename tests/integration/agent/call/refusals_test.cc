@@ -1,6 +1,8 @@
 // Each denial reason that is raised before the forward: what the client reads, and that the server
 // saw no byte. Each one after it: that the client saw no byte of what was refused.
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
 #include "tests/integration/agent/call/door.h"
 
@@ -179,37 +181,74 @@ TEST_CASE("a scope that is missing is asked for by a challenge", "[agent][call]"
   CHECK(door.Seen() == 0);
 }
 
-TEST_CASE("a pending session answers initialize with its approval, and the next attempt attaches",
+// A session that waits for its approval.
+struct Pending {
+  explicit Pending(Door& door) : session(door.control.ActiveSession("wiki", "bot")) {
+    session.set_approval_id(NewApprovalId());
+    session.set_state(SESSION_STATE_PENDING);
+    door.control.set_opener([session = session](const auto&) {
+      access::v1::OpenSessionResponse response;
+      *response.mutable_session() = session;
+      response.add_approvers("okta:approvers");
+      response.mutable_approval_expires_at()->set_seconds(1'800'000'000);
+      return response;
+    });
+  }
+  types::v1::Session session;
+};
+
+TEST_CASE("a pending session answers initialize with its approval, its approvers and its deadline",
           "[agent][call]") {
   Door door;
-  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
-  session.set_approval_id(NewApprovalId());
-  session.set_state(SESSION_STATE_PENDING);
-  door.control.set_opener([session](const auto&) {
-    access::v1::OpenSessionResponse response;
-    *response.mutable_session() = session;
-    response.add_approvers("okta:approvers");
-    return response;
-  });
-  const std::string token = door.control.Token("bot");
-  const auto pending = door.Send({.token = token, .body = Door::Initialize()});
-  CHECK(pending.status == 200);
-  Json error = Json::parse(pending.body)["error"];
+  const Pending pending(door);
+  const auto answer = door.Send({.token = door.control.Token("bot"), .body = Door::Initialize()});
+  CHECK(answer.status == 200);
+  const Json error = Json::parse(answer.body)["error"];
   CHECK(error["code"] == 40303);
+  CHECK(std::string(error["message"]) ==
+        "the session for wiki waits for approval " + pending.session.approval_id() +
+            " by okta:approvers until 2027-01-15T08:00:00Z; connect again once it is approved");
   CHECK(error["data"]["reason"] == "session_pending");
-  CHECK(error["data"]["approvalId"] == session.approval_id());
+  CHECK(error["data"]["approvalId"] == pending.session.approval_id());
   CHECK(error["data"]["approvers"] == Json::array({"okta:approvers"}));
+  CHECK(error["data"]["expiresAt"] == "2027-01-15T08:00:00Z");
   CHECK(door.Seen() == 0);
+}
 
+TEST_CASE("one hold for all that a client tries while its session is pending, and another later",
+          "[agent][call]") {
+  Door door;
+  Pending pending(door);
+  const std::string token = door.control.Token("bot");
+  const auto begun = std::chrono::steady_clock::now();
+  const auto since = [&] { return std::chrono::steady_clock::now() - begun; };
+  (void)door.Send({.token = token, .body = Door::Initialize()});
+  CHECK(since() >= std::chrono::seconds(5));
+  const auto again = door.Send({.token = token, .body = Door::Initialize()});
+  CHECK(Json::parse(again.body)["error"]["data"]["reason"] == "session_pending");
+  CHECK(since() < std::chrono::seconds(7));
+
+  std::this_thread::sleep_until(begun + std::chrono::seconds(10));
   HttpClient waiting(door.agent->port());
-  const int opens = door.control.opens();
   waiting.Send(door.Bytes({.token = token, .body = Door::Initialize()}));
-  while (door.control.opens() == opens) std::this_thread::yield();
-  session.set_state(SESSION_STATE_ACTIVE);
-  door.control.PushSession(session, /*with_grant=*/true);
+  while (door.control.opens() < 3) std::this_thread::yield();
+  std::this_thread::sleep_until(begun + std::chrono::seconds(12));
+  pending.session.set_state(SESSION_STATE_ACTIVE);
+  door.control.PushSession(pending.session, /*with_grant=*/true);
   const auto opened = waiting.Read();
   CHECK_FALSE(opened.session_id.empty());
   CHECK(Json::parse(opened.body)["result"]["instructions"] == "be nice");
+}
+
+TEST_CASE("a client that comes back once its session is approved is let in", "[agent][call]") {
+  Door door;
+  Pending pending(door);
+  const std::string token = door.control.Token("bot");
+  (void)door.Send({.token = token, .body = Door::Initialize()});
+  pending.session.set_state(SESSION_STATE_ACTIVE);
+  door.control.PushSession(pending.session, /*with_grant=*/true);
+  door.control.set_opener([&](const auto&) { return door.control.Active(pending.session); });
+  CHECK_FALSE(door.Send({.token = token, .body = Door::Initialize()}).session_id.empty());
 }
 
 TEST_CASE("a session that is bound to another address is client_mismatch", "[agent][call]") {

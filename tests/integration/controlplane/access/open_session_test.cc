@@ -224,6 +224,7 @@ TEST_CASE_METHOD(Fixture,
   CHECK(response.session().client_address() == "10.0.0.1");
   const Approval approval = ApprovalOf(response.session().approval_id());
   CHECK(approval.expires_at() == clock.Now() + absl::Minutes(10));
+  CHECK(FromProto(response.approval_expires_at()) == approval.expires_at());
   const auto notices_due = outbox::Due(*Read(), clock.Now(), 10);
   REQUIRE(notices_due->size() == 1);
   CHECK(notices_due->front().notifier == "everyone");

@@ -51,7 +51,6 @@ TEST_CASE("an approval that lapses without a word is settled", "[agent][call]") 
   stage.desk.Learn(stage.approval, stage.sessions);
   stage.clock.Advance(absl::Minutes(5));
   stage.desk.Sweep(stage.clock.Now(), stage.sessions);
-  CHECK(stage.desk.Find("apr_1") == nullptr);
   stage.clock.Advance(absl::Minutes(1));
   CHECK(stage.is_idle());
 }
