@@ -33,13 +33,13 @@ absl::Status StillPending(const Approval& approval) {
 
 // The answer to a call that has been held for long enough. A modern client comes again by itself
 // and waits on, as often as official clients do; the others are told to.
-RefusedCall AnswerPending(JudgedCall call, const Approval& approval) {
+RefusedCall AnswerPending(const Gateway& gateway, JudgedCall call, const Approval& approval) {
   constexpr std::uint32_t kMaxRounds = 9;
   const std::optional<Continuation>& before = call.granted.continues;
   std::string state;
   if (call.message->era == Era::kModern && (!before || before->rounds < kMaxRounds)) {
-    auto sealed =
-        SealRequestState(*call.granted.session, *call.message, before.value_or(Continuation{}));
+    auto sealed = SealRequestState(*call.granted.session, *call.message,
+                                   before.value_or(Continuation{}), gateway.clock.SinceBoot());
     if (sealed.ok()) state = *std::move(sealed);
   }
   RefusedCall refused = RefuseAbout(std::move(call), StillPending(approval), &approval);
@@ -168,7 +168,7 @@ Task<Outcome> Await(Gateway& gateway, AskedCall asked, OpenRequest& request) {
     co_return RefuseAbout(std::move(call), std::move(denial), &approval);
   }
   if (approval.state() != types::v1::APPROVAL_STATE_APPROVED) {
-    co_return AnswerPending(std::move(call), approval);
+    co_return AnswerPending(gateway, std::move(call), approval);
   }
   // The approval stands: the identical call uses it.
   if (reply.is_gone()) {

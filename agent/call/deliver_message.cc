@@ -100,7 +100,8 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                             [&](std::string_view state) {
                               Continuation continuation = ContinuationOf(call);
                               continuation.server_state = std::string(state);
-                              auto text = SealRequestState(session, request, continuation);
+                              auto text = SealRequestState(session, request, continuation,
+                                                           gateway.clock.SinceBoot());
                               sealed = text.status();
                               return text.ok() ? *std::move(text) : std::string();
                             },

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "common/json_printer.h"
 #include "common/log.h"
@@ -62,6 +63,7 @@ void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end) {
   while (!session.connections.empty()) {
     EndConnection(gateway, session, *session.connections.begin()->second, detail);
   }
+  SettleRounds(gateway, session, absl::InfiniteDuration());
   for (const auto& starting : session.starting) gateway.loop.Spawn(CloseStarting(starting));
   session.starting.clear();
   gateway.loop.Spawn(CloseSession(gateway, Held<ServedSession>(session)));
@@ -73,7 +75,7 @@ void EndIfCompleted(Gateway& gateway, ServedSession& session) {
       session.tasks.has_unsettled() ||
       std::any_of(session.connections.begin(), session.connections.end(),
                   [](const auto& entry) { return entry.second->mcp().has_unfinished_tasks(); });
-  const bool is_answered = session.counted_in_flight == 0 && session.open_rounds.empty();
+  const bool is_answered = session.counted_in_flight == 0 && session.rounds.empty();
   if (session.live().is_used_up() && is_answered && !has_tasks) {
     EndSession(gateway, session, {types::v1::END_REASON_COMPLETED, "max_calls is used up"});
   } else if (session.was_deleted && session.connections.empty() && session.starting.empty()) {

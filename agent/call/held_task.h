@@ -45,6 +45,8 @@ class HeldTask final : public Reply {
   Task<bool> AwaitInput(absl::Duration timeout);
   // The call again, with what was asked for; the task works on.
   absl::StatusOr<ClientMessage> Retry();
+  // While input is asked for: the round that its call waits in, as the client is given it (JSON).
+  const std::string& request_state() const { return request_state_; }
   // The stages are done with it, and nobody of them knows it any more: what is open is cancelled.
   void Finish();
   bool is_done() const { return is_done_; }

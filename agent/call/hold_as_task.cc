@@ -79,11 +79,16 @@ Task<void> PassAgain(Gateway& gateway, Held<ServedSession> session, Held<McpConn
                       std::make_shared<const ClientMessage>(*std::move(retry)), task.request());
 }
 
-// Whether the task has all that its server asked for.
-Task<bool> AwaitInput(Gateway& gateway, HeldTask& task) {
+// Whether the task has all that its server asked for. False: it will not have it, and the round is
+// over.
+Task<bool> AwaitInput(Gateway& gateway, ServedSession& session, HeldTask& task) {
   if (task.state().body == "{}") co_await Sleep(gateway.loop, kRetryPause);
-  const absl::Time until = task.state().created_at + task.state().ttl;
-  co_return co_await task.AwaitInput(std::max(until - gateway.clock.Now(), kRetryPause));
+  const absl::Duration left = task.state().created_at + task.state().ttl - gateway.clock.Now();
+  if (co_await task.AwaitInput(
+          std::max(std::min(left, session.live().idle_timeout()), kRetryPause)))
+    co_return true;
+  GiveUpRequestState(session, task.request_state());
+  co_return false;
 }
 
 Task<void> Run(Gateway& gateway, HeldTask& task, AskedCall call) {
@@ -97,7 +102,7 @@ Task<void> Run(Gateway& gateway, HeldTask& task, AskedCall call) {
   for (int round = 1; task.state().status == TaskStatus::kInputRequired && round < kMaxRounds;
        ++round) {
     const RegisteredRequest registered(*connection, task.request());
-    if (!co_await AwaitInput(gateway, task)) break;
+    if (!co_await AwaitInput(gateway, *session, task)) break;
     const LiveSession::InFlight in_flight(session->live());
     co_await PassAgain(gateway, session, connection, task);
   }

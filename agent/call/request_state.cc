@@ -19,7 +19,6 @@ namespace {
 // AES-256-GCM. The nonce is also what the round is known by.
 constexpr std::size_t kNonceBytes = 12;
 constexpr std::size_t kTagBytes = 16;
-constexpr std::size_t kMaxOpenRounds = 256;
 constexpr std::uint32_t kMaxRounds = 255;
 constexpr std::string_view kPrefix = "sp1.";
 
@@ -117,34 +116,35 @@ bool Decrypt(const std::string& key, std::string_view nonce, std::string_view bi
          EVP_DecryptFinal_ex(cipher.get(), Bytes(plain) + size, &size) == 1;
 }
 
+// The nonce and what is sealed, of a JSON string. A state of ours needs no escapes, so what stands
+// between the quotes is the text.
+bool Unwrap(std::string_view text, std::string& raw) {
+  if (text.size() < 2 || !text.substr(1).starts_with(kPrefix)) return false;
+  text = text.substr(1 + kPrefix.size(), text.size() - 2 - kPrefix.size());
+  return absl::WebSafeBase64Unescape(ToAbsl(text), &raw) &&
+         absl::WebSafeBase64Escape(raw) == ToAbsl(text) && raw.size() >= kNonceBytes + kTagBytes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> SealRequestState(ServedSession& session, const ClientMessage& message,
-                                             const Continuation& continuation) {
+                                             const Continuation& continuation, absl::Duration now) {
   ASSIGN_OR_RETURN(const std::string binding, Binding(session, message));
   const std::string nonce = RandomBytes(kNonceBytes);
   ASSIGN_OR_RETURN(const std::string sealed,
                    Encrypt(session.state_key, nonce, binding, Encode(continuation)));
-  if (session.open_rounds.size() >= kMaxOpenRounds) session.open_rounds.pop_front();
-  session.open_rounds.push_back(nonce);
+  session.rounds.Open(nonce, continuation.call_id, now + session.live().idle_timeout());
   return absl::StrCat(ToAbsl(kPrefix), absl::WebSafeBase64Escape(nonce + sealed));
 }
 
 absl::StatusOr<Continuation> OpenRequestState(ServedSession& session,
                                               const ClientMessage& message) {
   const absl::Status refused = Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                                      "Invalid requestState: it is of another call, or has been "
-                                      "used; call again without it");
+                                      "Invalid requestState: it is of another call, has been "
+                                      "used, or is too old; call again without it");
   const Span at = message.modern.request_state;
-  std::string_view text = std::string_view(message.bytes).substr(at.begin, at.size());
-  // A state of ours needs no escapes, so what stands between the quotes is the text.
-  if (text.size() < 2 || !text.substr(1).starts_with(kPrefix)) return refused;
-  text = text.substr(1 + kPrefix.size(), text.size() - 2 - kPrefix.size());
   std::string raw;
-  if (!absl::WebSafeBase64Unescape(ToAbsl(text), &raw) ||
-      absl::WebSafeBase64Escape(raw) != ToAbsl(text) || raw.size() < kNonceBytes + kTagBytes) {
-    return refused;
-  }
+  if (!Unwrap(std::string_view(message.bytes).substr(at.begin, at.size()), raw)) return refused;
   const std::string nonce = raw.substr(0, kNonceBytes);
   ASSIGN_OR_RETURN(const std::string binding, Binding(session, message));
   std::string plain;
@@ -154,11 +154,14 @@ absl::StatusOr<Continuation> OpenRequestState(ServedSession& session,
       !Decode(plain, continuation)) {
     return refused;
   }
-  const auto round = std::ranges::find(session.open_rounds, nonce);
-  if (round == session.open_rounds.end()) return refused;
-  session.open_rounds.erase(round);
+  if (!session.rounds.Take(nonce)) return refused;
   ++continuation.rounds;
   return continuation;
+}
+
+void GiveUpRequestState(ServedSession& session, std::string_view state) {
+  std::string raw;
+  if (Unwrap(state, raw)) session.rounds.GiveUp(std::string_view(raw).substr(0, kNonceBytes));
 }
 
 }  // namespace sallyport::agent

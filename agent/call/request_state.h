@@ -12,8 +12,8 @@
 // The request state of the modern era (2026-07-28, "Multi Round-Trip Requests"): what a client is
 // given with an input_required result and brings back with its retry. A client gets none but ours:
 // the server's own travels inside, encrypted. It holds for the same session, method, name and
-// arguments, until the session ends, and once: the retry goes on with an operation that was counted
-// and, where needed, approved, and two of them would be two operations.
+// arguments, as long as the session itself may be idle, and once: the retry goes on with an
+// operation that was counted and, where needed, approved, and two of them would be two operations.
 namespace sallyport::agent {
 
 // What a retry goes on with.
@@ -30,13 +30,17 @@ struct Continuation {
   std::uint32_t rounds = 0;
 };
 
-// The text for requestState, of characters that need no escape in JSON. The round is open from now
-// on; the oldest is forgotten when a session has more than 256 of them.
+// The text for requestState, of characters that need no escape in JSON. The round is open from
+// `now` on (CLOCK_BOOTTIME).
 absl::StatusOr<std::string> SealRequestState(ServedSession& session, const ClientMessage& message,
-                                             const Continuation& continuation);
+                                             const Continuation& continuation, absl::Duration now);
 
 // What the message's requestState says; the round is over. message_invalid: it is none of ours, is
-// of another call, or has been used already.
+// of another call, has been used already, or is too old.
 absl::StatusOr<Continuation> OpenRequestState(ServedSession& session, const ClientMessage& message);
+
+// The client will not come again with `state`, a JSON string as it was given. Nothing where it is
+// none of ours.
+void GiveUpRequestState(ServedSession& session, std::string_view state);
 
 }  // namespace sallyport::agent

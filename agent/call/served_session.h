@@ -20,6 +20,7 @@
 #include "agent/session/held.h"
 #include "agent/session/live_session.h"
 #include "agent/session/mcp_session.h"
+#include "agent/session/open_rounds.h"
 #include "agent/session/start_limit.h"
 #include "agent/upstream/credentials.h"
 #include "agent/upstream/upstream.h"
@@ -161,7 +162,7 @@ class ServedSession final : public Holdable {
   std::string digest_key;
   // Of the request states that its clients hold, and the rounds they are of.
   std::string state_key;
-  std::deque<std::string> open_rounds;
+  OpenRounds rounds;
 
   // The rules for its principal, as the latest token names it, under the snapshot in force.
   std::shared_ptr<const SessionRules> rules;

@@ -64,4 +64,9 @@ std::string SettleUnknown(Gateway& gateway, const RecordedCall& call) {
   return call_id;
 }
 
+void SettleRounds(Gateway& gateway, ServedSession& session, absl::Duration now) {
+  for (const std::string& call_id : session.rounds.TakeGivenUp(now))
+    gateway.settlements.Settle(Settled(session.id(), call_id, v1::CALL_OUTCOME_UNKNOWN));
+}
+
 }  // namespace sallyport::agent

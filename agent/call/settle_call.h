@@ -20,4 +20,8 @@ bool SettleAnswered(Gateway& gateway, const RecordedCall& call, const UpstreamMe
 // let through there; empty where nobody will ask: only what counts as a call is told of.
 std::string SettleUnknown(Gateway& gateway, const RecordedCall& call);
 
+// What its clients should have come again for by `now` (CLOCK_BOOTTIME): the rounds are over, and
+// nobody knows what came of their calls.
+void SettleRounds(Gateway& gateway, ServedSession& session, absl::Duration now);
+
 }  // namespace sallyport::agent

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/call/end_session.h"
+#include "agent/call/settle_call.h"
 
 namespace sallyport::agent {
 namespace {
@@ -36,6 +37,10 @@ void Sweep(Gateway& gateway) {
     }
     DropStarted(gateway, *session);
     session->tasks.Sweep(now);
+    SettleRounds(gateway, *session, gateway.clock.SinceBoot());
+    // A round may have been all that it still waited for.
+    EndIfCompleted(gateway, *session);
+    if (session->live().is_ended()) continue;
     const bool is_token_over = now >= session->token_expires_at;
     for (auto& [id, connection] : session->connections) {
       if (is_token_over) connection->CloseStreams();

@@ -65,6 +65,8 @@ class LiveSession {
   // Set when the session ends.
   Signal& stopped() { return stopped_; }
 
+  absl::Duration idle_timeout() const { return idle_timeout_; }
+
   // A message of the client arrived.
   void Touch();
 

@@ -308,12 +308,12 @@ class FakeControlPlane {
   }
   // What became of a call, by its own id; waits for it.
   std::optional<agent::v1::SettleCallRequest> AwaitSettlement(const std::string& call_id) {
-    return WaitFor([&]() -> std::optional<agent::v1::SettleCallRequest> {
-      for (const auto& settled : settled_) {
-        if (settled.call_id() == call_id) return settled;
-      }
-      return std::nullopt;
-    });
+    return WaitFor([&] { return SettlementOf(call_id); });
+  }
+  // As far as it is known.
+  std::optional<agent::v1::SettleCallRequest> Settlement(const std::string& call_id) {
+    std::lock_guard lock(mutex_);
+    return SettlementOf(call_id);
   }
   // All that have come, of all chains.
   std::vector<types::v1::Record> records() {
@@ -371,6 +371,13 @@ class FakeControlPlane {
   }
 
  private:
+  std::optional<agent::v1::SettleCallRequest> SettlementOf(const std::string& call_id) const {
+    for (const auto& settled : settled_) {
+      if (settled.call_id() == call_id) return settled;
+    }
+    return std::nullopt;
+  }
+
   using Context = grpc::ServerContext;
 
   void PushSnapshotLocked() {

@@ -338,6 +338,43 @@ TEST_CASE("a call whose next round its client is not asked for is of unknown out
   CHECK(IsSettled(door, reserved.all().at(0).call_id(), agent::v1::CALL_OUTCOME_UNKNOWN));
 }
 
+// A session that may be idle for a moment only.
+void MayIdle(Door& door, absl::Duration idle) {
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->mutable_idle_timeout()->set_seconds(absl::ToInt64Seconds(idle));
+  door.control.set_opener([&door, session](const auto&) { return door.control.Active(session); });
+}
+
+TEST_CASE("a round that its client does not come back for is over, and its call of unknown outcome",
+          "[agent][reserve]") {
+  Door door(kConfig, kEffects, false, "", ServerEras::kModern);
+  AskFirst(door);
+  Reserved reserved(door);
+  MayIdle(door, absl::Seconds(2));
+  const ModernClient client(door);
+  const auto asked = client.Post(Careful());
+  const std::string call_id = reserved.all().at(0).call_id();
+  // Its session goes on.
+  std::optional<agent::v1::SettleCallRequest> settled;
+  while (!settled) {
+    REQUIRE(AnswerOf(client.Post(ModernClient::Call("echo"))).contains("content"));
+    settled = door.control.Settlement(call_id);
+  }
+  CHECK(settled->outcome() == agent::v1::CALL_OUTCOME_UNKNOWN);
+  CHECK(Door::Message(client.Post(NextRound(asked)))["error"]["code"] == -32602);
+  CHECK(door.Requests("tools/call").front().find("careful") != std::string::npos);
+}
+
+TEST_CASE("a session that ends in the middle of a call's rounds leaves it of unknown outcome",
+          "[agent][reserve]") {
+  Door door(kConfig, kEffects, false, "", ServerEras::kModern);
+  AskFirst(door);
+  Reserved reserved(door);
+  MayIdle(door, absl::Seconds(2));
+  ModernClient(door).Post(Careful());
+  CHECK(IsSettled(door, reserved.all().at(0).call_id(), agent::v1::CALL_OUTCOME_UNKNOWN));
+}
+
 TEST_CASE("a call that is let through and not sent is released", "[agent][reserve]") {
   Door door(kConfig, kEffects, false, "", ServerEras::kModern);
   AskFirst(door);

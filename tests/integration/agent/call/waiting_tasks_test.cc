@@ -219,9 +219,8 @@ TEST_CASE("a task belongs to its session, and to clients that know tasks", "[age
   CHECK(door.Seen(method) == 0);
 }
 
-TEST_CASE("what the server asks in an approved task the client gives by tasks/update",
-          "[agent][tasks]") {
-  Door door(ServerEras::kModern);
+// The server asks two things before it does the call.
+void AskFirst(Door& door) {
   door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
     if (message.value("method", "") != "tools/call") return std::nullopt;
     if (message["params"].contains("inputResponses")) return std::nullopt;
@@ -232,6 +231,12 @@ TEST_CASE("what the server asks in an approved task the client gives by tasks/up
                    {{"q", {{"method", "elicitation/create"}, {"params", {{"message", "?"}}}}},
                     {"r", {{"method", "elicitation/create"}, {"params", {{"message", "!"}}}}}}}});
   });
+}
+
+TEST_CASE("what the server asks in an approved task the client gives by tasks/update",
+          "[agent][tasks]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
   Ask ask = Delete();
   ask.capabilities["elicitation"] = Json::object();
   Waiting call(door, ask);
@@ -258,6 +263,27 @@ TEST_CASE("what the server asks in an approved task the client gives by tasks/up
   CHECK(retry["inputResponses"] ==
         Json{{"q", {{"action", "accept"}}}, {"r", {{"action", "decline"}}}});
   CHECK(door.Seen("tasks/update") == 0);
+}
+
+TEST_CASE("a task whose client gives nothing is over, and its call of unknown outcome",
+          "[agent][tasks]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->mutable_idle_timeout()->set_seconds(2);
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  Ask ask = Delete();
+  ask.capabilities["elicitation"] = Json::object();
+  Waiting call(door, ask);
+  call.Decide(door, APPROVAL_STATE_APPROVED);
+  CHECK(call.GetPast("working")["status"] == "input_required");
+  CHECK(call.GetPast("input_required")["status"] == "cancelled");
+  const auto sent = door.control.AwaitContent(
+      RECORD_TYPE_REQUEST, [](const auto& content) { return content.target() == "delete"; });
+  REQUIRE(sent);
+  const auto settled = door.control.AwaitSettlement(sent->call_id());
+  REQUIRE(settled);
+  CHECK(settled->outcome() == agent::v1::CALL_OUTCOME_UNKNOWN);
 }
 
 TEST_CASE("an approved task waits for a token that still holds, and a poll can bring it",

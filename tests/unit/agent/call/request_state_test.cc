@@ -19,6 +19,7 @@ struct Stage {
     facts.principal.set_subject(subject);
     facts.expires_at = clock.Now() + absl::Hours(1);
     facts.remaining = absl::Hours(1);
+    facts.terms.mutable_idle_timeout()->set_seconds(60);
     auto made = std::make_unique<ServedSession>(loop, clock, facts, subject + " at wiki");
     made->state_key = std::string(32, key);
     made->digest_key = std::string(32, 'd');
@@ -44,7 +45,7 @@ ClientMessage Retry(const std::string& state,
 }
 std::string Sealed(ServedSession& session, const ClientMessage& call = Call(),
                    const Continuation& continuation = {.server_state = "\"s\""}) {
-  auto state = SealRequestState(session, call, continuation);
+  auto state = SealRequestState(session, call, continuation, absl::ZeroDuration());
   REQUIRE(state.ok());
   return *std::move(state);
 }
@@ -85,9 +86,9 @@ TEST_CASE("the same state is never given twice", "[agent][call]") {
 TEST_CASE("a state is good for one retry", "[agent][call]") {
   Stage stage;
   const std::string state = Sealed(*stage.session);
-  CHECK(stage.session->open_rounds.size() == 1);
+  CHECK(stage.session->rounds.size() == 1);
   CHECK(Opens(*stage.session, Retry(state)));
-  CHECK(stage.session->open_rounds.empty());
+  CHECK(stage.session->rounds.empty());
   CHECK_FALSE(Opens(*stage.session, Retry(state)));
 }
 
@@ -95,7 +96,7 @@ TEST_CASE("a state is of its session and its principal", "[agent][call]") {
   Stage stage;
   const std::string state = Sealed(*stage.session);
   const auto with_rounds = [&](std::unique_ptr<ServedSession> other) {
-    other->open_rounds = stage.session->open_rounds;
+    other->rounds = stage.session->rounds;
     return Opens(*other, Retry(state));
   };
   // Even where the key and the round were the same.
@@ -153,14 +154,17 @@ TEST_CASE("a state with any character changed, cut or added is refused", "[agent
   CHECK(Opens(*stage.session, Retry(state)));
 }
 
-TEST_CASE("a session remembers its latest 256 rounds", "[agent][call]") {
+TEST_CASE("a state holds for as long as its session may be idle, or until it is given up",
+          "[agent][call]") {
   Stage stage;
-  const std::string first = Sealed(*stage.session);
-  const std::string second = Sealed(*stage.session);
-  for (int i = 0; i < 255; ++i) Sealed(*stage.session);
-  CHECK(stage.session->open_rounds.size() == 256);
-  CHECK_FALSE(Opens(*stage.session, Retry(first)));
-  CHECK(Opens(*stage.session, Retry(second)));
+  const std::string late = Sealed(*stage.session, Call(), {.call_id = "call-1"});
+  const std::string given_up = Sealed(*stage.session, Call(), {.call_id = "call-2"});
+  GiveUpRequestState(*stage.session, "\"" + given_up + "\"");
+  GiveUpRequestState(*stage.session, "\"somebody else's\"");
+  CHECK(stage.session->rounds.TakeGivenUp(absl::Seconds(59)) == std::vector<std::string>{"call-2"});
+  CHECK_FALSE(Opens(*stage.session, Retry(given_up)));
+  CHECK(stage.session->rounds.TakeGivenUp(absl::Seconds(60)) == std::vector<std::string>{"call-1"});
+  CHECK_FALSE(Opens(*stage.session, Retry(late)));
 }
 
 TEST_CASE("a state does not outlive the agent that gave it", "[agent][call]") {
