@@ -69,13 +69,12 @@ std::size_t BytesSize(std::string_view value) {
 
 // At most.
 std::size_t SizeOf(const RecordFacts& facts, const ContentFields& fields) {
-  constexpr std::size_t kFields = 21;
+  constexpr std::size_t kFields = 20;
   std::size_t size = kFields * FieldWriter::kOverhead + fields.method.size() +
                      fields.target.size() + fields.rpc_id.size() + fields.body.size() +
-                     fields.outcome.size() + fields.detail.size() + fields.server.size() +
-                     facts.approval_id.size() + facts.policy.size() + facts.client_address.size() +
-                     facts.mcp_session.size() + facts.token_id.size() + facts.call_id.size() +
-                     facts.observed_policy.size();
+                     fields.outcome.size() + fields.detail.size() + facts.approval_id.size() +
+                     facts.policy.size() + facts.client_address.size() + facts.mcp_session.size() +
+                     facts.token_id.size() + facts.call_id.size() + facts.observed_policy.size();
   for (const Finding& finding : fields.findings) {
     size += 4 * FieldWriter::kOverhead + finding.detector.size() + finding.pointer.size();
   }
@@ -109,7 +108,6 @@ void WriteContent(std::string& out, const RecordFacts& facts, const ContentField
   w.Bytes<C::kOutcomeFieldNumber>(fields.outcome);
   w.Uint<C::kRequestNFieldNumber>(fields.request_n);
   w.Bytes<C::kDetailFieldNumber>(fields.detail);
-  w.Bytes<C::kServerFieldNumber>(fields.server);
   w.Bytes<C::kClientAddressFieldNumber>(facts.client_address);
   w.Bytes<C::kMcpSessionFieldNumber>(facts.mcp_session);
   w.Bytes<C::kTokenIdFieldNumber>(facts.token_id);

@@ -26,7 +26,6 @@ struct ContentFields {
   std::string_view outcome;
   std::uint64_t request_n = 0;
   std::string_view detail;
-  std::string_view server;
 };
 
 // Replaces `out` by a serialized RecordContent.

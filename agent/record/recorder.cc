@@ -175,12 +175,15 @@ absl::Status Recorder::Impl::status() const {
 // --- refusals without a session
 
 void Recorder::Impl::WriteDenial(const DenialFacts& facts, std::string_view detail) {
-  RecordFacts about{.token_id = facts.token_id, .client_address = facts.client_address};
-  WriteContent(payload_, about,
-               {.method = facts.method.view(),
-                .denial_reason = facts.reason,
-                .detail = detail,
-                .server = facts.server.view()});
+  types::v1::RecordContent content;
+  content.set_method(std::string(facts.method.view()));
+  content.set_denial_reason(facts.reason);
+  content.set_detail(std::string(detail));
+  content.set_server(std::string(facts.server.view()));
+  content.set_client_address(std::string(facts.client_address));
+  content.set_token_id(std::string(facts.token_id));
+  if (facts.principal != nullptr) *content.mutable_principal() = *facts.principal;
+  content.SerializeToString(&payload_);
   if (AppendContent(*denial_chain_, RecordType::RECORD_TYPE_DENIAL, Spool::Room::kOrdinary).ok()) {
     lost_denials_ = 0;
   } else {

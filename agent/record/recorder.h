@@ -92,6 +92,8 @@ struct DenialFacts {
   // Where it came from; refusals are summarised by it.
   std::string_view client_address;
   std::string_view token_id;
+  // Null: nobody was named by a token that is good.
+  const types::v1::Principal* principal = nullptr;
   ShownText detail;
 };
 

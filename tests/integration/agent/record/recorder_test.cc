@@ -327,15 +327,20 @@ TEST_CASE(
     rig.recorder->RecordDenial({.reason = types::v1::DENIAL_REASON_TOKEN_MISSING,
                                 .server = "wiki"_words,
                                 .client_address = "192.0.2.1"});
-  rig.recorder->RecordDenial(
-      {.reason = types::v1::DENIAL_REASON_TOKEN_EXPIRED, .client_address = "192.0.2.2"});
+  types::v1::Principal bot;
+  bot.set_subject("bot");
+  rig.recorder->RecordDenial({.reason = types::v1::DENIAL_REASON_SESSION_PENDING,
+                              .client_address = "192.0.2.2",
+                              .principal = &bot});
   rig.Run(Sleep(*rig.loop, absl::Milliseconds(1100)));
   auto records = rig.Shipped(1);
   REQUIRE(records.size() == 12);
   CHECK(records[0].session_id().starts_with("agent:edge:"));
   CHECK(Verify(records, records[0].session_id()) == "");
   CHECK(ContentOf(records[0]).server() == "wiki");
-  CHECK(ContentOf(records[10]).denial_reason() == types::v1::DENIAL_REASON_TOKEN_EXPIRED);
+  CHECK_FALSE(ContentOf(records[0]).has_principal());
+  CHECK(ContentOf(records[10]).denial_reason() == types::v1::DENIAL_REASON_SESSION_PENDING);
+  CHECK(ContentOf(records[10]).principal().subject() == "bot");
   CHECK(ContentOf(records[11]).detail().starts_with("15 more"));
   CHECK(rig.Shipped(0).empty());
   // The chain goes on in the next run, and is nobody's session.

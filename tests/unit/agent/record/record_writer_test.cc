@@ -28,8 +28,7 @@ TEST_CASE("what is written by hand reads back through the generated parser", "[a
                 .denial_reason = types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE,
                 .outcome = "error",
                 .request_n = 129,
-                .detail = "why",
-                .server = "wiki"});
+                .detail = "why"});
   types::v1::RecordContent read;
   REQUIRE(read.ParseFromString(out));
   CHECK(read.SerializeAsString().size() == out.size());
@@ -51,7 +50,6 @@ TEST_CASE("what is written by hand reads back through the generated parser", "[a
   CHECK(read.outcome() == "error");
   CHECK(read.request_n() == 129);
   CHECK(read.detail() == "why");
-  CHECK(read.server() == "wiki");
   CHECK(read.client_address() == "192.0.2.1");
   CHECK(read.mcp_session() == "0a1b2c3d");
   CHECK(read.token_id() == "jti client");
@@ -94,8 +92,7 @@ TEST_CASE("the largest numbers and the longest texts fit", "[agent][record]") {
                 .denial_reason = types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE,
                 .outcome = text,
                 .request_n = kMax,
-                .detail = text,
-                .server = text});
+                .detail = text});
   types::v1::RecordContent content;
   REQUIRE(content.ParseFromString(payload));
   CHECK(content.SerializeAsString() == payload);
