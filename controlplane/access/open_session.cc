@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,7 +11,6 @@
 #include "common/ids.h"
 #include "common/status_macros.h"
 #include "controlplane/access/admission.h"
-#include "controlplane/access/client_address.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/agents.h"
@@ -26,57 +24,11 @@ namespace sallyport::controlplane {
 using access::v1::OpenSessionRequest;
 using access::v1::OpenSessionResponse;
 
-// Who wants what, once the token has been read.
-struct OpenSession::Opening {
-  const Caller& caller;
-  const OpenSessionRequest& request;
-  types::v1::Principal principal;
-  std::string issuer_id;
-  std::string signing_key;
-  std::string agent;  // empty: the people's door
-  std::string address;
-  absl::Time now;
-};
-
 namespace {
 
-constexpr size_t kMaxReasonBytes = 1000;
 // Live sessions of one principal and server: they differ in agent or address, so there are never
 // many.
 constexpr size_t kMaxLiveSessions = 16;
-
-bool IsRequestId(std::string_view id) {
-  return id.size() >= 16 && id.size() <= 64 &&
-         id.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
-             std::string_view::npos;
-}
-
-absl::Status CheckRequest(const Caller& caller, const OpenSessionRequest& request) {
-  if (!IsRequestId(request.request_id()))
-    return absl::InvalidArgumentError("request_id is not [A-Za-z0-9_-]{16,64}");
-  if (request.server().empty()) return absl::InvalidArgumentError("server is missing");
-  if (request.reason().size() > kMaxReasonBytes)
-    return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
-  if (request.has_duration() && FromProto(request.duration()) <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError("duration must be positive");
-  }
-  if (caller.agent() != nullptr) {
-    if (request.has_duration() || request.break_glass())
-      return absl::InvalidArgumentError("duration and break_glass are for callers");
-    return absl::OkStatus();
-  }
-  if (request.break_glass() && request.reason().empty())
-    return absl::InvalidArgumentError("whoever breaks glass gives a reason");
-  if (caller.person() == nullptr || !caller.person()->may_access) {
-    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,
-                  "sessions are opened with a caller's own access token");
-  }
-  if (!request.token().empty() || !request.client_address().empty() ||
-      !request.resource().empty()) {
-    return absl::InvalidArgumentError("token, client_address and resource are for agents");
-  }
-  return absl::OkStatus();
-}
 
 OpenSessionResponse Refusal(types::v1::DenialReason reason, std::string_view message) {
   OpenSessionResponse response;
@@ -129,45 +81,14 @@ absl::StatusOr<bool> IsUsable(Transaction& t, const Session& session, absl::Time
 
 }  // namespace
 
-absl::StatusOr<std::variant<OpenSession::Opening, OpenSessionResponse>> OpenSession::Identify(
-    const Caller& caller, const OpenSessionRequest& request) {
-  if (const PersonCaller* person = caller.person()) {
-    ASSIGN_OR_RETURN(std::string address, CanonicalAddress(caller.address()));
-    return Opening{caller,
-                   request,
-                   person->principal,
-                   person->issuer_id,
-                   person->signing_key,
-                   "",
-                   std::move(address),
-                   needs_.clock.Now()};
-  }
-  ASSIGN_OR_RETURN(std::string address, CanonicalAddress(request.client_address()));
-  const std::string resources[] = {request.resource()};
-  auto identified = needs_.issuers.Identify(
-      request.token(), {.door = Door::kAgent,
-                        .resource_uris = std::span(resources, request.resource().empty() ? 0 : 1)});
-  if (const TokenRefusal* refusal = std::get_if<TokenRefusal>(&identified))
-    return Refusal(refusal->ToStatus());
-  Identity& identity = std::get<Identity>(identified);
-  return Opening{caller,
-                 request,
-                 std::move(identity.principal),
-                 std::move(identity.issuer_id),
-                 std::move(identity.signing_key),
-                 caller.agent()->name,
-                 std::move(address),
-                 needs_.clock.Now()};
-}
-
 absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
                                                      const OpenSessionRequest& request) {
-  RETURN_IF_ERROR(CheckRequest(caller, request));
   // Before the transaction: it may wait for an issuer.
-  ASSIGN_OR_RETURN(const auto identified, Identify(caller, request));
-  if (const OpenSessionResponse* refusal = std::get_if<OpenSessionResponse>(&identified))
-    return *refusal;
-  const Opening& opening = std::get<Opening>(identified);
+  ASSIGN_OR_RETURN(const auto read,
+                   ReadOpening(caller, request, needs_.issuers, needs_.clock.Now()));
+  if (const TokenRefusal* refusal = std::get_if<TokenRefusal>(&read))
+    return Refusal(refusal->ToStatus());
+  const Opening& opening = std::get<Opening>(read);
 
   ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
   // Whatever was withdrawn since the token was read is known in here (WithdrawnKeys).
@@ -293,7 +214,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
       return BreakGlass(t, opening, decision, Session::Pending(std::move(session), ""));
     return StartPending(t, opening, std::move(session), *decision.approval);
   }();
-  if (response.ok()) response->set_clamped(wanted > longest);
+  if (response.ok() && wanted > longest) response->set_clamped(true);
   return response;
 }
 
@@ -329,9 +250,11 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
                                               request.server() + " --reason TEXT");
   }
   const bool is_new = session.proto().approval_id().empty();
+  const absl::Duration longest = std::min(session.duration(), *decision.break_glass);
+  const absl::Duration wanted = request.has_duration() ? FromProto(request.duration()) : longest;
   const absl::StatusOr<Admission> admission =
       Admit(t, opening.principal, request.server(), session.proto().terms(),
-            std::min(session.duration(), *decision.break_glass), opening.now);
+            std::min(wanted, longest), opening.now);
   if (ReasonOf(admission.status()) != types::v1::DENIAL_REASON_UNSPECIFIED)
     return Refusal(admission.status());
   RETURN_IF_ERROR(admission.status());
@@ -344,7 +267,9 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
   RETURN_IF_ERROR(
       sessions::WithdrawApprovals(t, session, "glass was broken", opening.caller, opening.now));
   RETURN_IF_ERROR(needs_.notices.EnqueueBreakGlass(t, session, opening.now));
-  return Answer(t, opening, session);
+  ASSIGN_OR_RETURN(OpenSessionResponse response, Answer(t, opening, session));
+  response.set_clamped(wanted > longest);
+  return response;
 }
 
 absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <optional>
-#include <variant>
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/policy/decision.h"
 #include "controlplane/access/approval_notices.h"
 #include "controlplane/access/current_policies.h"
+#include "controlplane/access/opening.h"
 #include "controlplane/access/session_grants.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/model/session.h"
@@ -15,8 +15,6 @@
 #include "sallyport/access/v1/access_service.pb.h"
 
 namespace sallyport::controlplane {
-
-class Issuers;
 
 // Opens a just-in-time session, or attaches to the one there is.
 class OpenSession {
@@ -40,12 +38,8 @@ class OpenSession {
       const Caller& caller, const access::v1::OpenSessionRequest& request);
 
  private:
-  struct Opening;
   using Response = access::v1::OpenSessionResponse;
 
-  // The response is a refusal.
-  absl::StatusOr<std::variant<Opening, Response>> Identify(
-      const Caller& caller, const access::v1::OpenSessionRequest& request);
   // By the agent that asks; on the people's door, by any.
   absl::StatusOr<bool> IsFronted(Transaction& t, const Opening& opening);
   absl::StatusOr<Response> RefuseByPolicy(WriteTransaction& t, const Opening& opening,

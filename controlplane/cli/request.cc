@@ -65,6 +65,16 @@ int WaitFor(const ApiConnection& connection, const std::string& session_id,
   return Fail(reader->Finish(), connection.address());
 }
 
+// A session that waits for its approval gets all that the policy gives; one that is open says how
+// long it is.
+void TellClamped(const Session& session) {
+  const std::int64_t seconds = session.has_opened_at()
+                                   ? session.expires_at().seconds() - session.opened_at().seconds()
+                                   : session.terms().max_duration().seconds();
+  std::fprintf(stderr, "The duration was clamped to %s, the policy's.\n",
+               DurationText(absl::Seconds(seconds)).c_str());
+}
+
 void ShowGlass(const Session& session) {
   if (!session.has_break_glass()) {
     std::fprintf(stderr, "No glass was broken: the session needed no approval, or was open.\n");
@@ -109,11 +119,7 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
   if (!is_pending || !flags.wait || options.format == "table") {
     ShowSession(response.session(), options.format);
   }
-  if (response.clamped()) {
-    std::fprintf(
-        stderr, "The duration was clamped to %s, the policy's.\n",
-        DurationText(absl::Seconds(response.session().terms().max_duration().seconds())).c_str());
-  }
+  if (response.clamped()) TellClamped(response.session());
   if (flags.break_glass) ShowGlass(response.session());
   if (!is_pending) return 0;
   std::fprintf(

@@ -63,6 +63,21 @@ TEST_CASE_METHOD(Emergency,
   CHECK(audit_log::List(*Read(), 0, 1000)->back().detail == "production is down");
 }
 
+TEST_CASE_METHOD(Emergency,
+                 "a duration longer than breaking glass gives is clamped and said, a shorter one "
+                 "holds, whether or not the session waits already",
+                 "[controlplane][access]") {
+  if (GENERATE(false, true)) REQUIRE(open->Run(Person(OnCall()), Request("wiki")).ok());
+  access::v1::OpenSessionRequest request = Glass();
+  const auto [wanted, given] = GENERATE(std::pair(600, 300), std::pair(120, 120));
+  request.mutable_duration()->set_seconds(wanted);
+  const auto response = open->Run(Person(OnCall()), request);
+  REQUIRE(response.ok());
+  REQUIRE(response->session().state() == types::v1::SESSION_STATE_ACTIVE);
+  CHECK(response->clamped() == (wanted > given));
+  CHECK(FromProto(response->session().expires_at()) == clock.Now() + absl::Seconds(given));
+}
+
 TEST_CASE_METHOD(Emergency, "every approver who was skipped is told, with the reason",
                  "[controlplane][access]") {
   const types::v1::Session session = Broken();
