@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +33,7 @@
 #include "agent/mask/mask_engine.h"
 #include "agent/record/recorder.h"
 #include "agent/record/uploader.h"
+#include "agent/settings.h"
 #include "agent/upstream/upstreams.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -47,7 +47,6 @@ namespace {
 
 using config::v1::AgentConfig;
 
-constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{64} << 20;
 constexpr absl::Duration kFirstSnapshot = absl::Seconds(10);
 constexpr absl::Duration kSweepPeriod = absl::Milliseconds(250);
 // A session that ends is over at the control plane once its END record is there, and its caller may
@@ -58,45 +57,6 @@ constexpr absl::Duration kFinishCalls = absl::Seconds(2);
 constexpr absl::Duration kEndSessions = absl::Seconds(3);
 constexpr absl::Duration kDrainConnections = absl::Seconds(1);
 constexpr absl::Duration kShipRecords = absl::Seconds(1);
-
-void FillDefaults(AgentConfig& config) {
-  if (config.data_dir().empty()) config.set_data_dir("/var/lib/sallyport-agent");
-  if (config.listen().empty()) config.set_listen("127.0.0.1:8443");
-  if (config.local_listen().empty()) config.set_local_listen("127.0.0.1:8480");
-}
-
-absl::StatusOr<Durability> ReadDurability(const AgentConfig& config) {
-  const std::string& word = config.recording().durability();
-  if (word.empty() || word == "power") return Durability::kPower;
-  if (word == "process") return Durability::kProcess;
-  return absl::InvalidArgumentError(
-      absl::StrCat("recording.durability: \"", word, "\" is neither power nor process"));
-}
-
-absl::StatusOr<std::vector<Network>> ReadProxies(const AgentConfig& config) {
-  std::vector<Network> networks;
-  for (const std::string& text : config.trusted_proxies()) {
-    auto network = Network::Parse(text);
-    if (!network.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("trusted_proxies: ", network.status().message()));
-    }
-    networks.push_back(*network);
-  }
-  return networks;
-}
-
-absl::Status CheckPublicUrl(const std::string& url) {
-  if (url.empty()) return absl::OkStatus();
-  const bool has_scheme = url.starts_with("https://") || url.starts_with("http://");
-  if (has_scheme && url.find_first_of("?# \"") == std::string::npos && !url.ends_with("/") &&
-      url.find('/', url.find("://") + 3) == std::string::npos) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "public_url: \"", url,
-      "\" must be a scheme and a host such as https://mcp.example.com, without a path"));
-}
 
 // One agent for one data directory: two would write one spool.
 class DirectoryLock {
@@ -122,12 +82,6 @@ class DirectoryLock {
   int fd_;
 };
 
-// What the keys of sessions are derived from; it must outlive restarts, or an approval that was
-// given could not be used any more.
-std::string SessionSecretFile(const std::string& data_dir) {
-  return absl::StrCat(data_dir, "/session.key");
-}
-
 absl::StatusOr<std::string> LoadSessionSecret(const std::string& data_dir) {
   const std::string path = SessionSecretFile(data_dir);
   auto secret = ReadSecretFile(path);
@@ -150,68 +104,6 @@ std::uint64_t LargestMessage(const Upstreams& upstreams) {
 }
 
 }  // namespace
-
-absl::Status CheckConfig(const AgentConfig& given) {
-  AgentConfig config = given;
-  FillDefaults(config);
-  RETURN_IF_ERROR(ReadDurability(config).status());
-  RETURN_IF_ERROR(ReadProxies(config).status());
-  RETURN_IF_ERROR(CheckPublicUrl(config.public_url()));
-  if (config.has_tls() && (config.tls().cert_file().empty() || config.tls().key_file().empty())) {
-    return absl::InvalidArgumentError("tls: cert_file and key_file are both required");
-  }
-  if (config.has_tls()) {
-    RETURN_IF_ERROR(ServerTls(config.tls().cert_file(), config.tls().key_file()).status());
-  }
-  RETURN_IF_ERROR(CheckListen(config.listen(), config.has_tls()));
-  if (config.public_url().empty() && ListensEverywhere(config.listen())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("public_url: ", config.listen(),
-                     " has no name of its own: say what clients call it, such as "
-                     "https://mcp.example.com:8443"));
-  }
-  if (config.limits().message_bytes() > kMaxMessageBytes) {
-    return absl::InvalidArgumentError("limits.message_bytes: at most 64MiB");
-  }
-  if (config.servers().empty())
-    return absl::InvalidArgumentError("servers: at least one is required");
-  return Upstreams::Check(config);
-}
-
-absl::StatusOr<std::vector<std::string>> CheckMachine(const AgentConfig& given) {
-  AgentConfig config = given;
-  FillDefaults(config);
-  const SystemClock clock;
-  ASSIGN_OR_RETURN(
-      const std::optional<Enrollment> enrolled,
-      CheckEnrollment(config.data_dir(), config.control_plane().join_token_file(), clock));
-  const absl::Status secret = ReadSecretFile(SessionSecretFile(config.data_dir())).status();
-  if (!secret.ok() && !absl::IsNotFound(secret)) return secret;
-  Loop loop;
-  ASSIGN_OR_RETURN(const auto upstreams, Upstreams::Create(loop, config));
-  std::vector<std::string> warnings;
-  std::set<std::string> names;
-  for (const std::string& name : upstreams->names()) {
-    names.insert(name);
-    if (absl::Status read = upstreams->ReadCredentials(name).status(); !read.ok()) {
-      return absl::Status(read.code(), absl::StrCat("servers: ", name, ": ", read.message()));
-    }
-  }
-  if (!enrolled.has_value()) return warnings;
-  const std::set<std::string> may(enrolled->servers.begin(), enrolled->servers.end());
-  for (const std::string& name : names) {
-    if (may.contains(name)) continue;
-    warnings.push_back(absl::StrCat("servers: ", name, ": agent ", enrolled->name,
-                                    " has not enrolled for it, so no session of it will open; "
-                                    "enroll again with a join string that names it"));
-  }
-  for (const std::string& name : may) {
-    if (names.contains(name)) continue;
-    warnings.push_back(absl::StrCat("servers: ", name, " is not there, and agent ", enrolled->name,
-                                    " has enrolled for it"));
-  }
-  return warnings;
-}
 
 struct Agent::Parts {
   explicit Parts(AgentConfig given) : config(std::move(given)) {}

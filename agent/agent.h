@@ -1,23 +1,11 @@
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sallyport/config/v1/agent_config.pb.h"
 
 namespace sallyport::agent {
-
-// Everything that can be judged of a configuration without touching the network, the control plane
-// or the data directory: `config check`.
-absl::Status CheckConfig(const config::v1::AgentConfig& config);
-
-// Everything that `serve` reads of this machine, read as it would read it: its enrollment (before
-// that, the join string), its keys, each server's credentials, and whether servers can be isolated.
-// Takes CheckConfig as passed, and changes nothing. What it gives are warnings.
-absl::StatusOr<std::vector<std::string>> CheckMachine(const config::v1::AgentConfig& config);
 
 // The agent, wired: the rooms in the order in which they need each other.
 class Agent {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/agent.h"
+#include "agent/settings.h"
 #include "common/config_file.h"
 #include "common/grpc_log.h"
 #include "common/harden.h"
