@@ -102,6 +102,41 @@ absl::Status Failure(const LiveSession& live, const McpConnection& connection,
                 "effect is unknown");
 }
 
+// Nothing of it has gone out, and nothing will.
+Task<void> AnswerUnsent(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
+                        absl::Status why, bool is_cancelled) {
+  SettleUnsent(gateway, call.granted, call.call_id);
+  co_await RecordOutcome(gateway, call, outcome, why, call.call_id);
+  if (is_cancelled) {
+    co_await call.granted.authenticated.incoming.reply->End();
+  } else {
+    co_await AnswerFailed(gateway, call, why);
+  }
+}
+
+// It has gone out, and `lost` came in place of the rest of its answer.
+Task<void> AnswerBroken(Gateway& gateway, const RecordedCall& call, const OpenRequest& request,
+                        absl::Status lost) {
+  const LiveSession& live = call.granted.session->live();
+  if (request.is_cancelled && !live.is_ended() && !IsGivenUp(lost)) {
+    co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus(),
+                           SettleUnknown(gateway, call));
+    co_await call.granted.authenticated.incoming.reply->End();
+    co_return;
+  }
+  if (request.is_listening && (live.is_ended() || request.is_token_over)) {
+    UpstreamMessage ended = ListenEnded(call.outbound.message().id);
+    SettleAnswered(gateway, call, ended);
+    co_await DeliverResponse(gateway, call, std::move(ended));
+    co_return;
+  }
+  const absl::Status why = Failure(live, *call.granted.connection, lost);
+  LogWarning("call_failed",
+             {{"session", live.facts().id}, {"error", Show(gateway, *call.granted.session, lost)}});
+  co_await RecordOutcome(gateway, call, "unknown", why, SettleUnknown(gateway, call));
+  co_await AnswerFailed(gateway, call, why);
+}
+
 }  // namespace
 
 Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
@@ -110,31 +145,23 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   LiveSession& live = call.granted.session->live();
   McpConnection& connection = *call.granted.connection;
   if (live.is_ended() || connection.is_over() || request.is_cancelled) {
-    const absl::Status why =
+    absl::Status why =
         live.is_ended()
             ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
             : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
-    SettleUnsent(gateway, call.granted, call.call_id);
-    co_await RecordOutcome(gateway, call, "cancelled", why, call.call_id);
-    if (request.is_cancelled) {
-      co_await reply.End();
-    } else {
-      co_await AnswerFailed(gateway, call, why);
-    }
+    co_await AnswerUnsent(gateway, call, "cancelled", std::move(why), request.is_cancelled);
     co_return;
   }
   Claim claim(connection.mcp(), call.outbound.message());
   auto exchange = co_await connection.upstream()->Forward(call.outbound);
   if (!exchange.ok()) {
     claim.Withdraw();
-    const absl::Status why =
+    absl::Status why =
         live.is_ended()
             ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
             : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server cannot be reached; the call was not sent");
-    SettleUnsent(gateway, call.granted, call.call_id);
-    co_await RecordOutcome(gateway, call, "error", why, call.call_id);
-    co_await AnswerFailed(gateway, call, why);
+    co_await AnswerUnsent(gateway, call, "error", std::move(why), false);
     co_return;
   }
   ++gateway.metrics.calls_forwarded;
@@ -145,40 +172,23 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   reply.BeginWhenSlow({});
   for (;;) {
     auto message = co_await (*exchange)->Next();
+    if (message.ok() && message->shape != Shape::kResponse) {
+      co_await DeliverMessage(gateway, call.granted, *std::move(message));
+      continue;
+    }
+    request.exchange = nullptr;
     if (!message.ok()) {
-      request.exchange = nullptr;
-      if (request.is_cancelled && !live.is_ended() && !IsGivenUp(message.status())) {
-        co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus(),
-                               SettleUnknown(gateway, call));
-        co_await reply.End();
-        co_return;
-      }
-      if (request.is_listening && (live.is_ended() || request.is_token_over)) {
-        UpstreamMessage ended = ListenEnded(call.outbound.message().id);
-        SettleAnswered(gateway, call, ended);
-        co_await DeliverResponse(gateway, call, std::move(ended));
-        co_return;
-      }
-      const absl::Status why = Failure(live, connection, message.status());
-      LogWarning("call_failed",
-                 {{"session", live.facts().id},
-                  {"error", Show(gateway, *call.granted.session, message.status())}});
-      co_await RecordOutcome(gateway, call, "unknown", why, SettleUnknown(gateway, call));
-      co_await AnswerFailed(gateway, call, why);
+      co_await AnswerBroken(gateway, call, request, message.status());
       co_return;
     }
-    if (message->shape == Shape::kResponse) {
-      request.exchange = nullptr;
-      const bool goes_on = !SettleAnswered(gateway, call, *message);
-      if (const absl::Status settled = claim.Settle(*message); settled.ok()) {
-        const bool is_delivered = co_await DeliverResponse(gateway, call, *std::move(message));
-        if (goes_on && !is_delivered) SettleUnknown(gateway, call);
-      } else {
-        co_await AnswerFailed(gateway, call, settled);
-      }
-      co_return;
+    const bool goes_on = !SettleAnswered(gateway, call, *message);
+    if (const absl::Status settled = claim.Settle(*message); settled.ok()) {
+      const bool is_delivered = co_await DeliverResponse(gateway, call, *std::move(message));
+      if (goes_on && !is_delivered) SettleUnknown(gateway, call);
+    } else {
+      co_await AnswerFailed(gateway, call, settled);
     }
-    co_await DeliverMessage(gateway, call.granted, *std::move(message));
+    co_return;
   }
 }
 
