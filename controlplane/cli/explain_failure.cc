@@ -90,13 +90,26 @@ absl::Status WithReasonFromText(const absl::Status& status) {
   return WithReason(absl::Status(status.code(), ToAbsl(message.substr(colon + 2))), reason);
 }
 
-std::string_view WhatNext(types::v1::DenialReason reason, absl::StatusCode code) {
-  switch (reason) {
+// Ids say of what they are.
+std::string_view WhatItIs(std::string_view not_found) {
+  if (not_found.find("no approval ses_") != std::string_view::npos)
+    return "; that is a session: `sallyport sessions show` shows it";
+  if (not_found.find("no session apr_") != std::string_view::npos)
+    return "; that is an approval: `sallyport approvals show` shows it";
+  return "";
+}
+
+std::string_view WhatNext(const absl::Status& status) {
+  const std::string_view message = ToStd(status.message());
+  switch (ReasonOf(status)) {
     case types::v1::DENIAL_REASON_TOKEN_EXPIRED:
       return "; run `sallyport login` again, or put a fresh token into SALLYPORT_TOKEN";
     case types::v1::DENIAL_REASON_TOKEN_MISSING:
       return "; run `sallyport login`, or set SALLYPORT_TOKEN";
     case types::v1::DENIAL_REASON_TOKEN_INVALID:
+      // It may say which token it wants.
+      if (message.find("admin_audiences") != std::string_view::npos)
+        return "; run `sallyport login`";
       return "; the control plane's log says what is wrong with it (event token_refused). A token "
              "for people is one of an audience in `admin_audiences`, or of an id_token entry: run "
              "`sallyport login`";
@@ -107,10 +120,11 @@ std::string_view WhatNext(types::v1::DenialReason reason, absl::StatusCode code)
     default:
       break;
   }
-  if (code == absl::StatusCode::kAborted) {
+  if (absl::IsNotFound(status)) return WhatItIs(message);
+  if (absl::IsAborted(status)) {
     return "; look at it again with `sallyport get`, or leave the version out";
   }
-  return code == absl::StatusCode::kDeadlineExceeded
+  return absl::IsDeadlineExceeded(status)
              ? "; no answer came in time: does a firewall drop the port, or is the control plane "
                "busy? Look at its log, then try again"
              : "";
@@ -129,8 +143,8 @@ absl::Status ExplainFailure(const grpc::Status& status, std::string_view address
     message = address.starts_with("unix:") ? kNotOnTheSocket : kNotServed;
   }
   if (message.empty()) message = absl::StatusCodeToString(ours.code());
-  const absl::Status explained(ours.code(), absl::StrCat(ToAbsl(address), ": ", message,
-                                                         ToAbsl(WhatNext(reason, ours.code()))));
+  const absl::Status explained(
+      ours.code(), absl::StrCat(ToAbsl(address), ": ", message, ToAbsl(WhatNext(ours))));
   return reason == types::v1::DENIAL_REASON_UNSPECIFIED ? explained : WithReason(explained, reason);
 }
 

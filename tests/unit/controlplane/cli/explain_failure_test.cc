@@ -78,6 +78,23 @@ TEST_CASE("a refused token says why, by its reason, and what to do", "[cli]") {
   CHECK(ReasonOf(with_details) == types::v1::DENIAL_REASON_ROLE_MISSING);
 }
 
+TEST_CASE("a token of callers is told apart, and what to bring is said once", "[cli]") {
+  CHECK(Told(grpc::StatusCode::UNAUTHENTICATED,
+             "token_invalid: bring one whose audience is in admin_audiences") ==
+        "cp.example.com:7443: bring one whose audience is in admin_audiences; run `sallyport "
+        "login`");
+}
+
+TEST_CASE("an id of another kind is told for what it is", "[cli]") {
+  CHECK_THAT(
+      Told(grpc::StatusCode::NOT_FOUND, "there is no approval ses_abc"),
+      Contains("there is no approval ses_abc; that is a session: `sallyport sessions show`"));
+  CHECK_THAT(Told(grpc::StatusCode::NOT_FOUND, "there is no session apr_abc"),
+             Contains("; that is an approval: `sallyport approvals show`"));
+  CHECK(Told(grpc::StatusCode::NOT_FOUND, "there is no session ses_abc") ==
+        "cp.example.com:7443: there is no session ses_abc");
+}
+
 TEST_CASE("no failure is told without words", "[cli]") {
   CHECK(Told(grpc::StatusCode::INTERNAL, "") == "cp.example.com:7443: INTERNAL");
   CHECK_THAT(Told(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"),
