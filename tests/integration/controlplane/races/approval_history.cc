@@ -1,8 +1,9 @@
 #include "tests/integration/controlplane/races/approval_history.h"
 
-#include <map>
-#include <optional>
+#include <catch2/catch.hpp>
 
+#include "common/json_printer.h"
+#include "controlplane/model/proto_time.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
 
@@ -94,25 +95,41 @@ void Judge(Transaction& t, const types::v1::Approval& approval, Lines lines, con
     breaks("nobody granted it");
 }
 
+template <class Take>
+void ForEach(Transaction& t, Take take) {
+  absl::Time before = absl::InfiniteFuture();
+  std::string before_id;
+  while (true) {
+    const auto page = approvals::List(t, true, before, before_id, 1000);
+    REQUIRE(page.ok());
+    if (page->empty()) return;
+    for (const Approval& approval : *page) {
+      before = FromProto(approval.proto().created_at());
+      before_id = approval.id();
+      take(approval.proto());
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> BrokenRules(Transaction& t) {
   std::map<std::string, Lines> lines = LinesByObject(t);
   std::vector<std::string> broken;
-  absl::Time before = absl::InfiniteFuture();
-  std::string before_id;
-  while (true) {
-    const auto page = approvals::List(t, true, before, before_id, 1000);
-    if (!page.ok()) return {std::string(page.status().message())};
-    if (page->empty()) return broken;
-    for (const Approval& approval : *page) {
-      before = absl::FromUnixSeconds(approval.proto().created_at().seconds()) +
-               absl::Nanoseconds(approval.proto().created_at().nanos());
-      before_id = approval.id();
-      Judge(t, approval.proto(), lines[approval.id()], lines[approval.proto().session_id()],
-            broken);
-    }
-  }
+  ForEach(t, [&](const types::v1::Approval& approval) {
+    Judge(t, approval, lines[approval.id()], lines[approval.session_id()], broken);
+  });
+  return broken;
+}
+
+Outcomes OutcomesOf(Transaction& t) {
+  Outcomes outcomes;
+  ForEach(t, [&](const types::v1::Approval& approval) {
+    ++outcomes.approvals[EnumWord(approval.state())];
+  });
+  Statement count = t.Prepare("select count(*) from calls where state <> 2");
+  outcomes.calls = *count.Step() ? static_cast<int>(count.integer(0)) : -1;
+  return outcomes;
 }
 
 }  // namespace sallyport::controlplane
