@@ -21,6 +21,7 @@
 #include "agent/control/enrollment.h"
 #include "agent/control/session_client.h"
 #include "agent/control/snapshot_watch.h"
+#include "agent/control/tool_client.h"
 #include "agent/descriptors.h"
 #include "agent/link/channel.h"
 #include "agent/listen/http_listener.h"
@@ -131,6 +132,8 @@ struct Agent::Parts {
   std::unique_ptr<SessionClient> session_client;
   std::unique_ptr<ApprovalClient> approval_client;
   std::unique_ptr<CallSettlements> settlements;
+  std::unique_ptr<ToolClient> tool_client;
+  std::unique_ptr<ToolPins> tool_pins;
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Uploader> uploader;
   std::shared_ptr<const MaskEngine> mask_engine;
@@ -156,6 +159,8 @@ absl::Status Agent::Parts::WireControl() {
   approval_client = std::make_unique<ApprovalClient>(*channel);
   ASSIGN_OR_RETURN(settlements, CallSettlements::Open(
                                     *channel, absl::StrCat(config.data_dir(), "/settlements")));
+  tool_client = std::make_unique<ToolClient>(*channel);
+  tool_pins = std::make_unique<ToolPins>(loop, clock, *tool_client);
   return absl::OkStatus();
 }
 
@@ -221,6 +226,7 @@ absl::Status Agent::Parts::Wire() {
                             .session_client = *session_client,
                             .approval_client = *approval_client,
                             .settlements = *settlements,
+                            .tool_pins = *tool_pins,
                             .recorder = *recorder,
                             .masker = *masker,
                             .upstreams = *upstreams,
@@ -249,6 +255,7 @@ void Agent::Parts::Observe() {
   ControlObserver observer;
   observer.on_snapshot = [this](const std::shared_ptr<const AgentSnapshot>& snapshot) {
     TakeSnapshot(*gateway, *snapshot);
+    tool_pins->Changed();
   };
   observer.on_session = [this](const v1::SessionUpdate& update) {
     TakeSessionUpdate(*gateway, update);

@@ -5,6 +5,7 @@
 
 #include "agent/call/ask_approval.h"
 #include "agent/call/await_approval.h"
+#include "agent/call/check_definition.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/forward.h"
@@ -12,14 +13,24 @@
 #include "agent/call/record_call.h"
 #include "agent/call/reserve_call.h"
 #include "agent/call/serve_task.h"
+#include "agent/call/take_limits.h"
 #include "common/denial.h"
 
 namespace sallyport::agent {
 namespace {
 
-// The stages from the approval on.
-Task<void> AskAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& request) {
-  auto asked = co_await AskApproval(gateway, std::move(call));
+// The stages from the tool's definition on.
+Task<void> CheckAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& request) {
+  auto defined = co_await CheckDefinition(gateway, std::move(call), request);
+  if (auto* refused = std::get_if<RefusedCall>(&defined)) {
+    co_await AnswerRefused(gateway, std::move(*refused));
+    co_return;
+  }
+  if (const auto* abandoned = std::get_if<AbandonedCall>(&defined)) {
+    co_await abandoned->granted.authenticated.incoming.reply->End();
+    co_return;
+  }
+  auto asked = co_await AskApproval(gateway, std::get<JudgedCall>(std::move(defined)));
   if (auto* refused = std::get_if<RefusedCall>(&asked)) {
     co_await AnswerRefused(gateway, std::move(*refused));
     co_return;
@@ -63,7 +74,7 @@ Task<void> PassStages(Gateway& gateway, GrantedCall call,
     co_await AnswerRefused(gateway, std::move(*refused));
     co_return;
   }
-  co_await AskAndPassOn(gateway, std::get<JudgedCall>(std::move(judged)), request);
+  co_await CheckAndPassOn(gateway, std::get<JudgedCall>(std::move(judged)), request);
 }
 
 Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request) {
@@ -77,13 +88,18 @@ Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request) {
     co_await reply.End();
     co_return;
   }
-  auto permitted = co_await ReserveCall(gateway, std::get<ApprovedCall>(std::move(approved)));
+  auto placed = TakeLimits(gateway, std::get<ApprovedCall>(std::move(approved)));
+  if (auto* refused = std::get_if<RefusedCall>(&placed)) {
+    co_await AnswerRefused(gateway, std::move(*refused));
+    co_return;
+  }
+  auto permitted = co_await ReserveCall(gateway, std::get<ApprovedCall>(std::move(placed)));
   if (auto* refused = std::get_if<RefusedCall>(&permitted)) {
     co_await AnswerRefused(gateway, std::move(*refused));
     co_return;
   }
   if (auto* unapproved = std::get_if<JudgedCall>(&permitted)) {
-    co_await AskAndPassOn(gateway, std::move(*unapproved), request);
+    co_await CheckAndPassOn(gateway, std::move(*unapproved), request);
     co_return;
   }
   auto recorded = co_await RecordCall(gateway, std::get<PermittedCall>(std::move(permitted)));

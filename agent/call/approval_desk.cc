@@ -49,14 +49,10 @@ void ApprovalDesk::Sweep(absl::Time now, SessionTable& sessions) {
 
 ApprovalDesk::Waiting::Waiting(ApprovalDesk& desk, std::string approval_id, Signal& changed)
     : desk_(desk), id_(std::move(approval_id)), changed_(changed) {
-  ++desk_.waiting_;
   desk_.entries_[id_].waiters.push_back(&changed_);
 }
 
-ApprovalDesk::Waiting::~Waiting() {
-  --desk_.waiting_;
-  std::erase(desk_.entries_[id_].waiters, &changed_);
-}
+ApprovalDesk::Waiting::~Waiting() { std::erase(desk_.entries_[id_].waiters, &changed_); }
 
 const types::v1::Approval& ApprovalDesk::Waiting::approval() const {
   return desk_.entries_.find(id_)->second.approval;

@@ -37,9 +37,6 @@ class ApprovalDesk {
     Signal& changed_;
   };
 
-  // Calls that wait with their client on the line.
-  int waiting() const { return waiting_; }
-
   // Forgets what has lapsed without a word of the control plane.
   void Sweep(absl::Time now, SessionTable& sessions);
 
@@ -51,7 +48,6 @@ class ApprovalDesk {
   void Settle(Entry& entry, SessionTable& sessions);
 
   std::map<std::string, Entry, std::less<>> entries_;
-  int waiting_ = 0;
 };
 
 }  // namespace sallyport::agent

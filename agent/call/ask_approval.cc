@@ -1,11 +1,14 @@
 #include "agent/call/ask_approval.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "agent/call/about_approval.h"
 #include "agent/call/arguments_digest.h"
 #include "agent/call/effect_digest.h"
+#include "agent/call/hold_call.h"
+#include "agent/call/see_tools.h"
 #include "common/denial.h"
 
 namespace sallyport::agent {
@@ -34,17 +37,24 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
   request.set_arguments_digest(std::move(digest));
   request.set_arguments(std::move(shown->arguments));
   request.set_other_params(std::move(shown->other_params));
+  if (const ToolDefinition* tool = DefinitionOf(gateway, session, message)) {
+    // One that is too long to be kept is bound all the same, though nobody can read it here.
+    auto definition = gateway.masker.ShowJsonToApprover(
+        tool->json.empty() ? std::string_view("{}") : tool->json, session.mask);
+    if (!definition.ok()) {
+      co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
+                       "the tool's definition cannot be shown to an approver");
+    }
+    request.set_definition_hash(tool->hash);
+    request.set_tool_definition(*std::move(definition));
+  }
   co_return co_await gateway.approval_client.Request(std::move(request));
 }
 
 Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
   const ServedSession& session = *call.granted.session;
-  if (session.held_for_approval >= gateway.limits.held_for_approval_of_session ||
-      gateway.approvals.waiting() >= gateway.limits.held_for_approval) {
-    co_return RefuseAbout(std::move(call),
-                          Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                                 "too many calls of this session wait for approval already"),
-                          nullptr);
+  if (absl::Status room = CheckHoldRoom(gateway, session); !room.ok()) {
+    co_return RefuseAbout(std::move(call), std::move(room), nullptr);
   }
   auto digest = ApprovalDigest(session, *call.message);
   if (!digest.ok()) co_return RefuseAbout(std::move(call), digest.status(), nullptr);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "agent/call/caller.h"
 #include "agent/call/error_reply.h"
+#include "agent/call/limit_place.h"
 #include "agent/call/reply.h"
 #include "agent/call/request_state.h"
 #include "agent/call/served_session.h"
@@ -101,6 +102,7 @@ struct ApprovedCall {
   // Unset: it needs none.
   std::optional<types::v1::Approval> approval = std::nullopt;
   std::string arguments_digest = {};
+  LimitPlace place = {};
 };
 
 // Nothing stands between it and the server any more but its record.
@@ -110,6 +112,7 @@ struct PermittedCall {
   std::string approval_id = {};
   // What the control plane knows it by, which had to let it through. Empty: it had not to.
   std::string call_id = {};
+  LimitPlace place = {};
 };
 
 // Its record is durable: it may be forwarded, once.
@@ -121,6 +124,7 @@ struct RecordedCall {
   std::string approval_id;
   std::string call_id;
   bool is_counted = false;
+  LimitPlace place = {};
 };
 
 // What a retry of this call would go on with.

@@ -6,6 +6,7 @@
 
 #include "agent/call/check_policy.h"
 #include "agent/call/record_call.h"
+#include "agent/call/see_tools.h"
 #include "agent/call/server_rights.h"
 #include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
@@ -37,29 +38,36 @@ Task<void> Write(Gateway& gateway, Reply& reply, int status, const RecordedMessa
   return reply.Answer(message, {.status = status});
 }
 
-absl::StatusOr<UpstreamMessage> NarrowEntries(const RecordedCall& call, UpstreamMessage response,
-                                              absl::Time now) {
+absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCall& call,
+                                              UpstreamMessage response) {
   const ClientMethod* method = FindClientMethod(call.outbound.message().method);
   if (method == nullptr || method->list == ListKind::kNone) return response;
   const SessionPolicy& policy = *call.rules->policy;
   const McpSession& mcp = call.granted.connection->mcp();
-  return FilterList(std::move(response), method->list, [&](std::string_view name) {
-    switch (method->list) {
-      case ListKind::kTools:
-        return policy.ShowsTool(name, now);
-      case ListKind::kPrompts:
-        return policy.ShowsPrompt(name, now);
-      case ListKind::kResources:
-        return policy.ShowsResource(name, now);
-      case ListKind::kResourceTemplates:
-        return policy.ShowsResourceTemplate(name, now);
-      case ListKind::kTasks:
-        return mcp.HasTask(name);
-      case ListKind::kNone:
-        break;
-    }
-    return false;
-  });
+  const absl::Time now = gateway.clock.Now();
+  const std::string& server = call.granted.session->facts().server;
+  auto narrowed = FilterList(
+      std::move(response), method->list, [&](std::string_view name, std::string_view entry) {
+        switch (method->list) {
+          case ListKind::kTools:
+            return policy.ShowsTool(name, now) && SeeTool(gateway, *call.rules, server, entry);
+          case ListKind::kPrompts:
+            return policy.ShowsPrompt(name, now);
+          case ListKind::kResources:
+            return policy.ShowsResource(name, now);
+          case ListKind::kResourceTemplates:
+            return policy.ShowsResourceTemplate(name, now);
+          case ListKind::kTasks:
+            return mcp.HasTask(name);
+          case ListKind::kNone:
+            break;
+        }
+        return false;
+      });
+  if (method->list == ListKind::kTools) {
+    gateway.tool_pins.ReportNews(server, *call.rules->snapshot);
+  }
+  return narrowed;
 }
 
 // What stands in a modern result for all to see, as this caller may see it. A server's input
@@ -118,7 +126,7 @@ absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, const RecordedCall& cal
   if (call.outbound.message().era == Era::kModern) {
     ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response)));
   }
-  return NarrowEntries(call, std::move(response), gateway.clock.Now());
+  return NarrowEntries(gateway, call, std::move(response));
 }
 
 MessageFacts ResponseFacts(const RecordedCall& call) {

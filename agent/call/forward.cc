@@ -165,6 +165,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
     co_return;
   }
   ++gateway.metrics.calls_forwarded;
+  call.place.WentOut();
   request.exchange = exchange->get();
   request.is_listening = IsListening(call.outbound.message());
   if (request.is_cancelled) (*exchange)->Cancel();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "agent/call/session_rules.h"
 #include "agent/call/session_table.h"
 #include "agent/call/token_table.h"
+#include "agent/call/tool_pins.h"
 #include "agent/control/approval_client.h"
 #include "agent/control/call_settlements.h"
 #include "agent/control/session_client.h"
@@ -40,8 +42,8 @@ struct CallLimits {
   // A server that has started for nobody is kept this long for the identical initialize.
   absl::Duration start_kept = absl::Seconds(60);
   std::size_t mcp_sessions_of_principal = 64;
-  int held_for_approval_of_session = 8;
-  int held_for_approval = 1000;
+  int held_calls_of_session = 8;
+  int held_calls = 1000;
 };
 
 // What the stages work with: the rooms below, and the state that outlives a call. Wired once. On
@@ -53,6 +55,7 @@ struct Gateway {
   SessionClient& session_client;
   ApprovalClient& approval_client;
   CallSettlements& settlements;
+  ToolPins& tool_pins;
   Recorder& recorder;
   Masker& masker;
   Upstreams& upstreams;
@@ -72,6 +75,11 @@ struct Gateway {
   ApprovalDesk approvals = {};
   Openings openings = {};
   Metrics metrics = {};
+  // Of all sessions of a principal on a server, by ServedSession::key: a new session starts from
+  // what the ones before it did.
+  std::map<std::string, CallCounts> call_counts = {};
+  // Calls that wait until a person decides.
+  int held_calls = 0;
   bool is_draining = false;
 
   // The canonical resource URI of a server (RFC 9728).

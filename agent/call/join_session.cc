@@ -15,12 +15,15 @@
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "agent/call/own_request.h"
+#include "agent/call/see_tools.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/session/session_key.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/denial.h"
+#include "common/ids.h"
+#include "common/json_string.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 
@@ -230,6 +233,28 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
   co_return GrantedCall{std::move(call), session, Held<McpConnection>(*(*shared)->connection)};
 }
 
+Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
+                      Held<McpConnection> connection) {
+  const bool is_modern = connection->era() == Era::kModern;
+  std::string cursor;
+  const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
+  for (int page = 0; page < kMaxListPages; ++page) {
+    const absl::Duration left = until - gateway.clock.SinceBoot();
+    if (left <= absl::ZeroDuration()) break;
+    std::string params = "{";
+    if (is_modern) params += R"("_meta":)" + ModernMeta();
+    if (!cursor.empty()) params += (is_modern ? R"(,"cursor":)" : R"("cursor":)") + cursor;
+    const auto list = co_await AskForOurselves(
+        gateway, session, connection,
+        OwnRequest(JsonString("sallyport-" + NewRequestId()), "tools/list", params + "}"), left);
+    if (!list.ok()) break;
+    const auto shared = is_modern ? session->shared : nullptr;
+    if (shared != nullptr && !shared->tools.Learn(*list, cursor)) break;
+    SeeTools(gateway, *session, *list, cursor);
+    if (cursor.empty()) break;
+  }
+}
+
 Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
                      std::string tool) {
   const std::shared_ptr<SharedConnection> shared = session->shared;
@@ -238,18 +263,7 @@ Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConn
     co_await shared->listed.Wait();
     co_return;
   }
-  std::string cursor;
-  const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
-  for (int page = 0; page < kMaxListPages; ++page) {
-    const absl::Duration left = until - gateway.clock.SinceBoot();
-    if (left <= absl::ZeroDuration()) break;
-    std::string params = R"({"_meta":)" + ModernMeta();
-    if (!cursor.empty()) params += R"(,"cursor":)" + cursor;
-    auto list = co_await AskForOurselves(
-        gateway, session, connection,
-        OwnRequest(R"("sallyport-tools")", "tools/list", params + "}"), left);
-    if (!list.ok() || !shared->tools.Learn(*list, cursor) || cursor.empty()) break;
-  }
+  co_await LearnTools(gateway, session, connection);
   shared->is_listing = false;
   shared->listed.Set();
 }

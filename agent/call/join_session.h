@@ -16,7 +16,11 @@ namespace sallyport::agent {
 Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall call,
                                              const ClientMessage& message);
 
-// Sees to it that the tool's definition is known, by asking for the server's list once.
+// Asks the server for its tools, and sees what it says of them.
+Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
+                      Held<McpConnection> connection);
+
+// Sees to it that the headers of a tool are known, by asking for the server's list once.
 Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
                      std::string tool);
 

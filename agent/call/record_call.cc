@@ -72,10 +72,10 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
     if (judged.is_counted) session.live().UncountCall();
     co_return refuse(outbound.status());
   }
-  co_return RecordedCall{
-      std::move(judged.granted), std::move(judged.rules),     *std::move(outbound),
-      std::move(judged.policy),  std::move(call.approval_id), std::move(call.call_id),
-      judged.is_counted};
+  co_return RecordedCall{std::move(judged.granted),   std::move(judged.rules),
+                         *std::move(outbound),        std::move(judged.policy),
+                         std::move(call.approval_id), std::move(call.call_id),
+                         judged.is_counted,           std::move(call.place)};
 }
 
 Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<ServedSession> session,

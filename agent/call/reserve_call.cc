@@ -6,7 +6,9 @@
 #include "agent/call/about_approval.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/effect_digest.h"
+#include "agent/call/see_tools.h"
 #include "agent/call/settle_call.h"
+#include "agent/call/take_limits.h"
 #include "common/denial.h"
 #include "common/ids.h"
 #include "common/status_macros.h"
@@ -42,6 +44,9 @@ absl::Status Describe(Gateway& gateway, const ApprovedCall& call, v1::ReserveCal
     request.set_approval_id(call.approval->id());
     request.set_target(call.approval->tool());
     request.set_arguments_digest(call.arguments_digest);
+    if (const ToolDefinition* tool = DefinitionOf(gateway, *call.judged.granted.session, message)) {
+      request.set_definition_hash(tool->hash);
+    }
     return absl::OkStatus();
   }
   auto shown = gateway.masker.ShowToApprover(message, call.judged.granted.session->mask);
@@ -135,7 +140,7 @@ Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
       }
       co_return PermittedCall{std::move(call.judged),
                               call.approval ? call.approval->id() : std::string(),
-                              std::move(call_id)};
+                              std::move(call_id), std::move(call.place)};
     }
     if (IsForApprovers(call, *answer)) {
       call.judged.approval = ApprovalNeed{};
@@ -149,6 +154,11 @@ Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
     if (auto* refused = std::get_if<RefusedCall>(&*judged)) co_return std::move(*refused);
     call.judged = std::get<JudgedCall>(*std::move(judged));
     if (call.judged.approval && !call.approval) co_return std::move(call.judged);
+    // Under the limits that it is judged by now.
+    call.place = LimitPlace();
+    auto placed = TakeLimits(gateway, std::move(call));
+    if (auto* refused = std::get_if<RefusedCall>(&placed)) co_return std::move(*refused);
+    call = std::get<ApprovedCall>(std::move(placed));
   }
 }
 
@@ -157,11 +167,13 @@ Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
 Task<Outcome> ReserveCall(Gateway& gateway, ApprovedCall call) {
   if (GoesOn(call)) {
     std::string call_id = call.judged.granted.continues->call_id;
-    return Task<Outcome>(
-        PermittedCall{.judged = std::move(call.judged), .call_id = std::move(call_id)});
+    return Task<Outcome>(PermittedCall{.judged = std::move(call.judged),
+                                       .call_id = std::move(call_id),
+                                       .place = std::move(call.place)});
   }
   if (NeedsControlPlane(call)) return Reserve(gateway, std::move(call));
-  return Task<Outcome>(PermittedCall{.judged = std::move(call.judged)});
+  return Task<Outcome>(
+      PermittedCall{.judged = std::move(call.judged), .place = std::move(call.place)});
 }
 
 }  // namespace sallyport::agent

@@ -17,6 +17,7 @@
 #include "agent/mcp/message.h"
 #include "agent/mcp/tool_headers.h"
 #include "agent/record/recording_chain.h"
+#include "agent/session/call_counts.h"
 #include "agent/session/held.h"
 #include "agent/session/live_session.h"
 #include "agent/session/mcp_session.h"
@@ -181,8 +182,9 @@ class ServedSession final : public Holdable {
   StartLimit starts;
   // Calls of it that wait as tasks of our own, and what became of them.
   HeldTasks tasks;
-  // Calls of it that hold a connection open until a person decides.
-  int held_for_approval = 0;
+  CallCounts call_counts;
+  // Calls of it that wait until a person decides.
+  int held_calls = 0;
   // Calls that count against max_calls and have not been answered.
   int counted_in_flight = 0;
   // Its client has deleted an MCP session: when no other is left, it is completed.

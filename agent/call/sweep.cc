@@ -8,6 +8,9 @@
 namespace sallyport::agent {
 namespace {
 
+// Of all that a policy may say.
+constexpr absl::Duration kLongestWithin = absl::Hours(24);
+
 Task<void> CloseStarted(std::shared_ptr<StartingConnection> starting) {
   if (Upstream* upstream = starting->connection->upstream()) co_await upstream->Close();
 }
@@ -29,6 +32,9 @@ void Sweep(Gateway& gateway) {
   gateway.approvals.Sweep(now, gateway.sessions);
   gateway.tokens.Sweep(now);
   gateway.openings.Sweep(gateway.clock.SinceBoot() - gateway.limits.open_rest);
+  std::erase_if(gateway.call_counts, [&](const auto& entry) {
+    return entry.second.IsForgotten(gateway.clock.SinceBoot(), kLongestWithin);
+  });
   for (ServedSession* session : gateway.sessions.all()) {
     if (session->live().is_ended()) continue;
     if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {

@@ -53,6 +53,14 @@ absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
   compiled->deployment_id_ = snapshot.deployment_id();
   compiled->servers_.insert(snapshot.servers().begin(), snapshot.servers().end());
   ASSIGN_OR_RETURN(compiled->policies_, CompileDocuments(snapshot));
+  for (const types::v1::ToolPin& pin : snapshot.tool_pins()) {
+    compiled->tool_pins_[pin.server()][pin.name()] = {pin.definition_hash(), pin.is_changed()};
+  }
+  for (const types::v1::Document& document : snapshot.server_documents()) {
+    const types::v1::PinMode pin = document.server().pin();
+    if (pin == types::v1::PIN_MODE_DENY) compiled->pin_modes_[document.name()] = PinMode::kDeny;
+    if (pin == types::v1::PIN_MODE_IGNORE) compiled->pin_modes_[document.name()] = PinMode::kIgnore;
+  }
 
   for (const v1::EffectKey& key : snapshot.effect_keys()) {
     if (key.key().size() != 32) {
@@ -75,6 +83,18 @@ absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
   compiled->grants_ = std::make_unique<const GrantVerifier>(
       snapshot.deployment_id(), snapshot.agent(), *std::move(grant_keys));
   return compiled;
+}
+
+PinMode AgentSnapshot::PinModeOf(std::string_view server) const {
+  const auto mode = pin_modes_.find(server);
+  return mode == pin_modes_.end() ? PinMode::kHold : mode->second;
+}
+
+const ToolPin* AgentSnapshot::PinOf(std::string_view server, std::string_view tool) const {
+  const auto of = tool_pins_.find(server);
+  if (of == tool_pins_.end()) return nullptr;
+  const auto pin = of->second.find(tool);
+  return pin == of->second.end() ? nullptr : &pin->second;
 }
 
 KnownKeys AgentSnapshot::KeysOf(std::string_view issuer_id) const {

@@ -18,6 +18,20 @@
 
 namespace sallyport::agent {
 
+// What a tool's definition was accepted as.
+struct ToolPin {
+  std::string definition_hash;
+  // Its server said something else when somebody looked last.
+  bool is_changed = false;
+};
+
+// What becomes of a tool whose server says something else of it than what was accepted.
+enum class PinMode : std::uint8_t {
+  kHold,    // hidden, and calls of it wait
+  kDeny,    // hidden, and calls of it are refused
+  kIgnore,  // nothing
+};
+
 // What an agent must know to decide alone, ready to be asked: immutable, shared, and swapped whole.
 // A call takes it once and is judged by that one from beginning to end.
 class AgentSnapshot {
@@ -47,6 +61,10 @@ class AgentSnapshot {
   // What digests of the server's calls are made with, 32 bytes. Empty: the control plane gave none
   // for it.
   std::string_view EffectKeyOf(std::string_view server) const;
+  // As the server's document says; kHold where there is none.
+  PinMode PinModeOf(std::string_view server) const;
+  // Null: the tool has no definition that was accepted.
+  const ToolPin* PinOf(std::string_view server, std::string_view tool) const;
   // Takes the grants that are for this agent.
   const GrantVerifier& grants() const { return *grants_; }
 
@@ -64,6 +82,9 @@ class AgentSnapshot {
   std::map<std::string, KnownKeys, std::less<>> keys_;
   std::map<std::string, std::string, std::less<>> effect_keys_;
   std::unique_ptr<const GrantVerifier> grants_;
+  std::map<std::string, std::map<std::string, ToolPin, std::less<>>, std::less<>> tool_pins_;
+  // Only those that are not kHold.
+  std::map<std::string, PinMode, std::less<>> pin_modes_;
 };
 
 }  // namespace sallyport::agent

@@ -82,7 +82,7 @@ std::string LocalEndpoint::MetricsText() const {
   AppendMetric(out, "sallyport_agent_connections", "gauge", "Open client connections.",
                clients_.connections());
   AppendMetric(out, "sallyport_agent_calls_held", "gauge", "Calls held until a person decides.",
-               static_cast<std::uint64_t>(gateway_.approvals.waiting()));
+               static_cast<std::uint64_t>(gateway_.held_calls));
   AppendMetric(out, "sallyport_agent_spool_bytes", "gauge", "Recorded and not acknowledged yet.",
                gateway_.recorder.backlog_bytes());
   AppendMetric(out, "sallyport_agent_spool_capacity_bytes", "gauge", "Room for that.",

@@ -75,9 +75,10 @@ class Masker {
   absl::StatusOr<CallForApprover> ShowToApprover(const ClientMessage& call,
                                                  const SessionMask& mask);
 
- private:
+  // The same for JSON that belongs to a call. Empty stays empty.
   absl::StatusOr<std::string> ShowJsonToApprover(std::string_view json, const SessionMask& mask);
 
+ private:
   struct Work;
   explicit Masker(std::unique_ptr<Work> work);
   std::unique_ptr<Work> work_;

@@ -13,6 +13,26 @@
 namespace sallyport::agent {
 namespace {
 
+void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& node);
+
+void AppendObject(std::string& out, const JsonIndex& index, const JsonNode& object,
+                  absl::FunctionRef<bool(std::string_view)> is_left_out) {
+  std::vector<const JsonNode*> members;
+  for (const JsonNode& member : index.Children(object)) {
+    if (!is_left_out(member.key)) members.push_back(&member);
+  }
+  std::sort(members.begin(), members.end(),
+            [](const JsonNode* a, const JsonNode* b) { return a->key < b->key; });
+  out.push_back('{');
+  for (const JsonNode* member : members) {
+    if (member != members.front()) out.push_back(',');
+    AppendJsonString(member->key, &out);
+    out.push_back(':');
+    AppendCanonical(out, index, *member);
+  }
+  out.push_back('}');
+}
+
 // Depth is bounded by JsonLimits.
 void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& node) {
   switch (node.type) {
@@ -28,21 +48,9 @@ void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& n
       out.push_back(']');
       return;
     }
-    case JsonType::kObject: {
-      std::vector<const JsonNode*> members;
-      for (const JsonNode& member : index.Children(node)) members.push_back(&member);
-      std::sort(members.begin(), members.end(),
-                [](const JsonNode* a, const JsonNode* b) { return a->key < b->key; });
-      out.push_back('{');
-      for (const JsonNode* member : members) {
-        if (member != members.front()) out.push_back(',');
-        AppendJsonString(member->key, &out);
-        out.push_back(':');
-        AppendCanonical(out, index, *member);
-      }
-      out.push_back('}');
+    case JsonType::kObject:
+      AppendObject(out, index, node, [](std::string_view) { return false; });
       return;
-    }
     default:
       out.append(index.Raw(node));
       return;
@@ -83,6 +91,13 @@ std::string CanonicalMembers(const JsonIndex& index, const JsonNode& object, IsK
 }
 
 }  // namespace
+
+std::string CanonicalObject(const JsonIndex& index, const JsonNode& object,
+                            absl::FunctionRef<bool(std::string_view)> is_left_out) {
+  std::string out;
+  AppendObject(out, index, object, is_left_out);
+  return out;
+}
 
 absl::StatusOr<std::string> CanonicalArguments(std::string_view json) {
   std::string out;

@@ -3,7 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "agent/mcp/json_index.h"
 
 namespace sallyport::agent {
 
@@ -18,5 +20,9 @@ absl::StatusOr<std::string> CanonicalArguments(std::string_view json);
 // itself nor differs from try to try (the progress token, the trace). Empty: there is nothing else.
 // `params` is one JSON object; empty means none.
 absl::StatusOr<std::string> OtherParams(std::string_view params);
+// The same for an object that has been read, without those of its own members that `is_left_out`
+// names.
+std::string CanonicalObject(const JsonIndex& index, const JsonNode& object,
+                            absl::FunctionRef<bool(std::string_view)> is_left_out);
 
 }  // namespace sallyport::agent

@@ -40,8 +40,9 @@ absl::Status Invalid(std::string_view what) {
 
 }  // namespace
 
-absl::StatusOr<UpstreamMessage> FilterList(UpstreamMessage response, ListKind kind,
-                                           absl::FunctionRef<bool(std::string_view)> is_allowed) {
+absl::StatusOr<UpstreamMessage> FilterList(
+    UpstreamMessage response, ListKind kind,
+    absl::FunctionRef<bool(std::string_view, std::string_view)> is_allowed) {
   if (response.is_error || kind == ListKind::kNone) return response;
   const ListNames names = NamesOf(kind);
   JsonIndex index;
@@ -54,7 +55,7 @@ absl::StatusOr<UpstreamMessage> FilterList(UpstreamMessage response, ListKind ki
   Splicer splicer(response.bytes);
   CutChildren(splicer, index, *list, [&](const JsonNode& entry) {
     const JsonNode* name = index.Member(&entry, names.entry);
-    return name == nullptr || !name->is_string() || !is_allowed(name->text);
+    return name == nullptr || !name->is_string() || !is_allowed(name->text, index.Raw(entry));
   });
   if (!splicer.is_changed()) return response;
   return ScanUpstreamMessage(splicer.Finish(), ScanLimits{.max_bytes = response.bytes.size()});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
@@ -13,7 +14,9 @@ namespace sallyport::controlplane {
 
 // One version of the documents, compiled. `policies` is never null.
 struct InForce {
+  // That of the snapshot, and the one with which the documents changed last.
   meta::SnapshotVersion version;
+  uint64_t documents_version = 0;
   std::shared_ptr<const CompiledPolicies> policies;
 };
 
@@ -25,6 +28,7 @@ class CurrentPolicies {
 
  private:
   absl::Mutex mutex_;
+  // An epoch and the documents' version in it.
   meta::SnapshotVersion version_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const CompiledPolicies> compiled_ ABSL_GUARDED_BY(mutex_);
 };

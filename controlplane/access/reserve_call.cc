@@ -66,8 +66,10 @@ absl::Status CheckRepeated(const ReserveCallRequest& request, const ReservedCall
 
 absl::Status CheckPolicies(const Attempt& attempt) {
   const agent::v1::JudgedBy& judged = attempt.request.judged_by();
+  // What else a snapshot holds (keys, pins of tools) may have changed since.
   if (judged.epoch() == attempt.in_force.version.epoch &&
-      judged.version() == attempt.in_force.version.version) {
+      judged.version() >= attempt.in_force.documents_version &&
+      judged.version() <= attempt.in_force.version.version) {
     return absl::OkStatus();
   }
   return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED, "other policies are in force by now");

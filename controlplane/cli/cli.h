@@ -78,6 +78,7 @@ void AddExplainCommand(CommandLine& line);
 void AddPolicyCommands(CommandLine& line);
 void AddAgentCommands(CommandLine& line);
 void AddIssuerCommands(CommandLine& line);
+void AddToolCommands(CommandLine& line);
 void AddVersionCommand(CommandLine& line);
 
 }  // namespace sallyport::controlplane

@@ -109,6 +109,7 @@ void AddClientCommands(CommandLine& line) {
   AddPolicyCommands(line);
   AddAgentCommands(line);
   AddIssuerCommands(line);
+  AddToolCommands(line);
   AddVersionCommand(line);
 }
 

@@ -7,25 +7,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/json_printer.h"
+#include "controlplane/cli/facts.h"
 #include "controlplane/cli/output.h"
 
 namespace sallyport::controlplane {
 namespace {
 
 using types::v1::Approval;
-
-// Lines of `name value`; what is empty is left out.
-class Facts {
- public:
-  void Add(std::string_view name, std::string_view value) {
-    if (value.empty()) return;
-    absl::StrAppendFormat(&text_, "%-14s %s\n", std::string(name), Printable(value));
-  }
-  std::string Text() && { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 std::string PersonOf(const types::v1::Principal& principal) {
   return absl::StrCat(principal.realm(), ":", principal.subject());

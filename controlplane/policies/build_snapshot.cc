@@ -16,6 +16,7 @@
 #include "controlplane/store/agents.h"
 #include "controlplane/store/documents.h"
 #include "controlplane/store/meta.h"
+#include "controlplane/store/tools.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -85,6 +86,10 @@ absl::StatusOr<agent::v1::SignedSnapshot> BuildSnapshot::Run(std::string_view ag
     key.set_key(effect_keys_.For(server));
   }
   AddDocuments(std::move(all), *agent, snapshot);
+  for (const std::string& server : agent->servers) {
+    ASSIGN_OR_RETURN(const std::vector<types::v1::ToolPin> pins, tools::Pins(*t, server));
+    snapshot.mutable_tool_pins()->Add(pins.begin(), pins.end());
+  }
   for (const agent::v1::IssuerKeys& issuer : keys.issuers) *snapshot.add_issuers() = issuer;
   snapshot.set_grant_keys(keys.grant_keys);
   return signer_.Sign(snapshot);

@@ -9,6 +9,7 @@
 #include "common/status_macros.h"
 #include "controlplane/rpc/access_service.h"
 #include "controlplane/rpc/agent_service.h"
+#include "controlplane/rpc/agent_tool_service.h"
 #include "controlplane/rpc/approval_service.h"
 #include "controlplane/rpc/call_approval_service.h"
 #include "controlplane/rpc/call_service.h"
@@ -20,6 +21,7 @@
 #include "controlplane/rpc/recording_service.h"
 #include "controlplane/rpc/session_service.h"
 #include "controlplane/rpc/snapshot_service.h"
+#include "controlplane/rpc/tool_service.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -79,6 +81,7 @@ void AddAdmin(Services& services, const RpcDoor& door, const Doors::Needs& needs
       std::make_unique<AgentRpc>(door, AgentRpc::Needs{.read = use.read_agents,
                                                        .create_join_token = use.create_join_token,
                                                        .ban = use.ban_agent}));
+  services.push_back(std::make_unique<ToolRpc>(door, use.manage_tools));
 }
 
 void AddEnrollment(Services& services, const RpcDoor& door, const Doors::Needs& needs) {
@@ -100,6 +103,7 @@ void AddAgent(Services& services, const RpcDoor& door, const Doors::Needs& needs
       door, CallApprovalRpc::Needs{.approvals = use.call_approvals,
                                    .reserve = use.reserve_call,
                                    .settle = use.settle_call}));
+  services.push_back(std::make_unique<AgentToolRpc>(door, use.pin_tools));
   services.push_back(std::make_unique<RecordingRpc>(door, use.ingest_records));
 }
 

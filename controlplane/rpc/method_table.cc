@@ -125,6 +125,17 @@ constexpr std::array kTable = {
               .people = kAdmin,
               .admin_socket = kLocalAdmin},
 
+    // Tools.
+    MethodRow{.method = "sallyport.admin.v1.ToolService/ListTools",
+              .people = kAdminOrAuditor,
+              .admin_socket = kLocalAdmin},
+    MethodRow{.method = "sallyport.admin.v1.ToolService/GetTool",
+              .people = kAdminOrAuditor,
+              .admin_socket = kLocalAdmin},
+    MethodRow{.method = "sallyport.admin.v1.ToolService/AcceptTool",
+              .people = kAdmin,
+              .admin_socket = kLocalAdmin},
+
     // Agents themselves. A join secret is judged by the use case.
     MethodRow{.method = "sallyport.agent.v1.EnrollmentService/Enroll", .enrollment = kAnybody},
     MethodRow{.method = "sallyport.agent.v1.EnrollmentService/RenewCertificate", .agents = kAgent},
@@ -137,6 +148,7 @@ constexpr std::array kTable = {
     MethodRow{.method = "sallyport.agent.v1.CallApprovalService/SettleCall", .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.CallApprovalService/WithdrawCallApproval",
               .agents = kAgent},
+    MethodRow{.method = "sallyport.agent.v1.ToolService/ReportTools", .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.RecordingService/StreamRecords", .agents = kAgent},
 
     // gRPC's own.

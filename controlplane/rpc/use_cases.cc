@@ -50,6 +50,8 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       create_join_token(on.control, on.clock, on.keys.ca(), public_address),
       read_agents(on.control, [this](std::string_view name) { return connected_agents.Has(name); }),
       ban_agent(on.control, on.clock),
+      pin_tools(on.control, on.clock),
+      manage_tools(on.control, on.clock),
       agent_updates(on.control, on.recordings, grants),
       apply_policy(on.control, on.clock, RealmsOf(config, on.issuers.trusted())),
       delete_document(on.control, on.clock),

@@ -11,8 +11,10 @@
 #include "controlplane/access/decide_approval.h"
 #include "controlplane/access/end_session.h"
 #include "controlplane/access/enroll_agent.h"
+#include "controlplane/access/manage_tools.h"
 #include "controlplane/access/notices.h"
 #include "controlplane/access/open_session.h"
+#include "controlplane/access/pin_tools.h"
 #include "controlplane/access/read_agents.h"
 #include "controlplane/access/read_approvals.h"
 #include "controlplane/access/read_sessions.h"
@@ -88,6 +90,8 @@ struct UseCases {
   CreateJoinToken create_join_token;
   ReadAgents read_agents;
   BanAgent ban_agent;
+  PinTools pin_tools;
+  ManageTools manage_tools;
   AgentUpdates agent_updates;
 
   ApplyPolicy apply_policy;

@@ -70,7 +70,7 @@ absl::Status Announce(WriteTransaction& t, const Version& version, const Caller&
   if (version.restored_from != 0) {
     detail += ", the content of version " + std::to_string(version.restored_from);
   }
-  RETURN_IF_ERROR(meta::BumpSnapshot(t));
+  RETURN_IF_ERROR(meta::BumpDocuments(t));
   return audit_log::Append(
       t, audit_log::LineOf(caller, now, version.is_deletion ? "document.delete" : "document.put",
                            EnumWord(document.kind()) + "/" + document.name(), std::move(detail)));

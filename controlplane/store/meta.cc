@@ -35,12 +35,25 @@ absl::StatusOr<SnapshotVersion> CurrentSnapshot(Transaction& t) {
   return SnapshotVersion{epoch, version};
 }
 
+absl::StatusOr<uint64_t> DocumentsVersion(Transaction& t) {
+  return FindNumber(t, "documents_version");
+}
+
 absl::Status BumpSnapshot(WriteTransaction& t) {
   RETURN_IF_ERROR(t.Prepare("update meta set value = cast(cast(value as integer) + 1 as text) "
                             "where name = 'snapshot_version'")
                       .Run());
   t.Changed(ChangeKind::kSnapshot, "");
   return absl::OkStatus();
+}
+
+absl::Status BumpDocuments(WriteTransaction& t) {
+  RETURN_IF_ERROR(BumpSnapshot(t));
+  return t
+      .Prepare(
+          "update meta set value = (select value from meta where name = 'snapshot_version') "
+          "where name = 'documents_version'")
+      .Run();
 }
 
 absl::StatusOr<std::optional<std::string>> KeyFingerprint(Transaction& t,

@@ -24,9 +24,15 @@ struct SnapshotVersion {
 };
 absl::StatusOr<SnapshotVersion> CurrentSnapshot(Transaction& t);
 
-// What agents must know has changed: raises the version, and watchers of ChangeKind::kSnapshot hear
-// of it. Documents do this on their own when they are put or deleted; call it for issuers' keys.
+// The snapshot's version with which the documents changed last: a call that was judged by it, or by
+// one that followed, was judged by the documents in force.
+absl::StatusOr<uint64_t> DocumentsVersion(Transaction& t);
+
+// What agents must know has changed, though no document has: raises the version, and watchers of
+// ChangeKind::kSnapshot hear of it.
 absl::Status BumpSnapshot(WriteTransaction& t);
+// The same where documents have changed. They do this on their own when they are put or deleted.
+absl::Status BumpDocuments(WriteTransaction& t);
 
 // The fingerprint (lower case hex) of one of the deployment's keys by its name: `ca`, `grant`,
 // `snapshot`, `effect`. nullopt: none was noted yet.

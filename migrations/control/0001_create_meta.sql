@@ -5,7 +5,7 @@ create table meta (
   constraint meta_pk primary key (name)
 ) strict, without rowid;
 
-insert into meta (name, value) values ('snapshot_epoch', '1'), ('snapshot_version', '1');
+insert into meta (name, value) values ('snapshot_epoch', '1'), ('snapshot_version', '1'), ('documents_version', '1');
 
 -- The deployment's own name: 26 characters of base32 from random bytes, five bits each.
 insert into meta (name, value)

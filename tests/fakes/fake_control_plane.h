@@ -29,6 +29,7 @@
 #include "sallyport/agent/v1/enrollment_service.grpc.pb.h"
 #include "sallyport/agent/v1/recording_service.grpc.pb.h"
 #include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
+#include "sallyport/agent/v1/tool_service.grpc.pb.h"
 #include "tests/fakes/runs.h"
 #include "tests/fakes/snapshot_signer.h"
 #include "tests/fakes/test_ca.h"
@@ -320,6 +321,22 @@ class FakeControlPlane {
     std::lock_guard lock(mutex_);
     return records_;
   }
+  // The newest report of that tool that `matches`; waits for it.
+  std::optional<agent::v1::SeenTool> AwaitReport(
+      const std::string& tool,
+      const std::function<bool(const agent::v1::SeenTool&)>& matches = nullptr) {
+    return WaitFor([&]() -> std::optional<agent::v1::SeenTool> {
+      for (auto seen = reported_.rbegin(); seen != reported_.rend(); ++seen) {
+        if (seen->name() == tool && (!matches || matches(*seen))) return *seen;
+      }
+      return std::nullopt;
+    });
+  }
+  bool has_report(const std::string& tool) {
+    std::lock_guard lock(mutex_);
+    return std::any_of(reported_.begin(), reported_.end(),
+                       [&](const agent::v1::SeenTool& seen) { return seen.name() == tool; });
+  }
   std::vector<std::string> withdrawn() {
     std::lock_guard lock(mutex_);
     return withdrawn_;
@@ -363,7 +380,7 @@ class FakeControlPlane {
                              &port_);
     builder.SetMaxReceiveMessageSize(64 << 20);
     for (grpc::Service* service : std::initializer_list<grpc::Service*>{
-             &enrollment_, &snapshots_, &access_, &approval_service_, &recordings_}) {
+             &enrollment_, &snapshots_, &access_, &approval_service_, &tools_, &recordings_}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -522,6 +539,34 @@ class FakeControlPlane {
     FakeControlPlane& self;
   };
 
+  // Pins what is seen first, and says of the rest that it has changed.
+  struct Tools final : agent::v1::ToolService::Service {
+    explicit Tools(FakeControlPlane& owner) : self(owner) {}
+    grpc::Status ReportTools(Context*, const agent::v1::ReportToolsRequest* request,
+                             agent::v1::ReportToolsResponse* response) override {
+      std::lock_guard lock(self.mutex_);
+      for (const agent::v1::SeenTool& seen : request->tools()) {
+        self.reported_.push_back(seen);
+        types::v1::ToolPin* pin = nullptr;
+        for (types::v1::ToolPin& known : *self.snapshot_.mutable_tool_pins()) {
+          if (known.server() == request->server() && known.name() == seen.name()) pin = &known;
+        }
+        if (pin == nullptr) {
+          pin = self.snapshot_.add_tool_pins();
+          pin->set_server(request->server());
+          pin->set_name(seen.name());
+          pin->set_definition_hash(seen.definition_hash());
+        }
+        pin->set_is_changed(pin->definition_hash() != seen.definition_hash());
+        *response->add_pins() = *pin;
+      }
+      self.PushSnapshotLocked();
+      self.changed_.notify_all();
+      return grpc::Status::OK;
+    }
+    FakeControlPlane& self;
+  };
+
   struct Recordings final : agent::v1::RecordingService::Service {
     explicit Recordings(FakeControlPlane& owner) : self(owner) {}
     grpc::Status StreamRecords(
@@ -577,6 +622,7 @@ class FakeControlPlane {
   std::vector<SessionEnd> ends_;
   std::vector<types::v1::Record> records_;
   std::vector<std::string> withdrawn_;
+  std::vector<agent::v1::SeenTool> reported_;
   int opens_ = 0;
   Opener opener_;
   Asker asker_;
@@ -586,6 +632,7 @@ class FakeControlPlane {
   Snapshots snapshots_{*this};
   Access access_{*this};
   Approvals approval_service_{*this};
+  Tools tools_{*this};
   Recordings recordings_{*this};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;

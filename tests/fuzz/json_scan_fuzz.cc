@@ -85,9 +85,9 @@ void CheckUpstream(const std::string& bytes) {
                                                                   : "result";
     Check(json::parse(body) == theirs.at(member));
   }
-  const auto filtered =
-      sallyport::agent::FilterList(*std::move(message), sallyport::agent::ListKind::kTools,
-                                   [](std::string_view name) { return name.size() % 2 == 0; });
+  const auto filtered = sallyport::agent::FilterList(
+      *std::move(message), sallyport::agent::ListKind::kTools,
+      [](std::string_view name, std::string_view) { return name.size() % 2 == 0; });
   if (filtered.ok()) Check(json::accept(filtered->bytes));
 }
 

@@ -338,6 +338,24 @@ TEST_CASE_METHOD(Reserving, "a call that was judged by other policies is judged 
   CHECK(Answer(request).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
 }
 
+TEST_CASE_METHOD(Reserving, "a snapshot with the same documents judges as the one before it did",
+                 "[controlplane][access]") {
+  ReserveCallRequest request = Asked("c1", {});
+  {
+    const auto t = *control->Write();
+    REQUIRE(meta::BumpSnapshot(*t).ok());
+    REQUIRE(t->Commit().ok());
+  }
+  SECTION("a call judged by the one before passes") {
+    CHECK(Answer(request).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+  }
+  SECTION("one judged by a snapshot that does not exist is refused") {
+    JudgeNow(request);
+    request.mutable_judged_by()->set_version(request.judged_by().version() + 1);
+    CHECK(Answer(request).denial_reason() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  }
+}
+
 TEST_CASE_METHOD(Reserving, "what the agent names must be what the policies ask for",
                  "[controlplane][access]") {
   ReserveCallRequest request = Asked("c1", {});

@@ -172,7 +172,11 @@ TEST_CASE("a deployment has one id for ever, and its snapshot version only rises
     id = *meta::DeploymentId(**t);
     CHECK(id.size() == 26);
     CHECK(*meta::CurrentSnapshot(**t) == meta::SnapshotVersion{1, 1});
+    CHECK(*meta::DocumentsVersion(**t) == 1);
     REQUIRE(meta::BumpSnapshot(**t).ok());
+    CHECK(*meta::DocumentsVersion(**t) == 1);
+    REQUIRE(meta::BumpDocuments(**t).ok());
+    CHECK(*meta::DocumentsVersion(**t) == 3);
     REQUIRE(meta::SetKeyFingerprint(**t, "ca", "aa").ok());
     REQUIRE(meta::SetKeyFingerprint(**t, "ca", "bb").ok());
     REQUIRE((*t)->Commit().ok());
@@ -180,7 +184,7 @@ TEST_CASE("a deployment has one id for ever, and its snapshot version only rises
   auto database = OpenControl(dir);
   auto t = database->Read();
   CHECK(*meta::DeploymentId(**t) == id);
-  CHECK(*meta::CurrentSnapshot(**t) == meta::SnapshotVersion{1, 2});
+  CHECK(*meta::CurrentSnapshot(**t) == meta::SnapshotVersion{1, 3});
   CHECK(**meta::KeyFingerprint(**t, "ca") == "bb");
   CHECK_FALSE(meta::KeyFingerprint(**t, "grant")->has_value());
   const TempDir other_dir;

@@ -21,7 +21,9 @@ struct Stage {
     approval.set_state(types::v1::APPROVAL_STATE_PENDING);
     approval.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(clock.Now() + absl::Minutes(5)));
   }
-  bool is_idle() { return sessions.FindById("ses_1")->live().Due(absl::ZeroDuration()).has_value(); }
+  bool is_idle() {
+    return sessions.FindById("ses_1")->live().Due(absl::ZeroDuration()).has_value();
+  }
 
   Loop loop;
   FakeClock clock;
@@ -61,13 +63,11 @@ TEST_CASE("who waits is woken by a decision and sees it", "[agent][call]") {
   Signal changed(stage.loop);
   {
     const ApprovalDesk::Waiting waiting(stage.desk, "apr_1", changed);
-    CHECK(stage.desk.waiting() == 1);
     stage.approval.set_state(types::v1::APPROVAL_STATE_DENIED);
     stage.desk.Learn(stage.approval, stage.sessions);
     CHECK(changed.is_set());
     CHECK(waiting.approval().state() == types::v1::APPROVAL_STATE_DENIED);
   }
-  CHECK(stage.desk.waiting() == 0);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ std::string Filtered(const std::string& bytes, ListKind kind, std::string_view d
   auto message = ScanUpstreamMessage(bytes);
   REQUIRE(message.ok());
   auto filtered =
-      FilterList(*std::move(message), kind, [&](std::string_view name) { return name != denied; });
+      FilterList(*std::move(message), kind,
+                 [&](std::string_view name, std::string_view) { return name != denied; });
   REQUIRE(filtered.ok());
   CHECK(ScanUpstreamMessage(filtered->bytes).ok());
   return filtered->bytes;
@@ -62,8 +63,8 @@ TEST_CASE("list_filter lets errors pass and refuses a result without its list", 
   auto message =
       ScanUpstreamMessage(R"({"jsonrpc":"2.0","id":1,"result":{"tools":{"name":"hidden"}}})");
   REQUIRE(message.ok());
-  const auto filtered =
-      FilterList(*std::move(message), ListKind::kTools, [](std::string_view) { return true; });
+  const auto filtered = FilterList(*std::move(message), ListKind::kTools,
+                                   [](std::string_view, std::string_view) { return true; });
   CHECK(ReasonOf(filtered.status()) == types::v1::DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
 }
 

@@ -15,10 +15,12 @@
 #include "sallyport/admin/v1/notice_service.pb.h"
 #include "sallyport/admin/v1/policy_service.pb.h"
 #include "sallyport/admin/v1/session_service.pb.h"
+#include "sallyport/admin/v1/tool_service.pb.h"
 #include "sallyport/agent/v1/call_approval_service.pb.h"
 #include "sallyport/agent/v1/enrollment_service.pb.h"
 #include "sallyport/agent/v1/recording_service.pb.h"
 #include "sallyport/agent/v1/snapshot_service.pb.h"
+#include "sallyport/agent/v1/tool_service.pb.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -33,9 +35,11 @@ std::set<const google::protobuf::FileDescriptor*> ServiceFiles() {
           admin::v1::ListNoticesRequest::descriptor()->file(),
           admin::v1::ApplyDocumentsRequest::descriptor()->file(),
           admin::v1::ListSessionsRequest::descriptor()->file(),
+          admin::v1::ListToolsRequest::descriptor()->file(),
           agent::v1::RequestCallApprovalRequest::descriptor()->file(),
           agent::v1::EnrollRequest::descriptor()->file(),
           agent::v1::StreamRecordsRequest::descriptor()->file(),
+          agent::v1::ReportToolsRequest::descriptor()->file(),
           agent::v1::WatchSnapshotRequest::descriptor()->file()};
 }
 
@@ -57,7 +61,7 @@ std::string PathOf(const google::protobuf::MethodDescriptor& method) {
 
 TEST_CASE("every method of every service has a row, found by its path and by its request",
           "[rpc][method_table]") {
-  REQUIRE(AllMethods().size() == 46);
+  REQUIRE(AllMethods().size() == 50);
   for (const auto* method : AllMethods()) {
     INFO(PathOf(*method));
     const MethodRow* row = FindMethod(PathOf(*method));

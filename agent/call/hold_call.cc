@@ -1,0 +1,115 @@
+#include "agent/call/hold_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/call/about_approval.h"
+#include "agent/call/deliver_message.h"
+#include "agent/mcp/json_rpc.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+namespace {
+
+// One place of a held call, as long as it lives.
+class HeldPlace {
+ public:
+  HeldPlace(Gateway& gateway, ServedSession& session) : gateway_(gateway), session_(session) {
+    ++gateway_.held_calls;
+    ++session_.held_calls;
+  }
+  ~HeldPlace() {
+    --gateway_.held_calls;
+    --session_.held_calls;
+  }
+  HeldPlace(const HeldPlace&) = delete;
+  HeldPlace& operator=(const HeldPlace&) = delete;
+
+ private:
+  Gateway& gateway_;
+  ServedSession& session_;
+};
+
+}  // namespace
+
+absl::Status CheckHoldRoom(const Gateway& gateway, const ServedSession& session) {
+  if (session.held_calls < gateway.limits.held_calls_of_session &&
+      gateway.held_calls < gateway.limits.held_calls) {
+    return absl::OkStatus();
+  }
+  return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                "too many calls of this session wait for a person already");
+}
+
+Task<void> HoldCall(Gateway& gateway, const GrantedCall& call, const ClientMessage& message,
+                    OpenRequest& request, Signal& changed, HoldTerms terms,
+                    absl::FunctionRef<bool()> is_decided) {
+  ServedSession& session = *call.session;
+  Reply& reply = *call.authenticated.incoming.reply;
+  const HeldPlace place(gateway, session);
+  request.waiting = &changed;
+  co_await reply.Begin({});
+  // A modern client takes its call back by going.
+  const bool is_modern = message.era == Era::kModern;
+  reply.TellWhenGone([&changed, &request, is_modern] {
+    request.is_cancelled = request.is_cancelled || is_modern;
+    changed.Set();
+  });
+  const absl::Duration until = gateway.clock.SinceBoot() + terms.hold;
+  const bool tells_progress = !message.progress_token.empty() && reply.takes_news();
+  // Progress must rise over the whole request, and the server counts its own from zero.
+  double progress = -2;
+  for (;;) {
+    const absl::Duration left = until - gateway.clock.SinceBoot();
+    const bool is_over = is_decided() || request.is_cancelled ||
+                         (reply.is_gone() && !reply.may_return()) || session.live().is_ended() ||
+                         call.connection->is_over() || left <= absl::ZeroDuration();
+    if (is_over) break;
+    if (tells_progress) {
+      progress /= 2;
+      co_await DeliverNotice(gateway, call, terms.approval_id,
+                             ProgressNotification(message.progress_token, progress, terms.text));
+    }
+    if (co_await changed.Wait(std::min(left, gateway.limits.approval_progress))) changed.Reset();
+  }
+  reply.TellWhenGone(nullptr);
+  request.waiting = nullptr;
+}
+
+absl::Status CheckStillLive(const Gateway& gateway, const GrantedCall& call) {
+  ServedSession& session = *call.session;
+  const McpConnection& connection = *call.connection;
+  if (auto end = session.live().Due(gateway.snapshots.SilentFor())) {
+    return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, end->detail);
+  }
+  if (gateway.clock.Now() >= session.token_expires_at) {
+    return Denied(types::v1::DENIAL_REASON_TOKEN_EXPIRED,
+                  "the token expired while the call waited; call again with a fresh one");
+  }
+  if (connection.is_deleted()) {
+    return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, "the client deleted its MCP session");
+  }
+  if (connection.is_over()) {
+    return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                  "upstream_lost: the server was lost while the call waited; it was not sent, and "
+                  "its approval stands");
+  }
+  return absl::OkStatus();
+}
+
+RefusedCall RefuseForNow(const Gateway& gateway, JudgedCall call, absl::Status why,
+                         const types::v1::Approval* approval) {
+  constexpr std::uint32_t kMaxRounds = 9;
+  const std::optional<Continuation>& before = call.granted.continues;
+  std::string state;
+  if (call.message->era == Era::kModern && (!before || before->rounds < kMaxRounds)) {
+    auto sealed = SealRequestState(*call.granted.session, *call.message,
+                                   before.value_or(Continuation{}), gateway.clock.SinceBoot());
+    if (sealed.ok()) state = *std::move(sealed);
+  }
+  RefusedCall refused = RefuseAbout(std::move(call), std::move(why), approval);
+  refused.details.request_state = std::move(state);
+  return refused;
+}
+
+}  // namespace sallyport::agent

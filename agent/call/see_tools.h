@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/call/gateway.h"
+#include "agent/call/served_session.h"
+#include "agent/mcp/message.h"
+
+namespace sallyport::agent {
+
+// One entry of a server's list of tools, which policy would show, is seen by `rules`. False: it
+// must not be shown, for it is not what was accepted of the tool.
+bool SeeTool(Gateway& gateway, const SessionRules& rules, const std::string& server,
+             std::string_view entry);
+
+// The same for a list that goes to no client. `next_cursor` receives the literal that asks for the
+// next page, empty at the last.
+void SeeTools(Gateway& gateway, const ServedSession& session, const UpstreamMessage& list,
+              std::string& next_cursor);
+
+// What the server says of the tool that is called. Null: nobody has seen it, or no tool is called.
+const ToolDefinition* DefinitionOf(const Gateway& gateway, const ServedSession& session,
+                                   const ClientMessage& call);
+
+}  // namespace sallyport::agent

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "agent/call/call.h"
+#include "agent/call/gateway.h"
+
+namespace sallyport::agent {
+
+// The call's place under the limits of its session and its principal. LIMIT_EXCEEDED, with when to
+// come again where time alone is in the way: nothing has been used up then. A call that waits for a
+// person has no place yet, so that it costs its client no other call.
+Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call);
+
+}  // namespace sallyport::agent

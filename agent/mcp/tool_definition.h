@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/mcp/message.h"
+
+namespace sallyport::agent {
+
+// What a server says of a tool: all that a model reads of it and that clients are bound by. Its
+// _meta and its icons are no part of it, for they say nothing of what it does and may change with
+// every list.
+struct ToolDefinition {
+  std::string name;
+  // Canonical JSON, see CanonicalArguments.
+  std::string json;
+  // SHA-256 of it, hex.
+  std::string hash;
+};
+
+// Of one entry of a tools/list result, as it stands there. upstream_invalid when it has no name.
+absl::StatusOr<ToolDefinition> ReadToolDefinition(std::string_view entry);
+
+// Of all entries of one page that have a name; none when it is no such result. `next_cursor`
+// receives the literal that asks for the next page, empty at the last.
+std::vector<ToolDefinition> ReadToolDefinitions(const UpstreamMessage& list,
+                                                std::string& next_cursor);
+
+}  // namespace sallyport::agent

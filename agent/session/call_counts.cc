@@ -1,0 +1,34 @@
+#include "agent/session/call_counts.h"
+
+#include <algorithm>
+
+namespace sallyport::agent {
+
+absl::Duration CallCounts::FreeAt(const CallLimit& limit, absl::Duration now) const {
+  if (limit.concurrent != 0) {
+    return in_flight_ < limit.concurrent ? now : absl::InfiniteDuration();
+  }
+  if (begun_.size() < limit.calls) return now;
+  if (limit.calls == 0) return absl::InfiniteDuration();
+  return begun_[begun_.size() - limit.calls] + limit.within;
+}
+
+void CallCounts::Begin(absl::Duration now, absl::Duration within, std::uint64_t calls) {
+  ++in_flight_;
+  while (!begun_.empty() && (begun_.front() + within <= now || begun_.size() >= calls)) {
+    begun_.pop_front();
+  }
+  if (calls > 0) begun_.push_back(now);
+}
+
+void CallCounts::TakeBack(absl::Duration began) {
+  --in_flight_;
+  const auto place = std::find(begun_.rbegin(), begun_.rend(), began);
+  if (place != begun_.rend()) begun_.erase(std::next(place).base());
+}
+
+bool CallCounts::IsForgotten(absl::Duration now, absl::Duration longest_within) const {
+  return in_flight_ == 0 && (begun_.empty() || begun_.back() + longest_within <= now);
+}
+
+}  // namespace sallyport::agent

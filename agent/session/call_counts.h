@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "absl/time/time.h"
+
+namespace sallyport::agent {
+
+// How many calls may go out: `calls` in any stretch of `within`, or `concurrent` at a time.
+struct CallLimit {
+  std::uint64_t calls = 0;
+  absl::Duration within = absl::ZeroDuration();
+  // 0: the other two say.
+  std::uint32_t concurrent = 0;
+};
+
+// The calls of one session, or of one principal on one server, that went out and those that have
+// not been answered. Times are CLOCK_BOOTTIME.
+class CallCounts {
+ public:
+  // When one more call may go out under `limit`: `now` or before if it may at once, InfiniteFuture
+  // where an answer must come first.
+  absl::Duration FreeAt(const CallLimit& limit, absl::Duration now) const;
+
+  // One goes out. `remembered` is how far back any limit looks, and how many calls at most.
+  void Begin(absl::Duration now, absl::Duration within, std::uint64_t calls);
+  // It has been answered, or will not be.
+  void End() { --in_flight_; }
+  // It did not go out, and was begun at `began`.
+  void TakeBack(absl::Duration began);
+
+  // Nothing that any limit would look at.
+  bool IsForgotten(absl::Duration now, absl::Duration longest_within) const;
+
+ private:
+  std::deque<absl::Duration> begun_;
+  std::uint32_t in_flight_ = 0;
+};
+
+}  // namespace sallyport::agent

@@ -1,0 +1,79 @@
+#include "controlplane/access/manage_tools.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "controlplane/access/page.h"
+#include "controlplane/model/tool.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/meta.h"
+#include "controlplane/store/tools.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+absl::StatusOr<Tool> FindTool(Transaction& t, const std::string& server, const std::string& name) {
+  ASSIGN_OR_RETURN(std::optional<Tool> tool, tools::Find(t, server, name));
+  if (!tool) {
+    return absl::NotFoundError(absl::StrCat("no agent has seen a tool ", name, " of ", server));
+  }
+  return *std::move(tool);
+}
+
+}  // namespace
+
+absl::StatusOr<admin::v1::ListToolsResponse> ManageTools::Run(
+    const Caller&, const admin::v1::ListToolsRequest& request) {
+  if (request.server().empty()) return absl::InvalidArgumentError("server is missing");
+  ASSIGN_OR_RETURN(const int limit, PageLimit(request.page_size()));
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(std::vector<Tool> found,
+                   tools::List(*t, request.server(), request.page_token(), limit + 1));
+  admin::v1::ListToolsResponse response;
+  if (found.size() > static_cast<size_t>(limit)) {
+    found.pop_back();
+    response.set_next_page_token(found.back().proto().name());
+  }
+  for (const Tool& tool : found) {
+    types::v1::Tool& item = *response.add_items();
+    item = tool.proto();
+    item.clear_definition();
+    item.clear_changed_definition();
+  }
+  return response;
+}
+
+absl::StatusOr<admin::v1::GetToolResponse> ManageTools::Run(
+    const Caller&, const admin::v1::GetToolRequest& request) {
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(const Tool tool, FindTool(*t, request.server(), request.name()));
+  admin::v1::GetToolResponse response;
+  *response.mutable_tool() = tool.proto();
+  return response;
+}
+
+absl::StatusOr<admin::v1::AcceptToolResponse> ManageTools::Run(
+    const Caller& caller, const admin::v1::AcceptToolRequest& request) {
+  const absl::Time now = clock_.Now();
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(Tool tool, FindTool(*t, request.server(), request.name()));
+  const bool was_changed = tool.is_changed();
+  RETURN_IF_ERROR(tool.Accept(request.definition_hash(), ActorName(caller), now));
+  admin::v1::AcceptToolResponse response;
+  *response.mutable_tool() = tool.proto();
+  if (!was_changed) return response;
+  RETURN_IF_ERROR(tools::Put(*t, tool));
+  RETURN_IF_ERROR(audit_log::Append(
+      *t, audit_log::LineOf(caller, now, "tool.accept",
+                            absl::StrCat("tool/", request.server(), "/", request.name()),
+                            request.definition_hash())));
+  RETURN_IF_ERROR(meta::BumpSnapshot(*t));
+  RETURN_IF_ERROR(t->Commit());
+  return response;
+}
+
+}  // namespace sallyport::controlplane

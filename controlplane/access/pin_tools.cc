@@ -1,0 +1,110 @@
+#include "controlplane/access/pin_tools.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/denial.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "controlplane/model/tool.h"
+#include "controlplane/store/agents.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/meta.h"
+#include "controlplane/store/tools.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+constexpr int kMaxReported = 1000;
+constexpr size_t kMaxNameBytes = 4096;
+constexpr size_t kMaxDefinitionBytes = 256 << 10;
+// A server names its tools as it likes; what is kept of them has an end.
+constexpr int64_t kMaxToolsOfServer = 4096;
+
+absl::Status CheckRequest(const agent::v1::ReportToolsRequest& request) {
+  if (request.tools_size() > kMaxReported) {
+    return absl::InvalidArgumentError("more than 1,000 tools in one report");
+  }
+  for (const agent::v1::SeenTool& seen : request.tools()) {
+    const std::string& hash = seen.definition_hash();
+    if (seen.name().empty() || seen.name().size() > kMaxNameBytes) {
+      return absl::InvalidArgumentError("a tool's name is missing or longer than 4 KiB");
+    }
+    if (hash.size() != 64 || hash.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      return absl::InvalidArgumentError("definition_hash is not 64 hex digits");
+    }
+    if (seen.definition().size() > kMaxDefinitionBytes) {
+      return absl::InvalidArgumentError("a definition is longer than 256 KiB");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> AgentFronting(Transaction& t, const Caller& caller,
+                                          const std::string& server) {
+  if (caller.agent() == nullptr) {
+    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "definitions of tools are for agents");
+  }
+  ASSIGN_OR_RETURN(const std::optional<Agent> agent, agents::Find(t, caller.agent()->name));
+  if (!agent || !agent->Fronts(server)) {
+    return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN,
+                  absl::StrCat("the agent does not front ", server));
+  }
+  return agent->name;
+}
+
+// What is new of one tool, as its audit line calls it; empty: nothing.
+struct News {
+  std::optional<Tool> tool;
+  std::string action;
+};
+
+absl::StatusOr<News> Learn(Transaction& t, const std::string& server,
+                           const agent::v1::SeenTool& seen, const std::string& agent,
+                           absl::Time now) {
+  ASSIGN_OR_RETURN(std::optional<Tool> tool, tools::Find(t, server, seen.name()));
+  if (tool) {
+    if (!tool->See(seen, agent, now)) return News{std::move(tool), ""};
+    const bool is_changed = tool->is_changed();
+    return News{std::move(tool), is_changed ? "tool.change" : "tool.return"};
+  }
+  ASSIGN_OR_RETURN(const int64_t known, tools::Count(t, server));
+  if (known >= kMaxToolsOfServer) return News{};
+  return News{Tool::Pinned(server, seen, agent, now), "tool.pin"};
+}
+
+}  // namespace
+
+absl::StatusOr<agent::v1::ReportToolsResponse> PinTools::Run(
+    const Caller& caller, const agent::v1::ReportToolsRequest& request) {
+  RETURN_IF_ERROR(CheckRequest(request));
+  const absl::Time now = clock_.Now();
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const std::string agent, AgentFronting(*t, caller, request.server()));
+  agent::v1::ReportToolsResponse response;
+  bool is_anything_new = false;
+  for (const agent::v1::SeenTool& seen : request.tools()) {
+    ASSIGN_OR_RETURN(const News news, Learn(*t, request.server(), seen, agent, now));
+    if (!news.tool) continue;
+    *response.add_pins() = news.tool->pin();
+    if (news.action.empty()) continue;
+    is_anything_new = true;
+    RETURN_IF_ERROR(tools::Put(*t, *news.tool));
+    RETURN_IF_ERROR(audit_log::Append(
+        *t, audit_log::LineOf(caller, now, news.action,
+                              absl::StrCat("tool/", request.server(), "/", seen.name()),
+                              seen.definition_hash())));
+    if (news.action == "tool.change") {
+      LogWarning("tool_changed",
+                 {{"server", request.server()}, {"tool", seen.name()}, {"agent", agent}});
+    }
+  }
+  if (!is_anything_new) return response;
+  RETURN_IF_ERROR(meta::BumpSnapshot(*t));
+  RETURN_IF_ERROR(t->Commit());
+  return response;
+}
+
+}  // namespace sallyport::controlplane

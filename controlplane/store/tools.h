@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controlplane/model/tool.h"
+#include "controlplane/store/database.h"
+
+// Tools and what they are pinned to, in control.db.
+namespace sallyport::controlplane::tools {
+
+// nullopt: nobody has seen it.
+absl::StatusOr<std::optional<Tool>> Find(Transaction& t, std::string_view server,
+                                         std::string_view name);
+
+// By name, those after `after_name`, at most `limit`.
+absl::StatusOr<std::vector<Tool>> List(Transaction& t, std::string_view server,
+                                       std::string_view after_name, int limit);
+absl::StatusOr<int64_t> Count(Transaction& t, std::string_view server);
+
+// What agents that front `server` must know of all its tools.
+absl::StatusOr<std::vector<types::v1::ToolPin>> Pins(Transaction& t, std::string_view server);
+
+// Creates or replaces. Whoever puts raises the snapshot's version.
+absl::Status Put(WriteTransaction& t, const Tool& tool);
+
+}  // namespace sallyport::controlplane::tools

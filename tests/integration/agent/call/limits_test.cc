@@ -1,0 +1,188 @@
+// How many calls may go out, within a time and at a time; and what policies that observe let
+// through.
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/modern_client.h"
+
+namespace sallyport {
+namespace {
+
+using enum types::v1::ApprovalState;
+using enum types::v1::DenialReason;
+using enum types::v1::RecordType;
+
+constexpr char kConfig[] =
+    "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
+    "20}";
+
+std::string PolicyWith(const std::string& limits) {
+  return R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  session: {limits: [)" +
+         limits + R"(]}
+  rules:
+    - allow: {tools: [echo]}
+    - require_approval: {tools: [delete], approvers: ["okta:approvers"]}
+)";
+}
+
+Json ResultOf(const HttpClient::Answer& answer) { return Door::Message(answer)["result"]; }
+std::string ReasonOf(const HttpClient::Answer& answer) {
+  return ResultOf(answer).value("_meta", Json::object()).value("reason", "");
+}
+
+TEST_CASE("a call beyond the rate is refused, and told when to come again", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: session, calls: 2, within: 1h}"));
+  const Door::Bot bot = door.Connect();
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  const auto refused = bot.Post(Door::Call("echo"));
+  CHECK(ResultOf(refused)["isError"] == true);
+  CHECK(ReasonOf(refused) == "limit_exceeded");
+  CHECK(ResultOf(refused)["_meta"].contains("retryAt"));
+  CHECK(door.Seen("tools/call") == 2);
+  // What is not counted is not limited.
+  CHECK(Door::Message(bot.Post(R"({"jsonrpc":"2.0","id":9,"method":"tools/list"})"))
+            .contains("result"));
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_LIMIT_EXCEEDED));
+}
+
+TEST_CASE("a new session of the principal starts from what the last one did", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: principal, calls: 1, within: 1h}"));
+  const Door::Bot first = door.Connect();
+  CHECK(ResultOf(first.Post(Door::Call("echo"))).contains("content"));
+  CHECK(first.Delete().status == 204);
+  REQUIRE(door.control.AwaitEnd());
+  const Door::Bot second = door.Connect();
+  CHECK(ReasonOf(second.Post(Door::Call("echo"))) == "limit_exceeded");
+  // Another principal has a count of its own.
+  const Door::Bot other = door.Connect("other");
+  CHECK(ResultOf(other.Post(Door::Call("echo"))).contains("content"));
+  CHECK(door.Seen("tools/call") == 2);
+}
+
+TEST_CASE("a session's limit starts anew with the session", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: session, calls: 1, within: 1h}"));
+  const Door::Bot first = door.Connect();
+  CHECK(ResultOf(first.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ReasonOf(first.Post(Door::Call("echo"))) == "limit_exceeded");
+  CHECK(first.Delete().status == 204);
+  REQUIRE(door.control.AwaitEnd());
+  CHECK(ResultOf(door.Connect().Post(Door::Call("echo"))).contains("content"));
+}
+
+TEST_CASE("no more calls are without an answer than may be", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: session, concurrent: 1}"));
+  const Door::Bot bot = door.Connect();
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("id", Json()) != 7) return std::nullopt;
+    return EventsOf({Json{{"jsonrpc", "2.0"},
+                          {"method", "notifications/message"},
+                          {"params", {{"level", "info"}, {"data", "at it"}}}}},
+                    /*ends=*/false);
+  });
+  HttpClient slow(door.agent->port());
+  slow.Send(door.Bytes(
+      {.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo", "{}", 7)}));
+  REQUIRE(door.AwaitRequests("tools/call", 1));
+  slow.ReadUntil("at it");
+  const auto refused = bot.Post(Door::Call("echo"));
+  CHECK(ReasonOf(refused) == "limit_exceeded");
+  CHECK_FALSE(ResultOf(refused)["_meta"].contains("retryAt"));
+  CHECK(door.Seen("tools/call") == 1);
+  door.DropServerConnections();
+  slow.ReadRest();
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+}
+
+TEST_CASE("a call that waits for a person takes no place from the others", "[agent][limits]") {
+  Door door(kConfig,
+            PolicyWith("{per: session, concurrent: 1}, {per: session, calls: 2, within: 1h}"));
+  const Door::Bot bot = door.Connect();
+  HttpClient waiting(door.agent->port());
+  waiting.Send(door.Bytes(
+      {.token = bot.token, .session_id = bot.session_id, .body = Door::Call("delete", "{}", 7)}));
+  auto approval = door.control.AwaitApproval();
+  REQUIRE(approval);
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  // Now the limit is reached, and the approval is not used up over it.
+  bool was_used = false;
+  door.control.set_reserver([&](const auto&) {
+    was_used = true;
+    return FakeControlPlane::Reserved(DENIAL_REASON_UNSPECIFIED);
+  });
+  approval->set_state(APPROVAL_STATE_APPROVED);
+  door.control.PushApproval(*approval);
+  const auto answer = waiting.Read();
+  CHECK(ReasonOf(answer) == "limit_exceeded");
+  CHECK(ResultOf(answer)["_meta"]["approvalId"] == approval->id());
+  CHECK_FALSE(was_used);
+}
+
+TEST_CASE("a call that never went out has not been one", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: session, calls: 1, within: 1h}"));
+  const Door::Bot bot = door.Connect();
+  door.control.set_asker([](const agent::v1::RequestCallApprovalRequest& request) {
+    agent::v1::RequestCallApprovalResponse response;
+    *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
+    response.mutable_approval()->set_state(APPROVAL_STATE_APPROVED);
+    return response;
+  });
+  door.control.set_reserver(
+      [](const auto&) { return FakeControlPlane::Reserved(DENIAL_REASON_APPROVAL_CONSUMED); });
+  CHECK(ReasonOf(bot.Post(Door::Call("delete"))) == "approval_consumed");
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "limit_exceeded");
+}
+
+TEST_CASE("a server's document limits whoever uses it", "[agent][limits]") {
+  Door door(kConfig, R"(
+kind: Policy
+name: bots
+spec: {principals: [{realm: okta}], servers: [wiki], rules: [{allow: {tools: [echo]}}]}
+---
+kind: Server
+name: wiki
+spec: {limits: [{per: principal, calls: 1, within: 1m}]}
+)");
+  const Door::Bot bot = door.Connect();
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "limit_exceeded");
+}
+
+TEST_CASE("what a policy that observes lets through is recorded with what it would have been",
+          "[agent][limits]") {
+  Door door(kConfig, R"(
+kind: Policy
+name: new
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  observe_until: 2199-01-01T00:00:00Z
+  rules:
+    - require_approval: {tools: [delete], approvers: ["okta:approvers"]}
+    - deny: {tools: ["drop-*"]}
+)");
+  const Door::Bot bot = door.Connect();
+  CHECK(ResultOf(bot.Post(Door::Call("drop-all"))).contains("content"));
+  CHECK(ResultOf(bot.Post(Door::Call("delete"))).contains("content"));
+  const auto recorded = [&](const std::string& tool) {
+    return door.control.AwaitContent(RECORD_TYPE_REQUEST,
+                                     [&](const auto& content) { return content.target() == tool; });
+  };
+  const auto denied = recorded("drop-all");
+  REQUIRE(denied);
+  CHECK(denied->observed_reason() == DENIAL_REASON_POLICY_DENIED);
+  CHECK(denied->observed_policy() == "new");
+  const auto asked = recorded("delete");
+  REQUIRE(asked);
+  CHECK(asked->observed_reason() == DENIAL_REASON_APPROVAL_PENDING);
+}
+
+}  // namespace
+}  // namespace sallyport

@@ -1,0 +1,190 @@
+// What a server says of its tools is pinned at first sight; what it says otherwise later is hidden
+// and called by nobody until it is accepted.
+#include <catch2/catch.hpp>
+
+#include "tests/integration/agent/call/modern_client.h"
+
+namespace sallyport {
+namespace {
+
+using enum types::v1::DenialReason;
+
+constexpr char kList[] = R"({"jsonrpc":"2.0","id":5,"method":"tools/list"})";
+constexpr char kHoldOne[] =
+    "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
+    "1}";
+constexpr char kHoldLong[] =
+    "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
+    "20}";
+
+// The server lists its tools with that description of echo.
+void Describe(Door& door, const std::string& description) {
+  door.set_awkward([description](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/list") return std::nullopt;
+    return ResultOf(message, {{"resultType", "complete"},
+                              {"ttlMs", 0},
+                              {"cacheScope", "private"},
+                              {"tools", Json::array({{{"name", "echo"},
+                                                      {"description", description},
+                                                      {"inputSchema", {{"type", "object"}}}},
+                                                     {{"name", "delete"},
+                                                      {"description", "deletes"},
+                                                      {"inputSchema", {{"type", "object"}}}}})}});
+  });
+}
+
+std::vector<std::string> Listed(const Door::Bot& bot) {
+  std::vector<std::string> names;
+  const Json list = Door::Message(bot.Post(kList));
+  for (const Json& tool : list["result"]["tools"]) names.push_back(tool["name"]);
+  return names;
+}
+
+std::string ReasonOf(const HttpClient::Answer& answer) {
+  return Door::Message(answer)["result"].value("_meta", Json::object()).value("reason", "");
+}
+
+// Lists with the first description, and then with another one.
+void Change(Door& door, const Door::Bot& bot) {
+  Describe(door, "says it again");
+  REQUIRE(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  const auto pinned = door.control.AwaitReport("echo");
+  REQUIRE(pinned);
+  CHECK(Json::parse(pinned->definition())["description"] == "says it again");
+  Describe(door, "says it again, to others too");
+}
+
+void Accept(Door& door, const std::string& hash) {
+  door.control.Edit([&](agent::v1::Snapshot& snapshot) {
+    for (auto& pin : *snapshot.mutable_tool_pins()) {
+      if (pin.name() != "echo") continue;
+      pin.set_definition_hash(hash);
+      pin.set_is_changed(false);
+    }
+  });
+}
+
+TEST_CASE("a tool that changes is hidden, told of, and called by nobody", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  Change(door, bot);
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+  const auto told = door.control.AwaitReport("echo", [](const agent::v1::SeenTool& seen) {
+    return seen.definition().find("others") != std::string::npos;
+  });
+  REQUIRE(told);
+  const auto refused = bot.Post(Door::Call("echo"));
+  CHECK(Door::Message(refused)["result"]["isError"] == true);
+  CHECK(ReasonOf(refused) == "definition_changed");
+  CHECK(door.Seen("tools/call") == 0);
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL, DENIAL_REASON_DEFINITION_CHANGED));
+
+  // It is what it was: nobody has to accept anything.
+  Describe(door, "says it again");
+  CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+}
+
+TEST_CASE("a call of a changed tool waits, and goes on when the change is accepted",
+          "[agent][pins]") {
+  Door door(kHoldLong);
+  const Door::Bot bot = door.Connect();
+  Change(door, bot);
+  Listed(bot);
+  const auto told = door.control.AwaitReport("echo", [](const agent::v1::SeenTool& seen) {
+    return seen.definition().find("others") != std::string::npos;
+  });
+  REQUIRE(told);
+  HttpClient client(door.agent->port());
+  client.Send(door.Bytes(
+      {.token = bot.token,
+       .session_id = bot.session_id,
+       .body =
+           R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{},"_meta":{"progressToken":"p"}}})"}));
+  const auto begun = client.ReadUntil("notifications/progress");
+  CHECK(begun.body.find("accepts the changed definition") != std::string::npos);
+  CHECK(door.Seen("tools/call") == 0);
+  Accept(door, told->definition_hash());
+  CHECK(Door::Message(client.ReadRest())["result"].contains("content"));
+  CHECK(door.Seen("tools/call") == 1);
+  CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+}
+
+TEST_CASE("a modern call of a changed tool comes again by itself", "[agent][pins]") {
+  Door door(kHoldOne, kPolicy, false, "", ServerEras::kModern);
+  const ModernClient client(door);
+  Describe(door, "says it again");
+  client.Post({.method = "tools/list"});
+  REQUIRE(door.control.AwaitReport("echo"));
+  Describe(door, "says it again, to others too");
+  client.Post({.method = "tools/list"});
+  ModernClient::Ask call = ModernClient::Call("echo");
+  const Json round = Door::Message(client.Post(call))["result"];
+  CHECK(round["resultType"] == "input_required");
+  CHECK(door.Seen("tools/call") == 0);
+  Describe(door, "says it again");
+  client.Post({.method = "tools/list"});
+  call.params["requestState"] = round["requestState"];
+  CHECK(Door::Message(client.Post(call))["result"].contains("content"));
+}
+
+TEST_CASE("an agent that has not looked goes by what another saw last", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  door.control.Edit([](agent::v1::Snapshot& snapshot) {
+    types::v1::ToolPin& pin = *snapshot.add_tool_pins();
+    pin.set_server("wiki");
+    pin.set_name("echo");
+    pin.set_definition_hash(std::string(64, '0'));
+    pin.set_is_changed(true);
+  });
+  std::string reason;
+  for (int i = 0; i < 200 && reason.empty(); ++i) reason = ReasonOf(bot.Post(Door::Call("echo")));
+  CHECK(reason == "definition_changed");
+}
+
+TEST_CASE("a tool that policy shows nobody is none that anything relies on", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  bot.Post(kList);
+  REQUIRE(door.control.AwaitReport("echo"));
+  CHECK_FALSE(door.control.has_report("secret"));
+  CHECK_FALSE(door.control.has_report("drop-all"));
+}
+
+TEST_CASE("what an approval relies on is looked at before it is asked for", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  Describe(door, "says it again");
+  bot.Post(Door::Call("delete"));
+  REQUIRE(door.control.AwaitApproval());
+  CHECK(door.Seen("tools/list") == 1);
+  CHECK(door.control.AwaitReport("delete"));
+}
+
+TEST_CASE("a server's document says what becomes of a changed tool", "[agent][pins]") {
+  const auto with = [](const std::string& pin) {
+    return std::string(kPolicy) + "---\nkind: Server\nname: wiki\nspec: {pin: " + pin + "}\n";
+  };
+  SECTION("deny: a call is refused at once") {
+    Door door(kHoldLong, with("deny"));
+    const Door::Bot bot = door.Connect();
+    Change(door, bot);
+    CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+    CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "definition_changed");
+    CHECK(door.Seen("tools/call") == 0);
+  }
+  SECTION("ignore: nothing") {
+    Door door(kHoldOne, with("ignore"));
+    const Door::Bot bot = door.Connect();
+    Describe(door, "says it again");
+    Listed(bot);
+    Describe(door, "says it again, to others too");
+    CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+    CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+    CHECK_FALSE(door.control.has_report("echo"));
+  }
+}
+
+}  // namespace
+}  // namespace sallyport

@@ -1,0 +1,79 @@
+#include "agent/session/call_counts.h"
+
+#include <catch2/catch.hpp>
+#include <random>
+#include <vector>
+
+namespace sallyport::agent {
+namespace {
+
+constexpr CallLimit kThree{.calls = 3, .within = absl::Seconds(10)};
+
+TEST_CASE("no stretch of time holds more calls than it may", "[agent][session]") {
+  CallCounts counts;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(counts.FreeAt(kThree, absl::Seconds(i)) <= absl::Seconds(i));
+    counts.Begin(absl::Seconds(i), absl::Seconds(10), 3);
+    counts.End();
+  }
+  CHECK(counts.FreeAt(kThree, absl::Seconds(9)) == absl::Seconds(10));
+  CHECK(counts.FreeAt(kThree, absl::Seconds(10)) <= absl::Seconds(10));
+  counts.Begin(absl::Seconds(10), absl::Seconds(10), 3);
+  CHECK(counts.FreeAt(kThree, absl::Seconds(10)) == absl::Seconds(11));
+}
+
+TEST_CASE("a call that did not go out has not been one", "[agent][session]") {
+  CallCounts counts;
+  for (int i = 0; i < 3; ++i) counts.Begin(absl::Seconds(i), absl::Seconds(10), 3);
+  counts.TakeBack(absl::Seconds(1));
+  CHECK(counts.FreeAt(kThree, absl::Seconds(3)) <= absl::Seconds(3));
+  counts.Begin(absl::Seconds(3), absl::Seconds(10), 3);
+  CHECK(counts.FreeAt(kThree, absl::Seconds(3)) == absl::Seconds(10));
+}
+
+TEST_CASE("calls at a time are those without an answer", "[agent][session]") {
+  constexpr CallLimit kTwo{.concurrent = 2};
+  CallCounts counts;
+  counts.Begin(absl::Seconds(1), absl::ZeroDuration(), 0);
+  CHECK(counts.FreeAt(kTwo, absl::Seconds(1)) <= absl::Seconds(1));
+  counts.Begin(absl::Seconds(1), absl::ZeroDuration(), 0);
+  CHECK(counts.FreeAt(kTwo, absl::Seconds(99)) == absl::InfiniteDuration());
+  counts.End();
+  CHECK(counts.FreeAt(kTwo, absl::Seconds(2)) <= absl::Seconds(2));
+  CHECK_FALSE(counts.IsForgotten(absl::Hours(99), absl::Seconds(1)));
+  counts.End();
+  CHECK(counts.IsForgotten(absl::Seconds(2), absl::Hours(24)));
+}
+
+TEST_CASE("random calls never exceed their limits, counted anew", "[agent][session]") {
+  std::mt19937 random(7);
+  const std::vector<CallLimit> limits = {{.calls = 5, .within = absl::Seconds(10)},
+                                         {.calls = 12, .within = absl::Seconds(60)}};
+  CallCounts counts;
+  std::vector<absl::Duration> went;
+  absl::Duration now = absl::ZeroDuration();
+  int refused = 0;
+  for (int i = 0; i < 20000; ++i) {
+    now += absl::Milliseconds(random() % 4000);
+    bool may = true;
+    for (const CallLimit& limit : limits) may = may && counts.FreeAt(limit, now) <= now;
+    bool should = true;
+    for (const CallLimit& limit : limits) {
+      std::uint64_t inside = 0;
+      for (auto at = went.rbegin(); at != went.rend() && *at + limit.within > now; ++at) ++inside;
+      should = should && inside < limit.calls;
+    }
+    REQUIRE(may == should);
+    if (!may) {
+      ++refused;
+      continue;
+    }
+    counts.Begin(now, absl::Seconds(60), 12);
+    counts.End();
+    went.push_back(now);
+  }
+  CHECK(refused > 1000);
+}
+
+}  // namespace
+}  // namespace sallyport::agent
