@@ -23,7 +23,7 @@ std::string When(const Record& record) {
   return TimeText(absl::FromUnixNanos(record.time_unix_nanos()));
 }
 
-std::string Facts(const RecordContent& content) {
+std::string FactsOf(const RecordContent& content) {
   std::string out;
   auto fact = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) absl::StrAppendFormat(&out, "  %s=%s", std::string(name), Printable(value));
@@ -40,6 +40,8 @@ std::string Facts(const RecordContent& content) {
   fact("denied", EnumWord(content.denial_reason()));
   fact("approval", content.approval_id());
   fact("policy", content.policy());
+  fact("observed", EnumWord(content.observed_reason()));
+  fact("by", content.observed_policy());
   fact("outcome", content.outcome());
   fact("answers", content.request_n() == 0 ? "" : absl::StrCat("#", content.request_n()));
   fact("ended", content.end_reason());
@@ -94,7 +96,7 @@ std::string RecordText(const Record& record) {
   }
   std::string out = absl::StrFormat("#%-4d %s  %-12s %s %s%s\n", record.n(), When(record),
                                     EnumWord(record.type()), Printable(content.method()),
-                                    Printable(content.target()), Facts(content));
+                                    Printable(content.target()), FactsOf(content));
   if (!content.body().empty()) absl::StrAppend(&out, "      ", Printable(content.body()), "\n");
   return out;
 }

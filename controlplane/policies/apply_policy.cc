@@ -45,7 +45,6 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
   ASSIGN_OR_RETURN(std::vector<ParsedDocument> parsed, ParseFiles(request.files()));
   for (const ParsedDocument& one : parsed) {
     RETURN_IF_ERROR(CheckRealms(one.Where(), one.document, realms_));
-    RETURN_IF_ERROR(CheckEnforced(one.Where(), one.document));
   }
   ASSIGN_OR_RETURN(const std::vector<NewDocument> documents, WithBases(std::move(parsed), request));
 

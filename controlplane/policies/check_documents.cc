@@ -1,6 +1,5 @@
 #include "controlplane/policies/check_documents.h"
 
-#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -8,7 +7,6 @@
 #include "common/policy/approvers.h"
 #include "common/policy/documents.h"
 #include "common/status_macros.h"
-#include "common/strings.h"
 #include "controlplane/store/documents.h"
 
 namespace sallyport::controlplane {
@@ -80,19 +78,6 @@ absl::Status CheckRealms(const std::string& where, const types::v1::Document& do
     RETURN_IF_ERROR(CheckApprovers(where, rule.require_approval().approvers(), realms));
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckEnforced(const std::string& where, const types::v1::Document& document) {
-  const types::v1::PolicySpec& policy = document.policy();
-  const types::v1::ServerSpec& server = document.server();
-  std::string_view key;
-  if (policy.session().limits_size() > 0 || server.limits_size() > 0) key = "limits";
-  if (policy.has_observe_until()) key = "observe_until";
-  if (server.pin() != types::v1::PIN_MODE_UNSPECIFIED) key = "pin";
-  if (key.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(where, ": agents do not enforce `", ToAbsl(key),
-                   "` yet, and no document is half obeyed: leave it out"));
 }
 
 absl::Status CheckMasks(Transaction& t) {

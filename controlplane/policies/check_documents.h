@@ -29,9 +29,6 @@ absl::Status CheckDocumentKind(types::v1::DocumentKind kind);
 absl::Status CheckRealms(const std::string& where, const types::v1::Document& document,
                          const KnownRealms& realms);
 
-// kInvalidArgument, beginning with `where`: the document asks for what agents do not enforce yet.
-absl::Status CheckEnforced(const std::string& where, const types::v1::Document& document);
-
 // Over all documents in force, as the transaction sees them: a policy names a mask profile that is
 // not there.
 absl::Status CheckMasks(Transaction& t);

@@ -65,7 +65,6 @@ absl::StatusOr<types::v1::Document> ParseAgain(const documents::Version& version
     return absl::DataLossError(absl::StrCat(where, ": its text is not one document"));
   }
   RETURN_IF_ERROR(CheckRealms(where, parsed[0], realms));
-  RETURN_IF_ERROR(CheckEnforced(where, parsed[0]));
   return std::move(parsed[0]);
 }
 

@@ -25,7 +25,7 @@ ${rules}`;
 
 export class Deployment {
   // options: {policy, notify, secrets: words of `notify` that stand for a file with this content, tls: issuer over https and the agent
-  // behind TLS, agentConfig, idp, minRefresh: how soon an issuer's keys are fetched again for an unknown one}
+  // behind TLS, agentConfig, idp, minRefresh: how soon an issuer's keys are fetched again for an unknown one, moreServers: {name: url}}
   static async start(options = {}) {
     const self = new Deployment();
     self.stage = new Stage(BIN);
@@ -38,8 +38,9 @@ export class Deployment {
     return self;
   }
 
-  async #start({ policy, notify = '[]', secrets = {}, tls = false, agentConfig = '', idp = {}, minRefresh = '30s' }) {
+  async #start({ policy, notify = '[]', secrets = {}, tls = false, agentConfig = '', idp = {}, minRefresh = '30s', moreServers = {} }) {
     const { stage } = this;
+    this.moreServers = moreServers;
     this.tls = tls ? makeCertificates(stage) : undefined;
     this.oracle = await OracleServer.start();
     this.modern = await OracleServer.start({ modern: true });
@@ -84,11 +85,12 @@ ${await this.servers()}`;
       env: {API_TOKEN: {credential: api}}
       hide: ["${this.controlPlane.dataDir}"]
       ${isRoot ? 'run_as: nobody' : ''}
-    credentials: {api: {file: ${file}}}`;
+    credentials: {api: {file: ${file}}}
+${Object.entries(this.moreServers).map(([name, url]) => `  - {name: ${name}, http: {url: "${url}"}}\n`).join('')}`;
   }
 
   async addAgent(name) {
-    const { joinToken } = await this.stage.json(this.controlPlane, ['agents', 'token', 'create', '--name', name, '--servers', 'oracle,modern,everything']);
+    const { joinToken } = await this.stage.json(this.controlPlane, ['agents', 'token', 'create', '--name', name, '--servers', ['oracle', 'modern', 'everything', ...Object.keys(this.moreServers)].join()]);
     return this.stage.agent(name, this.agentConfig, joinToken);
   }
 

@@ -158,13 +158,6 @@ test('a policy with a typo is refused with file, line and key, and nothing of it
   assert.ok(!(await door.json(['get', 'policy'])).items.some((item) => item.name === 'fine'));
 });
 
-test('what a document asks for and this version lacks is refused, not ignored', async () => {
-  const file = door.stage.write('future.yaml', allowAll('future', '{max_duration: 10m, limits: [{per: session, concurrent: 2}]}'));
-  const { code, err } = await door.cli(['apply', '-f', file]);
-  assert.equal(code, 1);
-  assert.match(err, /`limits`/);
-});
-
 test('a full spool: recorder_unavailable, nothing reaches the server, and the door opens again when there is room', async () => {
   await door.stage.stop(door.controlPlane);
   const file = door.agent.file;

@@ -150,6 +150,34 @@ cases:
   await refused(door.cli(['policy', 'suggest', '--principal', 'demo:deploy-bot']), /admin socket/);
 });
 
+test('a policy on trial lets through and records what it would have refused, until its time is over', async () => {
+  const over = new Date(Date.now() + 8000).toISOString().replace(/\.\d+Z$/, 'Z');
+  await door.apply(`kind: Policy
+name: trial
+spec:
+  principals: [{realm: demo, client_ids: [second-bot]}]
+  servers: [oracle]
+  observe_until: ${over}
+  session: {approval: {approvers: ["demo:approvers"]}}
+  rules:
+    - allow: {tools: [echo]}
+    - deny: {tools: [get-sum]}
+`, 'trial.yaml');
+  const bot = await door.session('oracle', await door.token('second-bot'));
+  const sum = async () => (await bot.call('tools/call', { name: 'get-sum', arguments: { a: 1, b: 2 } })).message.result;
+  assert.equal((await sum()).content[0].text, 'The sum of 1 and 2 is 3.');
+  const { id } = (await door.json(['sessions', 'list'])).items.find((item) => item.principal.clientId === 'second-bot');
+  assert.deepEqual((await door.json(['sessions', 'show', id])).observed, { reason: 'approval_pending', policy: 'trial' });
+  assert.match(await out(['sessions', 'show', id]), /^observed +approval_pending by policy trial, which lets it through$/m);
+  await until('the record tells of it', async () => /tools\/call get-sum .* observed=policy_denied {2}by=trial/.test(await out(['sessions', 'replay', id], dora)));
+  const refusal = await until('the trial is over', async () => { const result = await sum(); return result.isError && result; });
+  assert.ok(Date.now() >= Date.parse(over));
+  assert.equal(refusal._meta.reason, 'policy_denied');
+  assert.match((await bot.call('tools/call', { name: 'echo', arguments: { message: 'x' } })).message.result.content[0].text, /Echo: x/);
+  await bot.end();
+  await out(['delete', 'policy', 'trial']);
+});
+
 test('policy explain says which rule decides, and what would change that', async () => {
   const claims = JSON.stringify({ iss: door.issuer.url, aud: 'api://sallyport', sub: 'x', client_id: 'deploy-bot', scope: 'mcp.use' });
   const answer = await door.json(['policy', 'explain', '--server', 'oracle', '--tool', 'echo', '--claims', claims]);

@@ -176,22 +176,5 @@ TEST_CASE("documents are listed by name, a page at a time", "[policies]") {
         absl::StatusCode::kInvalidArgument);
 }
 
-TEST_CASE("what agents do not enforce yet is refused", "[policies]") {
-  Fixture f;
-  const auto [text, key] = GENERATE(table<std::string, std::string>(
-      {{APolicy("p", "  observe_until: 2027-01-01T00:00:00Z"), "observe_until"},
-       {APolicy("p",
-                "  session: {limits: [{per: session, "
-                "concurrent: 2}]}"),
-        "limits"},
-       {"kind: Server\nname: s\nspec: {pin: hold}\n", "pin"},
-       {"kind: Server\nname: s\nspec: {limits: [{per: principal, "
-        "calls: 1, within: 1m}]}\n",
-        "limits"}}));
-  const auto applied = f.Apply(text);
-  REQUIRE(applied.status().code() == absl::StatusCode::kInvalidArgument);
-  CHECK_THAT(Text(applied.status()), Contains("`" + key + "`"));
-}
-
 }  // namespace
 }  // namespace sallyport::controlplane

@@ -112,11 +112,11 @@ spec: {server: wiki, agent: a1}
 ---
 kind: Server
 name: git
-spec: {labels: {tier: test}}
+spec: {pin: ignore}
 ---
 kind: Server
 name: wiki
-spec: {labels: {tier: prod}}
+spec: {pin: deny}
 )")
               .ok());
   const agent::v1::Snapshot snapshot = f.Build();

@@ -85,6 +85,17 @@ TEST_CASE("a file that is no replay is told apart from one that is wrong", "[cli
   }
 }
 
+TEST_CASE("a record tells what a policy that observes let through", "[cli][replay]") {
+  types::v1::RecordContent content;
+  content.set_target("drop-all");
+  content.set_observed_reason(types::v1::DENIAL_REASON_POLICY_DENIED);
+  content.set_observed_policy("trial");
+  types::v1::Record record;
+  record.set_payload(content.SerializeAsString());
+  CHECK(RecordText(record).find("drop-all  observed=policy_denied  by=trial\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("a record's text is safe for a terminal", "[cli][replay]") {
   chain::ChainHead head(kSession);
   const std::string text =
