@@ -55,9 +55,21 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, OpenRequest& re
   co_return std::move(again);
 }
 
+// Whether the tool must be looked at before anything is said of it: what was accepted of it, or
+// will be approved, may be another thing by now.
+bool WantsLook(const Gateway& gateway, const JudgedCall& call, const AgentSnapshot& snapshot) {
+  const std::string& server = call.granted.session->facts().server;
+  const std::string& tool = call.message->target;
+  const ToolLook& look = call.granted.connection->tool_look();
+  if (look.asked.is_set()) return false;
+  // A client may have read a part of the list.
+  if (look.was_listed) return call.approval && gateway.tool_pins.Find(server, tool) == nullptr;
+  return call.approval || gateway.tool_pins.IsReliedOn(snapshot, server, tool);
+}
+
 Task<Outcome> Check(Gateway& gateway, JudgedCall call, OpenRequest& request) {
   const std::string& server = call.granted.session->facts().server;
-  if (call.approval && gateway.tool_pins.Find(server, call.message->target) == nullptr) {
+  if (WantsLook(gateway, call, *call.granted.authenticated.snapshot)) {
     co_await LearnTools(gateway, call.granted.session, call.granted.connection);
   }
   const AgentSnapshot& snapshot = *call.granted.authenticated.snapshot;
@@ -76,7 +88,7 @@ Task<Outcome> CheckDefinition(Gateway& gateway, JudgedCall call, OpenRequest& re
   const AgentSnapshot& snapshot = *call.granted.authenticated.snapshot;
   const bool passes = call.message->method != "tools/call" ||
                       snapshot.PinModeOf(server) == PinMode::kIgnore ||
-                      (!call.approval && !IsChanged(gateway, call, snapshot));
+                      !(WantsLook(gateway, call, snapshot) || IsChanged(gateway, call, snapshot));
   if (passes) return Task<Outcome>(std::move(call));
   return Check(gateway, std::move(call), request);
 }

@@ -12,8 +12,9 @@ namespace sallyport::agent {
 // Whether what the server says of the tool is still what was accepted of it. Of one that has
 // changed, the call waits until an admin accepts it or the server takes it back, and is refused
 // with DEFINITION_CHANGED after its hold; or it is refused at once, as the Server document says.
-// What an approval will rely on is asked of the server first where nobody has seen it yet. A call
-// of something else than a tool passes untouched.
+// The server is asked first where nobody has looked on this connection and something relies on the
+// tool: an approval that will be asked for, or what was accepted before. A call of something else
+// than a tool passes untouched.
 Task<std::variant<JudgedCall, RefusedCall, AbandonedCall>> CheckDefinition(Gateway& gateway,
                                                                            JudgedCall call,
                                                                            OpenRequest& request);

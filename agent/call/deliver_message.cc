@@ -64,7 +64,8 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
         }
         return false;
       });
-  if (method->list == ListKind::kTools) {
+  if (method->list == ListKind::kTools && narrowed.ok() && !narrowed->is_error) {
+    call.granted.connection->tool_look().was_listed = true;
     gateway.tool_pins.ReportNews(server, *call.rules->snapshot);
   }
   return narrowed;
@@ -234,6 +235,7 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
   const ServerMethod* method = FindServerMethod(message.method);
   const ServerRequestKind kind = method == nullptr ? ServerRequestKind::kNone : method->request;
   const bool has_method = method != nullptr && Has(method->eras, connection->era());
+  if (message.method == "notifications/tools/list_changed") connection->tool_look().Forget();
   if (has_method && is_request && kind == ServerRequestKind::kPing) {
     co_await AnswerServer(gateway, session, connection, ResultAnswer(message.id));
     co_return false;

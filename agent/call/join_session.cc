@@ -233,8 +233,10 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
   co_return GrantedCall{std::move(call), session, Held<McpConnection>(*(*shared)->connection)};
 }
 
-Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
-                      Held<McpConnection> connection) {
+namespace {
+
+Task<void> ReadTools(Gateway& gateway, Held<ServedSession> session,
+                     Held<McpConnection> connection) {
   const bool is_modern = connection->era() == Era::kModern;
   std::string cursor;
   const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
@@ -255,17 +257,26 @@ Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
   }
 }
 
+}  // namespace
+
+Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
+                      Held<McpConnection> connection) {
+  ToolLook& look = connection->tool_look();
+  if (look.asked.is_set()) co_return;
+  if (std::exchange(look.is_asking, true)) {
+    co_await look.asked.Wait();
+    co_return;
+  }
+  co_await ReadTools(gateway, session, connection);
+  look.is_asking = false;
+  look.asked.Set();
+}
+
 Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
                      std::string tool) {
   const std::shared_ptr<SharedConnection> shared = session->shared;
-  if (shared == nullptr || shared->tools.Knows(tool) || shared->listed.is_set()) co_return;
-  if (std::exchange(shared->is_listing, true)) {
-    co_await shared->listed.Wait();
-    co_return;
-  }
+  if (shared == nullptr || shared->tools.Knows(tool)) co_return;
   co_await LearnTools(gateway, session, connection);
-  shared->is_listing = false;
-  shared->listed.Set();
 }
 
 }  // namespace sallyport::agent

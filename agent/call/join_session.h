@@ -16,11 +16,12 @@ namespace sallyport::agent {
 Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall call,
                                              const ClientMessage& message);
 
-// Asks the server for its tools, and sees what it says of them.
+// Asks the server for its tools, once on a connection until it says that they have changed, and
+// sees what it says of them. Whoever comes meanwhile waits for that.
 Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
                       Held<McpConnection> connection);
 
-// Sees to it that the headers of a tool are known, by asking for the server's list once.
+// Sees to it that the headers of a tool are known, by asking for the server's tools.
 Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
                      std::string tool);
 

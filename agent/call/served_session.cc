@@ -18,6 +18,7 @@ McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capa
     : mcp_(std::move(id), capabilities),
       era_(era),
       record_tag_(ToHex(Sha256(mcp_.id())).substr(0, 8)),
+      tool_look_(loop),
       events_(loop) {}
 
 bool McpConnection::Begin(OpenRequest& request) {

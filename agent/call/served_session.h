@@ -43,6 +43,22 @@ struct OpenRequest {
   bool is_token_over = false;
 };
 
+// Whether anybody has looked at the server's tools on a connection since it last said that they
+// changed.
+struct ToolLook {
+  explicit ToolLook(Loop& loop) : asked(loop) {}
+  void Forget() {
+    asked.Reset();
+    was_listed = false;
+  }
+
+  // All of them, for ourselves: set once that is over.
+  bool is_asking = false;
+  Signal asked;
+  // A list of them has gone to the client.
+  bool was_listed = false;
+};
+
 // One legacy MCP session of a client with its own connection to the server: the bookkeeping, what
 // is in flight, what its streams have carried, and the messages that wait for the client's GET
 // stream. Or the one of all modern calls of a session, whose ids may be the same and mean nothing
@@ -72,6 +88,8 @@ class McpConnection final : public Holdable {
   // it is returned then.
   std::optional<UpstreamMessage> Queue(UpstreamMessage message);
   std::optional<UpstreamMessage> TakeQueued();
+
+  ToolLook& tool_look() { return tool_look_; }
 
   EventStore& events() { return events_; }
   // What the GET stream carries. At most one connection reads it.
@@ -103,6 +121,7 @@ class McpConnection final : public Holdable {
   std::vector<OpenRequest*> open_requests_;
   std::deque<UpstreamMessage> queued_;
   std::size_t queued_bytes_ = 0;
+  ToolLook tool_look_;
   EventStore events_;
   bool is_over_ = false;
   bool is_deleted_ = false;
@@ -129,7 +148,7 @@ struct StartingConnection {
 
 // The connection that all modern calls of a session share.
 struct SharedConnection {
-  explicit SharedConnection(Loop& loop) : ready(loop), listed(loop) {}
+  explicit SharedConnection(Loop& loop) : ready(loop) {}
   // Set when it is there, or will not be.
   Signal ready;
   // When ready: the connection, which the session owns. Null: `why` says why there is none.
@@ -137,10 +156,8 @@ struct SharedConnection {
   absl::Status why;
   // The server speaks the legacy era alone.
   bool is_legacy_only = false;
-  // What is known of its tools; all of them once `listed` is set.
+  // What is known of its tools.
   ToolHeaders tools;
-  bool is_listing = false;
-  Signal listed;
 };
 
 // One active session, with all that hangs on it: its recording, its masks, its credentials, its MCP

@@ -94,6 +94,11 @@ bool ToolPins::IsChanged(const AgentSnapshot& snapshot, std::string_view server,
   return seen != nullptr && seen->definition.hash != seen->first_hash;
 }
 
+bool ToolPins::IsReliedOn(const AgentSnapshot& snapshot, std::string_view server,
+                          std::string_view tool) const {
+  return snapshot.PinOf(server, tool) != nullptr || FindSeen(server, tool) != nullptr;
+}
+
 const ToolDefinition* ToolPins::Find(std::string_view server, std::string_view tool) const {
   const Seen* seen = FindSeen(server, tool);
   return seen == nullptr ? nullptr : &seen->definition;

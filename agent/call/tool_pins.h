@@ -37,6 +37,9 @@ class ToolPins {
   // pinned to.
   bool IsChanged(const AgentSnapshot& snapshot, std::string_view server,
                  std::string_view tool) const;
+  // Whether anything relies on the tool: it was accepted, or this agent has seen it.
+  bool IsReliedOn(const AgentSnapshot& snapshot, std::string_view server,
+                  std::string_view tool) const;
   // As it was seen last. Null: never by this agent.
   const ToolDefinition* Find(std::string_view server, std::string_view tool) const;
 

@@ -1,5 +1,4 @@
-// How many calls may go out, within a time and at a time; and what policies that observe let
-// through.
+// How many calls may go out, within a time and at a time.
 #include <catch2/catch.hpp>
 
 #include "tests/integration/agent/call/modern_client.h"
@@ -153,35 +152,6 @@ spec: {limits: [{per: principal, calls: 1, within: 1m}]}
   const Door::Bot bot = door.Connect();
   CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
   CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "limit_exceeded");
-}
-
-TEST_CASE("what a policy that observes lets through is recorded with what it would have been",
-          "[agent][limits]") {
-  Door door(kConfig, R"(
-kind: Policy
-name: new
-spec:
-  principals: [{realm: okta}]
-  servers: [wiki]
-  observe_until: 2199-01-01T00:00:00Z
-  rules:
-    - require_approval: {tools: [delete], approvers: ["okta:approvers"]}
-    - deny: {tools: ["drop-*"]}
-)");
-  const Door::Bot bot = door.Connect();
-  CHECK(ResultOf(bot.Post(Door::Call("drop-all"))).contains("content"));
-  CHECK(ResultOf(bot.Post(Door::Call("delete"))).contains("content"));
-  const auto recorded = [&](const std::string& tool) {
-    return door.control.AwaitContent(RECORD_TYPE_REQUEST,
-                                     [&](const auto& content) { return content.target() == tool; });
-  };
-  const auto denied = recorded("drop-all");
-  REQUIRE(denied);
-  CHECK(denied->observed_reason() == DENIAL_REASON_POLICY_DENIED);
-  CHECK(denied->observed_policy() == "new");
-  const auto asked = recorded("delete");
-  REQUIRE(asked);
-  CHECK(asked->observed_reason() == DENIAL_REASON_APPROVAL_PENDING);
 }
 
 }  // namespace

@@ -128,9 +128,48 @@ TEST_CASE("a modern call of a changed tool comes again by itself", "[agent][pins
   CHECK(Door::Message(client.Post(call))["result"].contains("content"));
 }
 
-TEST_CASE("an agent that has not looked goes by what another saw last", "[agent][pins]") {
+TEST_CASE("a call of a client that does not list is no way around", "[agent][pins]") {
+  Door door(kHoldOne);
+  Change(door, door.Connect());
+  const Door::Bot other = door.Connect();
+  CHECK(ReasonOf(other.Post(Door::Call("echo"))) == "definition_changed");
+  CHECK(door.Seen("tools/call") == 0);
+  // One look is enough for the connection.
+  const int lists = door.Seen("tools/list");
+  CHECK(ReasonOf(other.Post(Door::Call("echo"))) == "definition_changed");
+  CHECK(door.Seen("tools/list") == lists);
+  // Nothing relies on what nobody has seen: it is judged by policy alone.
+  CHECK(Door::Message(door.Connect("other").Post(Door::Call("get-page")))["result"].contains(
+      "content"));
+  CHECK(door.Seen("tools/list") == lists);
+}
+
+TEST_CASE("a server that says that its tools have changed is looked at again", "[agent][pins]") {
   Door door(kHoldOne);
   const Door::Bot bot = door.Connect();
+  Describe(door, "says it again");
+  REQUIRE(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  REQUIRE(door.control.AwaitReport("echo"));
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return EventsOf(
+        {Json{{"jsonrpc", "2.0"}, {"method", "notifications/tools/list_changed"}},
+         Json{
+             {"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", {{"content", Json::array()}}}}});
+  });
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+  Describe(door, "says it again, to others too");
+  CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "definition_changed");
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("where the server shows nothing, what another agent saw last decides", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/list") return std::nullopt;
+    return ResultOf(message, Json::object());
+  });
   door.control.Edit([](agent::v1::Snapshot& snapshot) {
     types::v1::ToolPin& pin = *snapshot.add_tool_pins();
     pin.set_server("wiki");
