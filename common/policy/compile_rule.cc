@@ -1,13 +1,11 @@
 #include "common/policy/compile_rule.h"
 
 #include <algorithm>
-#include <set>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/policy/argument.h"
-#include "common/policy/canonical_value.h"
 #include "common/policy/documents.h"
 #include "common/policy/proto_duration.h"
 #include "common/policy/spec_checks.h"
@@ -129,19 +127,6 @@ absl::StatusOr<std::vector<std::string>> ParseSteps(const std::string& place,
   return steps;
 }
 
-// What makes two rules of a policy one to `once` and `limit`.
-std::string IdentityOf(std::string_view key, const types::v1::RuleBody& body,
-                       std::vector<std::string> pointers) {
-  const std::set<std::string> tools(body.tools().begin(), body.tools().end());
-  std::sort(pointers.begin(), pointers.end());
-  std::string identity;
-  AppendPart(key, identity);
-  for (const std::string& tool : tools) AppendPart(tool, identity);
-  identity += '|';
-  for (const std::string& pointer : pointers) AppendPart(pointer, identity);
-  return identity;
-}
-
 absl::Status CompileOnce(const std::string& place, const types::v1::RuleBody& body,
                          CompiledRule& rule) {
   CompiledOnce& once = rule.once.emplace();
@@ -160,7 +145,6 @@ absl::Status CompileOnce(const std::string& place, const types::v1::RuleBody& bo
                                kLongestEffectWindow));
     once.within = ToAbslDuration(body.once().within());
   }
-  once.identity = IdentityOf("once", body, by);
   once.by = std::move(by);
   return absl::OkStatus();
 }
@@ -184,7 +168,6 @@ absl::Status CompileLimit(const std::string& place, const types::v1::RuleBody& b
   limit.window = source.has_window()          ? ToAbslDuration(source.window())
                  : session.has_max_duration() ? ToAbslDuration(session.max_duration())
                                               : kDefaultMaxDuration;
-  limit.identity = IdentityOf("limit", body, {limit.count});
   return absl::OkStatus();
 }
 

@@ -18,13 +18,10 @@ namespace sallyport {
 
 struct CompiledPolicy;
 
-// `once` and `limit`. Two rules of a policy that name the same tools and pointers are one to them,
-// and neither moving a rule nor changing the rest of it makes it another.
 struct CompiledOnce {
   std::vector<std::string> by;
   std::vector<std::vector<std::string>> steps;
   absl::Duration within = absl::InfiniteDuration();
-  std::string identity;
 };
 
 struct CompiledLimit {
@@ -33,7 +30,6 @@ struct CompiledLimit {
   std::uint64_t per_call = 0;    // 0: no limit
   std::uint64_t per_window = 0;  // 0: no limit
   absl::Duration window = absl::ZeroDuration();
-  std::string identity;
 };
 
 struct CompiledRule {

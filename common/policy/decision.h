@@ -80,13 +80,12 @@ enum class Verdict : std::uint8_t {
 
 // At most one call of this effect, whoever makes it: reserved before it is forwarded.
 struct OnceDemand {
-  // What is reserved, byte for byte equal for all calls of one effect and for no others: server,
-  // policy, rule and the values of the named arguments. It holds arguments: store and log a digest
-  // of it alone.
+  // What is reserved: server, pointers and the values they lead to, whichever policy, rule and tool
+  // it is about. It holds arguments: store and log a digest of it alone.
   std::string key;
   // Until the effect may be had again. InfiniteDuration: never.
   absl::Duration within = absl::InfiniteDuration();
-  // For people: the policy and the pointers.
+  // Whose rule it is, and its pointers.
   std::string policy = {};
   std::vector<std::string> by = {};
   bool operator==(const OnceDemand&) const = default;
@@ -94,13 +93,11 @@ struct OnceDemand {
 
 // Of the objects that a principal's calls touch on the server within any `window`.
 struct LimitDemand {
-  // What is counted under, beside the principal: server, policy and rule. It holds no arguments.
-  std::string key;
   // In this call.
   std::uint64_t objects = 0;
   std::uint64_t per_window = 0;
   absl::Duration window = absl::ZeroDuration();
-  // For people: the policy and the pointer.
+  // Whose rule it is, and its pointer.
   std::string policy = {};
   std::string count = {};
   bool operator==(const LimitDemand&) const = default;

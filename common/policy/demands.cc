@@ -44,19 +44,11 @@ void Demands::Refuse(const CompiledRule& rule, types::v1::DenialReason reason,
               .detail = detail};
 }
 
-std::string Demands::KeyOf(const CompiledRule& rule, std::string_view identity) const {
-  std::string key;
-  AppendPart(server_, key);
-  AppendPart(rule.policy->name, key);
-  AppendPart(identity, key);
-  return key;
-}
-
 void Demands::AddOnce(const CompiledRule& rule) {
-  OnceDemand demand{.key = KeyOf(rule, rule.once->identity),
-                    .within = rule.once->within,
-                    .policy = rule.policy->name,
-                    .by = rule.once->by};
+  OnceDemand demand{
+      .key = {}, .within = rule.once->within, .policy = rule.policy->name, .by = rule.once->by};
+  AppendPart(server_, demand.key);
+  for (const std::string& pointer : demand.by) AppendPart(pointer, demand.key);
   for (const std::vector<std::string>& steps : rule.once->steps) {
     const Argument argument = FindArgument(arguments_, steps);
     if (argument.state == Argument::State::kMissing) {
@@ -71,8 +63,10 @@ void Demands::AddOnce(const CompiledRule& rule) {
     }
     AppendPart(*value, demand.key);
   }
-  const auto same = std::find_if(once_.begin(), once_.end(),
-                                 [&](const OnceDemand& other) { return other.key == demand.key; });
+  // Each policy has its say, though what is reserved is the same.
+  const auto same = std::find_if(once_.begin(), once_.end(), [&](const OnceDemand& other) {
+    return other.policy == demand.policy && other.key == demand.key;
+  });
   if (same == once_.end()) {
     once_.push_back(std::move(demand));
   } else {
@@ -100,8 +94,7 @@ void Demands::AddLimit(const CompiledRule& rule) {
     return Refuse(rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
                   "the call touches more objects than all calls of a window may");
   }
-  LimitDemand demand{.key = KeyOf(rule, limit.identity),
-                     .objects = *objects,
+  LimitDemand demand{.objects = *objects,
                      .per_window = limit.per_window,
                      .window = limit.window,
                      .policy = rule.policy->name,

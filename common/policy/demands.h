@@ -25,7 +25,6 @@ class Demands {
   void Refuse(const CompiledRule& rule, types::v1::DenialReason reason, std::string_view detail);
   void AddOnce(const CompiledRule& rule);
   void AddLimit(const CompiledRule& rule);
-  std::string KeyOf(const CompiledRule& rule, std::string_view identity) const;
 
   std::string_view server_;
   std::string_view arguments_;

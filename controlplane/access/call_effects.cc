@@ -96,7 +96,7 @@ absl::Status CheckOnce(const Holder& holder, const RuleBody& rule, const OnceEff
 absl::Status HoldOnce(const Holder& holder, const OnceEffect& effect, calls::Holdings& holdings) {
   RETURN_IF_ERROR(CheckDigest("once.digest", effect.digest()));
   const auto is_by = [&](const RuleBody& rule) {
-    return rule.has_once() && std::ranges::equal(rule.once().by(), effect.by());
+    return rule.has_once() && std::ranges::is_permutation(rule.once().by(), effect.by());
   };
   ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, effect.policy(), is_by));
   if (rules.empty()) return PolicyChanged("no such `once`");

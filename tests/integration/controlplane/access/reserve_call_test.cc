@@ -134,6 +134,41 @@ TEST_CASE_METHOD(Reserving, "what was done once stays done when its rule moves i
   CHECK(Refused("c2", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
 }
 
+TEST_CASE_METHOD(Reserving, "what was done once under one policy is not done again under another",
+                 "[controlplane][access]") {
+  CHECK(Passes("c1", {}));
+  ApplyPolicy("max_duration: 15m", "[{allow: {tools: [drop]}}]", "realm: okta, subjects: [bot]");
+  Apply(R"(
+kind: Policy
+name: house
+spec:
+  principals: [{realm: okta, subjects: [other]}]
+  servers: [wiki]
+  rules: [{allow: {tools: ["refund*"], once: {by: [/payment]}}}]
+)");
+  session_id = Open("other");
+  const auto asked = [&](const std::string& call_id, const Refund& refund) {
+    ReserveCallRequest request = Asked(call_id, refund);
+    request.mutable_once(0)->set_policy("house");
+    return Answer(request).denial_reason();
+  };
+  CHECK(asked("c2", {.tool = "refund-all", .call = 'x'}) == types::v1::DENIAL_REASON_ALREADY_DONE);
+  CHECK(asked("c3", {.payment = 'b'}) == types::v1::DENIAL_REASON_UNSPECIFIED);
+}
+
+TEST_CASE_METHOD(Reserving, "the pointers of once stand in any order", "[controlplane][access]") {
+  Rules("once: {by: [/payment, /account]}");
+  ReserveCallRequest request = Asked("c1", {});
+  request.set_arguments(R"({"payment":"a","account":7})");
+  agent::v1::OnceEffect& once = *request.mutable_once(0);
+  once.clear_by();
+  once.add_by("/account");
+  once.add_by("/payment");
+  CHECK(Answer(request).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+  request.set_call_id("c2");
+  CHECK(Answer(request).denial_reason() == types::v1::DENIAL_REASON_ALREADY_DONE);
+}
+
 TEST_CASE_METHOD(Reserving, "a lost answer is heard again, and is no second call",
                  "[controlplane][access]") {
   CHECK(Passes("c1", {}));

@@ -61,7 +61,7 @@ TEST_CASE("once refuses what it cannot tell apart", "[policy][once]") {
   }
 }
 
-TEST_CASE("once stays the same rule when others come and go, and is another on another server",
+TEST_CASE("once is of the arguments, whatever is done to rules, and of the server",
           "[policy][once]") {
   const auto key = [](const std::string& yaml, std::string_view server) {
     const auto policy = SessionPolicy::Bind(Compiled(yaml), Bot(), server);
@@ -75,9 +75,24 @@ TEST_CASE("once stays the same rule when others come and go, and is another on a
         key(BotPolicy("  rules: [{allow: {tools: [refund, refund], once: {by: [/id, /to]}}}]"),
             "wiki"));
   CHECK(key(kOnce, "wiki") != key(kOnce, "wiki-2"));
-  CHECK(
-      key(kOnce, "wiki") !=
-      key(BotPolicy("  rules: [{allow: {tools: [refund], once: {by: [/id, /to]}}}]", "q"), "wiki"));
+  CHECK(key(kOnce, "wiki") ==
+        key(BotPolicy("  rules: [{allow: {tools: [\"re*\", pay], once: {by: [/id, /to]}}}]", "q"),
+            "wiki"));
+  CHECK(key(kOnce, "wiki") !=
+        key(BotPolicy("  rules: [{allow: {tools: [refund], once: {by: [/id]}}}]"), "wiki"));
+}
+
+TEST_CASE("each policy asks for once, of the same key and for its own time", "[policy][once]") {
+  const auto policy = Bound(
+      kOnce + "---\n" +
+      BotPolicy("  rules: [{allow: {tools: [\"*\"], once: {by: [/to, /id], within: 1h}}}]", "q"));
+  const CallDecision decision = Refund(*policy, R"({"id":1,"to":"a"})");
+  REQUIRE(decision.once.size() == 2);
+  CHECK(decision.once[0].key == decision.once[1].key);
+  CHECK(decision.once[0].policy == "p");
+  CHECK(decision.once[0].within == absl::Hours(24));
+  CHECK(decision.once[1].policy == "q");
+  CHECK(decision.once[1].within == absl::Hours(1));
 }
 
 TEST_CASE("what one policy lets through once, another does not let through twice",

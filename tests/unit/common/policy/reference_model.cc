@@ -69,13 +69,6 @@ std::string TextOf(const Value& value) {
   return text + ">";
 }
 
-std::string EffectOf(const Passing& passing, const std::string& pointer) {
-  std::set<std::string> tools(passing.body->tools().begin(), passing.body->tools().end());
-  std::string effect = std::to_string(passing.policy) + pointer;
-  for (const std::string& tool : tools) effect += "," + tool;
-  return effect;
-}
-
 Decision Refusal(types::v1::DenialReason reason, int policy = -1, int rule = -1) {
   return {.verdict = "deny", .reason = reason, .policy = policy, .rule = rule};
 }
@@ -113,7 +106,7 @@ Decision WithDemands(Decision decision, const std::vector<Passing>& passing,
   std::vector<Passing> askers;
   for (const Passing& one : passing) {
     if (one.body->has_once()) {
-      long& within = longest[EffectOf(one, "once") + TextOf(*argument)];
+      long& within = longest[std::to_string(one.policy) + "|" + TextOf(*argument)];
       within = std::max(
           within, one.body->once().has_within() ? one.body->once().within().seconds() : 1L << 40);
     }
@@ -122,7 +115,7 @@ Decision WithDemands(Decision decision, const std::vector<Passing>& passing,
                           : one.spec->session().has_max_duration()
                               ? one.spec->session().max_duration().seconds()
                               : 3600;
-      decision.limits.insert(EffectOf(one, "limit") + "|" + std::to_string(*Objects(argument)) +
+      decision.limits.insert(std::to_string(one.policy) + "|" + std::to_string(*Objects(argument)) +
                              "|" + std::to_string(one.body->limit().per_window()) + "|" +
                              std::to_string(window));
     }

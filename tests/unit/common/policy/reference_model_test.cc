@@ -81,7 +81,7 @@ bool IsSame(const CallDecision& actual, reference::Decision expected, Keys& keys
     times.insert(within);
   }
   for (const OnceDemand& once : actual.once) {
-    found.insert(once.key);
+    found.insert(once.policy + "|" + once.key);
     found_times.insert(once.within == absl::InfiniteDuration() ? 1L << 40
                                                                : absl::ToInt64Seconds(once.within));
   }
@@ -89,7 +89,7 @@ bool IsSame(const CallDecision& actual, reference::Decision expected, Keys& keys
   words = expected.limits;
   found.clear();
   for (const LimitDemand& limit : actual.limits) {
-    found.insert(limit.key + "|" + std::to_string(limit.objects) + "|" +
+    found.insert(limit.policy + "|" + std::to_string(limit.objects) + "|" +
                  std::to_string(limit.per_window) + "|" +
                  std::to_string(absl::ToInt64Seconds(limit.window)));
   }
