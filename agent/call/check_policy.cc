@@ -46,6 +46,51 @@ absl::Status CheckClaims(const McpSession& mcp, const ClientMessage& message,
   return absl::OkStatus();
 }
 
+// What is not served here, whatever policy says.
+absl::Status CheckServed(const ClientMessage& message, const ClientMethod* method,
+                         const UsableCapabilities& usable) {
+  const bool is_misplaced =
+      method != nullptr && (method->is_notification != (message.shape == Shape::kNotification) ||
+                            !Has(method->eras, message.era));
+  if (is_misplaced) {
+    return Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here");
+  }
+  if (message.asks_for_task && message.era == Era::kLegacy &&
+      !(usable.tasks && message.method == "tools/call")) {
+    return Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "it cannot be run as a task here");
+  }
+  return absl::OkStatus();
+}
+
+CallDecision Evaluate(const SessionPolicy& policy, const ClientMessage& message,
+                      const UsableCapabilities& usable, absl::Time now) {
+  if (IsNoticeOfClient(message, usable)) return {.verdict = Verdict::kAllow};
+  return policy.EvaluateCall({.method = message.method,
+                              .target = message.target,
+                              .ref_is_resource = message.ref_is_resource,
+                              .arguments = Bytes(message, message.arguments)},
+                             now);
+}
+
+JudgedCall Judged(GrantedCall call, std::shared_ptr<const ClientMessage> message,
+                  std::shared_ptr<const SessionRules> rules, CallDecision decision,
+                  bool counts_as_call) {
+  JudgedCall judged{
+      .granted = std::move(call), .message = std::move(message), .rules = std::move(rules)};
+  const std::optional<Continuation>& continues = judged.granted.continues;
+  judged.is_counted = counts_as_call && !(continues && continues->is_counted);
+  judged.policy = std::move(decision.policy);
+  judged.once = std::move(decision.once);
+  judged.limits = std::move(decision.limits);
+  judged.on_unknown = decision.on_unknown;
+  judged.observed = std::move(decision.observed);
+  const bool is_approved = continues && !continues->approval_id.empty();
+  if (decision.verdict == Verdict::kRequireApproval && !is_approved) {
+    judged.approval = ApprovalNeed{std::move(decision.approvers), decision.expires_after};
+  }
+  return judged;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
@@ -69,67 +114,28 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
   auto rules =
       RulesFor(gateway, *call.session, call.authenticated.caller, call.authenticated.snapshot);
   if (!rules.ok()) return Refuse(std::move(call), std::move(message), rules.status());
-  const ClientMethod* method = FindClientMethod(message->method);
-  const bool is_misplaced =
-      method != nullptr && (method->is_notification != (message->shape == Shape::kNotification) ||
-                            !Has(method->eras, message->era));
-  if (is_misplaced) {
-    return Refuse(std::move(call), std::move(message),
-                  Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here"));
-  }
   const absl::Time now = gateway.clock.Now();
   const UsableCapabilities& usable = (*rules)->policy->capabilities(now);
-  if (message->asks_for_task && message->era == Era::kLegacy &&
-      !(usable.tasks && message->method == "tools/call")) {
-    return Refuse(
-        std::move(call), std::move(message),
-        Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "it cannot be run as a task here"));
+  const ClientMethod* method = FindClientMethod(message->method);
+  if (absl::Status served = CheckServed(*message, method, usable); !served.ok()) {
+    return Refuse(std::move(call), std::move(message), std::move(served));
   }
-  CallDecision decision;
-  if (IsNoticeOfClient(*message, usable)) {
-    decision.verdict = Verdict::kAllow;
-  } else {
-    decision = (*rules)->policy->EvaluateCall({.method = message->method,
-                                               .target = message->target,
-                                               .ref_is_resource = message->ref_is_resource,
-                                               .arguments = Bytes(*message, message->arguments)},
-                                              now);
-  }
-  switch (decision.verdict) {
-    case Verdict::kDeny:
-    case Verdict::kHidden: {
-      RefusalDetails details;
-      details.is_hidden = decision.verdict == Verdict::kHidden;
-      details.policy = std::string(decision.policy);
-      absl::Status why = Denied(decision.reason, Sentence(decision, *message));
-      return Refuse(std::move(call), std::move(message), std::move(why), std::move(details));
-    }
-    case Verdict::kAllow:
-    case Verdict::kRequireApproval:
-      break;
-  }
+  CallDecision decision = Evaluate(*(*rules)->policy, *message, usable, now);
   RefusalDetails details;
+  if (decision.verdict == Verdict::kDeny || decision.verdict == Verdict::kHidden) {
+    details.is_hidden = decision.verdict == Verdict::kHidden;
+    details.policy = std::string(decision.policy);
+    absl::Status why = Denied(decision.reason, Sentence(decision, *message));
+    return Refuse(std::move(call), std::move(message), std::move(why), std::move(details));
+  }
   const absl::Status claims = method == nullptr
                                   ? absl::OkStatus()
                                   : CheckClaims(call.connection->mcp(), *message, *method, details);
   if (!claims.ok()) {
     return Refuse(std::move(call), std::move(message), claims, std::move(details));
   }
-  JudgedCall judged{
-      .granted = std::move(call), .message = std::move(message), .rules = *std::move(rules)};
-  const std::optional<Continuation>& continues = judged.granted.continues;
-  judged.is_counted =
-      method != nullptr && method->is_counted && !(continues && continues->is_counted);
-  judged.policy = std::move(decision.policy);
-  judged.once = std::move(decision.once);
-  judged.limits = std::move(decision.limits);
-  judged.on_unknown = decision.on_unknown;
-  judged.observed = std::move(decision.observed);
-  const bool is_approved = continues && !continues->approval_id.empty();
-  if (decision.verdict == Verdict::kRequireApproval && !is_approved) {
-    judged.approval = ApprovalNeed{std::move(decision.approvers), decision.expires_after};
-  }
-  return judged;
+  return Judged(std::move(call), std::move(message), *std::move(rules), std::move(decision),
+                method != nullptr && method->is_counted);
 }
 
 Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {

@@ -61,20 +61,46 @@ std::size_t SkipBlanks(std::string_view text, std::size_t at) {
   return at;
 }
 
-// A run of backslashes (each may itself be spelled \u005c) and what they escape: each level of
-// escaping only makes the run longer. Where they escape nothing, the unit's size is that of the
-// run.
-bool ReadBackslashes(std::string_view text, FoldUnit& unit) {
-  std::size_t at = unit.begin + 1;
+// The end of a run of backslashes, each of which may itself be spelled \u005c.
+std::size_t SkipBackslashes(std::string_view text, std::size_t at) {
   for (;;) {
     if (at < text.size() && text[at] == '\\') {
       ++at;
     } else if (text.substr(at, 3) == "u00" && Hex(text, at + 3, 2) == 0x5c) {
       at += 5;
     } else {
-      break;
+      return at;
     }
   }
+}
+
+// What follows `\u`: `{1f600}`, or four digits, of a surrogate with its other half.
+bool ReadCodePoint(std::string_view text, std::size_t at, FoldUnit& unit) {
+  if (text.substr(at, 1) == "{") {
+    const std::size_t close = text.substr(0, at + 8).find('}', at);
+    if (close == std::string_view::npos) return false;
+    const auto code = Hex(text, at + 1, close - at - 1);
+    return code.has_value() && Finish(unit, close + 1, *code);
+  }
+  const auto code = Hex(text, at, 4);
+  if (!code.has_value()) return false;
+  if (*code >= 0xd800 && *code < 0xdc00) {
+    // The other half, behind as many backslashes.
+    std::size_t low = at + 4;
+    while (low < text.size() && text[low] == '\\') ++low;
+    if (low == at + 4 || text.substr(low, 1) != "u") return false;
+    const auto second = Hex(text, low + 1, 4);
+    if (!second.has_value() || *second < 0xdc00 || *second >= 0xe000) return false;
+    return Finish(unit, low + 5, 0x10000 + ((*code - 0xd800) << 10) + (*second - 0xdc00));
+  }
+  if (*code >= 0xdc00 && *code < 0xe000) return false;
+  return Finish(unit, at + 4, *code);
+}
+
+// A run of backslashes and what they escape: each level of escaping only makes the run longer.
+// Where they escape nothing, the unit's size is that of the run.
+bool ReadBackslashes(std::string_view text, FoldUnit& unit) {
+  const std::size_t at = SkipBackslashes(text, unit.begin + 1);
   unit.size = at - unit.begin;
   if (at >= text.size()) return false;
   const char c = text[at];
@@ -102,29 +128,10 @@ bool ReadBackslashes(std::string_view text, FoldUnit& unit) {
       if (const auto code = Hex(text, end, 8)) return Finish(unit, end + 8, *code);
       return false;
     case 'u':
-      break;
+      return ReadCodePoint(text, end, unit);
     default:
       return false;
   }
-  if (text.substr(end, 1) == "{") {
-    const std::size_t close = text.substr(0, end + 8).find('}', end);
-    if (close == std::string_view::npos) return false;
-    const auto code = Hex(text, end + 1, close - end - 1);
-    return code.has_value() && Finish(unit, close + 1, *code);
-  }
-  const auto code = Hex(text, end, 4);
-  if (!code.has_value()) return false;
-  if (*code >= 0xd800 && *code < 0xdc00) {
-    // The other half, behind as many backslashes.
-    std::size_t low = end + 4;
-    while (low < text.size() && text[low] == '\\') ++low;
-    if (low == end + 4 || text.substr(low, 1) != "u") return false;
-    const auto second = Hex(text, low + 1, 4);
-    if (!second.has_value() || *second < 0xdc00 || *second >= 0xe000) return false;
-    return Finish(unit, low + 5, 0x10000 + ((*code - 0xd800) << 10) + (*second - 0xdc00));
-  }
-  if (*code >= 0xdc00 && *code < 0xe000) return false;
-  return Finish(unit, end + 4, *code);
 }
 
 // `%41` is a byte, be it of UTF-8 or not.

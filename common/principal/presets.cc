@@ -1,10 +1,14 @@
 #include "common/principal/presets.h"
 
+#include <utility>
+#include <vector>
+
 namespace sallyport {
 namespace {
 
-const std::vector<Preset>& Presets() {
-  static const std::vector<Preset>& presets = *new std::vector<Preset>{
+// That of an entry without one, and Okta.
+std::vector<Preset> Okta() {
+  return {
       {
           .name = "",
           .types = {"at+jwt", "jwt", ""},
@@ -35,6 +39,11 @@ const std::vector<Preset>& Presets() {
           .groups = {{"groups"}},
           .token_id = {{"jti"}},
       },
+  };
+}
+
+std::vector<Preset> Entra() {
+  return {
       {
           // Only people's tokens have `scp`; an application's may say so with `idtyp`.
           .name = "entra-v2",
@@ -57,6 +66,11 @@ const std::vector<Preset>& Presets() {
           .token_id = {{"uti"}},
           .user_if = {{.present = {"scp"}}},
       },
+  };
+}
+
+std::vector<Preset> Auth0AndKeycloak() {
+  return {
       {
           .name = "auth0",
           .types = {"jwt", ""},
@@ -83,14 +97,11 @@ const std::vector<Preset>& Presets() {
           .groups = {{"realm_access", "roles"}, {"groups"}},
           .token_id = {{"jti"}},
       },
-      {
-          .name = "google-sa",
-          .kind = TokenKind::kWorkload,
-          .types = {"jwt"},
-          .subject = {{"sub"}},
-          .client_id = {{"email"}},
-          .bound = {{{"email_verified"}, true}},
-      },
+  };
+}
+
+std::vector<Preset> Pipelines() {
+  return {
       {
           .name = "github-actions",
           .kind = TokenKind::kWorkload,
@@ -111,6 +122,19 @@ const std::vector<Preset>& Presets() {
           .derived = {{{"environment"}, "gl-env:"}},
           .bound = {{{"ref_protected"}, "true"}},
           .must_bind = {{"namespace_id"}},
+      },
+  };
+}
+
+std::vector<Preset> Platforms() {
+  return {
+      {
+          .name = "google-sa",
+          .kind = TokenKind::kWorkload,
+          .types = {"jwt"},
+          .subject = {{"sub"}},
+          .client_id = {{"email"}},
+          .bound = {{{"email_verified"}, true}},
       },
       {
           .name = "kubernetes",
@@ -141,6 +165,15 @@ const std::vector<Preset>& Presets() {
           .is_own_issuer = true,
       },
   };
+}
+
+const std::vector<Preset>& Presets() {
+  static const std::vector<Preset>& presets = *[] {
+    auto* all = new std::vector<Preset>;
+    for (auto* family : {Okta, Entra, Auth0AndKeycloak, Pipelines, Platforms})
+      for (Preset& preset : family()) all->push_back(std::move(preset));
+    return all;
+  }();
   return presets;
 }
 
