@@ -5,7 +5,9 @@
 #include "common/denial.h"
 #include "common/policy/approvers.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "controlplane/access/admission.h"
+#include "controlplane/access/approved_enough.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
@@ -26,26 +28,64 @@ absl::Status CheckEligible(const Caller& caller, const Approval& approval) {
   return CheckApprover(person->principal, proto.principal(), approvers, approval.owners());
 }
 
-absl::Status DecideSession(WriteTransaction& t, Approval& approval, const Caller& caller,
-                           const std::string& reason, absl::Time now) {
+absl::StatusOr<Session> SessionOf(Transaction& t, const Approval& approval) {
   ASSIGN_OR_RETURN(std::optional<Session> session,
                    sessions::Find(t, approval.proto().session_id()));
   if (!session.has_value())
     return absl::DataLossError("approval " + approval.id() + " has no session");
-  if (approval.state() == types::v1::APPROVAL_STATE_DENIED) {
-    RETURN_IF_ERROR(session->Deny(types::v1::DENIAL_REASON_APPROVAL_DENIED, reason, now));
-    return sessions::Update(
-        t, *session, audit_log::LineOf(caller, now, "session.deny", session->id(), approval.id()));
+  return *std::move(session);
+}
+
+// For its caller, too, who is not to know the policies.
+std::string Sentence(const OpenDecision& decision) {
+  if (!decision.lock.empty()) return "access is shut by lock " + decision.lock;
+  return "the policies in force do not open the session any more";
+}
+
+// Whether the policies in force still open the session on what has been approved; the terms they
+// give it.
+absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
+                                                     const Session& session,
+                                                     const Approval& approval, absl::Time now) {
+  const types::v1::Session& proto = session.proto();
+  const OpenDecision decision =
+      in_force.policies->EvaluateOpen(proto.principal(), proto.server(), proto.agent(), now);
+  if (!decision.is_allowed()) return Denied(decision.reason, Sentence(decision));
+  if (decision.terms.bind() == types::v1::BIND_MODE_ADDRESS && proto.client_address().empty()) {
+    return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
+                  "the policies in force bind it to an address, and it was asked for from none");
   }
-  const types::v1::Session& proto = session->proto();
-  ASSIGN_OR_RETURN(const Admission admission,
-                   AdmitToNewWindow(t, proto.principal(), proto.server(), proto.terms(),
-                                    session->duration(), now));
-  RETURN_IF_ERROR(session->Activate(admission, now));
+  if (decision.approval.has_value()) {
+    const auto& approvers = decision.approval->approvers();
+    if (!IsApprovedEnough(approval.proto(), std::vector(approvers.begin(), approvers.end()),
+                          decision.approval->count(),
+                          in_force.policies->OwnersOf(proto.principal()))) {
+      return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
+                    "the policies in force ask for other or for more approvers");
+    }
+  }
+  return decision.terms;
+}
+
+absl::Status OpenApproved(WriteTransaction& t, const InForce& in_force,
+                          const types::v1::EffectiveTerms& terms, Session& session,
+                          Approval& approval, const Caller& caller, absl::Time now) {
+  RETURN_IF_ERROR(session.TakeTerms(terms, {in_force.version.epoch, in_force.version.version}));
+  const types::v1::Session& proto = session.proto();
+  ASSIGN_OR_RETURN(const Admission admission, AdmitToNewWindow(t, proto.principal(), proto.server(),
+                                                               terms, session.duration(), now));
+  RETURN_IF_ERROR(session.Activate(admission, now));
   RETURN_IF_ERROR(sessions::Update(
-      t, *session,
-      audit_log::LineOf(caller, now, "session.activate", session->id(), approval.id())));
-  return approval.Consume(session->id(), now);
+      t, session, audit_log::LineOf(caller, now, "session.activate", proto.id(), approval.id())));
+  return approval.Consume(proto.id(), now);
+}
+
+absl::Status DenySession(WriteTransaction& t, Session& session, const Approval& approval,
+                         types::v1::DenialReason reason, std::string_view detail,
+                         const Caller& caller, absl::Time now) {
+  RETURN_IF_ERROR(session.Deny(reason, detail, now));
+  return sessions::Update(
+      t, session, audit_log::LineOf(caller, now, "session.deny", session.id(), approval.id()));
 }
 
 }  // namespace
@@ -70,12 +110,34 @@ absl::StatusOr<types::v1::Approval> DecideApproval::Decide(const Caller& caller,
   }
   RETURN_IF_ERROR(approval->Decide(caller.person()->principal, approve, reason, now));
   // One yes of several decides nothing yet.
-  if (!approval->is_for_call() && approval->state() != types::v1::APPROVAL_STATE_PENDING)
-    RETURN_IF_ERROR(DecideSession(*t, *approval, caller, reason, now));
+  absl::Status refused;
+  if (!approval->is_for_call() && approval->state() != types::v1::APPROVAL_STATE_PENDING) {
+    RETURN_IF_ERROR(DecideSession(*t, *approval, caller, reason, now, refused));
+    line.denial_reason = ReasonOf(refused);
+    if (!refused.ok()) line.detail = std::string(refused.message());
+  }
   RETURN_IF_ERROR(approvals::Update(*t, *approval));
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   RETURN_IF_ERROR(t->Commit());
+  if (!refused.ok()) return refused;
   return approval->proto();
+}
+
+absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approval,
+                                           const Caller& caller, const std::string& reason,
+                                           absl::Time now, absl::Status& refused) {
+  ASSIGN_OR_RETURN(Session session, SessionOf(t, approval));
+  if (approval.state() == types::v1::APPROVAL_STATE_DENIED) {
+    return DenySession(t, session, approval, types::v1::DENIAL_REASON_APPROVAL_DENIED, reason,
+                       caller, now);
+  }
+  ASSIGN_OR_RETURN(const InForce in_force, policies_.In(t));
+  const auto terms = JudgeAgain(in_force, session, approval, now);
+  if (terms.ok()) return OpenApproved(t, in_force, *terms, session, approval, caller, now);
+  refused = terms.status();
+  RETURN_IF_ERROR(approval.Withdraw());
+  return DenySession(t, session, approval, ReasonOf(refused), ToStd(refused.message()), caller,
+                     now);
 }
 
 absl::StatusOr<admin::v1::ApproveApprovalResponse> DecideApproval::Run(

@@ -1,7 +1,13 @@
 #pragma once
 
+#include <string>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/clock.h"
+#include "controlplane/access/current_policies.h"
+#include "controlplane/model/approval.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/admin/v1/approval_service.pb.h"
@@ -13,13 +19,15 @@ namespace sallyport::controlplane {
 // entry, and not an owner of the requesting service.
 class DecideApproval {
  public:
-  // Both outlive it.
-  DecideApproval(Database& control, const Clock& clock) : control_(control), clock_(clock) {}
+  // All of them outlive it.
+  DecideApproval(Database& control, const Clock& clock, CurrentPolicies& policies)
+      : control_(control), clock_(clock), policies_(policies) {}
 
   // One person's yes; the last that it takes approves it. The approval of a session activates it,
-  // and its time counts from now. kPermissionDenied
-  // (APPROVER_NOT_ELIGIBLE); kFailedPrecondition where it is no longer pending, with what became of
-  // it as the reason.
+  // on the terms that the policies in force give it, and its time counts from now.
+  // kPermissionDenied (APPROVER_NOT_ELIGIBLE); kFailedPrecondition where it is no longer pending,
+  // with what became of it as the reason. Where the policies in force do not open the session any
+  // more, or not on this approval, it is denied and the approval withdrawn: then with their reason.
   absl::StatusOr<admin::v1::ApproveApprovalResponse> Run(
       const Caller& caller, const admin::v1::ApproveApprovalRequest& request);
   // Likewise; `reason` is required.
@@ -30,8 +38,14 @@ class DecideApproval {
   absl::StatusOr<types::v1::Approval> Decide(const Caller& caller, const std::string& id,
                                              bool approve, const std::string& reason);
 
+  // Decides the session as its approval has been. `refused`: why the policies in force do not open
+  // it though it was approved.
+  absl::Status DecideSession(WriteTransaction& t, Approval& approval, const Caller& caller,
+                             const std::string& reason, absl::Time now, absl::Status& refused);
+
   Database& control_;
   const Clock& clock_;
+  CurrentPolicies& policies_;
 };
 
 }  // namespace sallyport::controlplane

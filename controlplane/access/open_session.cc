@@ -109,8 +109,11 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
     decision = {.reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN, .detail = "no agent fronts it"};
   if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
   ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
-  if (before.has_value() && before->is_pending() && request.break_glass())
+  if (before.has_value() && before->is_pending() && request.break_glass()) {
+    RETURN_IF_ERROR(
+        before->TakeTerms(decision.terms, {in_force.version.epoch, in_force.version.version}));
     return BreakGlass(*t, opening, decision, *std::move(before));
+  }
   if (before.has_value()) return Attach(*t, opening, *std::move(before));
   return Start(*t, opening, decision, in_force.version);
 }

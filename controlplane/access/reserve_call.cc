@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
-#include "common/policy/approvers.h"
 #include "common/status_macros.h"
 #include "controlplane/access/agent_session.h"
+#include "controlplane/access/approved_enough.h"
 #include "controlplane/access/call_effects.h"
 #include "controlplane/access/call_request.h"
 #include "controlplane/access/judge_call.h"
@@ -105,16 +105,12 @@ absl::Status CheckBinding(const Approval& approval, const ReserveCallRequest& re
 // Whether those who approved it would be enough today.
 absl::Status CheckApprovers(const Attempt& attempt) {
   if (attempt.decision.verdict != Verdict::kRequireApproval) return absl::OkStatus();
-  const types::v1::Approval& proto = attempt.approval->proto();
   const std::vector<std::string> owners =
       attempt.in_force.policies->OwnersOf(attempt.session.proto().principal());
-  const auto counts = [&](const types::v1::ApprovalDecision& decision) {
-    return decision.approve() &&
-           CheckApprover(decision.by(), proto.principal(), attempt.decision.approvers, owners).ok();
-  };
-  if (std::ranges::count_if(proto.decisions(), counts) >=
-      std::max<int64_t>(1, attempt.decision.count))
+  if (IsApprovedEnough(attempt.approval->proto(), attempt.decision.approvers,
+                       attempt.decision.count, owners)) {
     return absl::OkStatus();
+  }
   return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                 "the policies in force ask for other or for more approvers");
 }

@@ -1,5 +1,6 @@
 #include "controlplane/model/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/denial.h"
@@ -69,6 +70,14 @@ bool Session::IsActiveAt(absl::Time now) const {
 absl::Time Session::expires_at() const {
   return stored_.proto.has_expires_at() ? FromProto(stored_.proto.expires_at())
                                         : absl::InfinitePast();
+}
+
+absl::Status Session::TakeTerms(const types::v1::EffectiveTerms& terms, PolicyVersion policies) {
+  if (!is_pending()) return NotFrom(*this, "judged again");
+  *stored_.proto.mutable_terms() = terms;
+  stored_.duration = std::min(stored_.duration, FromProto(terms.max_duration()));
+  stored_.policies = policies;
+  return absl::OkStatus();
 }
 
 absl::Status Session::Activate(const Admission& admission, absl::Time now) {

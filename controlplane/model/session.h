@@ -27,7 +27,7 @@ struct Admission {
   uint64_t call_budget = 0;  // counted calls this session may make; 0: no limit
 };
 
-// The policies a session was opened under.
+// The policies a session is opened under.
 struct PolicyVersion {
   uint64_t epoch = 0;
   uint64_t version = 0;
@@ -39,8 +39,8 @@ struct PolicyVersion {
 //      |  \--End--> ended           ended --ReportCalls--> (once)
 //      \--Deny--> denied
 //
-// and, without another state: FixAgent once while it is live, Renew while it is active, Review once
-// when it has ended.
+// and, without another state: TakeTerms while it is pending, FixAgent once while it is live, Renew
+// while it is active, Review once when it has ended.
 //
 // Each transition returns kFailedPrecondition, and changes nothing, from any other state.
 class Session {
@@ -92,6 +92,9 @@ class Session {
   uint64_t call_budget() const { return stored_.call_budget; }
   bool is_reported() const { return stored_.is_reported; }
 
+  // It will be opened under these policies, which give it these terms: what it asked for is cut to
+  // them.
+  absl::Status TakeTerms(const types::v1::EffectiveTerms& terms, PolicyVersion policies);
   absl::Status Activate(const Admission& admission, absl::Time now);
   // Without the approval that it waits for, whose approvers are `skipped`, for the reason given.
   absl::Status BreakGlass(const Admission& admission, std::string_view reason,

@@ -38,7 +38,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       review_session(on.control, on.clock, policies),
       withdrawn_keys(on.control, on.clock, on.issuers),
       read_sessions(on.control, on.recordings, on.clock),
-      decide_approval(on.control, on.clock),
+      decide_approval(on.control, on.clock, policies),
       revoke_approval(on.control, on.clock),
       read_approvals(on.control),
       call_approvals(

@@ -49,7 +49,10 @@ void BindChanging(Statement& statement, const Session& session) {
   const Session::Stored& stored = session.stored();
   statement.Int(stored.proto.state()).Text(stored.proto.agent()).Time(session.expires_at());
   stored.window_id.empty() ? statement.Null() : statement.Text(stored.window_id);
-  statement.Int(static_cast<int64_t>(stored.call_budget))
+  statement.Int(absl::ToInt64Microseconds(stored.duration))
+      .Int(static_cast<int64_t>(stored.policies.epoch))
+      .Int(static_cast<int64_t>(stored.policies.version))
+      .Int(static_cast<int64_t>(stored.call_budget))
       .Int(static_cast<int64_t>(stored.proto.calls()))
       .Bool(stored.is_reported)
       .Text(stored.issuer_id)
@@ -137,7 +140,7 @@ absl::Status Insert(WriteTransaction& t, const Session& session, const audit_log
   const types::v1::Principal& principal = proto.principal();
   Statement insert = t.Prepare(
       "insert into sessions (id, request_id, realm, kind, subject, client_id, server, created_at, "
-      "duration, policy_epoch, policy_version, state, agent, expires_at, window_id, call_budget, "
+      "state, agent, expires_at, window_id, duration, policy_epoch, policy_version, call_budget, "
       "calls, is_reported, issuer_id, signing_key, is_unreviewed, session, revision)"
       " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Text(proto.id())
@@ -147,10 +150,7 @@ absl::Status Insert(WriteTransaction& t, const Session& session, const audit_log
       .Text(principal.subject())
       .Text(principal.client_id())
       .Text(proto.server())
-      .Time(FromProto(proto.created_at()))
-      .Int(absl::ToInt64Microseconds(session.duration()))
-      .Int(static_cast<int64_t>(session.stored().policies.epoch))
-      .Int(static_cast<int64_t>(session.stored().policies.version));
+      .Time(FromProto(proto.created_at()));
   BindChanging(insert, session);
   RETURN_IF_ERROR(insert.Run());
   t.Changed(ChangeKind::kSession, proto.id());
@@ -159,9 +159,9 @@ absl::Status Insert(WriteTransaction& t, const Session& session, const audit_log
 
 absl::Status Update(WriteTransaction& t, const Session& session, const audit_log::Line& why) {
   Statement update = t.Prepare(
-      "update sessions set state = ?, agent = ?, expires_at = ?, window_id = ?, call_budget = ?, "
-      "calls = ?, is_reported = ?, issuer_id = ?, signing_key = ?, is_unreviewed = ?, session = ?, "
-      "revision = ? where "
+      "update sessions set state = ?, agent = ?, expires_at = ?, window_id = ?, duration = ?, "
+      "policy_epoch = ?, policy_version = ?, call_budget = ?, calls = ?, is_reported = ?, "
+      "issuer_id = ?, signing_key = ?, is_unreviewed = ?, session = ?, revision = ? where "
       "id = ? and revision = ?");
   BindChanging(update, session);
   update.Text(session.id()).Int(session.stored().revision);

@@ -141,6 +141,17 @@ TEST_CASE_METHOD(Emergency, "it opens the session that waits, and takes its appr
   CHECK_FALSE(Approve(pending.approval_id(), SignedIn("ann")).ok());
 }
 
+TEST_CASE_METHOD(Emergency, "it opens the session that waits on the terms in force by then",
+                 "[controlplane][access]") {
+  REQUIRE(ByAgent(OnCall()).session().state() == types::v1::SESSION_STATE_PENDING);
+  ApplyPolicy(
+      "max_duration: 2m, max_calls: 3, approval: {approvers: [\"okta:approvers\"]}, "
+      "break_glass: {groups: [\"okta:oncall\"], max_duration: 5m}");
+  const types::v1::Session session = Broken();
+  CHECK(session.terms().max_calls() == 3);
+  CHECK(FromProto(session.expires_at()) == clock.Now() + absl::Minutes(2));
+}
+
 TEST_CASE_METHOD(Emergency, "where no approval is needed there is no glass",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 1h");

@@ -153,5 +153,57 @@ TEST_CASE_METHOD(Asking, "an approval that its session's end took back opens not
   CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_ENDED);
 }
 
+TEST_CASE_METHOD(Asking, "no approval opens what the policies in force would not open",
+                 "[controlplane][access]") {
+  const std::string rules = "[{allow: {tools: [\"*\"]}}]";
+  ApplyPolicy(std::string(kTerms) + ", bind: principal");
+  const auto pending = ByAgent(BotToken());
+  types::v1::DenialReason reason = types::v1::DENIAL_REASON_POLICY_CHANGED;
+  SECTION("it is for others") {
+    ApplyPolicy(kTerms, rules, "realm: okta, subjects: [other]");
+    reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN;
+  }
+  SECTION("it is shut") {
+    Apply("kind: Lock\nname: stop\nspec: {}\n");
+    reason = types::v1::DENIAL_REASON_LOCKED;
+  }
+  SECTION("by other people") {
+    ApplyPolicy("max_duration: 15m, bind: principal, approval: {approvers: [\"okta:carol\"]}");
+  }
+  SECTION("by more people") {
+    ApplyPolicy(
+        "max_duration: 15m, bind: principal, approval: {approvers: [\"okta:approvers\"], count: "
+        "2}");
+  }
+  SECTION("from one address") { ApplyPolicy(kTerms); }
+  const std::string& id = pending.session().approval_id();
+  CHECK(RefusalOf(id, SignedIn("alice")) == reason);
+  CHECK(LastAction() == "approval.approve");
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason == reason);
+  const Session session = SessionOf(pending.session().id());
+  CHECK(session.state() == types::v1::SESSION_STATE_DENIED);
+  CHECK(session.proto().denial_reason() == reason);
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  CHECK(RefusalOf(id, SignedIn("bob")) == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+}
+
+TEST_CASE_METHOD(Asking, "an approved session opens on the terms in force by then",
+                 "[controlplane][access]") {
+  const auto pending = ByAgent(BotToken());
+  SECTION("which ask for as much") {
+    ApplyPolicy("max_duration: 5m, max_calls: 3, approval: {approvers: [\"okta:approvers\"]}");
+  }
+  SECTION("which ask for nobody") { ApplyPolicy("max_duration: 5m, max_calls: 3, bind: address"); }
+  REQUIRE(Approve(pending.session().approval_id(), SignedIn("alice")).ok());
+  const auto opened = ByAgent(BotToken());
+  REQUIRE(opened.session().id() == pending.session().id());
+  CHECK(FromProto(opened.session().expires_at()) == clock.Now() + absl::Minutes(5));
+  const Session session = SessionOf(pending.session().id());
+  CHECK(session.proto().terms().max_calls() == 3);
+  CHECK(session.call_budget() == 3);
+  CHECK(session.duration() == absl::Minutes(5));
+  CHECK(Verified(opened.grant(), "a1").policy_version == meta::CurrentSnapshot(*Read())->version);
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane

@@ -92,7 +92,7 @@ struct Fixture {
     policies.emplace();
     open.emplace(OpenSession::Needs{*control, clock, *issuers, *policies, *grants, *notices});
     renew.emplace(*control, clock, *issuers);
-    decide.emplace(*control, clock);
+    decide.emplace(*control, clock, *policies);
     revoke.emplace(*control, clock);
     sent_notices.emplace(*control, clock);
     calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices});

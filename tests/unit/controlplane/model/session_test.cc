@@ -24,6 +24,12 @@ Session::Request ARequest() {
   return request;
 }
 
+types::v1::EffectiveTerms TermsOf(absl::Duration max_duration) {
+  types::v1::EffectiveTerms terms;
+  *terms.mutable_max_duration() = ToProto(max_duration);
+  return terms;
+}
+
 Session APending() { return Session::Pending(ARequest(), "apr_1"); }
 Session AnActive() { return Session::Active(ARequest(), kAdmission); }
 
@@ -46,6 +52,18 @@ TEST_CASE("a pending session admits nothing until it is activated, and its time 
               .ok());
   CHECK(session.IsActiveAt(later + absl::Minutes(14)));
   CHECK(FromProto(session.proto().opened_at()) == later);
+}
+
+TEST_CASE("a pending session takes other terms, and no more time than it asked for",
+          "[controlplane][model]") {
+  Session session = APending();
+  REQUIRE(session.TakeTerms(TermsOf(absl::Minutes(5)), {2, 7}).ok());
+  CHECK(session.duration() == absl::Minutes(5));
+  CHECK(session.stored().policies.epoch == 2);
+  CHECK(session.stored().policies.version == 7);
+  REQUIRE(session.TakeTerms(TermsOf(absl::Hours(1)), {2, 8}).ok());
+  CHECK(session.duration() == absl::Minutes(5));
+  CHECK(FromProto(session.proto().terms().max_duration()) == absl::Hours(1));
 }
 
 TEST_CASE("an active session is neither activated again nor denied", "[controlplane][model]") {
@@ -116,6 +134,10 @@ const std::vector<std::pair<std::string, std::function<absl::Status(Session&)>>>
           {"renew", [](Session& s) { return s.Renew("okta", "key", kNow); }},
           {"report", [](Session& s) { return s.ReportCalls(1); }},
           {"review", [](Session& s) { return s.Review({}, "fine", kNow); }},
+          {"take terms",
+           [](Session& s) {
+             return s.TakeTerms(TermsOf(absl::Minutes(5)), {1, 2});
+           }},
       };
   return all;
 }
@@ -124,7 +146,8 @@ std::string Stored(const Session& session) {
   const Session::Stored& stored = session.stored();
   return stored.proto.SerializeAsString() + "|" + stored.window_id + "|" + stored.issuer_id + "|" +
          stored.signing_key + "|" + std::to_string(stored.call_budget) +
-         std::to_string(stored.is_reported);
+         std::to_string(stored.is_reported) + absl::FormatDuration(stored.duration) +
+         std::to_string(stored.policies.version);
 }
 
 TEST_CASE("from each state exactly its own transitions lead on, and a refused one changes nothing",
@@ -151,8 +174,10 @@ TEST_CASE("from each state exactly its own transitions lead on, and a refused on
     Session session;
     std::set<std::string> allowed;
   } states[] = {
-      {"pending", APending(), {"activate", "break glass", "deny", "end"}},
-      {"pending, no agent", unfixed, {"activate", "break glass", "deny", "end", "fix agent"}},
+      {"pending", APending(), {"activate", "break glass", "deny", "end", "take terms"}},
+      {"pending, no agent",
+       unfixed,
+       {"activate", "break glass", "deny", "end", "fix agent", "take terms"}},
       {"active", AnActive(), {"end", "renew", "report"}},
       {"active, glass broken", broken, {"end", "renew", "report"}},
       {"ended", ended, {"report"}},
