@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "controlplane/access/expire_sessions.h"
+#include "controlplane/access/forget_calls.h"
 #include "controlplane/rpc/roles.h"
 #include "controlplane/rpc/socket.h"
 #include "controlplane/store/approvals.h"
@@ -181,6 +182,7 @@ void ControlPlane::StartBackground() {
        [expire = std::make_shared<ExpireSessions>(*control_, clock_)] { return expire->Run(); }},
       {"end_withdrawn_keys", [this] { return use_cases_->withdrawn_keys.Run(); }},
       {"forget_notices", [this] { return ForgetNotices(*control_, clock_.Now()); }},
+      {"forget_calls", [this] { return ForgetCalls(*control_, clock_.Now()); }},
       {"renew_server_certificate", [this] { return certificates_->RenewIfDue(); }},
   });
 }

@@ -100,7 +100,10 @@ absl::Status HoldOnce(const Holder& holder, const OnceEffect& effect, calls::Hol
   };
   ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, effect.policy(), is_by));
   if (rules.empty()) return PolicyChanged("no such `once`");
-  for (const RuleBody& rule : rules) RETURN_IF_ERROR(CheckOnce(holder, rule, effect));
+  for (const RuleBody& rule : rules) {
+    RETURN_IF_ERROR(CheckOnce(holder, rule, effect));
+    holdings.holds_for_good = holdings.holds_for_good || !rule.once().has_within();
+  }
   if (std::ranges::count(holdings.once_digests, effect.digest()) == 0)
     holdings.once_digests.push_back(effect.digest());
   return absl::OkStatus();

@@ -130,8 +130,8 @@ absl::Status Insert(WriteTransaction& t, const ReservedCall& call, const Holding
   const types::v1::Call& proto = call.proto();
   const types::v1::Principal& principal = proto.principal();
   RETURN_IF_ERROR(t.Prepare("insert into calls (session_id, call_id, server, realm, kind, subject, "
-                            "method, target, digest, state, reserved_at, call, revision) values "
-                            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
+                            "method, target, digest, state, reserved_at, holds_for_good, call, "
+                            "revision) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
                       .Text(proto.session_id())
                       .Text(proto.call_id())
                       .Text(proto.server())
@@ -143,6 +143,7 @@ absl::Status Insert(WriteTransaction& t, const ReservedCall& call, const Holding
                       .Text(call.stored().digest)
                       .Int(proto.state())
                       .Time(call.reserved_at())
+                      .Bool(holdings.holds_for_good)
                       .Proto(proto)
                       .Run());
   for (const std::string& digest : holdings.once_digests) {
@@ -183,6 +184,34 @@ absl::Status Update(WriteTransaction& t, const ReservedCall& call) {
                        .Int(call.stored().revision)
                        .RunCounted());
   if (changed != 1) return absl::AbortedError("call " + NameOf(call) + " has changed meanwhile");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Key>> Forgettable(Transaction& t, absl::Time before, int limit) {
+  Statement list = t.Prepare(
+      "select c.session_id, c.call_id" OF_CALLS
+      " where (c.state = 2 or (c.state = 3 and not c.holds_for_good)) and c.reserved_at < ? and "
+      "s.state in (3, 4) and (c.state = 2 or not exists (select 1 from calls d where d.server = "
+      "c.server and d.digest = c.digest and d.reserved_at < c.reserved_at and d.state in (1, 4))) "
+      "order by c.reserved_at limit ?");
+  list.Time(before).Int(limit);
+  std::vector<Key> found;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return found;
+    found.push_back({std::string(list.text(0)), std::string(list.text(1))});
+  }
+}
+
+absl::Status Forget(WriteTransaction& t, const std::vector<Key>& calls) {
+  for (const Key& key : calls) {
+    for (const char* remove :
+         {"delete from once_effects where session_id = ? and call_id = ?",
+          "delete from object_counts where session_id = ? and call_id = ?",
+          "delete from calls where session_id = ? and call_id = ? and state in (2, 3)"}) {
+      RETURN_IF_ERROR(t.Prepare(remove).Text(key.session_id).Text(key.call_id).Run());
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -15,7 +15,7 @@
 
 // Calls that were let through by a reservation or whose outcome is unknown, with what they hold, in
 // control.db. A row changes only through the transitions of controlplane/model. What a call holds
-// it holds until it is released.
+// it holds until it is released, or forgotten.
 namespace sallyport::controlplane::calls {
 
 // A call, and whether its session is over at the time that was asked about: then one that is still
@@ -72,11 +72,24 @@ struct Objects {
 };
 struct Holdings {
   std::vector<std::string> once_digests;
+  // One of those is done once and never again.
+  bool holds_for_good = false;
   std::vector<Objects> objects;
 };
 // The session has no call of that id yet.
 absl::Status Insert(WriteTransaction& t, const ReservedCall& call, const Holdings& holdings);
 // kAborted where the row changed since the call was read.
 absl::Status Update(WriteTransaction& t, const ReservedCall& call);
+
+// Calls that were settled and are of no use any more: reserved before `before`, of a session that
+// is over, and, where they were done, neither for good nor what takes the doubt from an earlier
+// identical one. At most `limit`.
+struct Key {
+  std::string session_id;
+  std::string call_id;
+};
+absl::StatusOr<std::vector<Key>> Forgettable(Transaction& t, absl::Time before, int limit);
+// With what they hold.
+absl::Status Forget(WriteTransaction& t, const std::vector<Key>& calls);
 
 }  // namespace sallyport::controlplane::calls

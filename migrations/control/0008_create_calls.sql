@@ -12,6 +12,7 @@ create table calls (
   digest text not null,  -- what tells an identical call, in all sessions
   state integer not null,
   reserved_at integer not null,
+  holds_for_good integer not null,  -- it does something that is done once and never again
   call blob not null,
   revision integer not null,
   constraint calls_pk primary key (session_id, call_id),
@@ -22,6 +23,7 @@ create table calls (
 create index calls_by_digest on calls (server, digest, reserved_at);
 create index calls_by_principal on calls (realm, kind, subject, server, method, target);
 create index calls_open on calls (session_id) where state in (1, 4);
+create index calls_forgettable on calls (reserved_at) where state = 2 or (state = 3 and not holds_for_good);
 
 -- A call is made once: what was released, or done, stays so.
 create trigger calls_settlement_is_final before update of state on calls
