@@ -68,9 +68,23 @@ static_assert([] {
   return true;
 }());
 
+void ClassifyByTable(const char* text, std::size_t count, TextSites::Block* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    TextSites::Block block;
+    for (unsigned k = 0; k < 64; ++k) {
+      const auto c = static_cast<unsigned char>(text[i * 64 + k]);
+      const std::uint64_t bit = std::uint64_t{1} << k;
+      if (KindsOf(c) > kLastOfRun || c >= 0x80) block.units |= bit;
+      if (KindsOf(c) != 0 && KindsOf(c) <= kLastOfRun) block.runs |= bit;
+      if (KindsOf(c) == kDigit) block.digits |= bit;
+      if (c == '@') block.at_signs |= bit;
+    }
+    out[i] = block;
+  }
+}
+
 #if defined(__x86_64__)
 
-// SSSE3 is what the literal search needs too; whoever has no such processor gets no masker.
 #define SALLYPORT_SSSE3 __attribute__((target("ssse3")))
 #define SALLYPORT_AVX2 __attribute__((target("avx2")))
 
@@ -160,34 +174,7 @@ SALLYPORT_AVX2 void ClassifyByAvx2(const char* text, std::size_t count, TextSite
   }
 }
 
-#else
-
-void ClassifyByTable(const char* text, std::size_t count, TextSites::Block* out) {
-  for (std::size_t i = 0; i < count; ++i) {
-    TextSites::Block block;
-    for (unsigned k = 0; k < 64; ++k) {
-      const auto c = static_cast<unsigned char>(text[i * 64 + k]);
-      const std::uint64_t bit = std::uint64_t{1} << k;
-      if (KindsOf(c) > kLastOfRun || c >= 0x80) block.units |= bit;
-      if (KindsOf(c) != 0 && KindsOf(c) <= kLastOfRun) block.runs |= bit;
-      if (KindsOf(c) == kDigit) block.digits |= bit;
-      if (c == '@') block.at_signs |= bit;
-    }
-    out[i] = block;
-  }
-}
-
 #endif
-
-// Of `count` times 64 bytes, which are what; in `runs` and `digits` every character of one.
-void Classify(const char* text, std::size_t count, TextSites::Block* out) {
-#if defined(__x86_64__)
-  static const bool has_avx2 = __builtin_cpu_supports("avx2");
-  has_avx2 ? ClassifyByAvx2(text, count, out) : ClassifyBySsse3(text, count, out);
-#else
-  ClassifyByTable(text, count, out);
-#endif
-}
 
 // From the characters of a kind to where they begin something, over the blocks in order.
 class Beginnings {
@@ -240,16 +227,29 @@ class Beginnings {
 
 }  // namespace
 
+std::span<const TextSites::Classifier> TextSites::Classifiers() {
+  static const std::vector<Classifier> classifiers = [] {
+    std::vector<Classifier> all;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) all.push_back(ClassifyByAvx2);
+    if (__builtin_cpu_supports("ssse3")) all.push_back(ClassifyBySsse3);
+#endif
+    all.push_back(ClassifyByTable);
+    return all;
+  }();
+  return classifiers;
+}
+
 void TextSites::Find(std::string_view text, std::size_t from) {
   const std::size_t first = from / 64;
   const Block before = first < blocks_.size() ? blocks_[first] : Block{};
   blocks_.resize((text.size() + 63) / 64);
   const std::size_t whole = text.size() / 64;
-  Classify(text.data() + first * 64, whole - first, blocks_.data() + first);
+  classify_(text.data() + first * 64, whole - first, blocks_.data() + first);
   if (whole != blocks_.size()) {
     char rest[64] = {};
     std::memcpy(rest, text.data() + whole * 64, text.size() % 64);
-    Classify(rest, 1, &blocks_[whole]);
+    classify_(rest, 1, &blocks_[whole]);
   }
   Beginnings beginnings;
   for (std::size_t i = first; i < blocks_.size(); ++i) beginnings.Find(blocks_.data()[i]);

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,13 @@ class TextSites {
     std::uint64_t at_signs = 0;
   };
   static constexpr std::size_t kNone = std::string_view::npos;
+
+  // Says of `count` times 64 bytes which are what; in `runs` and `digits` every character of one.
+  using Classifier = void (*)(const char* text, std::size_t count, Block* out);
+  // Those that this processor can run, the fastest first. All of them find the same.
+  static std::span<const Classifier> Classifiers();
+
+  explicit TextSites(Classifier classifier = Classifiers().front()) : classify_(classifier) {}
 
   void Clear() {
     if (blocks_.capacity() > kKeptBlocks) std::vector<Block>().swap(blocks_);
@@ -56,6 +64,7 @@ class TextSites {
     return i * 64 + static_cast<std::size_t>(std::countr_zero(bits));
   }
 
+  const Classifier classify_;
   std::vector<Block> blocks_;
   Block any_;  // all of them, or-ed
 };

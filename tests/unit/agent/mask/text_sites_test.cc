@@ -64,20 +64,35 @@ void Check(const TextSites& sites, std::string_view text) {
   for (const std::size_t at : digits) CHECK(std::find(any.begin(), any.end(), at) != any.end());
 }
 
+// What a test case runs with, one after the other.
+TextSites::Classifier AnyClassifier() {
+  const auto all = TextSites::Classifiers();
+  return all[GENERATE_COPY(range(std::size_t{0}, all.size()))];
+}
+
+#if defined(__x86_64__)
+TEST_CASE("text_sites has a classifier for each kind of processor", "[agent][mask]") {
+  const std::size_t has_avx2 = __builtin_cpu_supports("avx2") ? 1 : 0;
+  const std::size_t has_ssse3 = __builtin_cpu_supports("ssse3") ? 1 : 0;
+  CHECK(TextSites::Classifiers().size() == 1 + has_avx2 + has_ssse3);
+}
+#endif
+
 TEST_CASE("text_sites finds every character of a kind", "[agent][mask]") {
   std::string text;
   for (int c = 1; c < 256; ++c) text.append(3, static_cast<char>(c)).append(" ");
-  TextSites sites;
+  TextSites sites(AnyClassifier());
   sites.Find(text, 0);
   Check(sites, text);
 }
 
 TEST_CASE("text_sites finds what begins in one block and goes on in others", "[agent][mask]") {
+  const TextSites::Classifier classifier = AnyClassifier();
   for (std::size_t before = 0; before < 130; ++before) {
     for (const std::size_t size : {3, 4, 5, 19, 20, 21, 64, 83, 84, 85, 200}) {
       for (const char c : {'7', 'x'}) {
         const std::string text = std::string(before, ' ') + std::string(size, c) + " ";
-        TextSites sites;
+        TextSites sites(classifier);
         sites.Find(text, 0);
         Check(sites, text);
         // Up to the very end.
@@ -90,11 +105,12 @@ TEST_CASE("text_sites finds what begins in one block and goes on in others", "[a
 }
 
 TEST_CASE("text_sites finds the same in texts that are added one by one", "[agent][mask]") {
+  const TextSites::Classifier classifier = AnyClassifier();
   std::mt19937 random(20261126);
   const std::string_view alphabet = "aZ09+/-_ \\%&=@.\xc3\xa9";
   for (int round = 0; round < 2000; ++round) {
     std::string texts;
-    TextSites sites;
+    TextSites sites(classifier);
     for (std::size_t count = 1 + random() % 4; count > 0; --count) {
       const std::size_t from = texts.size();
       for (std::size_t part = random() % 6; part > 0; --part)
