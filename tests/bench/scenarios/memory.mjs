@@ -108,15 +108,23 @@ async function sessionsAndLoad({ bed, agent, idle, note, number, progress }) {
   const began = Date.now();
   const open = await forEach(minted, (one, i) => { if (i % 1000 === 999) progress(`${i + 1} sessions after ${Date.now() - began} ms`); return openSession(port, one); });
   // Opening them all may take longer than the agent lets a connection be idle.
-  await forEach(open, async (one) => {
-    if (!one.connection.socket.destroyed) return;
+  const revive = async (one) => {
+    if (!one.connection.socket.destroyed) return false;
     one.connection = await Connection.open(port);
+    return true;
+  };
+  await forEach(open, async (one) => {
+    if (!await revive(one)) return;
     await one.connection.ask('/fast/mcp', 'POST', one.token, one.session, '{"jsonrpc":"2.0","id":1,"method":"ping"}');
   });
   await sleep(SETTLE_MS);
   const held = memoryOf(agent.child.pid).rss;
   await note(`${count} idle sessions`, agent, { 'KiB each': ((held - idle) / 1024 / count).toFixed(1) });
-  await forEach(open, async ({ connection, session, token }) => { await connection.ask('/fast/mcp', 'DELETE', token, session).catch(() => {}); connection.close(); });
+  await forEach(open, async (one) => {
+    await revive(one);
+    await one.connection.ask('/fast/mcp', 'DELETE', one.token, one.session).catch(() => {});
+    one.connection.close();
+  });
   await sleep(SETTLE_MS);
   await note('those sessions ended', agent, { 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
   const [one] = minted;
