@@ -29,6 +29,7 @@
 #include "agent/listen/mcp_endpoint.h"
 #include "agent/loop/heap_rest.h"
 #include "agent/loop/loop.h"
+#include "agent/loop/loop_clock.h"
 #include "agent/loop/stop_signals.h"
 #include "agent/mask/json_masker.h"
 #include "agent/mask/mask_engine.h"
@@ -120,8 +121,9 @@ struct Agent::Parts {
   Task<void> Drain();
 
   AgentConfig config;
-  SystemClock clock;
+  SystemClock system_clock;
   Loop loop;
+  LoopClock clock{loop, system_clock};
   StopSignals stop_signals{loop};
   std::optional<DirectoryLock> lock;
   std::unique_ptr<Upstreams> upstreams;

@@ -3,13 +3,41 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cassert>
+#include <cstring>
 
 namespace sallyport::agent {
 namespace {
+
+// A head and its body, or two, of a call.
+constexpr std::size_t kGatheredBytes = std::size_t{8} << 10;
+
+bool IsSocket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+}
+
+// Copying two short parts is cheaper than having the kernel gather them.
+ssize_t SendBoth(int fd, std::string_view first, std::string_view second) {
+  if (second.empty()) return send(fd, first.data(), first.size(), MSG_NOSIGNAL);
+  std::array<char, kGatheredBytes> both;
+  std::memcpy(both.data(), first.data(), first.size());
+  std::memcpy(both.data() + first.size(), second.data(), second.size());
+  return send(fd, both.data(), first.size() + second.size(), MSG_NOSIGNAL);
+}
+
+// The kernel does not write to the parts, but its interface is not const.
+ssize_t WriteBoth(int fd, std::string_view first, std::string_view second) {
+  const iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
+                         {const_cast<char*>(second.data()), second.size()}};
+  return writev(fd, parts, second.empty() ? 1 : 2);
+}
 
 IoResult ResultOf(ssize_t n) {
   if (n >= 0) return {.n = static_cast<std::size_t>(n)};
@@ -19,7 +47,7 @@ IoResult ResultOf(ssize_t n) {
 }  // namespace
 
 Descriptor::Descriptor(Loop& loop, int fd, bool is_connecting)
-    : loop_(loop), fd_(fd), may_write_(!is_connecting) {
+    : loop_(loop), fd_(fd), is_socket_(IsSocket(fd)), may_write_(!is_connecting) {
   loop_.Watch(fd_, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
 }
 
@@ -35,7 +63,7 @@ IoResult Descriptor::Read(char* room, std::size_t size) {
   if (!may_read_) return {.error = EAGAIN};
   ssize_t n;
   do {
-    n = read(fd_, room, size);
+    n = is_socket_ ? recv(fd_, room, size, 0) : read(fd_, room, size);
   } while (n < 0 && errno == EINTR);
   const IoResult result = ResultOf(n);
   const bool is_short = result.ok() && result.n < size && is_short_read_final_;
@@ -53,15 +81,14 @@ bool Descriptor::IsEmpty() {
 IoResult Descriptor::Write(std::string_view first, std::string_view second) {
   if (!is_open()) return {.error = EBADF};
   if (!may_write_) return {.error = EAGAIN};
-  // The kernel does not write to them, but its interface is not const.
-  const iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
-                         {const_cast<char*>(second.data()), second.size()}};
+  const std::size_t size = first.size() + second.size();
+  const bool sends = is_socket_ && (second.empty() || size <= kGatheredBytes);
   ssize_t n;
   do {
-    n = writev(fd_, parts, second.empty() ? 1 : 2);
+    n = sends ? SendBoth(fd_, first, second) : WriteBoth(fd_, first, second);
   } while (n < 0 && errno == EINTR);
   const IoResult result = ResultOf(n);
-  const bool is_short = result.ok() && result.n < first.size() + second.size();
+  const bool is_short = result.ok() && result.n < size;
   if (is_short || result.would_block()) may_write_ = false;
   return result;
 }

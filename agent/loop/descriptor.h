@@ -78,6 +78,8 @@ class Descriptor final : private Runnable {
 
   Loop& loop_;
   int fd_;
+  // The kernel's calls for sockets cost less than those for everything.
+  const bool is_socket_;
   bool may_read_ = true;
   bool may_write_ = true;
   // A read that comes up short has not found the end of what there is.

@@ -66,6 +66,12 @@ class Loop {
   // Thread-safe. Run returns after the current turn.
   void Stop();
 
+  // When the loop last looked at the clock, which it does at each turn's begin and after every few
+  // things that it runs: as long ago as those have taken. On the loop's thread, while it runs.
+  Time now() const { return now_; }
+  // Another one for each thing that the loop runs; 0 while it does not run.
+  std::uint64_t moment() const { return is_running_ ? moment_ : 0; }
+
   // How long turns took: what became ready in one may have waited so long.
   const Durations& turns() const { return turns_; }
 
@@ -92,7 +98,9 @@ class Loop {
   void Sleep();
   // Makes ready what the kernel tells, waiting for it as long as that.
   void Poll(int timeout_ms);
-  void Expire(Time now);
+  void Expire();
+  // Something else runs now.
+  void Next() { ++moment_; }
   void RunPosted();
   void JoinElsewhere(std::thread::id id);
   void Interrupt();
@@ -103,6 +111,9 @@ class Loop {
   RunList tasks_;
   Timers timers_;
   int in_a_row_ = 0;
+  Time now_ = std::chrono::steady_clock::now();
+  std::uint64_t moment_ = 0;
+  bool is_running_ = false;
   std::exception_ptr failure_;
   std::vector<std::function<void()>> turn_end_;
   std::vector<std::unique_ptr<Ticker>> tickers_;

@@ -193,6 +193,11 @@ class [[nodiscard]] Task {
 
   // Done already.
   explicit Task(T value) : value_(std::move(value)) {}
+  // With what a T is made of.
+  template <class U>
+    requires(std::is_constructible_v<T, U> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Task>)
+  explicit Task(U&& value) : value_(std::forward<U>(value)) {}
   explicit Task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
   Task(Task&& other) noexcept
       : frame_(std::exchange(other.frame_, {})), value_(std::move(other.value_)) {}

@@ -28,8 +28,7 @@ void GroupCommit::WriteDenials() {
     LogError("denials_not_recorded", {{"status", written}});
 }
 
-void GroupCommit::Release(std::vector<Waiting>& waiting, bool durable) {
-  const Steady::time_point now = Steady::now();
+void GroupCommit::Release(std::vector<Waiting>& waiting, bool durable, Steady::time_point now) {
   for (const Waiting& one : waiting) timings_.wait.Add(now - one.since);
   for (Waiting& one : waiting) std::move(one.resume)(durable);
   waiting.clear();
@@ -53,11 +52,12 @@ void GroupCommit::EndTurn() {
     reuse_ = sessions_.TakePending(std::move(reuse_));
     const Steady::time_point began = Steady::now();
     absl::Status written = sessions_.Write(reuse_);
-    CountCommit(reuse_, Steady::now() - began);
+    const Steady::time_point ended = Steady::now();
+    CountCommit(reuse_, ended - began);
     if (!written.ok() && !std::exchange(failure_logged_, true))
       LogError("recorder_failed", {{"status", written}});
     released_.swap(waiting_);
-    Release(released_, written.ok());
+    Release(released_, written.ok(), ended);
   }
   loop_.Post([] {});
 }
@@ -103,7 +103,7 @@ void GroupCommit::Committed(bool durable, Steady::duration took) {
   std::vector<Waiting> durable_now = std::exchange(committing_, {});
   is_committing_ = false;
   HandOver();
-  Release(durable_now, durable);
+  Release(durable_now, durable, loop_.now());
 }
 
 absl::Status GroupCommit::Flush() {

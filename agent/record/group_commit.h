@@ -35,7 +35,7 @@ class GroupCommit {
   // Suspends until what has been appended to `sessions` is durable. False: it never will be.
   auto Durable() {
     return SuspendFor<bool>([this](Resume<bool> resume) {
-      waiting_.push_back({std::move(resume), Steady::now()});
+      waiting_.push_back({std::move(resume), loop_.now()});
     });
   }
   void EndTurn();
@@ -54,7 +54,7 @@ class GroupCommit {
   void WriteDenials();
   void HandOver();
   // Lets them go on; `waiting` is empty then.
-  void Release(std::vector<Waiting>& waiting, bool durable);
+  void Release(std::vector<Waiting>& waiting, bool durable, Steady::time_point now);
   void CountCommit(const SpoolBatch& batch, Steady::duration took);
   void Committed(bool durable, Steady::duration took);
   void RunCommitter(const std::weak_ptr<bool>& alive);

@@ -38,7 +38,7 @@ HttpConnection::HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls,
 HttpConnection::~HttpConnection() { sweep_->connections.erase(this); }
 
 void HttpConnection::SetDeadline(absl::Duration from_now) {
-  deadline_ = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(from_now);
+  deadline_ = loop_.now() + absl::ToChronoNanoseconds(from_now);
 }
 
 void HttpConnection::Close() {

@@ -218,7 +218,8 @@ class HttpUpstream::Answer final : public Exchange {
         is_initialize_(request.method == "initialize" && request.era == Era::kLegacy),
         is_modern_(request.era == Era::kModern),
         stop_(core_->loop()),
-        until_(SteadyClock::now() + absl::ToChronoNanoseconds(core_->options().exchange_timeout)) {}
+        until_(core_->loop().now() + absl::ToChronoNanoseconds(core_->options().exchange_timeout)) {
+  }
 
   Task<MessageOr> Next() override {
     if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");

@@ -1,6 +1,7 @@
 #include "agent/loop/descriptor.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/loop/loop.h"
@@ -201,6 +203,31 @@ TEST_CASE("who writes waits while the peer does not read", "[agent][loop]") {
   RunTurns(loop);
   CHECK(result.ok());
   CHECK(pair.Hear().empty());
+}
+
+TEST_CASE("two parts arrive as one, short or long, through a socket or a pipe", "[agent][loop]") {
+  const std::size_t size = GENERATE(1, 100, 4095, 4096, 4097, 20000);
+  const bool is_pipe = GENERATE(false, true);
+  Loop loop;
+  std::array<int, 2> ends{};
+  if (is_pipe) {
+    REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
+  } else {
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    std::swap(ends[0], ends[1]);
+  }
+  Descriptor out(loop, NonBlocking(ends[1]));
+  Descriptor in(loop, NonBlocking(ends[0]));
+  const std::string head(size, 'h'), body(size, 'b');
+  CHECK(out.Write(head, body).n == 2 * size);
+  std::string came(4 * size, '\0');
+  came.resize(in.Read(came.data(), came.size()).n);
+  CHECK(came == head + body);
+  CHECK(out.Write(head).n == size);
+  RunTurns(loop);
+  came.assign(size, '\0');
+  CHECK(in.Read(came.data(), size).n == size);
+  CHECK(came == head);
 }
 
 TEST_CASE("a peer that reads and says no more can still be written to", "[agent][loop]") {
