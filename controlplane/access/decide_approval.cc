@@ -36,12 +36,6 @@ absl::StatusOr<Session> SessionOf(Transaction& t, const Approval& approval) {
   return *std::move(session);
 }
 
-// For its caller, too, who is not to know the policies.
-std::string Sentence(const OpenDecision& decision) {
-  if (!decision.lock.empty()) return "access is shut by lock " + decision.lock;
-  return "the policies in force do not open the session any more";
-}
-
 // Whether the policies in force still open the session on what has been approved; the terms they
 // give it.
 absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
@@ -50,7 +44,9 @@ absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
   const types::v1::Session& proto = session.proto();
   const OpenDecision decision =
       in_force.policies->EvaluateOpen(proto.principal(), proto.server(), proto.agent(), now);
-  if (!decision.is_allowed()) return Denied(decision.reason, Sentence(decision));
+  // Its caller reads it, too, who is not to know the policies.
+  if (!decision.is_allowed())
+    return Denied(decision.reason, "the policies in force do not open the session any more");
   if (decision.terms.bind() == types::v1::BIND_MODE_ADDRESS && proto.client_address().empty()) {
     return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                   "the policies in force bind it to an address, and it was asked for from none");

@@ -163,10 +163,6 @@ TEST_CASE_METHOD(Asking, "no approval opens what the policies in force would not
     ApplyPolicy(kTerms, rules, "realm: okta, subjects: [other]");
     reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN;
   }
-  SECTION("it is shut") {
-    Apply("kind: Lock\nname: stop\nspec: {}\n");
-    reason = types::v1::DENIAL_REASON_LOCKED;
-  }
   SECTION("by other people") {
     ApplyPolicy("max_duration: 15m, bind: principal, approval: {approvers: [\"okta:carol\"]}");
   }
