@@ -228,11 +228,11 @@ TEST_CASE("one hold for all that a client tries while its session is pending, an
   CHECK(Json::parse(again.body)["error"]["data"]["reason"] == "session_pending");
   CHECK(since() < std::chrono::seconds(7));
 
-  std::this_thread::sleep_until(begun + std::chrono::seconds(10));
+  std::this_thread::sleep_until(begun + std::chrono::seconds(11));
   HttpClient waiting(door.agent->port());
   waiting.Send(door.Bytes({.token = token, .body = Door::Initialize()}));
   while (door.control.opens() < 3) std::this_thread::yield();
-  std::this_thread::sleep_until(begun + std::chrono::seconds(12));
+  std::this_thread::sleep_until(begun + std::chrono::seconds(13));
   pending.session.set_state(SESSION_STATE_ACTIVE);
   door.control.PushSession(pending.session, /*with_grant=*/true);
   const auto opened = waiting.Read();
