@@ -17,6 +17,7 @@
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/history.h"
+#include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -340,6 +341,9 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Answer(WriteTransaction& t, con
   // same request id.
   if (session.IsActiveAt(opening.now) && !opening.agent.empty()) {
     ASSIGN_OR_RETURN(*response.mutable_grant(), needs_.grants.For(session));
+    // An agent that has lost the session goes on counting from there.
+    ASSIGN_OR_RETURN(const auto recorded, needs_.recordings.Read());
+    ASSIGN_OR_RETURN(*response.mutable_session(), records::WithCalls(*recorded, session));
   }
   return response;
 }

@@ -22,6 +22,7 @@ class OpenSession {
   // All of them outlive it.
   struct Needs {
     Database& control;
+    Database& recordings;
     const Clock& clock;
     Issuers& issuers;
     CurrentPolicies& policies;

@@ -27,6 +27,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
     : grants(on.keys.grant_signer(), on.deployment_id, on.clock),
       notices(config),
       open_session({.control = on.control,
+                    .recordings = on.recordings,
                     .clock = on.clock,
                     .issuers = on.issuers,
                     .policies = policies,

@@ -191,6 +191,7 @@ class Door {
   bool AwaitOpenConnections(std::size_t count) const {
     return Await([&] { return server_.open_connections() == count; });
   }
+  void DropServerConnections() { server_.DropConnections(); }
 
   // The last message of an answer, plain or streamed.
   static Json Message(const HttpClient::Answer& answer) {

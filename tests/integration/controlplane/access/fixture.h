@@ -3,12 +3,14 @@
 #include <catch2/catch.hpp>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "common/denial.h"
 #include "common/grant/verify.h"
 #include "common/policy/documents.h"
+#include "common/record_run.h"
 #include "controlplane/access/agent_updates.h"
 #include "controlplane/access/call_approvals.h"
 #include "controlplane/access/decide_approval.h"
@@ -33,6 +35,7 @@
 #include "controlplane/store/documents.h"
 #include "controlplane/store/meta.h"
 #include "controlplane/store/outbox.h"
+#include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/temp_dir.h"
@@ -90,7 +93,8 @@ struct Fixture {
     grants.emplace(keys->grant_signer(), deployment_id, clock);
     notices.emplace(config);
     policies.emplace();
-    open.emplace(OpenSession::Needs{*control, clock, *issuers, *policies, *grants, *notices});
+    open.emplace(
+        OpenSession::Needs{*control, *recordings, clock, *issuers, *policies, *grants, *notices});
     renew.emplace(*control, clock, *issuers);
     decide.emplace(*control, clock, *policies);
     revoke.emplace(*control, clock);
@@ -194,6 +198,28 @@ struct Fixture {
     REQUIRE(response.ok());
     return *response;
   }
+  // Records of that many counted calls arrive, the first ones of the session.
+  void AddCalls(const std::string& session_id, uint64_t count) {
+    types::v1::RecordContent content;
+    content.set_method("tools/call");
+    types::v1::RecordRun run;
+    std::string bytes;
+    for (uint64_t n = 1; n <= count; ++n) {
+      types::v1::Record& record = *run.add_records();
+      record.set_session_id(session_id);
+      record.set_n(n);
+      record.set_type(types::v1::RECORD_TYPE_REQUEST);
+      record.set_payload(content.SerializeAsString());
+      AppendRecord(bytes, record.SerializeAsString());
+    }
+    const std::string packed = RunPacker().Pack(bytes);
+    const records::ReceivedRun received{packed, &run};
+    REQUIRE(records::Appender(*recordings)
+                .Append("a1", std::span(&received, 1), clock.Now(),
+                        [](const auto&, const auto&) { return absl::OkStatus(); })
+                .ok());
+  }
+
   access::v1::OpenSessionResponse ByCaller(const std::string& token,
                                            const std::string& server = "wiki",
                                            const std::string& address = "10.0.0.1") {

@@ -147,6 +147,16 @@ TEST_CASE_METHOD(Fixture, "a connection attaches to the session there is, and on
   CHECK(ByAgent(BotToken(), "files").session().id() != id);
 }
 
+TEST_CASE_METHOD(Fixture, "who attaches to a session is told of its calls so far",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, max_calls: 3");
+  const std::string id = ByAgent(BotToken()).session().id();
+  AddCalls(id, 2);
+  const auto again = ByAgent(BotToken());
+  CHECK(again.has_grant());
+  CHECK(again.session().calls() == 2);
+}
+
 TEST_CASE_METHOD(Fixture, "a session that is bound to the principal serves it from any address",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 15m, bind: principal");
