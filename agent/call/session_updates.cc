@@ -43,6 +43,12 @@ absl::Status Refusal(const types::v1::Session& session) {
   if (session.state() == types::v1::SESSION_STATE_ENDED) {
     return Denied(DENIAL_REASON_SESSION_ENDED, session.detail());
   }
+  if (session.denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED) {
+    return Denied(session.denial_reason(),
+                  absl::StrCat("approval ", session.approval_id(), " was denied: ",
+                               session.detail(), "; ask again with a reason: sallyport request ",
+                               session.server(), " --reason TEXT"));
+  }
   const bool has_reason = session.denial_reason() != types::v1::DENIAL_REASON_UNSPECIFIED;
   return Denied(has_reason ? session.denial_reason() : DENIAL_REASON_SESSION_DENIED,
                 session.detail().empty() ? "the session was denied" : session.detail());
