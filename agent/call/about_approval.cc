@@ -53,7 +53,7 @@ absl::Status DenialOf(const Approval& approval) {
 
 RefusedCall RefuseAbout(JudgedCall call, absl::Status why, const Approval* approval) {
   RefusalDetails details;
-  details.policy = call.policy;
+  details.policy = call.judgement->decision.policy;
   if (approval != nullptr) {
     details.approval_id = approval->id();
     details.expires_at = Deadline(*approval);
@@ -71,7 +71,7 @@ Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approv
   facts.type = types::v1::RECORD_TYPE_APPROVAL;
   facts.request = &shown;
   facts.approval_id = approval.id();
-  facts.policy = call.policy;
+  facts.policy = call.judgement->decision.policy;
   facts.mcp_session = call.granted.connection->record_tag();
   facts.detail = std::move(detail);
   absl::Status recorded = co_await gateway.recorder.RecordEvent(*session.chain, std::move(facts));

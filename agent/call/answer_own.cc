@@ -14,11 +14,11 @@ Task<bool> AnswerOwn(Gateway& gateway, const GrantedCall& call,
                      std::shared_ptr<const ClientMessage> request, std::string_view approval_id,
                      UpstreamMessage answer) {
   ServedSession& session = *call.session;
-  const AuthenticatedCall& authenticated = call.authenticated;
   const int status = HttpStatusOf(request->era, answer);
   MessageFacts facts;
-  static_cast<RecordFacts&>(facts) = FactsOf(session, *call.connection, session.rules.get(), {},
-                                             approval_id, authenticated.incoming.client_address);
+  static_cast<RecordFacts&>(facts) =
+      FactsOf(session, *call.connection, session.rules.get(), {}, approval_id,
+              call.authenticated->incoming.client_address);
   const ShownRequest shown = Show(gateway, session, request);
   facts.answers = &shown;
   absl::StatusOr<RecordedMessage> recorded = absl::UnknownError("not recorded");
@@ -32,7 +32,7 @@ Task<bool> AnswerOwn(Gateway& gateway, const GrantedCall& call,
     co_return false;
   }
   ++gateway.metrics.messages_delivered;
-  Reply& reply = *authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   if (reply.has_begun()) {
     co_await reply.Event(*recorded);
     co_await reply.End();

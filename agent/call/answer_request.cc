@@ -27,7 +27,7 @@ Task<void> CheckAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& reques
     co_return;
   }
   if (const auto* abandoned = std::get_if<AbandonedCall>(&defined)) {
-    co_await abandoned->granted.authenticated.incoming.reply->End();
+    co_await abandoned->granted.reply->End();
     co_return;
   }
   auto asked = co_await AskApproval(gateway, std::get<JudgedCall>(std::move(defined)));
@@ -78,7 +78,7 @@ Task<void> PassStages(Gateway& gateway, GrantedCall call,
 }
 
 Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request) {
-  Reply& reply = *call.judged.granted.authenticated.incoming.reply;
+  Reply& reply = *call.judged.granted.reply;
   auto approved = co_await AwaitApproval(gateway, std::move(call), request);
   if (auto* refused = std::get_if<RefusedCall>(&approved)) {
     co_await AnswerRefused(gateway, std::move(*refused));

@@ -26,7 +26,7 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
                      "the call cannot be shown to an approver");
   }
   auto call_digest =
-      CallDigest(*call.granted.authenticated.snapshot, session.facts().server, message);
+      CallDigest(*call.granted.authenticated->snapshot, session.facts().server, message);
   if (!call_digest.ok()) co_return call_digest.status();
   v1::RequestCallApprovalRequest request;
   request.set_call_digest(*std::move(call_digest));
@@ -64,14 +64,14 @@ Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
   if (approval->state() == types::v1::APPROVAL_STATE_PENDING) {
     co_await RecordApproval(gateway, call, *approval, "asked for"_words);
   }
-  co_return AskedCall{std::move(call), *std::move(approval), *std::move(digest),
-                      gateway.limits.approval_hold};
+  co_return AskedCall{std::move(call), std::make_shared<const Approval>(*std::move(approval)),
+                      *std::move(digest), gateway.limits.approval_hold};
 }
 
 }  // namespace
 
 Task<Stage<AskedCall>> AskApproval(Gateway& gateway, JudgedCall call) {
-  if (call.approval) return Ask(gateway, std::move(call));
+  if (call.needs_approval) return Ask(gateway, std::move(call));
   return Task<Stage<AskedCall>>(AskedCall{.judged = std::move(call)});
 }
 

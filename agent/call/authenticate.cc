@@ -28,7 +28,7 @@ Identified Identify(const Gateway& gateway, const AgentSnapshot& snapshot, std::
       gateway.clock.Now());
 }
 
-std::shared_ptr<const Caller> MakeCaller(Identity identity,
+std::shared_ptr<const Caller> MakeCaller(PrincipalTable& principals, Identity identity,
                                          std::shared_ptr<const AgentSnapshot> snapshot) {
   auto caller = std::make_shared<Caller>();
   caller->key = PrincipalKey(identity.principal);
@@ -36,7 +36,7 @@ std::shared_ptr<const Caller> MakeCaller(Identity identity,
   if (!identity.principal.client_id().empty()) {
     caller->token_id.append(" ").append(identity.principal.client_id());
   }
-  caller->principal = std::move(identity.principal);
+  caller->principal = principals.Share(std::move(identity.principal));
   caller->issuer_id = std::move(identity.issuer_id);
   caller->expires_at = identity.expires_at;
   caller->snapshot = std::move(snapshot);
@@ -60,7 +60,7 @@ Task<Authenticated> Verify(Gateway& gateway, IncomingCall call,
     RecordDenial(gateway, call, nullptr, refusal->reason, {}, refusal->detail);
     co_return refusal->ToStatus();
   }
-  auto caller = MakeCaller(std::get<Identity>(std::move(identified)), snapshot);
+  auto caller = MakeCaller(gateway.principals, std::get<Identity>(std::move(identified)), snapshot);
   KnownToken known = gateway.tokens.Add(token, call.server, caller, gateway.clock.Now());
   if (call.remembered != nullptr) *call.remembered = std::move(known);
   co_return AuthenticatedCall{call, std::move(caller), std::move(snapshot)};

@@ -40,7 +40,7 @@ absl::Status GivenInAbsence(const Approval& approval) {
 // Whether a given approval can be used now: by a client that is there, and, where it has no
 // connection to wait on, has shown a token that still holds.
 bool CanUse(Gateway& gateway, const AskedCall& call) {
-  const Reply& reply = *call.judged.granted.authenticated.incoming.reply;
+  const Reply& reply = *call.judged.granted.reply;
   return !reply.is_gone() && (reply.takes_news() ||
                               gateway.clock.Now() < call.judged.granted.session->token_expires_at);
 }
@@ -65,31 +65,31 @@ Task<Approval> Hold(Gateway& gateway, const AskedCall& call, OpenRequest& reques
 }
 
 Task<Outcome> Await(Gateway& gateway, AskedCall asked, OpenRequest& request) {
-  Approval approval = *asked.approval;
-  if (approval.state() == types::v1::APPROVAL_STATE_PENDING) {
-    approval = co_await Hold(gateway, asked, request);
+  std::shared_ptr<const Approval> approval = asked.approval;
+  if (approval->state() == types::v1::APPROVAL_STATE_PENDING) {
+    approval = std::make_shared<const Approval>(co_await Hold(gateway, asked, request));
   }
   JudgedCall& call = asked.judged;
   const ServedSession& session = *call.granted.session;
-  const Reply& reply = *call.granted.authenticated.incoming.reply;
+  const Reply& reply = *call.granted.reply;
   if (request.is_cancelled) {
-    gateway.approval_client.Withdraw(approval.id(), session.id());
-    co_await RecordApproval(gateway, call, approval,
+    gateway.approval_client.Withdraw(approval->id(), session.id());
+    co_await RecordApproval(gateway, call, *approval,
                             "withdrawn: the client cancelled the call"_words);
     co_return AbandonedCall{std::move(call.granted)};
   }
   if (absl::Status live = CheckStillLive(gateway, call.granted); !live.ok()) {
-    co_return RefuseAbout(std::move(call), std::move(live), &approval);
+    co_return RefuseAbout(std::move(call), std::move(live), approval.get());
   }
-  if (absl::Status denial = DenialOf(approval); !denial.ok()) {
-    co_return RefuseAbout(std::move(call), std::move(denial), &approval);
+  if (absl::Status denial = DenialOf(*approval); !denial.ok()) {
+    co_return RefuseAbout(std::move(call), std::move(denial), approval.get());
   }
-  if (approval.state() != types::v1::APPROVAL_STATE_APPROVED) {
-    co_return RefuseForNow(gateway, std::move(call), StillPending(approval), &approval);
+  if (approval->state() != types::v1::APPROVAL_STATE_APPROVED) {
+    co_return RefuseForNow(gateway, std::move(call), StillPending(*approval), approval.get());
   }
   // The approval stands: the identical call uses it.
   if (reply.is_gone()) {
-    co_return RefuseAbout(std::move(call), GivenInAbsence(approval), &approval);
+    co_return RefuseAbout(std::move(call), GivenInAbsence(*approval), approval.get());
   }
   auto judged = JudgeAgain(gateway, std::move(call));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);

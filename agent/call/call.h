@@ -60,37 +60,37 @@ struct AuthenticatedCall {
 
 // It belongs to a live session of that principal, and to an MCP session of it.
 struct GrantedCall {
-  AuthenticatedCall authenticated;
+  std::shared_ptr<const AuthenticatedCall> authenticated;
+  // Where its answer goes: the caller's own, or one that outlives its connection.
+  Reply* reply;
   Held<ServedSession> session;
   Held<McpConnection> connection;
   // Set: it is a retry that goes on with an operation (modern era).
-  std::optional<Continuation> continues = std::nullopt;
+  std::shared_ptr<const Continuation> continues = nullptr;
+};
+
+// What policy said of a call that it did not refuse. The stages share it.
+struct Judgement {
+  std::shared_ptr<const SessionRules> rules;
+  CallDecision decision;
+  // The call counts against max_calls.
+  bool is_counted = false;
 };
 
 // Policy allows it, or asks for a person.
 struct JudgedCall {
   GrantedCall granted;
   std::shared_ptr<const ClientMessage> message;
-  std::shared_ptr<const SessionRules> rules;
-  // Counts against max_calls.
-  bool is_counted = false;
-  // The document that decided.
-  std::string policy;
-  // Set: a person must approve it first.
-  std::optional<ApprovalNeed> approval;
-  // What of the judgement only the control plane can see to.
-  std::vector<OnceDemand> once = {};
-  std::vector<LimitDemand> limits = {};
-  types::v1::OnUnknown on_unknown = types::v1::ON_UNKNOWN_ALLOW;
-  // Set: policies that observe let it through.
-  std::optional<Observed> observed = std::nullopt;
+  std::shared_ptr<const Judgement> judgement;
+  // A person must approve it first.
+  bool needs_approval = false;
 };
 
 // The control plane has been asked for its approval, where policy wants one.
 struct AskedCall {
   JudgedCall judged;
-  // As it stood in the answer. Unset: it needs none.
-  std::optional<types::v1::Approval> approval = std::nullopt;
+  // As it stood in the answer. Null: it needs none.
+  std::shared_ptr<const types::v1::Approval> approval = nullptr;
   std::string arguments_digest = {};
   // How long its client is kept waiting for the decision.
   absl::Duration hold = absl::ZeroDuration();
@@ -99,8 +99,8 @@ struct AskedCall {
 // A person has approved it, where policy wants one, and it is still allowed.
 struct ApprovedCall {
   JudgedCall judged;
-  // Unset: it needs none.
-  std::optional<types::v1::Approval> approval = std::nullopt;
+  // Null: it needs none.
+  std::shared_ptr<const types::v1::Approval> approval = nullptr;
   std::string arguments_digest = {};
   LimitPlace place = {};
 };
@@ -118,12 +118,10 @@ struct PermittedCall {
 // Its record is durable: it may be forwarded, once.
 struct RecordedCall {
   GrantedCall granted;
-  std::shared_ptr<const SessionRules> rules;
+  std::shared_ptr<const Judgement> judgement;
   OutboundMessage outbound;
-  std::string policy;
   std::string approval_id;
   std::string call_id;
-  bool is_counted = false;
   LimitPlace place = {};
 };
 

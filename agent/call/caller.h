@@ -13,7 +13,7 @@ namespace sallyport::agent {
 // Whom a verified token names, and for how long. Made once for each token and kept while the
 // snapshot it was verified under is in force.
 struct Caller {
-  types::v1::Principal principal;
+  std::shared_ptr<const types::v1::Principal> principal;
   // PrincipalKey of it.
   std::string key;
   // What records call the token: its id and its client. Never the token.

@@ -48,7 +48,7 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, OpenRequest& re
   auto judged = JudgeAgain(gateway, std::move(call));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);
   JudgedCall& again = std::get<JudgedCall>(judged);
-  if (IsChanged(gateway, again, *again.granted.authenticated.snapshot)) {
+  if (IsChanged(gateway, again, *again.granted.authenticated->snapshot)) {
     const absl::Status why = Changed(again);
     co_return RefuseForNow(gateway, std::move(again), why, nullptr);
   }
@@ -63,16 +63,17 @@ bool WantsLook(const Gateway& gateway, const JudgedCall& call, const AgentSnapsh
   const ToolLook& look = call.granted.connection->tool_look();
   if (look.asked.is_set()) return false;
   // A client may have read a part of the list.
-  if (look.was_listed) return call.approval && gateway.tool_pins.Find(server, tool) == nullptr;
-  return call.approval || gateway.tool_pins.IsReliedOn(snapshot, server, tool);
+  if (look.was_listed)
+    return call.needs_approval && gateway.tool_pins.Find(server, tool) == nullptr;
+  return call.needs_approval || gateway.tool_pins.IsReliedOn(snapshot, server, tool);
 }
 
 Task<Outcome> Check(Gateway& gateway, JudgedCall call, OpenRequest& request) {
   const std::string& server = call.granted.session->facts().server;
-  if (WantsLook(gateway, call, *call.granted.authenticated.snapshot)) {
+  if (WantsLook(gateway, call, *call.granted.authenticated->snapshot)) {
     co_await LearnTools(gateway, call.granted.session, call.granted.connection);
   }
-  const AgentSnapshot& snapshot = *call.granted.authenticated.snapshot;
+  const AgentSnapshot& snapshot = *call.granted.authenticated->snapshot;
   if (!IsChanged(gateway, call, snapshot)) co_return std::move(call);
   if (snapshot.PinModeOf(server) == PinMode::kDeny) {
     const absl::Status why = Changed(call);
@@ -85,7 +86,7 @@ Task<Outcome> Check(Gateway& gateway, JudgedCall call, OpenRequest& request) {
 
 Task<Outcome> CheckDefinition(Gateway& gateway, JudgedCall call, OpenRequest& request) {
   const std::string& server = call.granted.session->facts().server;
-  const AgentSnapshot& snapshot = *call.granted.authenticated.snapshot;
+  const AgentSnapshot& snapshot = *call.granted.authenticated->snapshot;
   const bool passes = call.message->method != "tools/call" ||
                       snapshot.PinModeOf(server) == PinMode::kIgnore ||
                       !(WantsLook(gateway, call, snapshot) || IsChanged(gateway, call, snapshot));

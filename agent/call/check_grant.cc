@@ -93,8 +93,9 @@ std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedC
   }
   session.live().Touch();
   if (session.caller != call.caller) TakeToken(gateway, session, call);
-  return GrantedCall{std::move(call), Held<ServedSession>(session),
-                     Held<McpConnection>(*place.connection)};
+  Reply* reply = call.incoming.reply;
+  return GrantedCall{std::make_shared<const AuthenticatedCall>(std::move(call)), reply,
+                     Held<ServedSession>(session), Held<McpConnection>(*place.connection)};
 }
 
 }  // namespace sallyport::agent

@@ -75,33 +75,26 @@ CallDecision Evaluate(const SessionPolicy& policy, const ClientMessage& message,
 JudgedCall Judged(GrantedCall call, std::shared_ptr<const ClientMessage> message,
                   std::shared_ptr<const SessionRules> rules, CallDecision decision,
                   bool counts_as_call) {
-  JudgedCall judged{
-      .granted = std::move(call), .message = std::move(message), .rules = std::move(rules)};
-  const std::optional<Continuation>& continues = judged.granted.continues;
-  judged.is_counted = counts_as_call && !(continues && continues->is_counted);
-  judged.policy = std::move(decision.policy);
-  judged.once = std::move(decision.once);
-  judged.limits = std::move(decision.limits);
-  judged.on_unknown = decision.on_unknown;
-  judged.observed = std::move(decision.observed);
-  const bool is_approved = continues && !continues->approval_id.empty();
-  if (decision.verdict == Verdict::kRequireApproval && !is_approved) {
-    judged.approval = ApprovalNeed{std::move(decision.approvers), decision.expires_after};
-  }
-  return judged;
+  const Continuation* before = call.continues.get();
+  const bool is_approved = before != nullptr && !before->approval_id.empty();
+  const bool needs_approval = decision.verdict == Verdict::kRequireApproval && !is_approved;
+  const bool is_counted = counts_as_call && !(before != nullptr && before->is_counted);
+  auto judgement = std::make_shared<const Judgement>(
+      Judgement{std::move(rules), std::move(decision), is_counted});
+  return {std::move(call), std::move(message), std::move(judgement), needs_approval};
 }
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
-    Gateway& gateway, ServedSession& session, std::shared_ptr<const Caller> caller,
+    Gateway& gateway, ServedSession& session, const Caller& caller,
     std::shared_ptr<const AgentSnapshot> snapshot) {
-  if (session.rules != nullptr && session.rules->caller == caller &&
+  if (session.rules != nullptr && session.rules->principal == caller.principal &&
       session.rules->snapshot == snapshot) {
     return session.rules;
   }
   auto rules =
-      gateway.rule_maker.Make(std::move(snapshot), std::move(caller), session.facts().server);
+      gateway.rule_maker.Make(std::move(snapshot), caller.principal, session.facts().server);
   if (rules.ok()) {
     session.rules = *rules;
     session.mask.plan = (*rules)->mask_plan;
@@ -112,7 +105,7 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
 Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message) {
   auto rules =
-      RulesFor(gateway, *call.session, call.authenticated.caller, call.authenticated.snapshot);
+      RulesFor(gateway, *call.session, *call.authenticated->caller, call.authenticated->snapshot);
   if (!rules.ok()) return Refuse(std::move(call), std::move(message), rules.status());
   const absl::Time now = gateway.clock.Now();
   const UsableCapabilities& usable = (*rules)->policy->capabilities(now);
@@ -139,10 +132,11 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
 }
 
 Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {
-  AuthenticatedCall& authenticated = call.granted.authenticated;
   auto current = gateway.snapshots.current();
+  AuthenticatedCall authenticated = *call.granted.authenticated;
   if (current == authenticated.snapshot) return call;
   authenticated.snapshot = std::move(current);
+  call.granted.authenticated = std::make_shared<const AuthenticatedCall>(std::move(authenticated));
   return CheckPolicy(gateway, std::move(call.granted), std::move(call.message));
 }
 

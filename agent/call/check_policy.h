@@ -7,10 +7,10 @@
 
 namespace sallyport::agent {
 
-// The rules for the session's caller under the snapshot of this call, kept with the session while
+// The rules for the caller's principal under the snapshot of this call, kept with the session while
 // both stand.
 absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
-    Gateway& gateway, ServedSession& session, std::shared_ptr<const Caller> caller,
+    Gateway& gateway, ServedSession& session, const Caller& caller,
     std::shared_ptr<const AgentSnapshot> snapshot);
 
 // Whether policy lets a client's request or notification through, or asks for a person first. What

@@ -42,7 +42,8 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
                                               UpstreamMessage response) {
   const ClientMethod* method = FindClientMethod(call.outbound.message().method);
   if (method == nullptr || method->list == ListKind::kNone) return response;
-  const SessionPolicy& policy = *call.rules->policy;
+  const SessionRules& rules = *call.judgement->rules;
+  const SessionPolicy& policy = *rules.policy;
   const McpSession& mcp = call.granted.connection->mcp();
   const absl::Time now = gateway.clock.Now();
   const std::string& server = call.granted.session->facts().server;
@@ -50,7 +51,7 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
       std::move(response), method->list, [&](std::string_view name, std::string_view entry) {
         switch (method->list) {
           case ListKind::kTools:
-            return policy.ShowsTool(name, now) && SeeTool(gateway, *call.rules, server, entry);
+            return policy.ShowsTool(name, now) && SeeTool(gateway, rules, server, entry);
           case ListKind::kPrompts:
             return policy.ShowsPrompt(name, now);
           case ListKind::kResources:
@@ -66,7 +67,7 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
       });
   if (method->list == ListKind::kTools && narrowed.ok() && !narrowed->is_error) {
     call.granted.connection->tool_look().was_listed = true;
-    gateway.tool_pins.ReportNews(server, *call.rules->snapshot);
+    gateway.tool_pins.ReportNews(server, *rules.snapshot);
   }
   return narrowed;
 }
@@ -77,7 +78,7 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                                              UpstreamMessage response) {
   ServedSession& session = *call.granted.session;
   const ClientMessage& request = call.outbound.message();
-  const SessionPolicy& policy = *call.rules->policy;
+  const SessionPolicy& policy = *call.judgement->rules->policy;
   const absl::Time now = gateway.clock.Now();
   const UsableCapabilities& usable = policy.capabilities(now);
   if (request.method == "tools/list" && session.shared != nullptr) {
@@ -133,9 +134,10 @@ absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, const RecordedCall& cal
 MessageFacts ResponseFacts(const RecordedCall& call) {
   MessageFacts facts;
   const GrantedCall& granted = call.granted;
-  static_cast<RecordFacts&>(facts) =
-      FactsOf(*granted.session, *granted.connection, call.rules.get(), call.policy,
-              call.approval_id, granted.authenticated.incoming.client_address);
+  const Judgement& judgement = *call.judgement;
+  static_cast<RecordFacts&>(facts) = FactsOf(
+      *granted.session, *granted.connection, judgement.rules.get(), judgement.decision.policy,
+      call.approval_id, granted.authenticated->incoming.client_address);
   facts.answers = &call.outbound.shown();
   facts.request_n = call.outbound.record_n();
   return facts;
@@ -146,7 +148,7 @@ MessageFacts ResponseFacts(const RecordedCall& call) {
 Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const ClientMessage& request,
                         MessageFacts facts, absl::Status why, UpstreamMessage own) {
   ServedSession& session = *granted.session;
-  Reply& reply = *granted.authenticated.incoming.reply;
+  Reply& reply = *granted.reply;
   const DenialReason reason = ReasonOf(why);
   gateway.metrics.Denied(reason);
   facts.type = types::v1::RECORD_TYPE_DENIAL;
@@ -196,11 +198,12 @@ Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection
 absl::StatusOr<MaskedMessage> MaskResponse(Gateway& gateway, const RecordedCall& call,
                                            UpstreamMessage response) {
   const SessionMask& current = call.granted.session->mask;
-  if (call.rules->mask_plan == current.plan) {
+  const auto& plan = call.judgement->rules->mask_plan;
+  if (plan == current.plan) {
     return gateway.masker.Mask(std::move(response), current);
   }
   SessionMask mask = current;
-  mask.plan = call.rules->mask_plan;
+  mask.plan = plan;
   return gateway.masker.Mask(std::move(response), mask);
 }
 
@@ -225,7 +228,7 @@ Task<bool> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
     co_await AnswerFailed(gateway, call, recorded.status());
     co_return false;
   }
-  co_await Write(gateway, *call.granted.authenticated.incoming.reply, status, *recorded);
+  co_await Write(gateway, *call.granted.reply, status, *recorded);
   co_return true;
 }
 
@@ -279,7 +282,7 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
   const std::string id = message.id;
   const std::string method = message.method;
   MessageFacts facts;
-  const std::string address(call.authenticated.incoming.client_address);
+  const std::string address(call.authenticated->incoming.client_address);
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, connection, session.rules.get(), {}, {}, address);
   auto masked = gateway.masker.Mask(std::move(message), session.mask);
@@ -300,7 +303,7 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
 }
 
 Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, UpstreamMessage message) {
-  Reply& reply = *call.authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   if (!reply.takes_news()) co_return;
   const auto admitted = co_await AdmitMessage(gateway, call, !reply.is_gone() || reply.may_return(),
                                               std::move(message));
@@ -312,11 +315,11 @@ Task<void> DeliverMessage(Gateway& gateway, const GrantedCall& call, UpstreamMes
 Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_view approval_id,
                          UpstreamMessage notice) {
   ServedSession& session = *call.session;
-  Reply& reply = *call.authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *call.connection, session.rules.get(), {}, approval_id,
-              call.authenticated.incoming.client_address);
+              call.authenticated->incoming.client_address);
   auto masked = gateway.masker.Mask(std::move(notice), session.mask);
   if (!masked.ok()) co_return;
   auto recorded =
@@ -326,14 +329,14 @@ Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_
 
 Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
   ServedSession& session = *refused.granted.session;
-  const std::optional<Continuation>& continues = refused.granted.continues;
-  if (continues && refused.details.request_state.empty()) {
+  const Continuation* continues = refused.granted.continues.get();
+  if (continues != nullptr && refused.details.request_state.empty()) {
     SettleUnsent(gateway, refused.granted, continues->call_id);
   }
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *refused.granted.connection, session.rules.get(), refused.details.policy,
-              refused.details.approval_id, refused.granted.authenticated.incoming.client_address);
+              refused.details.approval_id, refused.granted.authenticated->incoming.client_address);
   const ShownRequest shown = Show(gateway, session, refused.message);
   facts.answers = &shown;
   UpstreamMessage own = RefuseRequest(*refused.message, refused.why, refused.details);

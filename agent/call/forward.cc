@@ -19,7 +19,7 @@ namespace {
 class Counted {
  public:
   explicit Counted(const RecordedCall& call)
-      : session_(call.is_counted ? &*call.granted.session : nullptr) {
+      : session_(call.judgement->is_counted ? &*call.granted.session : nullptr) {
     if (session_ != nullptr) ++session_->counted_in_flight;
   }
   ~Counted() {
@@ -108,7 +108,7 @@ Task<void> AnswerUnsent(Gateway& gateway, const RecordedCall& call, std::string_
   SettleUnsent(gateway, call.granted, call.call_id);
   co_await RecordOutcome(gateway, call, outcome, why, call.call_id);
   if (is_cancelled) {
-    co_await call.granted.authenticated.incoming.reply->End();
+    co_await call.granted.reply->End();
   } else {
     co_await AnswerFailed(gateway, call, why);
   }
@@ -121,7 +121,7 @@ Task<void> AnswerBroken(Gateway& gateway, const RecordedCall& call, const OpenRe
   if (request.is_cancelled && !live.is_ended() && !IsGivenUp(lost)) {
     co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus(),
                            SettleUnknown(gateway, call));
-    co_await call.granted.authenticated.incoming.reply->End();
+    co_await call.granted.reply->End();
     co_return;
   }
   if (request.is_listening && (live.is_ended() || request.is_token_over)) {
@@ -141,7 +141,7 @@ Task<void> AnswerBroken(Gateway& gateway, const RecordedCall& call, const OpenRe
 
 Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   const Counted counted(call);
-  Reply& reply = *call.granted.authenticated.incoming.reply;
+  Reply& reply = *call.granted.reply;
   LiveSession& live = call.granted.session->live();
   McpConnection& connection = *call.granted.connection;
   if (live.is_ended() || connection.is_over() || request.is_cancelled) {

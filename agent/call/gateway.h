@@ -10,6 +10,7 @@
 #include "agent/call/approval_desk.h"
 #include "agent/call/metrics.h"
 #include "agent/call/opening.h"
+#include "agent/call/principal_table.h"
 #include "agent/call/session_rules.h"
 #include "agent/call/session_table.h"
 #include "agent/call/token_table.h"
@@ -72,6 +73,7 @@ struct Gateway {
 
   SessionTable sessions = {};
   TokenTable tokens = {};
+  PrincipalTable principals = {};
   ApprovalDesk approvals = {};
   Openings openings = {};
   Metrics metrics = {};

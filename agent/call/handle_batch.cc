@@ -53,7 +53,7 @@ struct Open {
 Task<void> HandlePart(Gateway& gateway, GrantedCall call, Reply& whole,
                       std::shared_ptr<const ClientMessage> message, Open& open) {
   BatchPart part(whole);
-  call.authenticated.incoming.reply = &part;
+  call.reply = &part;
   co_await HandleMessage(gateway, std::move(call), std::move(message));
   if (--open.messages == 0) open.all_done.Set();
 }
@@ -97,7 +97,7 @@ Task<void> HandleBatch(Gateway& gateway, AuthenticatedCall call, std::string bod
   }
   const GrantedCall& live = std::get<GrantedCall>(granted);
   if (const absl::Status why = CheckBatch(*messages, live); !why.ok()) {
-    co_await RefuseUnread(gateway, live.authenticated, why);
+    co_await RefuseUnread(gateway, *live.authenticated, why);
     co_return;
   }
   ResumableReply whole(*live.connection, reply, HabitsOf(live));

@@ -35,7 +35,7 @@ Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
                   std::shared_ptr<const ClientMessage> message, std::string policy) {
   auto outbound = co_await RecordOutbound(gateway, call.session, call.connection,
                                           std::move(message), std::move(policy),
-                                          std::string(call.authenticated.incoming.client_address));
+                                          std::string(call.authenticated->incoming.client_address));
   if (!outbound.ok()) {
     gateway.metrics.Denied(ReasonOf(outbound.status()));
     co_return;
@@ -67,7 +67,7 @@ Task<absl::Status> CheckParamHeaders(Gateway& gateway, const GrantedCall& call,
   co_await LearnTool(gateway, call.session, call.connection, message.target);
   const std::shared_ptr<SharedConnection> shared = call.session->shared;
   if (shared == nullptr) co_return absl::OkStatus();  // its server is lost, and Forward says so
-  const HttpFields& fields = *call.authenticated.incoming.fields;
+  const HttpFields& fields = *call.authenticated->incoming.fields;
   const auto disagreement =
       shared->tools.Disagreement(message, [&](std::string_view name) { return fields.Find(name); });
   if (!disagreement) co_return absl::OkStatus();
@@ -105,21 +105,21 @@ Task<void> RefuseNotification(Gateway& gateway, RefusedCall refused) {
       ShowWhy(gateway, *granted.session, *refused.message, shown, ToStd(refused.why.message()));
   gateway.metrics.Denied(facts.denial_reason);
   (void)co_await gateway.recorder.RecordEvent(*granted.session->chain, std::move(facts));
-  co_await granted.authenticated.incoming.reply->Answer(RefusedNotification(refused));
+  co_await granted.reply->Answer(RefusedNotification(refused));
 }
 
 Task<void> HandleNotification(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message) {
-  Reply& reply = *call.authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) {
     co_await RefuseNotification(gateway, std::move(*refused));
     co_return;
   }
   JudgedCall& passed = std::get<JudgedCall>(judged);
-  if (passed.approval) {
+  if (passed.needs_approval) {
     RefusalDetails details;
-    details.policy = passed.policy;
+    details.policy = passed.judgement->decision.policy;
     co_await RefuseNotification(gateway,
                                 RefusedCall{std::move(passed.granted), std::move(passed.message),
                                             Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
@@ -132,7 +132,8 @@ Task<void> HandleNotification(Gateway& gateway, GrantedCall call,
   const bool goes_on =
       !is_cancel || passed.granted.connection->CancelRequest(passed.message->cancelled_id);
   if (goes_on) {
-    co_await SendOn(gateway, passed.granted, std::move(passed.message), std::move(passed.policy));
+    co_await SendOn(gateway, passed.granted, std::move(passed.message),
+                    passed.judgement->decision.policy);
   }
   co_await Accept(reply);
 }
@@ -140,7 +141,7 @@ Task<void> HandleNotification(Gateway& gateway, GrantedCall call,
 // A client's answer to a request of the server that it was given.
 Task<void> HandleAnswer(Gateway& gateway, GrantedCall call,
                         std::shared_ptr<const ClientMessage> message) {
-  Reply& reply = *call.authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   if (!call.connection->mcp().TakeServerRequest(message->id)) {
     const absl::Status why = Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
                                     "no request of the server waits for this answer");
@@ -224,7 +225,7 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
 }  // namespace
 
 StreamHabits HabitsOf(const GrantedCall& call) {
-  const IncomingCall& incoming = call.authenticated.incoming;
+  const IncomingCall& incoming = call.authenticated->incoming;
   return {.prefers_stream = Prefers(*incoming.fields, "text/event-stream", "application/json"),
           .can_be_primed = CanBePrimed(
               incoming.protocol_version.value_or(call.connection->mcp().protocol_version()))};
@@ -290,7 +291,7 @@ Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body
   std::optional<ResumableReply> resumable;
   if (message->shape == Shape::kRequest) {
     resumable.emplace(*connection, reply, HabitsOf(live));
-    live.authenticated.incoming.reply = &*resumable;
+    live.reply = &*resumable;
   }
   co_await HandleMessage(gateway, std::move(live), std::move(message));
 }

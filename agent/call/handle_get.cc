@@ -26,7 +26,7 @@ Task<void> Refuse(Gateway& gateway, const GrantedCall& call, absl::Status why, i
   (void)co_await gateway.recorder.RecordEvent(*call.session->chain, std::move(facts));
   OwnAnswer answer = HttpRefusal(why, Challenge{});
   answer.status = status;
-  co_await call.authenticated.incoming.reply->Answer(std::move(answer));
+  co_await call.reply->Answer(std::move(answer));
 }
 
 // The place that a client comes back to.
@@ -44,7 +44,7 @@ absl::StatusOr<EventId> LastEvent(McpConnection& connection, std::string_view la
 // stream that is over and has nothing left gets the answer after which an event source does not
 // come back.
 Task<void> ServeRequestStream(const GrantedCall& call, EventId after) {
-  Reply& reply = *call.authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   StreamLog& log = call.connection->events().Log(after.stream);
   if (log.is_closed() && log.last() == after.n) {
     co_await reply.Answer(OwnAnswer{.status = 204});
@@ -70,13 +70,13 @@ Task<void> ServeRequestStream(const GrantedCall& call, EventId after) {
 // Also until the MCP session or the token is over.
 Task<void> ServeGetStream(Gateway& gateway, const GrantedCall& call, StreamReader& reader,
                           bool is_new) {
-  Reply& reply = *call.authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   McpConnection& connection = *call.connection;
   LiveSession& live = call.session->live();
   connection.ResetStream();
   live.StreamOpened();
   const std::string_view version =
-      call.authenticated.incoming.protocol_version.value_or(connection.mcp().protocol_version());
+      call.authenticated->incoming.protocol_version.value_or(connection.mcp().protocol_version());
   co_await reply.Begin({.after = EventId{connection.record_tag(), 0, reader.n()},
                         .primes = is_new && CanBePrimed(version)});
   StreamLog& log = connection.get_stream();
@@ -107,7 +107,7 @@ Task<void> HandleGet(Gateway& gateway, AuthenticatedCall call) {
   }
   const GrantedCall granted = std::get<GrantedCall>(std::move(checked));
   McpConnection& connection = *granted.connection;
-  const auto last_event_id = granted.authenticated.incoming.fields->Find("last-event-id");
+  const auto last_event_id = granted.authenticated->incoming.fields->Find("last-event-id");
   if (!last_event_id && connection.has_get_stream()) {
     co_await Refuse(
         gateway, granted,

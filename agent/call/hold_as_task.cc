@@ -60,11 +60,19 @@ absl::Status CheckGoesOn(const GrantedCall& call) {
   return absl::OkStatus();
 }
 
+// What the stages take for the call's request from now on.
+std::shared_ptr<const AuthenticatedCall> HeadOf(HeldTask& task,
+                                                std::shared_ptr<const Caller> caller,
+                                                std::shared_ptr<const AgentSnapshot> snapshot) {
+  return std::make_shared<const AuthenticatedCall>(
+      AuthenticatedCall{task.Head(), std::move(caller), std::move(snapshot)});
+}
+
 // The next round of a call that its server has asked something about.
 Task<void> PassAgain(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
                      HeldTask& task) {
-  GrantedCall granted{
-      {task.Head(), session->caller, gateway.snapshots.current()}, session, connection};
+  GrantedCall granted{HeadOf(task, session->caller, gateway.snapshots.current()), &task, session,
+                      connection};
   absl::StatusOr<ClientMessage> retry = task.Retry();
   if (retry.ok()) {
     if (const absl::Status why = CheckGoesOn(granted); !why.ok()) retry = why;
@@ -116,7 +124,7 @@ bool MayWaitAsTask(const AskedCall& call) {
   const GrantedCall& granted = call.judged.granted;
   return call.approval && call.approval->state() == types::v1::APPROVAL_STATE_PENDING &&
          call.judged.message->method == "tools/call" && call.judged.message->modern.takes_tasks &&
-         granted.authenticated.incoming.reply->takes_news();
+         granted.reply->takes_news();
 }
 
 Task<void> HoldAsTask(Gateway& gateway, AskedCall call) {
@@ -130,17 +138,19 @@ Task<void> HoldAsTask(Gateway& gateway, AskedCall call) {
                                         "too many calls of this session wait as tasks already");
   if (!why.ok()) {
     gateway.approval_client.Withdraw(call.approval->id(), session.id());
-    co_await AnswerRefused(gateway, RefuseAbout(std::move(call.judged), why, &*call.approval));
+    co_await AnswerRefused(gateway, RefuseAbout(std::move(call.judged), why, call.approval.get()));
     co_return;
   }
   const std::string approval_id = call.approval->id();
   const TaskState state = StateFor(gateway, *call.approval);
   HeldTask& task = session.tasks.Add(std::make_unique<HeldTask>(
-      gateway.loop, gateway.clock, session.tasks, state, asking.authenticated.incoming, *message));
+      gateway.loop, gateway.clock, session.tasks, state, asking.authenticated->incoming, *message));
   call.judged.message = *std::move(message);
-  call.judged.granted.authenticated.incoming = task.Head();
+  call.judged.granted.authenticated =
+      HeadOf(task, asking.authenticated->caller, asking.authenticated->snapshot);
+  call.judged.granted.reply = &task;
   call.hold = absl::InfiniteDuration();
-  if (asking.authenticated.incoming.reply->is_gone()) task.Cancel();
+  if (asking.reply->is_gone()) task.Cancel();
   gateway.loop.Spawn(Run(gateway, task, std::move(call)));
   const bool is_told =
       co_await AnswerOwn(gateway, asking, request, approval_id, TaskCreated(request->id, state));

@@ -45,7 +45,7 @@ Task<void> HoldCall(Gateway& gateway, const GrantedCall& call, const ClientMessa
                     OpenRequest& request, Signal& changed, HoldTerms terms,
                     absl::FunctionRef<bool()> is_decided) {
   ServedSession& session = *call.session;
-  Reply& reply = *call.authenticated.incoming.reply;
+  Reply& reply = *call.reply;
   const HeldPlace place(gateway, session);
   request.waiting = &changed;
   co_await reply.Begin({});
@@ -100,11 +100,12 @@ absl::Status CheckStillLive(const Gateway& gateway, const GrantedCall& call) {
 RefusedCall RefuseForNow(const Gateway& gateway, JudgedCall call, absl::Status why,
                          const types::v1::Approval* approval) {
   constexpr std::uint32_t kMaxRounds = 9;
-  const std::optional<Continuation>& before = call.granted.continues;
+  const Continuation* before = call.granted.continues.get();
   std::string state;
   if (call.message->era == Era::kModern && (!before || before->rounds < kMaxRounds)) {
-    auto sealed = SealRequestState(*call.granted.session, *call.message,
-                                   before.value_or(Continuation{}), gateway.clock.SinceBoot());
+    auto sealed =
+        SealRequestState(*call.granted.session, *call.message,
+                         before == nullptr ? Continuation{} : *before, gateway.clock.SinceBoot());
     if (sealed.ok()) state = *std::move(sealed);
   }
   RefusedCall refused = RefuseAbout(std::move(call), std::move(why), approval);

@@ -237,7 +237,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
   TakeToken(gateway, *session, call);
   OpenRefusal refusal;
   refusal.details.session_id = session->id();
-  auto rules = RulesFor(gateway, *session, call.caller, call.snapshot);
+  auto rules = RulesFor(gateway, *session, *call.caller, call.snapshot);
   if (!rules.ok()) {
     refusal.why = rules.status();
     co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);

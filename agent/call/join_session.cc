@@ -176,7 +176,7 @@ absl::StatusOr<std::shared_ptr<SharedConnection>> AttachShared(Gateway& gateway,
                                                                Held<ServedSession> session,
                                                                RefusalDetails& details) {
   // The server's own messages are judged, masked and recorded by them.
-  RETURN_IF_ERROR(RulesFor(gateway, *session, call.caller, call.snapshot).status());
+  RETURN_IF_ERROR(RulesFor(gateway, *session, *call.caller, call.snapshot).status());
   if (session->shared == nullptr) {
     RETURN_IF_ERROR(CheckStart(gateway, *session, details));
     session->shared = std::make_shared<SharedConnection>(gateway.loop);
@@ -230,7 +230,9 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
     co_await AnswerOpenRefusal(gateway, call, message, &*session, refusal);
     co_return std::nullopt;
   }
-  co_return GrantedCall{std::move(call), session, Held<McpConnection>(*(*shared)->connection)};
+  Reply* reply = call.incoming.reply;
+  co_return GrantedCall{std::make_shared<const AuthenticatedCall>(std::move(call)), reply, session,
+                        Held<McpConnection>(*(*shared)->connection)};
 }
 
 namespace {

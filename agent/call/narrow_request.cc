@@ -13,11 +13,12 @@ namespace sallyport::agent {
 
 absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
                                             ClientMessage message) {
-  ASSIGN_OR_RETURN(const auto rules, RulesFor(gateway, *call.session, call.authenticated.caller,
-                                              call.authenticated.snapshot));
+  ASSIGN_OR_RETURN(const auto rules, RulesFor(gateway, *call.session, *call.authenticated->caller,
+                                              call.authenticated->snapshot));
   std::optional<std::string_view> server_state;
   if (!message.modern.request_state.empty()) {
-    ASSIGN_OR_RETURN(call.continues, OpenRequestState(*call.session, message));
+    ASSIGN_OR_RETURN(Continuation before, OpenRequestState(*call.session, message));
+    call.continues = std::make_shared<const Continuation>(std::move(before));
     server_state = call.continues->server_state;
   }
   const absl::Time now = gateway.clock.Now();

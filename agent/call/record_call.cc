@@ -7,8 +7,6 @@
 #include "common/denial.h"
 
 namespace sallyport::agent {
-namespace {}  // namespace
-
 RecordFacts FactsOf(const ServedSession& session, const McpConnection& connection,
                     const SessionRules* rules, std::string_view policy,
                     std::string_view approval_id, std::string_view client_address) {
@@ -27,9 +25,9 @@ RecordFacts FactsOf(const ServedSession& session, const McpConnection& connectio
 }
 
 Continuation ContinuationOf(const RecordedCall& call) {
-  const std::optional<Continuation>& before = call.granted.continues;
+  const Continuation* before = call.granted.continues.get();
   return Continuation{
-      .is_counted = call.is_counted || (before && before->is_counted),
+      .is_counted = call.judgement->is_counted || (before && before->is_counted),
       .approval_id = !call.approval_id.empty() || !before ? call.approval_id : before->approval_id,
       .call_id = call.call_id,
       .rounds = before ? before->rounds : 0};
@@ -37,6 +35,8 @@ Continuation ContinuationOf(const RecordedCall& call) {
 
 Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   JudgedCall& judged = call.judged;
+  const Judgement& judgement = *judged.judgement;
+  const bool is_counted = judgement.is_counted;
   ServedSession& session = *judged.granted.session;
   const auto refuse = [&](absl::Status why) {
     SettleUnsent(gateway, judged.granted, call.call_id);
@@ -53,29 +53,28 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
     co_return refuse(Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                             "the request cannot be recorded, for it cannot be masked"));
   }
-  if (judged.is_counted && !session.live().CountCall()) {
+  if (is_counted && !session.live().CountCall()) {
     co_return refuse(
         Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "the session has used up its max_calls"));
   }
   RequestFacts facts;
   static_cast<RecordFacts&>(facts) =
-      FactsOf(session, *judged.granted.connection, judged.rules.get(), judged.policy,
-              call.approval_id, judged.granted.authenticated.incoming.client_address);
+      FactsOf(session, *judged.granted.connection, judgement.rules.get(), judgement.decision.policy,
+              call.approval_id, judged.granted.authenticated->incoming.client_address);
   facts.call_id = call.call_id;
-  if (judged.observed) {
-    facts.observed_reason = judged.observed->reason;
-    facts.observed_policy = judged.observed->policy;
+  if (const auto& observed = judgement.decision.observed) {
+    facts.observed_reason = observed->reason;
+    facts.observed_policy = observed->policy;
   }
   auto outbound =
       co_await gateway.recorder.RecordRequest(*session.chain, facts, *std::move(masked));
   if (!outbound.ok()) {
-    if (judged.is_counted) session.live().UncountCall();
+    if (is_counted) session.live().UncountCall();
     co_return refuse(outbound.status());
   }
-  co_return RecordedCall{std::move(judged.granted),   std::move(judged.rules),
-                         *std::move(outbound),        std::move(judged.policy),
-                         std::move(call.approval_id), std::move(call.call_id),
-                         judged.is_counted,           std::move(call.place)};
+  co_return RecordedCall{std::move(judged.granted), std::move(judged.judgement),
+                         *std::move(outbound),      std::move(call.approval_id),
+                         std::move(call.call_id),   std::move(call.place)};
 }
 
 Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<ServedSession> session,

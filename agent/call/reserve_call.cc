@@ -26,14 +26,14 @@ constexpr absl::Duration kAwaitPolicies = absl::Seconds(5);
 // The round before was let through, and this one is of the same call; unless it needed a person
 // only now.
 bool GoesOn(const ApprovedCall& call) {
-  const std::optional<Continuation>& before = call.judged.granted.continues;
-  return !call.approval && before && !before->call_id.empty();
+  const Continuation* before = call.judged.granted.continues.get();
+  return !call.approval && before != nullptr && !before->call_id.empty();
 }
 
 bool NeedsControlPlane(const ApprovedCall& call) {
-  const JudgedCall& judged = call.judged;
-  return call.approval || !judged.once.empty() || !judged.limits.empty() ||
-         judged.on_unknown != types::v1::ON_UNKNOWN_ALLOW;
+  const CallDecision& decision = call.judged.judgement->decision;
+  return call.approval || !decision.once.empty() || !decision.limits.empty() ||
+         decision.on_unknown != types::v1::ON_UNKNOWN_ALLOW;
 }
 
 // What the control plane judges by. It sees the target masked, too; the digests bind what it is.
@@ -63,7 +63,8 @@ absl::StatusOr<v1::ReserveCallRequest> RequestFor(Gateway& gateway, const Approv
                                                   const std::string& call_id) {
   const GrantedCall& granted = call.judged.granted;
   const std::string& server = granted.session->facts().server;
-  const AgentSnapshot& snapshot = *granted.authenticated.snapshot;
+  const AgentSnapshot& snapshot = *granted.authenticated->snapshot;
+  const CallDecision& decision = call.judged.judgement->decision;
   v1::ReserveCallRequest request;
   request.set_session_id(granted.session->id());
   request.set_call_id(call_id);
@@ -72,13 +73,13 @@ absl::StatusOr<v1::ReserveCallRequest> RequestFor(Gateway& gateway, const Approv
   RETURN_IF_ERROR(Describe(gateway, call, request));
   ASSIGN_OR_RETURN(*request.mutable_call_digest(),
                    CallDigest(snapshot, server, *call.judged.message));
-  for (const OnceDemand& once : call.judged.once) {
+  for (const OnceDemand& once : decision.once) {
     v1::OnceEffect& effect = *request.add_once();
     effect.set_policy(once.policy);
     effect.mutable_by()->Add(once.by.begin(), once.by.end());
     ASSIGN_OR_RETURN(*effect.mutable_digest(), EffectDigest(snapshot, server, once.key));
   }
-  for (const LimitDemand& limit : call.judged.limits) {
+  for (const LimitDemand& limit : decision.limits) {
     v1::TouchedObjects& touched = *request.add_touched();
     touched.set_policy(limit.policy);
     touched.set_count(limit.count);
@@ -88,8 +89,7 @@ absl::StatusOr<v1::ReserveCallRequest> RequestFor(Gateway& gateway, const Approv
 }
 
 RefusedCall Refuse(ApprovedCall call, absl::Status why) {
-  return RefuseAbout(std::move(call.judged), std::move(why),
-                     call.approval ? &*call.approval : nullptr);
+  return RefuseAbout(std::move(call.judged), std::move(why), call.approval.get());
 }
 
 // One try. The control plane's answer, or why there is none.
@@ -122,7 +122,7 @@ Task<std::optional<Stage<JudgedCall>>> JudgeByThem(Gateway& gateway, const Judge
                                                    v1::JudgedBy in_force) {
   const bool are_here = co_await gateway.snapshots.WaitForVersion(
       in_force.epoch(), in_force.version(), kAwaitPolicies);
-  if (!are_here || gateway.snapshots.current() == call.granted.authenticated.snapshot) {
+  if (!are_here || gateway.snapshots.current() == call.granted.authenticated->snapshot) {
     co_return std::nullopt;
   }
   co_return JudgeAgain(gateway, call);
@@ -143,7 +143,7 @@ Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
                               std::move(call_id), std::move(call.place)};
     }
     if (IsForApprovers(call, *answer)) {
-      call.judged.approval = ApprovalNeed{};
+      call.judged.needs_approval = true;
       co_return std::move(call.judged);
     }
     std::optional<Stage<JudgedCall>> judged;
@@ -153,7 +153,7 @@ Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
     if (!judged) co_return Refuse(std::move(call), Denied(reason, answer->detail()));
     if (auto* refused = std::get_if<RefusedCall>(&*judged)) co_return std::move(*refused);
     call.judged = std::get<JudgedCall>(*std::move(judged));
-    if (call.judged.approval && !call.approval) co_return std::move(call.judged);
+    if (call.judged.needs_approval && !call.approval) co_return std::move(call.judged);
     // Under the limits that it is judged by now.
     call.place = LimitPlace();
     auto placed = TakeLimits(gateway, std::move(call));

@@ -69,7 +69,7 @@ class Listening {
         listener_(call_.session->tasks, changed_) {}
 
   Task<void> Run() {
-    Reply& reply = *call_.authenticated.incoming.reply;
+    Reply& reply = *call_.reply;
     OpenRequest request{.id = listen_->id, .waiting = &changed_};
     const RegisteredRequest registered(*call_.connection, request);
     co_await reply.Begin({});

@@ -31,7 +31,7 @@ bool IsDeclared(const ClientCapabilities& capabilities, ServerRequestKind kind) 
 std::shared_ptr<const SessionPolicy> PolicyNow(Gateway& gateway, ServedSession& session) {
   auto snapshot = gateway.snapshots.current();
   if (snapshot == nullptr || session.caller == nullptr) return nullptr;
-  const auto rules = RulesFor(gateway, session, session.caller, std::move(snapshot));
+  const auto rules = RulesFor(gateway, session, *session.caller, std::move(snapshot));
   return rules.ok() ? (*rules)->policy : nullptr;
 }
 

@@ -3,28 +3,21 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "agent/call/caller.h"
 #include "agent/control/agent_snapshot.h"
 #include "agent/mask/mask_engine.h"
 #include "agent/mask/mask_plan.h"
 #include "common/policy/session_policy.h"
+#include "sallyport/types/v1/principal.pb.h"
 
 namespace sallyport::agent {
 
-// A person must say yes.
-struct ApprovalNeed {
-  std::vector<std::string> approvers;
-  absl::Duration expires_after = absl::ZeroDuration();
-};
-
-// What holds for one caller on one server under one snapshot. Immutable.
+// What holds for one principal on one server under one snapshot. Immutable.
 struct SessionRules {
   std::shared_ptr<const AgentSnapshot> snapshot;
-  std::shared_ptr<const Caller> caller;
+  std::shared_ptr<const types::v1::Principal> principal;
   std::shared_ptr<const SessionPolicy> policy;
   std::shared_ptr<const MaskPlan> mask_plan;
   bool records_content = true;
@@ -38,8 +31,8 @@ class RuleMaker {
 
   // masker_blocked when the masks that policy asks for cannot be made.
   absl::StatusOr<std::shared_ptr<const SessionRules>> Make(
-      std::shared_ptr<const AgentSnapshot> snapshot, std::shared_ptr<const Caller> caller,
-      const std::string& server);
+      std::shared_ptr<const AgentSnapshot> snapshot,
+      std::shared_ptr<const types::v1::Principal> principal, const std::string& server);
 
  private:
   std::shared_ptr<const MaskEngine> engine_;

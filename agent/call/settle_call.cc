@@ -45,12 +45,13 @@ bool SettleAnswered(Gateway& gateway, const RecordedCall& call, const UpstreamMe
 std::string SettleUnknown(Gateway& gateway, const RecordedCall& call) {
   const ServedSession& session = *call.granted.session;
   std::string call_id = call.call_id;
-  if (call_id.empty() && !call.is_counted) return {};
+  if (call_id.empty() && !call.judgement->is_counted) return {};
   if (call_id.empty()) call_id = NewRequestId();
   v1::SettleCallRequest request = Settled(session.id(), call_id, v1::CALL_OUTCOME_UNKNOWN);
   if (call.call_id.empty()) {
     const ClientMessage& message = call.outbound.message();
-    auto digest = CallDigest(*call.granted.authenticated.snapshot, session.facts().server, message);
+    auto digest =
+        CallDigest(*call.granted.authenticated->snapshot, session.facts().server, message);
     if (!digest.ok()) {
       LogWarning("call_not_settled", {{"session", session.id()}, {"error", digest.status()}});
       return {};

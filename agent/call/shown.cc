@@ -56,7 +56,7 @@ void RecordDenial(Gateway& gateway, const IncomingCall& call, const Caller* call
                                  .method = Show(gateway, method),
                                  .client_address = call.client_address,
                                  .token_id = caller == nullptr ? "" : caller->token_id,
-                                 .principal = caller == nullptr ? nullptr : &caller->principal,
+                                 .principal = caller == nullptr ? nullptr : caller->principal.get(),
                                  .detail = Show(gateway, detail)});
 }
 

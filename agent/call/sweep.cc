@@ -31,6 +31,7 @@ void Sweep(Gateway& gateway) {
   const absl::Time now = gateway.clock.Now();
   gateway.approvals.Sweep(now, gateway.sessions);
   gateway.tokens.Sweep(now);
+  gateway.principals.Sweep();
   gateway.openings.Sweep(gateway.clock.SinceBoot() - gateway.limits.open_rest);
   std::erase_if(gateway.call_counts, [&](const auto& entry) {
     return entry.second.IsForgotten(gateway.clock.SinceBoot(), kLongestWithin);

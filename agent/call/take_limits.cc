@@ -32,10 +32,9 @@ std::string Sentence(const types::v1::SessionLimit& limit) {
 
 RefusedCall Refuse(const Gateway& gateway, ApprovedCall call, const types::v1::SessionLimit& limit,
                    absl::Duration left) {
-  const types::v1::Approval* approval = call.approval ? &*call.approval : nullptr;
-  RefusedCall refused =
-      RefuseAbout(std::move(call.judged),
-                  Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, Sentence(limit)), approval);
+  RefusedCall refused = RefuseAbout(
+      std::move(call.judged), Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, Sentence(limit)),
+      call.approval.get());
   if (left != absl::InfiniteDuration()) {
     refused.details.retry_at = TimeText(gateway.clock.Now() + left);
   }
@@ -45,8 +44,8 @@ RefusedCall Refuse(const Gateway& gateway, ApprovedCall call, const types::v1::S
 }  // namespace
 
 Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call) {
-  const auto& limits = call.judged.rules->policy->limits();
-  if (limits.empty() || !call.judged.is_counted) return call;
+  const auto& limits = call.judged.judgement->rules->policy->limits();
+  if (limits.empty() || !call.judged.judgement->is_counted) return call;
   ServedSession& session = *call.judged.granted.session;
   CallCounts& of_session = session.call_counts;
   CallCounts& of_principal = gateway.call_counts[session.key()];
