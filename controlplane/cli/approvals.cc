@@ -1,5 +1,8 @@
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -68,12 +71,16 @@ int Watch(const ClientOptions& options) {
   auto stream = connection->Stub<ApprovalService>();
   auto reader = stream->WatchApprovals(context.get(), {});
   admin::v1::WatchApprovalsResponse response;
+  std::string last;
   while (reader->Read(&response)) {
     const Approval& approval = response.approval();
     if (options.format == "table") {
-      const std::vector<std::string> row = Row(approval);
-      for (const std::string& cell : row) std::printf("%s  ", Printable(cell).c_str());
-      std::printf("\n");
+      std::vector<std::string> row = Row(approval);
+      std::erase(row, "");
+      // A change may be one that a row does not show.
+      std::string line = Printable(absl::StrJoin(row, "  "));
+      if (line != last) std::printf("%s\n", line.c_str());
+      last = std::move(line);
     } else if (options.format == "yaml") {
       std::printf("---\n%s", ToYaml(approval).c_str());
     } else {

@@ -17,6 +17,10 @@ struct Cause {
   std::string_view meaning;
 };
 
+constexpr std::string_view kClosed =
+    "what listens there closed the connection: `sallyport serve` was stopped, or it is not its "
+    "`listen` port";
+
 constexpr std::array kTcpCauses = {
     Cause{"DNS resolution failed",
           "the name cannot be resolved; check the host in SALLYPORT_ADDR or --addr"},
@@ -37,10 +41,8 @@ constexpr std::array kTcpCauses = {
     Cause{"Ssl handshake failed",
           "what listens there does not speak TLS as the control plane does; is it its `listen` "
           "port?"},
-    Cause{"Socket closed",
-          "what listens there closed the connection; is it the control plane's `listen` port?"},
-    Cause{"Connection reset",
-          "what listens there closed the connection; is it the control plane's `listen` port?"},
+    Cause{"Socket closed", kClosed},
+    Cause{"Connection reset", kClosed},
 };
 
 constexpr std::string_view kElsewhere =

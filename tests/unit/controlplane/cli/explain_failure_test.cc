@@ -43,7 +43,8 @@ TEST_CASE("each cause of a connection that fails has its own words", "[cli]") {
   CHECK_THAT(unavailable(connect + "Ssl handshake failed: SSL_ERROR_SSL: error:0A00010B:SSL "
                                    "routines::wrong version number"),
              Contains("does not speak TLS"));
-  CHECK_THAT(unavailable(connect + "Socket closed"), Contains("closed the connection"));
+  CHECK_THAT(unavailable(connect + "Socket closed"),
+             Contains("closed the connection") && Contains("was stopped"));
 }
 
 TEST_CASE("what the control plane itself says of its trouble is told as it is", "[cli]") {
