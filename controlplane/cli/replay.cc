@@ -206,6 +206,22 @@ absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view j
       response.set_reason(fault->reason);
       return response;
     }
+    types::v1::Record record;
+    record.set_session_id(session_id);
+    record.set_n(*n);
+    record.set_type(*type);
+    record.set_time_unix_nanos(*time);
+    record.set_salt(*salt);
+    record.set_payload(*payload);
+    record.set_payload_digest(*digest);
+    record.set_hash(*hash);
+    if (item != nlohmann::json::parse(RecordJson(record), nullptr, /*allow_exceptions=*/false)) {
+      response.set_first_bad_record(*n);
+      response.set_reason(
+          "its `body` and `content` are not what its payload says: changed, or written by another "
+          "version of this program");
+      return response;
+    }
   }
   response.set_valid(true);
   response.set_is_open(!is_closed);

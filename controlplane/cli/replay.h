@@ -30,7 +30,8 @@ class ReplayPrinter {
   virtual void Finish() {}
 };
 
-// Checks the chain of a file that `sessions replay -o json` wrote, without asking anybody.
+// Checks the chain of a file that `sessions replay -o json` wrote, without asking anybody, and that
+// what it shows of each record (`body`, `content`) is what the chained payload says.
 // kInvalidArgument when it is no such file. Whether the session had to end is not in the file, so a
 // recording without an END record is valid here, and open.
 absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view json);

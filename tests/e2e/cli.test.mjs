@@ -185,5 +185,9 @@ test('a session that is approved, verified while open, and ended twice', async (
   assert.equal(replayed.out.match(/^- sessionId: /gm).length, whole.records);
   const file = door.stage.write('saved.json', (await door.cli(['sessions', 'replay', id, '-o', 'json'], dora)).out);
   assert.equal((await sallyport(['sessions', 'verify', file])).code, 0);
+  const edited = door.stage.write('edited.json', readFileSync(file, 'utf8').replace('"method":"tools/list"', '"method":"tools/gone"'));
+  const told = await sallyport(['sessions', 'verify', edited]);
+  assert.equal(told.code, 1);
+  assert.match(told.out, /NOT valid, .*not what its payload says/);
   await fails(sallyport(['sessions', 'verify', '/no/such/file.json']), /\/no\/such\/file\.json/);
 });

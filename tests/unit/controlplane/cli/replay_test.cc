@@ -77,6 +77,23 @@ TEST_CASE("a saved replay that was edited does not verify, and says where", "[cl
   CHECK(verdict->first_bad_record() == 1);
 }
 
+TEST_CASE("a saved replay that shows something else than its payload says does not verify",
+          "[cli][replay]") {
+  const std::string replay = Replay();
+  for (const auto& [from, to] :
+       {std::pair{R"("body":"{\"id\":1}")", R"("body":"{\"id\":2}")"},
+        {R"("body":"{\"id\":1}",)", ""},
+        {R"({"method":"tools/call")", R"({"method":"tools/list")"},
+        {R"({"method":"tools/call")", R"({"denialReason":"locked","method":"tools/call")"}}) {
+    const std::string edited = absl::StrReplaceAll(replay, {{from, to}});
+    REQUIRE(edited != replay);
+    const auto verdict = VerifyReplay(edited);
+    REQUIRE(verdict.ok());
+    CHECK_FALSE(verdict->valid());
+    CHECK(verdict->reason().find("not what its payload says") != std::string::npos);
+  }
+}
+
 TEST_CASE("a file that is no replay is told apart from one that is wrong", "[cli][replay]") {
   for (const char* text :
        {"", "[]", "{}", R"({"items": []})", R"({"items": [1]})", R"({"items": [{"sessionId": 1}]})",
