@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/json_printer.h"
 #include "common/value.h"
 #include "controlplane/cli/base_versions.h"
@@ -30,11 +31,42 @@ std::vector<std::string> Row(const Document& document) {
           TimeCell(document.updated_at(), document.has_updated_at()), document.updated_by()};
 }
 
+// `on wiki for okta:0oa1deploy`: what a lock leaves out it shuts for everything.
+std::string ShutText(const types::v1::LockSpec& lock) {
+  if (!lock.has_principal() && lock.server().empty() && lock.agent().empty()) return "everything";
+  std::vector<std::string> parts;
+  if (!lock.server().empty()) parts.push_back(absl::StrCat("server ", lock.server()));
+  if (!lock.agent().empty()) parts.push_back(absl::StrCat("agent ", lock.agent()));
+  if (lock.has_principal()) {
+    const types::v1::LockedPrincipal& who = lock.principal();
+    for (const std::string& name : {who.name(), who.subject(), who.client_id()}) {
+      if (!name.empty()) parts.push_back(absl::StrCat(who.realm(), ":", name));
+    }
+    if (who.name().empty() && who.subject().empty() && who.client_id().empty())
+      parts.push_back(absl::StrCat("realm ", who.realm()));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+std::vector<std::string> LockRow(const Document& document) {
+  const types::v1::LockSpec& lock = document.lock();
+  return {document.name(),
+          ShutText(lock),
+          TimeCell(lock.expires(), lock.has_expires()),
+          TimeCell(document.updated_at(), document.has_updated_at()),
+          document.updated_by(),
+          lock.reason()};
+}
+
 int List(const ClientOptions& options, DocumentKind kind) {
   admin::v1::ListDocumentsRequest request;
   request.set_kind(kind);
   return AskAll<PolicyService, admin::v1::ListDocumentsRequest, admin::v1::ListDocumentsResponse>(
       options, &PolicyService::Stub::ListDocuments, request, [&](const auto& pages) {
+        if (kind == types::v1::DOCUMENT_KIND_LOCK) {
+          return ShowList(pages, options.format, KindPlural(kind),
+                          Table({"NAME", "SHUTS", "EXPIRES", "UPDATED", "BY", "REASON"}), LockRow);
+        }
         return ShowList(pages, options.format, KindPlural(kind),
                         Table({"NAME", "VERSION", "UPDATED", "BY"}), Row);
       });

@@ -120,7 +120,13 @@ void Show(const Session& session, std::string_view format) {
   line("note", glass.review().note());
 }
 
-void ShowEnd(const admin::v1::EndSessionResponse& response, std::string_view format) {
+void ShowLock(std::string_view lock, const Flags& flags) {
+  std::printf("locked until `sallyport delete lock %s`%s\n", Printable(lock).c_str(),
+              flags.lock_for.empty() ? "" : ", or until it expires (`sallyport get lock`)");
+}
+
+void ShowEnd(const admin::v1::EndSessionResponse& response, const Flags& flags,
+             std::string_view format) {
   if (format != "table") {
     PrintMessage(response, format);
     return;
@@ -135,14 +141,15 @@ void ShowEnd(const admin::v1::EndSessionResponse& response, std::string_view for
     std::printf("%s %s\n", session.id().c_str(), EnumWord(session.state()).c_str());
   }
   if (!response.lock().empty()) {
-    std::printf("locked until `sallyport delete lock %s`\n", response.lock().c_str());
+    ShowLock(response.lock(), flags);
   } else if (response.had_ended()) {
     std::printf(
         "nothing was locked; a Lock document shuts its principal out (`sallyport apply`)\n");
   }
 }
 
-void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, std::string_view format) {
+void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, const Flags& flags,
+                 std::string_view format) {
   if (format != "table") {
     PrintMessage(response, format);
     return;
@@ -151,9 +158,9 @@ void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, std::string
     std::printf("%s %s on %s\n", session.id().c_str(), EnumWord(session.state()).c_str(),
                 session.server().c_str());
   }
-  if (response.sessions().empty()) std::printf("no session was open\n");
-  if (!response.lock().empty())
-    std::printf("locked until `sallyport delete lock %s`\n", response.lock().c_str());
+  if (response.sessions().empty())
+    std::printf("no session of %s was open\n", Printable(flags.principal).c_str());
+  if (!response.lock().empty()) ShowLock(response.lock(), flags);
 }
 
 // What both forms of `end` ask for. 2: the flags are no good.
@@ -183,7 +190,7 @@ int End(const ClientOptions& options, const Flags& flags) {
     if (const int wrong = FillEnd(flags, request); wrong != 0) return wrong;
     return Ask<SessionService>(options, &SessionService::Stub::EndSession, request,
                                [&](const admin::v1::EndSessionResponse& response) {
-                                 ShowEnd(response, options.format);
+                                 ShowEnd(response, flags, options.format);
                                  return 0;
                                });
   }
@@ -192,7 +199,7 @@ int End(const ClientOptions& options, const Flags& flags) {
   if (const int wrong = FillEnd(flags, request); wrong != 0) return wrong;
   return Ask<SessionService>(options, &SessionService::Stub::RevokePrincipal, request,
                              [&](const admin::v1::RevokePrincipalResponse& response) {
-                               ShowRevoked(response, options.format);
+                               ShowRevoked(response, flags, options.format);
                                return 0;
                              });
 }
@@ -338,7 +345,8 @@ void AddSessionCommands(CommandLine& line) {
   end->add_option("ID", flags->id);
   end->add_option("--principal", flags->principal,
                   "REALM:NAME, a subject or a client id: every session of it");
-  end->add_option("--reason", flags->reason, "for the audit log and the lock");
+  end->add_option("--reason", flags->reason,
+                  "for the audit log, the lock and whom it cuts: the client reads it");
   auto* no_lock =
       end->add_flag("--no-lock", flags->no_lock, "leave the door open for the next session");
   end->add_option("--for", flags->lock_for,
