@@ -12,6 +12,7 @@ namespace sallyport::controlplane {
 namespace {
 
 constexpr const char* kFooter =
+    "Every command takes --addr and --ca-file, and what prints data -o json or -o yaml.\n"
     "Where to: SALLYPORT_ADDR is unix:///path/admin.sock on the control plane's machine (unset: "
     "that "
     "of\nthe default data_dir) or host:port, with SALLYPORT_TOKEN or `sallyport login`, and "

@@ -34,7 +34,8 @@ void AddCaller(const Approval& approval, Facts& facts) {
                          " granted, ", before.approvals_denied(), " denied"));
   facts.Add("last session", TimeCell(before.last_session_at(), before.has_last_session_at()));
   if (before.same_calls() > 0) {
-    facts.Add("same call",
+    // Whatever its arguments were.
+    facts.Add(approval.method() == "tools/call" ? "same tool" : "same target",
               absl::StrCat(before.same_calls(), " times, last ",
                            TimeCell(before.last_same_call_at(), before.has_last_same_call_at())));
   }
