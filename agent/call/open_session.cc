@@ -46,6 +46,15 @@ void LearnPending(Opening& opening, const access::v1::OpenSessionResponse& respo
   opening.answered.Set();
 }
 
+// Whether the session may begin: one with a lease would end at once while the control plane's
+// stream is silent, though the control plane itself has answered.
+Task<bool> IsHeard(Gateway& gateway, types::v1::Session session, absl::Duration until) {
+  if (!session.terms().has_lease()) co_return true;
+  const absl::Duration lease = absl::Seconds(session.terms().lease().seconds()) +
+                               absl::Nanoseconds(session.terms().lease().nanos());
+  co_return co_await gateway.snapshots.HearAgain(lease, until - gateway.clock.SinceBoot());
+}
+
 Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,
                access::v1::OpenSessionRequest request) {
   const absl::Duration until = gateway.clock.SinceBoot() + gateway.limits.open_hold;
@@ -67,6 +76,11 @@ Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,
     }
     if (response->session().state() == types::v1::SESSION_STATE_PENDING) {
       LearnPending(*opening, *response);
+      co_return;
+    }
+    if (!co_await IsHeard(gateway, response->session(), until)) {
+      opening->Decide(Denied(DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE,
+                             "the control plane is not back yet; connect again in a moment"));
       co_return;
     }
     gateway.snapshots.NoteActive(response->session().id());

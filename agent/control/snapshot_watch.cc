@@ -47,6 +47,8 @@ SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, s
       changed_(channel.loop()),
       stop_(channel.loop()),
       stopped_(channel.loop()),
+      connected_(channel.loop()),
+      hurry_(channel.loop()),
       beats_stopped_(channel.loop()) {}
 
 SnapshotWatch::~SnapshotWatch() = default;
@@ -74,6 +76,8 @@ void SnapshotWatch::Start() {
 
 Task<void> SnapshotWatch::Drain() {
   stop_.Set();
+  hurry_.Set();
+  connected_.Set();
   if (stream_ != nullptr) stream_->Cancel();
   if (!is_started_) co_return;
   co_await stopped_.Wait();
@@ -95,6 +99,13 @@ Task<void> SnapshotWatch::Beat() {
     (void)co_await CallOnce<v1::SnapshotService>(channel_, &Rpc::Beat, std::move(request), kBeat);
   }
   beats_stopped_.Set();
+}
+
+Task<bool> SnapshotWatch::HearAgain(absl::Duration lease, absl::Duration timeout) {
+  if (SilentFor() < lease) co_return true;
+  hurry_.Set();
+  co_await connected_.Wait(std::max(timeout, absl::ZeroDuration()));
+  co_return SilentFor() < lease;
 }
 
 Task<bool> SnapshotWatch::WaitForSnapshot(absl::Duration timeout) {
@@ -121,13 +132,16 @@ Task<void> SnapshotWatch::Run() {
   while (!stop_.is_set()) {
     const absl::Status status = co_await Follow();
     if (std::exchange(is_connected_, false)) backoff.Reset();
+    connected_.Reset();
     if (stop_.is_set()) break;
     if (absl::IsPermissionDenied(status) || absl::IsUnauthenticated(status)) {
       Tell(&ControlObserver::on_refused, status);
     }
     const absl::Duration wait = backoff.Next();
     LogWarning("control_plane_lost", {{"error", status}, {"retry_in", wait}});
-    co_await stop_.Wait(wait);
+    // What hurries an attempt that is under way, and fails, hurries the next one.
+    co_await hurry_.Wait(wait);
+    hurry_.Reset();
   }
   stopped_.Set();
 }
@@ -173,6 +187,8 @@ void SnapshotWatch::Take(const v1::AgentUpdate& update) {
     case v1::AgentUpdate::kResynced:
       is_connected_ = true;
       Heard(asked_at_);
+      connected_.Set();
+      hurry_.Reset();
       LogInfo("control_plane_connected", {{"active_sessions", active_.size()}});
       Tell(&ControlObserver::on_resynced, active_);
       return;

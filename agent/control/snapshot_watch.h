@@ -73,6 +73,11 @@ class SnapshotWatch {
   // arrival, for a stream may be held up on its way. Infinite before the first.
   absl::Duration SilentFor() const;
 
+  // A control plane that is back answers calls before the stream is there again. After such an
+  // answer: connects the stream now instead of at its next attempt, and waits until the silence is
+  // shorter than `lease`. False when `timeout` passed first.
+  Task<bool> HearAgain(absl::Duration lease, absl::Duration timeout);
+
   // False when `timeout` passed without a snapshot in force.
   Task<bool> WaitForSnapshot(absl::Duration timeout);
   // Until the snapshot of that version, or a later one, is in force. False when `timeout` passed
@@ -128,6 +133,10 @@ class SnapshotWatch {
   Signal changed_;
   Signal stop_;
   Signal stopped_;
+  // As is_connected_, for who waits.
+  Signal connected_;
+  // The next attempt is due now.
+  Signal hurry_;
   Signal beats_stopped_;
   bool is_started_ = false;
   std::map<std::string, std::shared_ptr<KeyRequest>> key_requests_;

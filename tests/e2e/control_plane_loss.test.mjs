@@ -73,6 +73,16 @@ test('a control plane that is killed and comes back within the lease ends nothin
   await until('the session is cut', async () => (await echo(mcp, 'cut')).status === 404);
 });
 
+test('a strict session opens as soon as the control plane is back from a silence longer than the lease', async () => {
+  await door.stage.stop(door.controlPlane, 'SIGKILL');
+  await pause(14000);
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  const { mcp, id } = await open(strict);
+  assert.ok((await echo(mcp, 'at once')).message.result);
+  assert.equal((await show(id)).state, 'active');
+  await mcp.end();
+});
+
 test('an agent that is killed serves its session again once it is confirmed, with the calls that were counted', async () => {
   await door.apply(policy('continuity', 'second-bot', '{max_duration: 20m, max_calls: 3}'), 'continuity.yaml');
   const { mcp, id } = await open(await door.token('second-bot'));

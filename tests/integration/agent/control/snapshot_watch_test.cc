@@ -414,5 +414,37 @@ TEST_CASE_METHOD(Fixture, "who waits for the first snapshot is told, or times ou
   CHECK(second == 1);
 }
 
+Task<void> HearAgain(SnapshotWatch* watch, absl::Duration timeout, int* answer) {
+  *answer = co_await watch->HearAgain(absl::Seconds(8), timeout) ? 1 : 0;
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "who knows that the control plane is back does not wait for the next attempt",
+                 "[agent][control]") {
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  const auto hear = [&](absl::Duration timeout) {
+    int answer = -1;
+    loop.Spawn(HearAgain(watch.get(), timeout, &answer));
+    RunUntil([&] { return answer >= 0; });
+    return answer == 1;
+  };
+  CHECK(hear(absl::ZeroDuration()));
+
+  service.Refuse({grpc::StatusCode::UNAVAILABLE, "restarting"});
+  service.HangUp();
+  RunUntil([&] { return service.requests().size() == 4; });
+  clock.Advance(absl::Seconds(8));
+  CHECK_FALSE(hear(absl::Milliseconds(5)));
+  // The next attempt is 0.8 s away, or more.
+  RunUntil([&] { return service.requests().size() == 5; });
+  service.Refuse(grpc::Status::OK);
+  const absl::Time asked = absl::Now();
+  CHECK(hear(absl::Seconds(30)));
+  CHECK(absl::Now() - asked < absl::Milliseconds(700));
+  CHECK(watch->SilentFor() == absl::ZeroDuration());
+}
+
 }  // namespace
 }  // namespace sallyport::agent
