@@ -118,7 +118,9 @@ absl::StatusOr<std::vector<std::string>> CheckMachine(const AgentConfig& given) 
     if (may.contains(name)) continue;
     warnings.push_back(absl::StrCat("servers: ", name, ": agent ", enrolled->name,
                                     " has not enrolled for it, so no session of it will open; "
-                                    "enroll again with a join string that names it"));
+                                    "to enroll again, put a join string that names all its servers "
+                                    "into join_token_file, remove agent.pem from data_dir and "
+                                    "restart"));
   }
   for (const std::string& name : may) {
     if (names.contains(name)) continue;

@@ -62,8 +62,8 @@ int BanAgent(const ClientOptions& options, const admin::v1::BanAgentRequest& req
                     TimeCell(response.agent().banned_at(), true).c_str());
         for (const std::string& session : response.sessions())
           std::printf("%s ended\n", session.c_str());
-        std::cerr << "It comes back by enrolling with a new join string (`sallyport agents token "
-                     "create`).\n";
+        std::cerr << "It comes back by enrolling anew: a new join string (`sallyport agents token "
+                     "create`) in its join file, no agent.pem in its data_dir, a restart.\n";
         return 0;
       });
 }
