@@ -75,7 +75,11 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
 
   const absl::Status sent = webhook->second->Send(notice.body, clock_.Now(), stopping_);
   if (stopping_ && !sent.ok()) return false;
-  if (absl::IsFailedPrecondition(sent)) return GiveUp(notice, ToStd(sent.message()));
+  if (absl::IsFailedPrecondition(sent)) {
+    outbox::Notice tried = notice;
+    ++tried.attempts;
+    return GiveUp(tried, ToStd(sent.message()));
+  }
   if (sent.ok()) {
     LogInfo("notice_delivered", {{"notice", notice.id}, {"notifier", notice.notifier}});
     ASSIGN_OR_RETURN(const auto t, control_.Write());
@@ -102,7 +106,7 @@ absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::s
                            {"attempts", notice.attempts},
                            {"why", why}});
   ASSIGN_OR_RETURN(const auto t, control_.Write());
-  RETURN_IF_ERROR(outbox::Bury(*t, notice.n, why));
+  RETURN_IF_ERROR(outbox::Bury(*t, notice.n, notice.attempts, why));
   RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
   RETURN_IF_ERROR(t->Commit());
   return true;

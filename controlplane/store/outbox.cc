@@ -117,8 +117,9 @@ absl::Status Postpone(WriteTransaction& t, int64_t n, absl::Time next_attempt_at
       .Run();
 }
 
-absl::Status Bury(WriteTransaction& t, int64_t n, std::string_view error) {
-  return t.Prepare("update outbox set state = 3, last_error = ? where n = ?")
+absl::Status Bury(WriteTransaction& t, int64_t n, int attempts, std::string_view error) {
+  return t.Prepare("update outbox set state = 3, attempts = ?, last_error = ? where n = ?")
+      .Int(attempts)
       .Text(error)
       .Int(n)
       .Run();

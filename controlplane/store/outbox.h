@@ -52,8 +52,8 @@ absl::Status SetDelivered(WriteTransaction& t, int64_t n);
 // One attempt more; the next not before `next_attempt_at`.
 absl::Status Postpone(WriteTransaction& t, int64_t n, absl::Time next_attempt_at,
                       std::string_view error);
-// Nobody tries it again by himself.
-absl::Status Bury(WriteTransaction& t, int64_t n, std::string_view error);
+// After so many attempts; nobody tries it again by himself.
+absl::Status Bury(WriteTransaction& t, int64_t n, int attempts, std::string_view error);
 // A dead one waits again, from now to `give_up_at`. False: it is not dead.
 absl::StatusOr<bool> Revive(WriteTransaction& t, std::string_view id, absl::Time now,
                             absl::Time give_up_at);

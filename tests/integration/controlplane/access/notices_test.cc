@@ -214,7 +214,7 @@ TEST_CASE_METHOD(Telling, "dead letters are listed, and tried again when an admi
   CHECK(sent_notices->Run(admin, retry).status().code() == absl::StatusCode::kFailedPrecondition);
   {
     const auto t = Write();
-    REQUIRE(outbox::Bury(*t, notice.n, "notifier everyone: 404").ok());
+    REQUIRE(outbox::Bury(*t, notice.n, 1, "notifier everyone: 404").ok());
     REQUIRE(UpdateNoticeAlarm(*t, id).ok());
     REQUIRE(t->Commit().ok());
   }
@@ -244,7 +244,7 @@ TEST_CASE_METHOD(Telling, "what was delivered is forgotten after a day, dead let
   {
     const auto t = Write();
     REQUIRE(outbox::SetDelivered(*t, first.n).ok());
-    REQUIRE(outbox::Bury(*t, second.n, "gone").ok());
+    REQUIRE(outbox::Bury(*t, second.n, 1, "gone").ok());
     REQUIRE(outbox::Forget(*t, clock.Now() + absl::Seconds(1), clock.Now()).ok());
     REQUIRE(t->Commit().ok());
   }

@@ -120,5 +120,14 @@ TEST_CASE_METHOD(Refusing, "a notice that nobody could act on any more is given 
   REQUIRE(Becomes([&] { return Notice().state == admin::v1::NOTICE_STATE_DEAD; }));
 }
 
+TEST_CASE_METHOD(Refusing, "a notice that dies of its first attempt has had one",
+                 "[controlplane][notices]") {
+  answer = 410;
+  AskAgain();
+  DeliverAgain();
+  REQUIRE(Becomes([&] { return Notice().state == admin::v1::NOTICE_STATE_DEAD; }));
+  CHECK(Notice().attempts == 1);
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane
