@@ -317,6 +317,9 @@ absl::StatusOr<std::uint64_t> ProtoReader::Unsigned(const YamlNode& node, const 
                         node.text.find_first_not_of("0123456789") == std::string::npos;
   if (!is_whole || !absl::SimpleAtoi(node.text, &number))
     return Wrong(node, where, "a whole number");
+  // It would read as if it were not there, and mean no limit where somebody meant none at all.
+  if (number == 0 && !field.has_presence() && !field.is_repeated())
+    return Wrong(node, where, "a number above 0, or no such key");
   return number;
 }
 

@@ -49,7 +49,8 @@ void AddRollbackCommand(CommandLine& line, CLI::App* policy) {
       policy->add_subcommand("rollback", "Puts an older version in force again, as a new one");
   auto flags = std::make_shared<Flags>();
   rollback->add_option("NAME", flags->name)->required();
-  rollback->add_option("--to", flags->to, "the version; unset: the one before that in force");
+  rollback->add_option("--to", flags->to, "the version; unset: the one before that in force")
+      ->check(CLI::PositiveNumber);
   rollback->add_option("--kind", flags->kind, "of the document: policy, mask-profile, server, lock")
       ->check(CLI::IsMember(KindWords()))
       ->capture_default_str();

@@ -137,6 +137,8 @@ TEST_CASE("a value of the wrong type is refused and not repeated", "[common][con
   CHECK(ErrorOf<AgentConfig>("limits: {approval_hold_seconds: '5'}") ==
         "f.yaml:1: limits.approval_hold_seconds: expected a whole number");
   CHECK(ErrorOf<AgentConfig>("limits: {approval_hold_seconds: 5.0}") != "");
+  CHECK(ErrorOf<PolicySpec>("session: {max_calls: 0}") ==
+        "f.yaml:1: session.max_calls: expected a number above 0, or no such key");
   CHECK(ErrorOf<PolicySpec>("session: {max_duration: 15}") ==
         "f.yaml:1: session.max_duration: expected a duration such as 500ms, 15m, 1h30m or 90d");
   CHECK(ErrorOf<PolicySpec>("session: {open: sometimes}") ==
