@@ -41,6 +41,7 @@ class LimitPlace {
     }
   }
 
+  bool is_taken() const { return session_ != nullptr; }
   // The server may have a byte of it.
   void WentOut() { is_out_ = true; }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/call/about_approval.h"
+#include "agent/session/session_key.h"
 #include "common/denial.h"
 #include "common/time_text.h"
 
@@ -48,7 +49,8 @@ Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call) {
   if (limits.empty() || !call.judged.judgement->is_counted) return call;
   ServedSession& session = *call.judged.granted.session;
   CallCounts& of_session = session.call_counts;
-  CallCounts& of_principal = gateway.call_counts[session.key()];
+  CallCounts& of_principal =
+      gateway.call_counts[LimitKey(session.facts().principal, session.facts().server)];
   const absl::Duration now = gateway.clock.SinceBoot();
   absl::Duration within = absl::ZeroDuration();
   std::uint64_t calls = 0;

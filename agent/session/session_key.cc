@@ -11,13 +11,17 @@ void AppendPart(std::string& key, std::string_view part) {
   key.append(part);
 }
 
+void AppendSubject(std::string& key, const types::v1::Principal& principal) {
+  AppendPart(key, principal.realm());
+  absl::StrAppend(&key, static_cast<int>(principal.kind()), ":");
+  AppendPart(key, principal.subject());
+}
+
 }  // namespace
 
 std::string PrincipalKey(const types::v1::Principal& principal) {
   std::string key;
-  AppendPart(key, principal.realm());
-  absl::StrAppend(&key, static_cast<int>(principal.kind()), ":");
-  AppendPart(key, principal.subject());
+  AppendSubject(key, principal);
   AppendPart(key, principal.client_id());
   return key;
 }
@@ -26,6 +30,13 @@ std::string SessionKey(std::string_view principal_key, std::string_view server) 
   std::string key;
   AppendPart(key, server);
   key.append(principal_key);
+  return key;
+}
+
+std::string LimitKey(const types::v1::Principal& principal, std::string_view server) {
+  std::string key;
+  AppendPart(key, server);
+  AppendSubject(key, principal);
   return key;
 }
 

@@ -15,4 +15,7 @@ std::string PrincipalKey(const types::v1::Principal& principal);
 // The key of a principal's sessions for one server.
 std::string SessionKey(std::string_view principal_key, std::string_view server);
 
+// What limits per principal are counted by: whichever client it comes through.
+std::string LimitKey(const types::v1::Principal& principal, std::string_view server);
+
 }  // namespace sallyport::agent

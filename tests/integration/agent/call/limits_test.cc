@@ -154,5 +154,44 @@ spec: {limits: [{per: principal, calls: 1, within: 1m}]}
   CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "limit_exceeded");
 }
 
+TEST_CASE("a call that its client took back keeps its place for a while", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: session, concurrent: 1}"));
+  const Door::Bot bot = door.Connect();
+  // The server takes its time over it, whatever it is told.
+  std::promise<void> done;
+  door.set_awkward([&](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") == "tools/call") done.get_future().wait();
+    return std::nullopt;
+  });
+  HttpClient slow(door.agent->port());
+  slow.Send(door.Bytes(
+      {.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo", "{}", 7)}));
+  REQUIRE(door.AwaitRequests("tools/call", 1));
+  CHECK(bot.Post(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})")
+            .status == 202);
+  slow.ReadRest();
+  CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "limit_exceeded");
+  CHECK(door.Seen("tools/call") == 1);
+  done.set_value();
+}
+
+TEST_CASE("a principal's limit counts whatever client it comes through", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: principal, calls: 1, within: 1h}"));
+  door.control.set_opener([&](const access::v1::OpenSessionRequest& request) {
+    types::v1::Session session =
+        door.control.ActiveSession("wiki", FakeControlPlane::ClientOf(request.token()));
+    session.mutable_principal()->set_subject("bot");
+    return door.control.Active(session);
+  });
+  const auto connect = [&](const std::string& client) {
+    Door::Bot bot{&door, door.control.Token("bot", absl::Minutes(10), {{"client_id", client}}), {}};
+    bot.session_id = door.Send({.token = bot.token, .body = Door::Initialize()}).session_id;
+    return bot;
+  };
+  CHECK(ResultOf(connect("bot").Post(Door::Call("echo"))).contains("content"));
+  CHECK(ReasonOf(connect("other-client").Post(Door::Call("echo"))) == "limit_exceeded");
+  CHECK(door.Seen("tools/call") == 1);
+}
+
 }  // namespace
 }  // namespace sallyport

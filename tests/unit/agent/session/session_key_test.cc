@@ -34,5 +34,11 @@ TEST_CASE("no two principals share a key by moving characters between their part
         SessionKey(PrincipalKey(Someone("a", "b", "c")), "y"));
 }
 
+TEST_CASE("limits of a principal count whatever client it comes through", "[agent][session]") {
+  CHECK(LimitKey(Someone("a", "b", "c"), "x") == LimitKey(Someone("a", "b", "d"), "x"));
+  CHECK(LimitKey(Someone("a", "b", "c"), "x") != LimitKey(Someone("a", "e", "c"), "x"));
+  CHECK(LimitKey(Someone("a", "b", "c"), "x") != LimitKey(Someone("a", "b", "c"), "y"));
+}
+
 }  // namespace
 }  // namespace sallyport::agent
