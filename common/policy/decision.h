@@ -85,8 +85,9 @@ struct OnceDemand {
   std::string key;
   // Until the effect may be had again. InfiniteDuration: never.
   absl::Duration within = absl::InfiniteDuration();
-  // Whose rule it is, and its pointers.
+  // Whose rules they are, which ones, and their pointers.
   std::string policy = {};
+  std::vector<int> rules = {};
   std::vector<std::string> by = {};
   bool operator==(const OnceDemand&) const = default;
 };
@@ -97,8 +98,9 @@ struct LimitDemand {
   std::uint64_t objects = 0;
   std::uint64_t per_window = 0;
   absl::Duration window = absl::ZeroDuration();
-  // Whose rule it is, and its pointer.
+  // Whose rules they are, which ones, and their pointer.
   std::string policy = {};
+  std::vector<int> rules = {};
   std::string count = {};
   bool operator==(const LimitDemand&) const = default;
 };

@@ -45,8 +45,11 @@ void Demands::Refuse(const CompiledRule& rule, types::v1::DenialReason reason,
 }
 
 void Demands::AddOnce(const CompiledRule& rule) {
-  OnceDemand demand{
-      .key = {}, .within = rule.once->within, .policy = rule.policy->name, .by = rule.once->by};
+  OnceDemand demand{.key = {},
+                    .within = rule.once->within,
+                    .policy = rule.policy->name,
+                    .rules = {rule.index},
+                    .by = rule.once->by};
   AppendPart(server_, demand.key);
   for (const std::string& pointer : demand.by) AppendPart(pointer, demand.key);
   for (const std::vector<std::string>& steps : rule.once->steps) {
@@ -71,6 +74,7 @@ void Demands::AddOnce(const CompiledRule& rule) {
     once_.push_back(std::move(demand));
   } else {
     same->within = std::max(same->within, demand.within);
+    same->rules.push_back(rule.index);
   }
 }
 
@@ -98,9 +102,17 @@ void Demands::AddLimit(const CompiledRule& rule) {
                      .per_window = limit.per_window,
                      .window = limit.window,
                      .policy = rule.policy->name,
+                     .rules = {rule.index},
                      .count = limit.count};
-  const bool is_known = std::find(limits_.begin(), limits_.end(), demand) != limits_.end();
-  if (!is_known) limits_.push_back(std::move(demand));
+  const auto same = std::find_if(limits_.begin(), limits_.end(), [&](const LimitDemand& other) {
+    return other.policy == demand.policy && other.count == demand.count &&
+           other.per_window == demand.per_window && other.window == demand.window;
+  });
+  if (same == limits_.end()) {
+    limits_.push_back(std::move(demand));
+  } else {
+    same->rules.push_back(rule.index);
+  }
 }
 
 void Demands::Add(const CompiledRule& rule) {

@@ -10,6 +10,7 @@
 #include "common/denial.h"
 #include "common/policy/pattern.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "common/time_text.h"
 #include "controlplane/access/call_request.h"
 #include "controlplane/model/proto_time.h"
@@ -46,17 +47,22 @@ bool IsAbout(const RuleBody& rule, std::string_view tool) {
                              [&](const std::string& glob) { return Glob(glob).Matches(tool); });
 }
 
-// The rules of the policy that are about the tool and that `has` holds for.
-template <class Has>
-absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const std::string& policy,
-                                              Has has) {
+// The rules that `named` names, in an order of their own. POLICY_CHANGED where the policy has no
+// such rules about the tool that `has` holds for.
+template <class Named, class Has>
+absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const Named& named,
+                                              std::string_view what, Has has) {
   ASSIGN_OR_RETURN(const std::optional<types::v1::Document> document,
-                   documents::Find(holder.t, types::v1::DOCUMENT_KIND_POLICY, policy));
+                   documents::Find(holder.t, types::v1::DOCUMENT_KIND_POLICY, named.policy()));
+  const absl::Status changed = PolicyChanged(absl::StrCat("no such `", ToAbsl(what), "`"));
+  if (!document.has_value() || named.rules().empty()) return changed;
   std::vector<RuleBody> rules;
-  if (!document.has_value()) return rules;
-  for (const types::v1::Rule& rule : document->policy().rules()) {
+  for (const int index : named.rules()) {
+    if (index < 0 || index >= document->policy().rules_size()) return changed;
+    const types::v1::Rule& rule = document->policy().rules(index);
     const RuleBody& body = rule.has_allow() ? rule.allow() : rule.require_approval();
-    if (IsAbout(body, holder.request.target()) && has(body)) rules.push_back(body);
+    if (!IsAbout(body, holder.request.target()) || !has(body)) return changed;
+    rules.push_back(body);
   }
   return rules;
 }
@@ -98,8 +104,7 @@ absl::Status HoldOnce(const Holder& holder, const OnceEffect& effect, calls::Hol
   const auto is_by = [&](const RuleBody& rule) {
     return rule.has_once() && std::ranges::is_permutation(rule.once().by(), effect.by());
   };
-  ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, effect.policy(), is_by));
-  if (rules.empty()) return PolicyChanged("no such `once`");
+  ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, effect, "once", is_by));
   for (const RuleBody& rule : rules) {
     RETURN_IF_ERROR(CheckOnce(holder, rule, effect));
     holdings.holds_for_good = holdings.holds_for_good || !rule.once().has_within();
@@ -139,8 +144,7 @@ absl::Status HoldObjects(const Holder& holder, const TouchedObjects& touched,
   const auto counts = [&](const RuleBody& rule) {
     return rule.has_limit() && rule.limit().count() == touched.count();
   };
-  ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, touched.policy(), counts));
-  if (rules.empty()) return PolicyChanged("no such `limit`");
+  ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, touched, "limit", counts));
   for (const RuleBody& rule : rules) RETURN_IF_ERROR(CheckLimit(holder, rule, touched));
   // Two policies may count the same argument, which touches its objects once.
   const auto counted =
@@ -153,18 +157,27 @@ absl::Status HoldObjects(const Holder& holder, const TouchedObjects& touched,
   return absl::OkStatus();
 }
 
+// All of the rules that hold for the masked arguments hold for the true ones.
+template <class Named>
+bool NamesAll(const Named& named, const std::vector<int>& rules) {
+  return std::ranges::all_of(
+      rules, [&](const int rule) { return std::ranges::count(named.rules(), rule) > 0; });
+}
+
 // What the policies ask for here, the agent must have named: it has seen more of the arguments.
 absl::Status CheckComplete(const ReserveCallRequest& request, const CallDecision& decision) {
   for (const OnceDemand& demand : decision.once) {
     const auto is_named = [&](const OnceEffect& effect) {
-      return effect.policy() == demand.policy && std::ranges::equal(effect.by(), demand.by);
+      return effect.policy() == demand.policy && std::ranges::equal(effect.by(), demand.by) &&
+             NamesAll(effect, demand.rules);
     };
     if (std::ranges::none_of(request.once(), is_named))
       return PolicyChanged("a `once` that the agent does not name");
   }
   for (const LimitDemand& demand : decision.limits) {
     const auto is_named = [&](const TouchedObjects& touched) {
-      return touched.policy() == demand.policy && touched.count() == demand.count;
+      return touched.policy() == demand.policy && touched.count() == demand.count &&
+             NamesAll(touched, demand.rules);
     };
     if (std::ranges::none_of(request.touched(), is_named))
       return PolicyChanged("a `limit` that the agent does not name");

@@ -24,6 +24,7 @@ TEST_CASE_METHOD(Reserving, "what was done once stays done when its rule moves i
   CHECK(Passes("c1", {}));
   ApplyPolicy("max_duration: 15m",
               "[{deny: {tools: [drop]}}, {allow: {tools: [refund], once: {by: [/payment]}}}]");
+  rule = 1;
   CHECK(Refused("c2", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
 }
 
@@ -284,11 +285,30 @@ TEST_CASE_METHOD(Reserving, "a snapshot with the same documents judges as the on
   }
 }
 
+TEST_CASE_METHOD(Reserving, "only the rules whose conditions hold count and reserve",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m", R"([
+    {allow: {tools: [refund], when: [{path: /payment, equals: a}], limit: {count: /items, per_window: 100}}},
+    {allow: {tools: [refund], when: [{path: /payment, equals: b}], limit: {count: /items, per_window: 1}}}])");
+  session_id = Open("bot");
+  has_once = false;
+  has_limit = true;
+  CHECK(Passes("c1", {.items = {1, 2, 3}}));
+  rule = 1;
+  CHECK(Refused("c2", {.payment = 'b', .items = {1, 2}}) ==
+        types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  // An agent cannot choose: of what the control plane can read itself, nothing is left out.
+  CHECK(Refused("c3", {.items = {1}}) == types::v1::DENIAL_REASON_POLICY_CHANGED);
+}
+
 TEST_CASE_METHOD(Reserving, "what the agent names must be what the policies ask for",
                  "[controlplane][access]") {
   ReserveCallRequest request = Asked("c1", {});
   SECTION("it leaves a `once` out") { request.clear_once(); }
   SECTION("it names other arguments") { request.mutable_once(0)->set_by(0, "/other"); }
+  SECTION("it names no rule") { request.mutable_once(0)->clear_rules(); }
+  SECTION("it names a rule that is not there") { request.mutable_once(0)->set_rules(0, 7); }
+  SECTION("it names a rule without a `once`") { request.mutable_once(0)->set_rules(0, 1); }
   SECTION("it names another policy") { request.mutable_once(0)->set_policy("none"); }
   SECTION("it names a limit that nobody set") {
     request.add_touched()->set_policy("bots");

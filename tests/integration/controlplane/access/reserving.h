@@ -66,6 +66,7 @@ struct Reserving : Fixture {
       agent::v1::OnceEffect& once = *request.add_once();
       once.set_policy("bots");
       once.add_by("/payment");
+      once.add_rules(rule);
       once.set_digest(Digest(refund.payment));
     }
     if (has_limit) {
@@ -73,6 +74,7 @@ struct Reserving : Fixture {
       touched.set_policy("bots");
       touched.set_count("/items");
       touched.set_objects(refund.items.size());
+      touched.add_rules(rule);
     }
     return request;
   }
@@ -113,6 +115,7 @@ struct Reserving : Fixture {
   std::string session_id;
   bool has_once = true;
   bool has_limit = false;
+  int rule = 0;  // of policy bots: the one that is about refunds
 };
 
 }  // namespace sallyport::controlplane
