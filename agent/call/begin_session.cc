@@ -72,7 +72,7 @@ SessionFacts FactsOf(const GrantClaims& claims, const types::v1::Grant& grant,
   facts.client_address = claims.client_address;
   facts.terms = claims.terms;
   facts.break_glass = claims.break_glass;
-  facts.terms.set_max_calls(claims.call_budget);
+  facts.call_budget = claims.call_budget;
   facts.expires_at = claims.expires_at;
   facts.remaining =
       absl::Seconds(grant.remaining().seconds()) + absl::Nanoseconds(grant.remaining().nanos());
@@ -94,6 +94,7 @@ std::unique_ptr<ServedSession> Make(Gateway& gateway, SessionFacts facts,
   const auto derive = [&](std::string_view purpose) {
     return DeriveKey(gateway.session_secret, purpose, session->id());
   };
+  session->opened_as = gateway.principals.Share(session->facts().principal);
   session->credentials = std::move(credentials.values);
   session->mask.credentials = std::move(credentials.echo);
   session->mask.token_key = derive("mask");
@@ -103,7 +104,20 @@ std::unique_ptr<ServedSession> Make(Gateway& gateway, SessionFacts facts,
   return session;
 }
 
+// Its terms are by policies that the snapshot may not have yet.
+bool IsNewer(const GrantClaims& claims, const AgentSnapshot& snapshot) {
+  return std::pair(claims.policy_epoch, claims.policy_version) >
+         std::pair(snapshot.epoch(), snapshot.version());
+}
+
 }  // namespace
+
+void JudgeTerms(ServedSession& session, const AgentSnapshot& snapshot, absl::Time now) {
+  const SessionFacts& facts = session.facts();
+  const SessionEndByPolicy end =
+      snapshot.policies()->EndOf(facts.principal, facts.server, facts.terms, now);
+  session.live().EndsByPolicy(end.at, absl::StrCat("the policies in force ", end.why));
+}
 
 absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::Grant& grant,
                                             std::uint64_t calls) {
@@ -126,6 +140,7 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
     return Denied(DENIAL_REASON_SESSION_ENDED,
                   "the session is over here, and the control plane will hear so in a moment");
   }
+  if (!IsNewer(claims, *snapshot)) JudgeTerms(*session, *snapshot, gateway.clock.Now());
   ++gateway.metrics.sessions_opened;
   LogInfo("session_opened",
           {{"session", session->id()}, {"server", claims.server}, {"principal", claims.principal}});

@@ -21,4 +21,7 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
 // Writes the OPEN record of a session that has none. An error: it must not be used.
 Task<absl::Status> EnsureOpened(Gateway& gateway, Held<ServedSession> session);
 
+// The session goes on as long as the snapshot's policies would open it on its terms.
+void JudgeTerms(ServedSession& session, const AgentSnapshot& snapshot, absl::Time now);
+
 }  // namespace sallyport::agent

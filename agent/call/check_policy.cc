@@ -72,6 +72,18 @@ CallDecision Evaluate(const SessionPolicy& policy, const ClientMessage& message,
                              now);
 }
 
+// The token alone would have the right, and the session was opened without it.
+bool IsForAnotherSession(const GrantedCall& call, const ClientMessage& message,
+                         const UsableCapabilities& usable, absl::Time now) {
+  const AuthenticatedCall& authenticated = *call.authenticated;
+  if (authenticated.caller->principal == call.session->opened_as) return false;
+  const auto own =
+      SessionPolicy::Bind(authenticated.snapshot->policies(), *authenticated.caller->principal,
+                          call.session->facts().server);
+  const Verdict verdict = Evaluate(*own, message, usable, now).verdict;
+  return verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval;
+}
+
 JudgedCall Judged(GrantedCall call, std::shared_ptr<const ClientMessage> message,
                   std::shared_ptr<const SessionRules> rules, CallDecision decision,
                   bool counts_as_call) {
@@ -93,8 +105,8 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
       session.rules->snapshot == snapshot) {
     return session.rules;
   }
-  auto rules =
-      gateway.rule_maker.Make(std::move(snapshot), caller.principal, session.facts().server);
+  auto rules = gateway.rule_maker.Make(std::move(snapshot), caller.principal, *session.opened_as,
+                                       session.facts().server);
   if (rules.ok()) {
     session.rules = *rules;
     session.mask.plan = (*rules)->mask_plan;
@@ -119,6 +131,12 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
     details.is_hidden = decision.verdict == Verdict::kHidden;
     details.policy = std::string(decision.policy);
     absl::Status why = Denied(decision.reason, Sentence(decision, *message));
+    if (IsForAnotherSession(call, *message, usable, now)) {
+      details.is_hidden = false;
+      why = Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
+                   "the session was opened with a token that had not this right; end the session "
+                   "(DELETE) and initialize again with this token");
+    }
     return Refuse(std::move(call), std::move(message), std::move(why), std::move(details));
   }
   const absl::Status claims = method == nullptr

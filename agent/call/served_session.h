@@ -182,6 +182,8 @@ class ServedSession final : public Holdable {
   std::string state_key;
   OpenRounds rounds;
 
+  // Whom the token named that it was opened with: no later one gives it more rights.
+  std::shared_ptr<const types::v1::Principal> opened_as;
   // The rules for its principal, as the latest token names it, under the snapshot in force.
   std::shared_ptr<const SessionRules> rules;
 

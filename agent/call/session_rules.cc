@@ -10,13 +10,16 @@ namespace sallyport::agent {
 
 absl::StatusOr<std::shared_ptr<const SessionRules>> RuleMaker::Make(
     std::shared_ptr<const AgentSnapshot> snapshot,
-    std::shared_ptr<const types::v1::Principal> principal, const std::string& server) {
+    std::shared_ptr<const types::v1::Principal> principal, const types::v1::Principal& opened_as,
+    const std::string& server) {
   if (plans_of_ != snapshot) {
     plans_.clear();
     plans_of_ = snapshot;
   }
   auto rules = std::make_shared<SessionRules>();
-  rules->policy = SessionPolicy::Bind(snapshot->policies(), *principal, server);
+  rules->policy = principal.get() == &opened_as
+                      ? SessionPolicy::Bind(snapshot->policies(), *principal, server)
+                      : SessionPolicy::Bind(snapshot->policies(), *principal, opened_as, server);
   rules->records_content = rules->policy->recording_content() != types::v1::RECORDING_CONTENT_NONE;
   std::shared_ptr<const MaskPlan>& plan = plans_[absl::StrJoin(rules->policy->mask_names(), ",")];
   if (plan == nullptr) {

@@ -14,7 +14,7 @@
 
 namespace sallyport::agent {
 
-// What holds for one principal on one server under one snapshot. Immutable.
+// What holds for a token's principal in a session under one snapshot. Immutable.
 struct SessionRules {
   std::shared_ptr<const AgentSnapshot> snapshot;
   std::shared_ptr<const types::v1::Principal> principal;
@@ -29,10 +29,12 @@ class RuleMaker {
  public:
   explicit RuleMaker(std::shared_ptr<const MaskEngine> engine) : engine_(std::move(engine)) {}
 
-  // masker_blocked when the masks that policy asks for cannot be made.
+  // For a session that was opened as `opened_as`. masker_blocked when the masks that policy asks
+  // for cannot be made.
   absl::StatusOr<std::shared_ptr<const SessionRules>> Make(
       std::shared_ptr<const AgentSnapshot> snapshot,
-      std::shared_ptr<const types::v1::Principal> principal, const std::string& server);
+      std::shared_ptr<const types::v1::Principal> principal, const types::v1::Principal& opened_as,
+      const std::string& server);
 
  private:
   std::shared_ptr<const MaskEngine> engine_;

@@ -118,9 +118,15 @@ void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot) {
     if (session->live().is_ended()) continue;
     const std::string_view lock = snapshot.policies()->LockOn(
         session->facts().principal, session->facts().server, gateway.agent, gateway.clock.Now());
-    if (lock.empty()) continue;
-    EndSession(gateway, *session,
-               {types::v1::END_REASON_REVOKED, "the lock " + std::string(lock) + " shuts it"});
+    if (!lock.empty()) {
+      EndSession(gateway, *session,
+                 {types::v1::END_REASON_REVOKED, "the lock " + std::string(lock) + " shuts it"});
+      continue;
+    }
+    JudgeTerms(*session, snapshot, gateway.clock.Now());
+    if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {
+      EndSession(gateway, *session, *std::move(end));
+    }
   }
 }
 

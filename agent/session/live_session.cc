@@ -37,6 +37,9 @@ std::optional<SessionEnd> LiveSession::Due(absl::Duration silence) const {
                       absl::StrCat("the control plane has been silent for ",
                                    absl::FormatDuration(lease_), ", the session's lease")};
   }
+  if (clock_.Now() >= by_policy_.first) {
+    return SessionEnd{types::v1::END_REASON_REVOKED, by_policy_.second};
+  }
   if (in_flight_ > 0 || approvals_waiting_ > 0) return std::nullopt;
   if (had_stream_ && open_streams_ == 0 && now - last_stream_closed_ >= disconnect_grace_ &&
       now - last_activity_ >= disconnect_grace_) {

@@ -27,6 +27,8 @@ struct SessionFacts {
   // What was left of it when the grant came: CLOCK_BOOTTIME counts this down, so that a step of the
   // wall clock prolongs nothing.
   absl::Duration remaining = absl::ZeroDuration();
+  // Counted calls it may make in all. 0: no limit.
+  std::uint64_t call_budget = 0;
   // Counted calls so far, in this window.
   std::uint64_t calls = 0;
 };
@@ -45,7 +47,8 @@ struct SessionEnd {
 // receipt; by `idle_timeout` with nothing in flight, nothing waiting for an approval and nothing
 // arrived; by `disconnect_grace` when a client that had a stream has closed its last one, with
 // nothing in flight and nothing waiting. An open stream alone does not hold idleness off. Where its
-// terms have a lease, by the control plane's silence for that long, whatever is going on.
+// terms have a lease, by the control plane's silence for that long, whatever is going on; and from
+// the moment on at which the policies in force would have it opened on stricter terms.
 class LiveSession {
  public:
   // `clock` and `loop` outlive the session.
@@ -56,6 +59,10 @@ class LiveSession {
   // Why it is over by now, if it is; the caller then calls End. `silence`: since the control
   // plane's last word. Cheap enough for each call.
   std::optional<SessionEnd> Due(absl::Duration silence) const;
+
+  // By the policies in force it is over from `at` on, and `why` is a sentence; the last call
+  // counts.
+  void EndsByPolicy(absl::Time at, std::string why) { by_policy_ = {at, std::move(why)}; }
 
   // The first call wins; the later ones change nothing.
   void End(SessionEnd end);
@@ -116,15 +123,13 @@ class LiveSession {
   void StreamClosed();
   std::uint32_t open_streams() const { return open_streams_; }
 
-  // Counts one call of a counted method as it is forwarded. False when `max_calls` is used up:
+  // Counts one call of a counted method as it is forwarded. False when the budget is used up:
   // nothing is counted then.
   bool CountCall();
   // The call that was counted last was not forwarded after all.
   void UncountCall();
   // The last counted call has been taken; the session ends once it is answered.
-  bool is_used_up() const {
-    return facts_.terms.max_calls() != 0 && calls_ >= facts_.terms.max_calls();
-  }
+  bool is_used_up() const { return facts_.call_budget != 0 && calls_ >= facts_.call_budget; }
   std::uint64_t calls() const { return calls_; }
 
  private:
@@ -139,6 +144,7 @@ class LiveSession {
   absl::Duration idle_timeout_;
   absl::Duration disconnect_grace_;
   absl::Duration lease_;  // infinite: the control plane may be silent to the end
+  std::pair<absl::Time, std::string> by_policy_ = {absl::InfiniteFuture(), {}};
   std::optional<SessionEnd> end_;
   Signal stopped_;
   Signal quiet_;

@@ -72,6 +72,55 @@ class Reader {
   absl::Status status_;
 };
 
+// By name, each a list; a number is written as the text of its literal, in an object of its own.
+Json ClaimsToJson(const types::v1::Principal& principal) {
+  Json json = Json::object();
+  for (const types::v1::Claim& claim : principal.claims()) {
+    Json& values = json[claim.name()] = Json::array();
+    for (const types::v1::Scalar& value : claim.values()) {
+      switch (value.value_case()) {
+        case types::v1::Scalar::kText:
+          values.push_back(value.text());
+          break;
+        case types::v1::Scalar::kNumber:
+          values.push_back({{"number", value.number()}});
+          break;
+        case types::v1::Scalar::kFlag:
+          values.push_back(value.flag());
+          break;
+        default:
+          values.push_back(nullptr);
+      }
+    }
+  }
+  return json;
+}
+
+absl::Status ReadScalar(const Json& json, types::v1::Scalar& value) {
+  if (json.is_string()) {
+    value.set_text(json.get<std::string>());
+  } else if (json.is_boolean()) {
+    value.set_flag(json.get<bool>());
+  } else if (json.is_null()) {
+    value.set_null(true);
+  } else if (json.is_object() && json.contains("number") && json["number"].is_string()) {
+    value.set_number(json["number"].get<std::string>());
+  } else {
+    return Bad("claims hold what is no scalar");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadClaims(const Json& json, types::v1::Principal& principal) {
+  for (const auto& [name, values] : json.items()) {
+    if (!values.is_array()) return Bad("claims hold what is no list");
+    types::v1::Claim& claim = *principal.add_claims();
+    claim.set_name(name);
+    for (const Json& value : values) RETURN_IF_ERROR(ReadScalar(value, *claim.add_values()));
+  }
+  return absl::OkStatus();
+}
+
 Json PrincipalToJson(const types::v1::Principal& principal) {
   return {{"realm", principal.realm()},
           {"kind", principal.kind() == types::v1::PRINCIPAL_KIND_USER ? "user" : "service"},
@@ -79,6 +128,7 @@ Json PrincipalToJson(const types::v1::Principal& principal) {
           {"client_id", principal.client_id()},
           {"scopes", Json::array_t(principal.scopes().begin(), principal.scopes().end())},
           {"groups", Json::array_t(principal.groups().begin(), principal.groups().end())},
+          {"claims", ClaimsToJson(principal)},
           {"display", principal.display()}};
 }
 
@@ -90,6 +140,7 @@ absl::Status ReadPrincipal(const Json& json, types::v1::Principal& principal) {
   principal.set_display(read.Text("display"));
   read.Texts("scopes", principal.mutable_scopes());
   read.Texts("groups", principal.mutable_groups());
+  const Json& claims = read.Object("claims");
   const std::string kind = read.Text("kind");
   RETURN_IF_ERROR(read.status());
   if (kind == "user") {
@@ -100,7 +151,7 @@ absl::Status ReadPrincipal(const Json& json, types::v1::Principal& principal) {
     return Bad("kind is neither service nor user");
   }
   if (principal.realm().empty() || principal.subject().empty()) return Bad("principal is nobody");
-  return absl::OkStatus();
+  return ReadClaims(claims, principal);
 }
 
 Json TermsToJson(const types::v1::EffectiveTerms& terms) {
@@ -109,9 +160,22 @@ Json TermsToJson(const types::v1::EffectiveTerms& terms) {
       {"idle_timeout", static_cast<std::uint64_t>(Milliseconds(terms.idle_timeout()))},
       {"disconnect_grace", static_cast<std::uint64_t>(Milliseconds(terms.disconnect_grace()))},
       {"max_calls", terms.max_calls()},
-      {"bind", terms.bind() == types::v1::BIND_MODE_ADDRESS ? "address" : "principal"}};
+      {"bind", terms.bind() == types::v1::BIND_MODE_ADDRESS ? "address" : "principal"},
+      {"open", terms.open() == types::v1::OPEN_MODE_REQUEST ? "request" : "connect"}};
   if (terms.has_lease()) json["lease"] = static_cast<std::uint64_t>(Milliseconds(terms.lease()));
+  if (terms.has_approval()) {
+    const auto& approvers = terms.approval().approvers();
+    json["approval"] = {{"approvers", Json::array_t(approvers.begin(), approvers.end())},
+                        {"count", terms.approval().count()}};
+  }
   return json;
+}
+
+absl::Status ReadApproval(const Json& json, types::v1::ApprovalTerms& approval) {
+  Reader read(json);
+  read.Texts("approvers", approval.mutable_approvers());
+  approval.set_count(static_cast<std::uint32_t>(read.Number("count")));
+  return read.status();
 }
 
 absl::Status ReadTerms(const Json& json, types::v1::EffectiveTerms& terms) {
@@ -122,6 +186,10 @@ absl::Status ReadTerms(const Json& json, types::v1::EffectiveTerms& terms) {
   terms.set_max_calls(read.Number("max_calls"));
   if (json.contains("lease")) SetMilliseconds(read.Number("lease"), terms.mutable_lease());
   const std::string bind = read.Text("bind");
+  const std::string open = read.Text("open");
+  if (json.contains("approval")) {
+    RETURN_IF_ERROR(ReadApproval(read.Object("approval"), *terms.mutable_approval()));
+  }
   RETURN_IF_ERROR(read.status());
   if (bind == "address") {
     terms.set_bind(types::v1::BIND_MODE_ADDRESS);
@@ -129,6 +197,13 @@ absl::Status ReadTerms(const Json& json, types::v1::EffectiveTerms& terms) {
     terms.set_bind(types::v1::BIND_MODE_PRINCIPAL);
   } else {
     return Bad("bind is neither address nor principal");
+  }
+  if (open == "connect") {
+    terms.set_open(types::v1::OPEN_MODE_CONNECT);
+  } else if (open == "request") {
+    terms.set_open(types::v1::OPEN_MODE_REQUEST);
+  } else {
+    return Bad("open is neither connect nor request");
   }
   return absl::OkStatus();
 }

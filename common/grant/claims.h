@@ -19,10 +19,10 @@ namespace sallyport {
 //   sub      session id                        jti  unique to this minting
 //   iat nbf exp                                exp is the session's end
 //   opened   seconds                           server, issuer_id, client_address
-//   principal {realm, kind, subject, client_id, scopes, groups, display}
-//   terms {max_duration, idle_timeout, disconnect_grace (ms), max_calls, bind, lease (ms, only
-//   where there is one)} call_budget, policy {epoch, version}, break_glass (a reason, only where it
-//   was broken)
+//   principal {realm, kind, subject, client_id, scopes, groups, claims {name: list}, display}
+//   terms {max_duration, idle_timeout, disconnect_grace (ms), max_calls, bind, open, lease (ms) and
+//   approval {approvers, count} only where there is one} call_budget, policy {epoch, version},
+//   break_glass (a reason, only where it was broken)
 //
 // No other token can pass for one: typ, iss and aud are all ours alone, and so is the key.
 struct GrantClaims {

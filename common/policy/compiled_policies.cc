@@ -125,6 +125,25 @@ OpenDecision CompiledPolicies::EvaluateOpen(const types::v1::Principal& principa
   return decision;
 }
 
+SessionEndByPolicy CompiledPolicies::EndOf(const types::v1::Principal& principal,
+                                           std::string_view server,
+                                           const types::v1::EffectiveTerms& terms,
+                                           absl::Time now) const {
+  const std::vector<const CompiledPolicy*> matching = Matching(principal, server);
+  // Where nothing names it any more, nothing is allowed either.
+  if (matching.empty()) return {};
+  // What they ask changes when one of them stops to observe.
+  std::set<absl::Time> moments = {now};
+  for (const CompiledPolicy* policy : matching) {
+    if (policy->IsObserving(now)) moments.insert(policy->observe_until);
+  }
+  for (const absl::Time moment : moments) {
+    std::string why = FreerThan(matching, principal, FindServer(server), terms, moment);
+    if (!why.empty()) return {moment, std::move(why)};
+  }
+  return {};
+}
+
 std::string_view CompiledPolicies::LockOn(const types::v1::Principal& principal,
                                           std::string_view server, std::string_view agent,
                                           absl::Time now) const {

@@ -19,6 +19,13 @@ namespace sallyport {
 
 struct CompiledPolicy;
 
+struct SessionEndByPolicy {
+  absl::Time at = absl::InfiniteFuture();
+  // What the policies do, without their subject: "ask for an approval that the session has not
+  // had".
+  std::string why = {};
+};
+
 // All documents of a deployment (or of one agent's snapshot), ready to decide with. Immutable and
 // shared: a decision is made by exactly one version.
 //
@@ -42,6 +49,12 @@ class CompiledPolicies {
   // `agent`: the one that asks; empty: not known yet, and locks of a single agent do not count.
   OpenDecision EvaluateOpen(const types::v1::Principal& principal, std::string_view server,
                             std::string_view agent, absl::Time now) const;
+
+  // From when on a session that was opened on `terms` goes no further, for a new one would have to
+  // be opened on stricter ones. The hours count for calls, not for sessions.
+  // InfiniteFuture: as long as these policies are in force.
+  SessionEndByPolicy EndOf(const types::v1::Principal& principal, std::string_view server,
+                           const types::v1::EffectiveTerms& terms, absl::Time now) const;
 
   // The name of a lock that shuts this out now; empty: none does. The name lives as long as this.
   std::string_view LockOn(const types::v1::Principal& principal, std::string_view server,

@@ -46,13 +46,11 @@ struct OpenDecision {
   // Only when allowed: the policies that name the principal for the server, by name, and what they
   // agree on.
   std::vector<std::string> policies;
-  types::v1::OpenMode open = types::v1::OPEN_MODE_CONNECT;
-  // All fields set but `max_calls` and `lease`, which may be without limit; `bind` is ADDRESS or
-  // PRINCIPAL.
+  // All fields set but `max_calls` and `lease`, which may be without limit, and `approval`: unset,
+  // none is needed. `bind` is ADDRESS or PRINCIPAL, `open` CONNECT or REQUEST.
   types::v1::EffectiveTerms terms;
-  // Unset: no approval is needed. All fields set.
-  std::optional<types::v1::ApprovalTerms> approval;
-  // Only beside `approval`: the principal may break glass, for as long as this at most. Unset: not.
+  // Only beside an approval: the principal may break glass, for as long as this at most. Unset:
+  // not.
   std::optional<absl::Duration> break_glass;
   // Set where policies that observe let it through.
   std::optional<Observed> observed;

@@ -66,10 +66,11 @@ void SetDecision(const OpenDecision& open, types::v1::Explanation& explanation) 
     }
     return;
   }
-  explanation.set_decision(open.approval ? "require_approval" : "allow");
-  if (!open.approval) return;
-  SetApproval({open.approval->approvers().begin(), open.approval->approvers().end()},
-              open.approval->count(), ToAbslDuration(open.approval->expires_after()), explanation);
+  explanation.set_decision(open.terms.has_approval() ? "require_approval" : "allow");
+  if (!open.terms.has_approval()) return;
+  SetApproval({open.terms.approval().approvers().begin(), open.terms.approval().approvers().end()},
+              open.terms.approval().count(), ToAbslDuration(open.terms.approval().expires_after()),
+              explanation);
 }
 
 std::string DetailOf(const CallDecision& decision) {
@@ -188,9 +189,9 @@ class Explainer {
     if (open.reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN) {
       Change("an entry in `principals` of a policy for the server that names the principal");
     }
-    if (open.approval) {
-      Change(absl::StrCat("the approval of ", open.approval->count(), " of ",
-                          absl::StrJoin(open.approval->approvers(), ", ")));
+    if (open.terms.has_approval()) {
+      Change(absl::StrCat("the approval of ", open.terms.approval().count(), " of ",
+                          absl::StrJoin(open.terms.approval().approvers(), ", ")));
     }
     AddHours();
     AddObservers();

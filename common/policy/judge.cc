@@ -57,6 +57,8 @@ Outcome TestAll(const CompiledRule& rule, std::string_view arguments) {
   return outcome;
 }
 
+bool HoldsAt(const CompiledRule& rule, absl::Time now) { return !rule.policy->IsObserving(now); }
+
 CallDecision RefusedBy(const CompiledRule& rule, types::v1::DenialReason reason,
                        std::string_view detail = {}) {
   return Refused(reason, rule.policy->name, rule.index, detail);
@@ -79,6 +81,13 @@ class Judgement {
     const CompiledRule* denying = nullptr;
     ForEach(rules_.deny, [&](const CompiledRule& rule) {
       if (subject_.Restricts(rule) && Test(rule) == Outcome::kHolds) Prefer(rule, denying);
+    });
+    subject_.AnyOf(rules_.others, [&](const CompiledRule& rule) {
+      if (HoldsAt(rule, occasion_.now) && subject_.Restricts(rule) &&
+          Test(rule) == Outcome::kHolds) {
+        Prefer(rule, denying);
+      }
+      return false;
     });
     if (denying != nullptr) return RefusedBy(*denying, types::v1::DENIAL_REASON_POLICY_DENIED);
     ForEach(rules_.require_approval, [&](const CompiledRule& rule) {
@@ -109,7 +118,7 @@ class Judgement {
   template <class Visit>
   void ForEach(const RuleSet& rules, Visit visit) {
     subject_.AnyOf(rules, [&](const CompiledRule& rule) {
-      if (observer_ == nullptr || !rule.policy->IsObserving(occasion_.now)) visit(rule);
+      if (observer_ == nullptr || HoldsAt(rule, occasion_.now)) visit(rule);
       return false;
     });
   }
@@ -200,8 +209,6 @@ std::optional<Observed> Difference(const CallDecision& enforced, const CallDecis
                   .detail = std::string(enforced.detail)};
 }
 
-bool HoldsAt(const CompiledRule& rule, absl::Time now) { return !rule.policy->IsObserving(now); }
-
 // Whether anything at all of a kind could pass: some rule names one, and none shuts all.
 template <class Pattern>
 bool AnyCouldPass(const RuleTable& rules, std::vector<Pattern> CompiledRule::*kind,
@@ -212,7 +219,7 @@ bool AnyCouldPass(const RuleTable& rules, std::vector<Pattern> CompiledRule::*ki
            std::any_of((rule.*kind).begin(), (rule.*kind).end(),
                        [](const Pattern& pattern) { return pattern.is_all(); });
   };
-  if (rules.deny.AnyOf(shuts)) return false;
+  if (rules.deny.AnyOf(shuts) || rules.others.AnyOf(shuts)) return false;
   if (rules.Observer(now) != nullptr) return true;
   const auto names_some = [&](const CompiledRule& rule) { return !(rule.*kind).empty(); };
   const auto reaches = [&](const CompiledRule& rule) {
@@ -295,7 +302,7 @@ bool CouldPass(const RuleTable& rules, const Subject& subject, absl::Time now) {
   const auto shuts = [&](const CompiledRule& rule) {
     return rule.when.empty() && HoldsAt(rule, now) && subject.Restricts(rule);
   };
-  if (subject.AnyOf(rules.deny, shuts)) return false;
+  if (subject.AnyOf(rules.deny, shuts) || subject.AnyOf(rules.others, shuts)) return false;
   if (rules.Observer(now) != nullptr) return true;
   const auto grants = [&](const CompiledRule& rule) { return subject.Grants(rule); };
   const auto restricts = [&](const CompiledRule& rule) { return subject.Restricts(rule); };

@@ -14,6 +14,8 @@ struct RuleTable {
   RuleSet deny;
   RuleSet require_approval;
   RuleSet allow;
+  // Denials, and what asks for approval, of policies that give nothing here: all of it denies.
+  RuleSet others;
   // Those that will have observed for a while.
   std::vector<const CompiledPolicy*> observing;
 

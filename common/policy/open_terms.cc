@@ -11,6 +11,7 @@
 #include "common/policy/common_approvers.h"
 #include "common/policy/documents.h"
 #include "common/policy/proto_duration.h"
+#include "common/strings.h"
 
 namespace sallyport {
 namespace {
@@ -147,6 +148,42 @@ std::optional<Observed> Difference(const Admission& enforced, const Admission& l
   return observed;
 }
 
+Policies Enforcing(const Policies& policies, absl::Time now) {
+  Policies enforcing;
+  std::copy_if(policies.begin(), policies.end(), std::back_inserter(enforcing),
+               [&](const CompiledPolicy* policy) { return !policy->IsObserving(now); });
+  return enforcing;
+}
+
+// Whoever could approve what `had` asked may approve what `now` asks, and so many of them had to.
+bool Covers(const types::v1::ApprovalTerms& had, const types::v1::ApprovalTerms& now) {
+  return had.count() >= now.count() &&
+         std::all_of(had.approvers().begin(), had.approvers().end(), [&](const auto& approver) {
+           return std::find(now.approvers().begin(), now.approvers().end(), approver) !=
+                  now.approvers().end();
+         });
+}
+
+bool IsLonger(bool is_set, const google::protobuf::Duration& had, bool is_limited,
+              const google::protobuf::Duration& now) {
+  return is_limited && (!is_set || ToAbslDuration(had) > ToAbslDuration(now));
+}
+
+// The first of the terms that is less tight than it would be now. Empty: none is.
+std::string_view LooserTerm(const types::v1::EffectiveTerms& had,
+                            const types::v1::EffectiveTerms& now) {
+  if (IsLonger(true, had.max_duration(), true, now.max_duration())) return "max_duration";
+  if (IsLonger(true, had.idle_timeout(), true, now.idle_timeout())) return "idle_timeout";
+  if (IsLonger(true, had.disconnect_grace(), true, now.disconnect_grace())) {
+    return "disconnect_grace";
+  }
+  if (now.max_calls() != 0 && (had.max_calls() == 0 || had.max_calls() > now.max_calls())) {
+    return "max_calls";
+  }
+  if (now.bind() == types::v1::BIND_MODE_ADDRESS && had.bind() != now.bind()) return "bind";
+  return IsLonger(had.has_lease(), had.lease(), now.has_lease(), now.lease()) ? "lease" : "";
+}
+
 }  // namespace
 
 types::v1::EffectiveTerms TightestTerms(const Policies& policies,
@@ -201,9 +238,7 @@ std::vector<types::v1::SessionLimit> LimitsOf(const Policies& policies,
 void DecideAdmission(const Policies& policies, const types::v1::Principal& principal,
                      absl::Time now, OpenDecision& decision) {
   Admission admission = AdmissionBy(policies, principal, now, false);
-  Policies enforcing;
-  std::copy_if(policies.begin(), policies.end(), std::back_inserter(enforcing),
-               [&](const CompiledPolicy* policy) { return !policy->IsObserving(now); });
+  const Policies enforcing = Enforcing(policies, now);
   if (enforcing.size() < policies.size()) {
     Admission lifted = AdmissionBy(enforcing, principal, now, true);
     decision.observed = Difference(admission, lifted);
@@ -211,9 +246,30 @@ void DecideAdmission(const Policies& policies, const types::v1::Principal& princ
   }
   decision.reason = admission.reason;
   decision.detail = std::move(admission.detail);
-  decision.open = admission.open;
-  decision.approval = std::move(admission.approval);
   decision.break_glass = admission.break_glass;
+  decision.terms.set_open(admission.open);
+  if (admission.approval) *decision.terms.mutable_approval() = *std::move(admission.approval);
+}
+
+std::string FreerThan(const Policies& policies, const types::v1::Principal& principal,
+                      const types::v1::ServerSpec* server, const types::v1::EffectiveTerms& terms,
+                      absl::Time now) {
+  const Admission admission = AdmissionBy(Enforcing(policies, now), principal, now, true);
+  if (admission.reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
+    return "ask for an approval that nobody can give";
+  }
+  if (admission.approval && !terms.has_approval()) {
+    return "ask for an approval that the session has not had";
+  }
+  if (admission.approval && !Covers(terms.approval(), *admission.approval)) {
+    return "ask for other or more approvers than the session has had";
+  }
+  if (admission.open == types::v1::OPEN_MODE_REQUEST &&
+      terms.open() != types::v1::OPEN_MODE_REQUEST) {
+    return "want a session to be asked for before it is opened";
+  }
+  const std::string_view looser = LooserTerm(terms, TightestTerms(policies, server));
+  return looser.empty() ? "" : absl::StrCat("set a tighter ", ToAbsl(looser));
 }
 
 }  // namespace sallyport

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "common/policy/compiled_policy.h"
@@ -22,5 +23,11 @@ std::vector<types::v1::SessionLimit> LimitsOf(const std::vector<const CompiledPo
 // Fills `open`, `approval`, `break_glass` and `observed`, or refuses.
 void DecideAdmission(const std::vector<const CompiledPolicy*>& policies,
                      const types::v1::Principal& principal, absl::Time now, OpenDecision& decision);
+
+// In what a session that was opened on `terms` is freer than one that the policies would open now,
+// whatever the hour: what the policies do, without their subject. Empty: in nothing.
+std::string FreerThan(const std::vector<const CompiledPolicy*>& policies,
+                      const types::v1::Principal& principal, const types::v1::ServerSpec* server,
+                      const types::v1::EffectiveTerms& terms, absl::Time now);
 
 }  // namespace sallyport

@@ -1,6 +1,7 @@
 #include "common/policy/session_policy.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -53,12 +54,21 @@ CallDecision Both(CallDecision method, CallDecision target) {
 }  // namespace
 
 SessionPolicy::SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
-                             std::vector<const CompiledPolicy*> matching, std::string_view server,
+                             std::vector<const CompiledPolicy*> matching,
+                             std::vector<const CompiledPolicy*> others, std::string_view server,
                              const CompiledRule* left_out)
-    : policies_(std::move(policies)), matching_(std::move(matching)), server_(server) {
+    : policies_(std::move(policies)),
+      matching_(std::move(matching)),
+      others_(std::move(others)),
+      server_(server) {
+  for (const CompiledPolicy* policy : matching_) policy_names_.push_back(policy->name);
+  AddRules(left_out);
+  AddTerms();
+}
+
+void SessionPolicy::AddRules(const CompiledRule* left_out) {
   auto rules = std::make_unique<RuleTable>();
   for (const CompiledPolicy* policy : matching_) {
-    policy_names_.push_back(policy->name);
     if (policy->observe_until != absl::InfinitePast()) rules->observing.push_back(policy);
     for (const CompiledRule& rule : policy->rules) {
       if (&rule == left_out) continue;
@@ -68,28 +78,35 @@ SessionPolicy::SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
           .Add(rule);
     }
   }
-  for (RuleSet* set : {&rules->deny, &rules->require_approval, &rules->allow}) set->Seal();
+  for (const CompiledPolicy* policy : others_) {
+    for (const CompiledRule& rule : policy->rules) {
+      if (rule.effect != CompiledRule::Effect::kAllow) rules->others.Add(rule);
+    }
+  }
+  for (RuleSet* set : {&rules->deny, &rules->require_approval, &rules->allow, &rules->others}) {
+    set->Seal();
+  }
   rules_ = std::move(rules);
-  AddMasks();
-  limits_ = LimitsOf(matching_, policies_->FindServer(server));
-  const bool records_nothing =
-      !is_empty() && std::all_of(matching_.begin(), matching_.end(), [](const auto* policy) {
-        return policy->spec.recording().content() == types::v1::RECORDING_CONTENT_NONE;
-      });
-  recording_content_ =
-      records_nothing ? types::v1::RECORDING_CONTENT_NONE : types::v1::RECORDING_CONTENT_MASKED;
 }
 
-void SessionPolicy::AddMasks() {
-  bool has_silent = is_empty();
-  for (const CompiledPolicy* policy : matching_) {
+// The strictest of all.
+void SessionPolicy::AddTerms() {
+  std::vector<const CompiledPolicy*> all = matching_;
+  all.insert(all.end(), others_.begin(), others_.end());
+  bool has_silent = all.empty();
+  bool records_nothing = !all.empty();
+  for (const CompiledPolicy* policy : all) {
     const auto& masks = policy->spec.mask();
     has_silent |= masks.empty();
     mask_names_.insert(mask_names_.end(), masks.begin(), masks.end());
+    records_nothing &= policy->spec.recording().content() == types::v1::RECORDING_CONTENT_NONE;
   }
   if (has_silent) mask_names_.emplace_back(kSecretsGroup);
   std::sort(mask_names_.begin(), mask_names_.end());
   mask_names_.erase(std::unique(mask_names_.begin(), mask_names_.end()), mask_names_.end());
+  limits_ = LimitsOf(all, policies_->FindServer(server_));
+  recording_content_ =
+      records_nothing ? types::v1::RECORDING_CONTENT_NONE : types::v1::RECORDING_CONTENT_MASKED;
 }
 
 // One for each time at which a policy stops to observe, and one for ever after.
@@ -109,12 +126,32 @@ std::shared_ptr<const SessionPolicy> SessionPolicy::Bind(
     std::string_view server) {
   std::vector<const CompiledPolicy*> matching = policies->Matching(principal, server);
   return std::shared_ptr<const SessionPolicy>(
-      new SessionPolicy(std::move(policies), std::move(matching), server, nullptr));
+      new SessionPolicy(std::move(policies), std::move(matching), {}, server, nullptr));
+}
+
+std::shared_ptr<const SessionPolicy> SessionPolicy::Bind(
+    std::shared_ptr<const CompiledPolicies> policies, const types::v1::Principal& principal,
+    const types::v1::Principal& opened_as, std::string_view server) {
+  std::vector<const CompiledPolicy*> of_token = policies->Matching(principal, server);
+  std::vector<const CompiledPolicy*> of_opening = policies->Matching(opened_as, server);
+  std::sort(of_token.begin(), of_token.end());
+  std::sort(of_opening.begin(), of_opening.end());
+  std::vector<const CompiledPolicy*> both;
+  std::vector<const CompiledPolicy*> others;
+  std::set_intersection(of_token.begin(), of_token.end(), of_opening.begin(), of_opening.end(),
+                        std::back_inserter(both));
+  std::set_symmetric_difference(of_token.begin(), of_token.end(), of_opening.begin(),
+                                of_opening.end(), std::back_inserter(others));
+  const auto by_name = [](const auto* a, const auto* b) { return a->name < b->name; };
+  std::sort(both.begin(), both.end(), by_name);
+  std::sort(others.begin(), others.end(), by_name);
+  return std::shared_ptr<const SessionPolicy>(
+      new SessionPolicy(std::move(policies), std::move(both), std::move(others), server, nullptr));
 }
 
 std::shared_ptr<const SessionPolicy> SessionPolicy::Without(const CompiledRule& rule) const {
   return std::shared_ptr<const SessionPolicy>(
-      new SessionPolicy(policies_, matching_, server_, &rule));
+      new SessionPolicy(policies_, matching_, others_, server_, &rule));
 }
 
 const CompiledPolicy* SessionPolicy::Find(std::string_view name) const {

@@ -24,6 +24,13 @@ class SessionPolicy {
   static std::shared_ptr<const SessionPolicy> Bind(std::shared_ptr<const CompiledPolicies> policies,
                                                    const types::v1::Principal& principal,
                                                    std::string_view server);
+  // The same for the principal of a later token of the session, which was opened as `opened_as`. A
+  // policy gives rights only where it names both, so that no token widens what was opened. Of one
+  // that names either, all that restricts holds, and what it would ask a person about it denies.
+  static std::shared_ptr<const SessionPolicy> Bind(std::shared_ptr<const CompiledPolicies> policies,
+                                                   const types::v1::Principal& principal,
+                                                   const types::v1::Principal& opened_as,
+                                                   std::string_view server);
 
   ~SessionPolicy();
   SessionPolicy(const SessionPolicy&) = delete;
@@ -67,9 +74,11 @@ class SessionPolicy {
 
   // As if `left_out`, where it is one, were not there.
   SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
-                std::vector<const CompiledPolicy*> matching, std::string_view server,
+                std::vector<const CompiledPolicy*> matching,
+                std::vector<const CompiledPolicy*> others, std::string_view server,
                 const CompiledRule* left_out);
-  void AddMasks();
+  void AddRules(const CompiledRule* left_out);
+  void AddTerms();
   void AddPhases() const;
 
   std::shared_ptr<const SessionPolicy> Without(const CompiledRule& rule) const;
@@ -78,6 +87,7 @@ class SessionPolicy {
 
   const std::shared_ptr<const CompiledPolicies> policies_;  // keeps what the next two point into
   const std::vector<const CompiledPolicy*> matching_;
+  const std::vector<const CompiledPolicy*> others_;  // they restrict, and give nothing
   std::unique_ptr<const RuleTable> rules_;
   const std::string server_;
   std::vector<std::string> policy_names_;

@@ -51,10 +51,10 @@ absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
     return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                   "the policies in force bind it to an address, and it was asked for from none");
   }
-  if (decision.approval.has_value()) {
-    const auto& approvers = decision.approval->approvers();
+  if (decision.terms.has_approval()) {
+    const auto& approvers = decision.terms.approval().approvers();
     if (!IsApprovedEnough(approval.proto(), std::vector(approvers.begin(), approvers.end()),
-                          decision.approval->count(),
+                          decision.terms.approval().count(),
                           in_force.policies->OwnersOf(proto.principal()))) {
       return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                     "the policies in force ask for other or for more approvers");

@@ -183,7 +183,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
                                                        const OpenDecision& decision,
                                                        const meta::SnapshotVersion& version) {
   const OpenSessionRequest& request = opening.request;
-  if (!opening.agent.empty() && decision.open == types::v1::OPEN_MODE_REQUEST) {
+  if (!opening.agent.empty() && decision.terms.open() == types::v1::OPEN_MODE_REQUEST) {
     return Refusal(
         types::v1::DENIAL_REASON_SESSION_REQUIRED,
         "ask for a session first: sallyport request " + request.server() + " --reason TEXT");
@@ -213,10 +213,10 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
                            .policies = {version.epoch, version.version},
                            .created_at = opening.now};
   absl::StatusOr<OpenSessionResponse> response = [&] {
-    if (!decision.approval.has_value()) return StartActive(t, opening, std::move(session));
+    if (!decision.terms.has_approval()) return StartActive(t, opening, std::move(session));
     if (request.break_glass())
       return BreakGlass(t, opening, decision, Session::Pending(std::move(session), ""));
-    return StartPending(t, opening, std::move(session), *decision.approval);
+    return StartPending(t, opening, std::move(session), decision.terms.approval());
   }();
   if (response.ok() && wanted > longest) response->set_clamped(true);
   return response;
@@ -262,7 +262,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
   if (ReasonOf(admission.status()) != types::v1::DENIAL_REASON_UNSPECIFIED)
     return Refusal(admission.status());
   RETURN_IF_ERROR(admission.status());
-  const auto& skipped = decision.approval->approvers();
+  const auto& skipped = decision.terms.approval().approvers();
   RETURN_IF_ERROR(session.BreakGlass(*admission, request.reason(), {skipped.begin(), skipped.end()},
                                      opening.now));
   const audit_log::Line line = audit_log::LineOf(opening.caller, opening.now, "session.break_glass",

@@ -117,8 +117,9 @@ PolicyAnswer AnswerOf(const OpenDecision& decision) {
     return answer;
   }
   answer.set_policy(absl::StrJoin(decision.policies, ", "));
-  answer.set_decision(decision.approval.has_value() ? kRequireApproval : kAllow);
-  if (decision.approval.has_value()) *answer.mutable_approvers() = decision.approval->approvers();
+  answer.set_decision(decision.terms.has_approval() ? kRequireApproval : kAllow);
+  if (decision.terms.has_approval())
+    *answer.mutable_approvers() = decision.terms.approval().approvers();
   return answer;
 }
 

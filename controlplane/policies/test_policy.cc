@@ -73,10 +73,11 @@ Answer AnswerOf(const CallDecision& decision) {
 Answer AnswerOf(const OpenDecision& open) {
   if (!open.is_allowed()) return {.decision = "deny", .reason = open.reason};
   Answer answer{.decision = "allow", .is_observed = open.observed.has_value()};
-  if (open.approval) {
+  if (open.terms.has_approval()) {
     answer.decision = "require_approval";
-    answer.approvers.assign(open.approval->approvers().begin(), open.approval->approvers().end());
-    answer.count = open.approval->count();
+    answer.approvers.assign(open.terms.approval().approvers().begin(),
+                            open.terms.approval().approvers().end());
+    answer.count = open.terms.approval().count();
   }
   return answer;
 }

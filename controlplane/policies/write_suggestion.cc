@@ -64,11 +64,11 @@ void AddTerms(const ObservedUse& use, const TermsInForce& in_force, types::v1::P
   session.set_bind(terms.bind());
   session.set_on_control_plane_loss(terms.on_control_plane_loss());
   if (terms.has_lease()) *session.mutable_lease() = terms.lease();
-  if (in_force.open.has_value() && in_force.open->open == types::v1::OPEN_MODE_REQUEST) {
+  if (in_force.open.has_value() && in_force.open->terms.open() == types::v1::OPEN_MODE_REQUEST) {
     session.set_open(types::v1::OPEN_MODE_REQUEST);
   }
-  if (in_force.open.has_value() && in_force.open->approval.has_value()) {
-    *session.mutable_approval() = *in_force.open->approval;
+  if (in_force.open.has_value() && in_force.open->terms.has_approval()) {
+    *session.mutable_approval() = in_force.open->terms.approval();
   } else if (!use.asked_for_session().empty()) {
     types::v1::ApprovalTerms& approval = *session.mutable_approval();
     const AskedPeople& asked = use.asked_for_session();

@@ -146,6 +146,7 @@ class FakeControlPlane {
     principal->set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
     principal->set_subject(client);
     principal->set_client_id(client);
+    principal->add_scopes("mcp.use");
     const absl::Time now = absl::Now();
     session.mutable_opened_at()->set_seconds(absl::ToUnixSeconds(now));
     session.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(now + absl::Minutes(10)));

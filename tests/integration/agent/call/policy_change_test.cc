@@ -107,5 +107,60 @@ TEST_CASE("a call under way when its tool is forbidden is answered, and the next
   CHECK(door.Seen("tools/call") == 1);
 }
 
+constexpr char kReaders[] =
+    "kind: Policy\nname: readers\nspec:\n  principals: [{realm: okta, scopes: [mcp.use]}]\n"
+    "  servers: [wiki]\n  rules: [{allow: {tools: [echo]}}]\n";
+
+std::string Writers(const std::string& session) {
+  return std::string(kReaders) +
+         "---\nkind: Policy\nname: writers\nspec:\n  principals: [{realm: okta, scopes: "
+         "[mcp.write]}]\n"
+         "  servers: [wiki]\n  session: {" +
+         session + "}\n  rules: [{allow: {tools: [deploy]}}]\n";
+}
+
+TEST_CASE("a session that was opened with a lesser token stays lesser", "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}",
+            Writers("approval: {approvers: [\"okta:leads\"]}"));
+  Door::Bot bot = door.Connect();
+  bot.token = door.control.Token("bot", absl::Minutes(10), {{"scope", "mcp.use mcp.write"}});
+  CHECK(Door::Message(bot.Post(Door::Call("echo"))).contains("result"));
+  const Json refused = Door::Message(bot.Post(Door::Call("deploy", "{}", 2)))["result"];
+  CHECK(refused["isError"] == true);
+  CHECK(refused.dump().find("was opened with a token that had not this right") !=
+        std::string::npos);
+  // Another MCP session of it is no way around.
+  bot.session_id = door.Send({.token = bot.token, .body = Door::Initialize()}).session_id;
+  REQUIRE_FALSE(bot.session_id.empty());
+  CHECK(Door::Message(bot.Post(Door::Call("deploy", "{}", 3)))["result"]["isError"] == true);
+  CHECK(door.control.opens() == 1);
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("a session ends when a new version asks for an approval that it has not had",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", kReaders);
+  const Door::Bot bot = door.Connect();
+  CHECK(Door::Message(bot.Post(Door::Call("echo"))).contains("result"));
+  SECTION("at once") {
+    Change(door, std::string(kReaders) + "  session: {approval: {approvers: [\"okta:leads\"]}}\n");
+  }
+  SECTION("or when its trial is over") {
+    const std::string until =
+        absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now() + absl::Seconds(2), absl::UTCTimeZone());
+    Change(door, std::string(kReaders) +
+                     "  session: {approval: {approvers: [\"okta:leads\"]}}\n  observe_until: " +
+                     until + "\n");
+    CHECK(Door::Message(bot.Post(Door::Call("echo", "{}", 2))).contains("result"));
+    absl::SleepFor(absl::Milliseconds(2100));
+  }
+  const auto ended = bot.Post(Door::Call("echo", "{}", 3));
+  CHECK(ended.status == 404);
+  CHECK(ended.body.find("ask for an approval that the session has not had") != std::string::npos);
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_REVOKED);
+}
+
 }  // namespace
 }  // namespace sallyport

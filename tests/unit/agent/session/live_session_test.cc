@@ -20,7 +20,7 @@ struct Stage {
     facts.id = "ses_x";
     facts.terms.mutable_idle_timeout()->set_seconds(120);
     facts.terms.mutable_disconnect_grace()->set_seconds(30);
-    facts.terms.set_max_calls(max_calls);
+    facts.call_budget = max_calls;
     facts.calls = calls;
     facts.expires_at = clock.Now() + absl::Minutes(15);
     facts.remaining = absl::Minutes(15);
@@ -207,6 +207,20 @@ TEST_CASE("who only listens does not hold idleness off, but is waited for at the
   stage.loop.Spawn(StopListening(&stage.loop, &listening, &answers));
   stage.loop.Run();
   CHECK(answers == std::vector<bool>{true});
+}
+
+TEST_CASE("a session ends, busy or not, when the policies in force say so", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  LiveSession::InFlight busy(session);
+  session.EndsByPolicy(stage.clock.Now() + absl::Minutes(1), "the policies in force say so");
+  CHECK_FALSE(session.Due(kHeard).has_value());
+  stage.clock.Advance(absl::Minutes(1));
+  REQUIRE(session.Due(kHeard).has_value());
+  CHECK(session.Due(kHeard)->reason == END_REASON_REVOKED);
+  CHECK(session.Due(kHeard)->detail == "the policies in force say so");
+  session.EndsByPolicy(absl::InfiniteFuture(), "");
+  CHECK_FALSE(session.Due(kHeard).has_value());
 }
 
 }  // namespace

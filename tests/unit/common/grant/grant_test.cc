@@ -11,6 +11,7 @@ namespace {
 using nlohmann::json;
 using types::v1::DENIAL_REASON_SESSION_ENDED;
 using types::v1::DENIAL_REASON_TOKEN_INVALID;
+using types::v1::DENIAL_REASON_UNSPECIFIED;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
@@ -39,11 +40,21 @@ GrantClaims Claims() {
   claims.principal.add_scopes("mcp.use");
   claims.principal.add_groups("okta:gr\xc3\xbcn");
   claims.principal.set_display("Zo\xc3\xab");
+  types::v1::Claim& cost = *claims.principal.add_claims();
+  cost.set_name("cost");
+  cost.add_values()->set_number("1e400");
+  cost.add_values()->set_text("1e400");
+  cost.add_values()->set_flag(true);
+  cost.add_values()->set_null(true);
+  claims.principal.add_claims()->set_name("empty");
   claims.terms.mutable_max_duration()->set_seconds(900);
   claims.terms.mutable_idle_timeout()->set_seconds(120);
   claims.terms.mutable_disconnect_grace()->set_nanos(500'000'000);
   claims.terms.set_max_calls(200);
   claims.terms.set_bind(types::v1::BIND_MODE_ADDRESS);
+  claims.terms.set_open(types::v1::OPEN_MODE_REQUEST);
+  claims.terms.mutable_approval()->add_approvers("okta:leads");
+  claims.terms.mutable_approval()->set_count(2);
   return claims;
 }
 
@@ -134,7 +145,10 @@ TEST_CASE("every claim of a grant is required, in its own type", "[grant]") {
       INFO(part << "." << name);
       json changed = whole[part];
       changed.erase(name);
-      CHECK(Refusal(Grant({{part, changed}})) == DENIAL_REASON_TOKEN_INVALID);
+      // Without it, it had no approval.
+      const bool may_be_left_out = name == "approval";
+      CHECK(Refusal(Grant({{part, changed}})) ==
+            (may_be_left_out ? DENIAL_REASON_UNSPECIFIED : DENIAL_REASON_TOKEN_INVALID));
       changed[name] = true;
       CHECK(Refusal(Grant({{part, changed}})) == DENIAL_REASON_TOKEN_INVALID);
     }

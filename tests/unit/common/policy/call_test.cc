@@ -339,5 +339,68 @@ TEST_CASE("a session's policy outlives the set it came from, and a decision both
   CHECK(decision.verdict == Verdict::kDeny);
 }
 
+// What the bot may do with a token of `scopes` in a session that one of `opened` opened.
+std::shared_ptr<const SessionPolicy> Later(std::string_view yaml,
+                                           std::initializer_list<const char*> scopes,
+                                           std::initializer_list<const char*> opened) {
+  return SessionPolicy::Bind(Compiled(yaml), Bot(scopes), Bot(opened), "wiki");
+}
+
+std::string ScopePolicy(const std::string& scope, const std::string& more) {
+  return "kind: Policy\nname: " + scope + "\nspec:\n  principals: [{realm: okta, scopes: [" +
+         scope + "]}]\n  servers: [wiki]\n  " + more + "\n";
+}
+
+TEST_CASE(
+    "a later token gives a session no right that it was not opened with, and keeps none that "
+    "it has not itself",
+    "[policy][call]") {
+  const std::string yaml = ScopePolicy("read", "rules: [{allow: {tools: [look]}}]") + "---\n" +
+                           ScopePolicy("write", "rules: [{allow: {tools: [change]}}]");
+  const auto verdict = [&](const SessionPolicy& policy, const char* tool) {
+    CHECK(policy.ShowsTool(tool, kNow) ==
+          (policy.EvaluateCall({.method = "tools/call", .target = tool}, kNow).verdict ==
+           Verdict::kAllow));
+    return policy.EvaluateCall({.method = "tools/call", .target = tool}, kNow).verdict;
+  };
+  for (const auto& policy :
+       {Later(yaml, {"read", "write"}, {"read"}), Later(yaml, {"read"}, {"read", "write"})}) {
+    CHECK(verdict(*policy, "look") == Verdict::kAllow);
+    CHECK(verdict(*policy, "change") == Verdict::kHidden);
+    CHECK(policy->policy_names() == std::vector<std::string>{"read"});
+  }
+  const auto neither = Later(yaml, {"write"}, {"read"});
+  CHECK(verdict(*neither, "look") == Verdict::kHidden);
+  CHECK(verdict(*neither, "change") == Verdict::kHidden);
+  CHECK(neither->is_empty());
+  const auto same = Later(yaml, {"write", "read"}, {"read", "write"});
+  CHECK(verdict(*same, "look") == Verdict::kAllow);
+  CHECK(verdict(*same, "change") == Verdict::kAllow);
+}
+
+TEST_CASE("what restricts one of a session's tokens restricts the session", "[policy][call]") {
+  const std::string yaml =
+      ScopePolicy("read", "rules: [{allow: {tools: [\"*\"]}}]") + "---\n" +
+      ScopePolicy("suspended",
+                  "rules: [{deny: {tools: [change]}}, {allow: {tools: [other]}}, "
+                  "{require_approval: {tools: [drop], approvers: [\"okta:leads\"]}}]\n"
+                  "  mask: [pii]\n  session: {limits: [{per: session, concurrent: 2}]}");
+  for (const auto& policy : {Later(yaml, {"read", "suspended"}, {"read"}),
+                             Later(yaml, {"read"}, {"read", "suspended"})}) {
+    const auto judge = [&](const char* tool) {
+      return policy->EvaluateCall({.method = "tools/call", .target = tool}, kNow);
+    };
+    CHECK(judge("look").verdict == Verdict::kAllow);
+    CHECK(judge("change").verdict == Verdict::kDeny);
+    // Nobody can be asked about it: the session is not one of those who would be.
+    CHECK(judge("drop").verdict == Verdict::kDeny);
+    CHECK(judge("drop").policy == "suspended");
+    CHECK_FALSE(policy->ShowsTool("change", kNow));
+    CHECK(policy->mask_names() == std::vector<std::string>{"pii", "secrets"});
+    REQUIRE(policy->limits().size() == 1);
+    CHECK(policy->limits().front().concurrent() == 2);
+  }
+}
+
 }  // namespace
 }  // namespace sallyport

@@ -89,14 +89,14 @@ TEST_CASE("a session opens without the approval of a policy that observes", "[po
   };
   const OpenDecision decision = open(BotPolicy(kObserving + asks));
   CHECK(decision.is_allowed());
-  CHECK_FALSE(decision.approval);
-  CHECK(decision.open == types::v1::OPEN_MODE_CONNECT);
+  CHECK_FALSE(decision.terms.has_approval());
+  CHECK(decision.terms.open() == types::v1::OPEN_MODE_CONNECT);
   REQUIRE(decision.observed);
   CHECK(decision.observed->reason == types::v1::DENIAL_REASON_APPROVAL_PENDING);
-  CHECK(open(BotPolicy(kObserved + asks)).approval);
+  CHECK(open(BotPolicy(kObserved + asks)).terms.has_approval());
   const OpenDecision beside =
       open(BotPolicy(kObserving) + "---\n" + BotPolicy("  session: {open: request}", "q"));
-  CHECK(beside.open == types::v1::OPEN_MODE_REQUEST);
+  CHECK(beside.terms.open() == types::v1::OPEN_MODE_REQUEST);
   CHECK_FALSE(beside.observed);
 }
 

@@ -62,13 +62,13 @@ TEST_CASE("who lacks scopes is told which, of the entry that is nearest", "[poli
 
 TEST_CASE("a silent policy has the defaults", "[policy][open]") {
   const OpenDecision decision = Open(Policy("[{realm: okta}]"));
-  CHECK(decision.open == types::v1::OPEN_MODE_CONNECT);
+  CHECK(decision.terms.open() == types::v1::OPEN_MODE_CONNECT);
   CHECK(decision.terms.max_duration().seconds() == 3600);
   CHECK(decision.terms.idle_timeout().seconds() == 600);
   CHECK(decision.terms.disconnect_grace().seconds() == 30);
   CHECK(decision.terms.max_calls() == 0);
   CHECK(decision.terms.bind() == types::v1::BIND_MODE_PRINCIPAL);
-  CHECK_FALSE(decision.approval);
+  CHECK_FALSE(decision.terms.has_approval());
 }
 
 TEST_CASE("over several policies the tightest terms hold", "[policy][open]") {
@@ -79,7 +79,7 @@ TEST_CASE("over several policies the tightest terms hold", "[policy][open]") {
                 "b") +
       "---\n" + BotPolicy("  session: {bind: address}", "c"));
   CHECK(decision.policies == std::vector<std::string>{"a", "b", "c"});
-  CHECK(decision.open == types::v1::OPEN_MODE_REQUEST);
+  CHECK(decision.terms.open() == types::v1::OPEN_MODE_REQUEST);
   CHECK(decision.terms.max_duration().seconds() == 900);
   CHECK(decision.terms.idle_timeout().seconds() == 120);
   CHECK(decision.terms.disconnect_grace().seconds() == 5);
@@ -90,9 +90,9 @@ TEST_CASE("over several policies the tightest terms hold", "[policy][open]") {
 TEST_CASE("an approval binds to the address unless its policy says otherwise", "[policy][open]") {
   const OpenDecision silent =
       Open(BotPolicy("  session: {approval: {approvers: [okta:x], expires_after: 3m}}"));
-  REQUIRE(silent.approval);
-  CHECK(silent.approval->count() == 1);
-  CHECK(silent.approval->expires_after().seconds() == 180);
+  REQUIRE(silent.terms.has_approval());
+  CHECK(silent.terms.approval().count() == 1);
+  CHECK(silent.terms.approval().expires_after().seconds() == 180);
   CHECK(silent.terms.bind() == types::v1::BIND_MODE_ADDRESS);
   CHECK(Open(BotPolicy("  session: {bind: principal, approval: {approvers: [okta:x]}}"))
             .terms.bind() == types::v1::BIND_MODE_PRINCIPAL);
@@ -109,10 +109,10 @@ TEST_CASE("the strictest approval holds: approvers of all policies, the shortest
       first + "---\n" +
       BotPolicy("  session: {approval: {approvers: [okta:y, okta:z], expires_after: 5m}}", "b") +
       "---\n" + BotPolicy("  session: {max_calls: 1}", "c"));
-  REQUIRE(both.approval);
-  CHECK(both.approval->approvers_size() == 1);
-  CHECK(both.approval->approvers(0) == "okta:y");
-  CHECK(both.approval->expires_after().seconds() == 300);
+  REQUIRE(both.terms.has_approval());
+  CHECK(both.terms.approval().approvers_size() == 1);
+  CHECK(both.terms.approval().approvers(0) == "okta:y");
+  CHECK(both.terms.approval().expires_after().seconds() == 300);
   const OpenDecision none =
       Open(first + "---\n" + BotPolicy("  session: {approval: {approvers: [okta:z]}}", "b"));
   CHECK(none.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
@@ -229,9 +229,9 @@ TEST_CASE("the highest count of all approvals holds", "[policy][open]") {
       Compiled(BotPolicy("  session: {approval: {approvers: [okta:x], count: 3}}") + "---\n" +
                BotPolicy("  session: {approval: {approvers: [okta:x, okta:y]}}", "q"));
   const OpenDecision decision = policies->EvaluateOpen(Bot(), "wiki", "", kNow);
-  REQUIRE(decision.approval);
-  CHECK(decision.approval->count() == 3);
-  CHECK(decision.approval->approvers_size() == 1);
+  REQUIRE(decision.terms.has_approval());
+  CHECK(decision.terms.approval().count() == 3);
+  CHECK(decision.terms.approval().approvers_size() == 1);
 }
 
 TEST_CASE("glass is broken where every policy that asks for an approval lets one",
@@ -267,7 +267,7 @@ TEST_CASE("no session opens outside of all hours", "[policy][open][hours]") {
   const OpenDecision beside =
       Compiled(shut + "---\n" + BotPolicy("", "q"))->EvaluateOpen(Bot(), "wiki", "", kNow);
   CHECK(beside.is_allowed());
-  CHECK(beside.approval);
+  CHECK(beside.terms.has_approval());
   CHECK(beside.terms.max_duration().seconds() == 300);
 }
 
@@ -278,6 +278,78 @@ TEST_CASE("a changed tool is held unless the server's document says otherwise", 
   CHECK(policies->PinOf("a") == types::v1::PIN_MODE_IGNORE);
   CHECK(policies->PinOf("b") == types::v1::PIN_MODE_HOLD);
   CHECK(policies->PinOf("c") == types::v1::PIN_MODE_HOLD);
+}
+
+// When a session that was opened under `before` ends once `after` is in force, from kNow on.
+SessionEndByPolicy EndUnder(const std::string& after, const std::string& before,
+                            const types::v1::Principal& principal = Bot()) {
+  const OpenDecision opened = Compiled(before)->EvaluateOpen(principal, "wiki", "a1", kNow);
+  REQUIRE(opened.is_allowed());
+  return Compiled(after)->EndOf(principal, "wiki", opened.terms, kNow);
+}
+
+constexpr char kFree[] = "  session: {max_duration: 1h, idle_timeout: 5m}";
+
+TEST_CASE("a session goes on under policies that would open it as it was", "[policy][open]") {
+  const std::string before = BotPolicy(kFree);
+  const std::string after = GENERATE(
+      BotPolicy("  session: {max_duration: 2h, idle_timeout: 5m, disconnect_grace: 1m}"),
+      BotPolicy("  session: {max_duration: 1h, idle_timeout: 5m}\n  rules: [{deny: {tools: [x]}}]"),
+      // Which rules it has is judged call by call, whether it is named at all too.
+      std::string("kind: Policy\nname: p\nspec: {principals: [{realm: other}], servers: [wiki]}\n"),
+      // The hours count for calls.
+      BotPolicy(std::string(kFree) + "\n  hours: [{days: [mon], from: \"00:00\", to: \"00:01\", "
+                                     "zone: UTC}]"));
+  INFO(after);
+  CHECK(EndUnder(after, before).at == absl::InfiniteFuture());
+}
+
+TEST_CASE("a session ends where the policies would open it on stricter terms", "[policy][open]") {
+  const auto [after, why] = GENERATE(table<std::string, std::string>(
+      {{"{max_duration: 59m, idle_timeout: 5m}", "set a tighter max_duration"},
+       {"{max_duration: 1h, idle_timeout: 4m}", "set a tighter idle_timeout"},
+       {"{max_duration: 1h, idle_timeout: 5m, disconnect_grace: 1s}",
+        "set a tighter disconnect_grace"},
+       {"{max_duration: 1h, idle_timeout: 5m, max_calls: 9}", "set a tighter max_calls"},
+       {"{max_duration: 1h, idle_timeout: 5m, bind: address}", "set a tighter bind"},
+       {"{max_duration: 1h, idle_timeout: 5m, on_control_plane_loss: strict}",
+        "set a tighter lease"},
+       {"{max_duration: 1h, idle_timeout: 5m, open: request}",
+        "want a session to be asked for before it is opened"},
+       {"{max_duration: 1h, idle_timeout: 5m, approval: {approvers: [\"okta:leads\"]}}",
+        "ask for an approval that the session has not had"}}));
+  // Another policy beside the one it was opened under is enough.
+  const std::string more = "\n---\n" + BotPolicy("  session: " + after, "q");
+  for (const std::string& all : {BotPolicy("  session: " + after), BotPolicy(kFree) + more}) {
+    INFO(all);
+    const SessionEndByPolicy end = EndUnder(all, BotPolicy(kFree));
+    CHECK(end.at == kNow);
+    CHECK(end.why == why);
+  }
+}
+
+TEST_CASE("an approval that a session has had is as good as one that asks no more",
+          "[policy][open]") {
+  const auto asking = [](const std::string& approvers, int count) {
+    return BotPolicy("  session: {approval: {approvers: [" + approvers +
+                     "], count: " + std::to_string(count) + "}}");
+  };
+  const std::string had = asking("\"okta:leads\"", 2);
+  CHECK(EndUnder(asking("\"okta:leads\"", 2), had).at == absl::InfiniteFuture());
+  CHECK(EndUnder(asking("\"okta:leads\", \"okta:owners\"", 1), had).at == absl::InfiniteFuture());
+  CHECK(EndUnder(asking("\"okta:leads\"", 3), had).why ==
+        "ask for other or more approvers than the session has had");
+  CHECK(EndUnder(asking("\"okta:owners\"", 1), had).why ==
+        "ask for other or more approvers than the session has had");
+}
+
+TEST_CASE("a session that was opened on trial ends when the trial does", "[policy][open]") {
+  const std::string trial = BotPolicy(
+      "  session: {approval: {approvers: [\"okta:leads\"]}}\n  observe_until: " +
+      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", kNow + absl::Minutes(3), absl::UTCTimeZone()));
+  const SessionEndByPolicy end = EndUnder(trial, trial);
+  CHECK(end.at == kNow + absl::Minutes(3));
+  CHECK(end.why == "ask for an approval that the session has not had");
 }
 
 }  // namespace

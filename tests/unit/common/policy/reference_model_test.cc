@@ -103,11 +103,12 @@ reference::Opening InModelsWords(const OpenDecision& open) {
   reference::Opening words{.reason = open.reason};
   if (open.observed) words.observed = open.observed->reason;
   if (!open.is_allowed()) return words;
-  words.must_request = open.open == types::v1::OPEN_MODE_REQUEST;
-  if (open.approval) {
-    words.approvers = {open.approval->approvers().begin(), open.approval->approvers().end()};
-    words.count = static_cast<int>(open.approval->count());
-    words.expires_seconds = open.approval->expires_after().seconds();
+  words.must_request = open.terms.open() == types::v1::OPEN_MODE_REQUEST;
+  if (open.terms.has_approval()) {
+    words.approvers = {open.terms.approval().approvers().begin(),
+                       open.terms.approval().approvers().end()};
+    words.count = static_cast<int>(open.terms.approval().count());
+    words.expires_seconds = open.terms.approval().expires_after().seconds();
   }
   if (open.break_glass) words.break_glass_seconds = absl::ToInt64Seconds(*open.break_glass);
   words.is_strict = open.terms.on_control_plane_loss() == types::v1::CONTROL_PLANE_LOSS_STRICT;
