@@ -5,10 +5,11 @@
 #include <utility>
 
 #include "agent/call/about_approval.h"
-#include "agent/call/arguments_digest.h"
+#include "agent/call/call_digests.h"
 #include "agent/call/effect_digest.h"
 #include "agent/call/hold_call.h"
 #include "agent/call/see_tools.h"
+#include "agent/mcp/bound_params.h"
 #include "common/denial.h"
 
 namespace sallyport::agent {
@@ -55,6 +56,9 @@ Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
   const ServedSession& session = *call.granted.session;
   if (absl::Status room = CheckHoldRoom(gateway, session); !room.ok()) {
     co_return RefuseAbout(std::move(call), std::move(room), nullptr);
+  }
+  if (absl::Status shown = CheckIsAllShown(*call.message); !shown.ok()) {
+    co_return RefuseAbout(std::move(call), std::move(shown), nullptr);
   }
   auto digest = ApprovalDigest(session, *call.message);
   if (!digest.ok()) co_return RefuseAbout(std::move(call), digest.status(), nullptr);

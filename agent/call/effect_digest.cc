@@ -6,6 +6,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "agent/mcp/bound_params.h"
 #include "agent/mcp/canonical_arguments.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
@@ -33,7 +34,7 @@ absl::StatusOr<std::string> CallDigest(const AgentSnapshot& snapshot, std::strin
     return std::string_view(message.bytes).substr(span.begin, span.size());
   };
   ASSIGN_OR_RETURN(const std::string arguments, CanonicalArguments(bytes_of(message.arguments)));
-  ASSIGN_OR_RETURN(const std::string others, OtherParams(bytes_of(message.params)));
+  ASSIGN_OR_RETURN(const std::string others, OtherParams(message));
   // Each length before its part: no call can be spelled so that it reads as another.
   std::string call = "call";
   for (const std::string* part : {&message.method, &message.target, &arguments, &others})

@@ -15,31 +15,28 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
                                             ClientMessage message) {
   ASSIGN_OR_RETURN(const auto rules, RulesFor(gateway, *call.session, *call.authenticated->caller,
                                               call.authenticated->snapshot));
-  std::optional<std::string_view> server_state;
-  if (!message.modern.request_state.empty()) {
-    ASSIGN_OR_RETURN(Continuation before, OpenRequestState(*call.session, message));
-    call.continues = std::make_shared<const Continuation>(std::move(before));
-    server_state = call.continues->server_state;
-  }
   const absl::Time now = gateway.clock.Now();
   const SessionPolicy& policy = *rules->policy;
   const UsableCapabilities& usable = policy.capabilities(now);
   const std::string method = message.method;
   const bool takes_tasks = message.modern.takes_tasks;
-  ASSIGN_OR_RETURN(
-      ClientMessage narrowed,
-      NarrowModernRequest(
-          std::move(message),
-          {.client = {.sampling = usable.sampling,
-                      .elicitation = usable.elicitation,
-                      .roots = usable.roots,
-                      .task_extension = usable.task_extension},
-           .may_hear_of =
-               [&](std::string_view uri) {
-                 return policy.EvaluateCall({.method = method, .target = uri}, now).verdict ==
-                        Verdict::kAllow;
-               },
-           .request_state = server_state}));
+  const auto may_hear_of = [&](std::string_view uri) {
+    return policy.EvaluateCall({.method = method, .target = uri}, now).verdict == Verdict::kAllow;
+  };
+  ModernRequestTerms terms{.client = {.sampling = usable.sampling,
+                                      .elicitation = usable.elicitation,
+                                      .roots = usable.roots,
+                                      .task_extension = usable.task_extension},
+                           .may_hear_of = may_hear_of,
+                           .request_state = std::nullopt};
+  ASSIGN_OR_RETURN(ClientMessage narrowed, NarrowModernRequest(std::move(message), terms));
+  if (!narrowed.modern.request_state.empty()) {
+    // It is bound to the call as its server was, or would have been, shown it.
+    ASSIGN_OR_RETURN(Continuation before, OpenRequestState(*call.session, narrowed));
+    call.continues = std::make_shared<const Continuation>(std::move(before));
+    terms.request_state = call.continues->server_state;
+    ASSIGN_OR_RETURN(narrowed, NarrowModernRequest(std::move(narrowed), terms));
+  }
   // We may answer with a task of our own, whatever its server may.
   narrowed.modern.takes_tasks = takes_tasks;
   if (const auto shared = call.session->shared; shared != nullptr) {

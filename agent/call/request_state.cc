@@ -7,7 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "agent/call/arguments_digest.h"
+#include "agent/call/call_digests.h"
 #include "common/denial.h"
 #include "common/random.h"
 #include "common/status_macros.h"
@@ -40,7 +40,7 @@ void AppendSized(std::string& out, std::string_view part) {
 
 // Everything that the retry must share with the call.
 absl::StatusOr<std::string> Binding(const ServedSession& session, const ClientMessage& message) {
-  ASSIGN_OR_RETURN(const std::string digest, ArgumentsDigest(session, message));
+  ASSIGN_OR_RETURN(const std::string digest, OperationDigest(session, message));
   std::string binding;
   for (std::string_view part :
        {std::string_view(session.id()), std::string_view(session.principal_key()),

@@ -11,8 +11,8 @@
 
 // The request state of the modern era (2026-07-28, "Multi Round-Trip Requests"): what a client is
 // given with an input_required result and brings back with its retry. A client gets none but ours:
-// the server's own travels inside, encrypted. It holds for the same session, method, name and
-// arguments, as long as the session itself may be idle, and once: the retry goes on with an
+// the server's own travels inside, encrypted. It holds for the same session, method and
+// OperationDigest, as long as the session itself may be idle, and once: the retry goes on with an
 // operation that was counted and, where needed, approved, and two of them would be two operations.
 namespace sallyport::agent {
 

@@ -12,7 +12,7 @@
 #include "agent/mask/mask_edits.h"
 #include "agent/mask/mask_rules.h"
 #include "agent/mask/message_texts.h"
-#include "agent/mcp/canonical_arguments.h"
+#include "agent/mcp/bound_params.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_splice.h"
 #include "agent/mcp/json_text.h"
@@ -380,8 +380,7 @@ absl::StatusOr<CallForApprover> Masker::ShowToApprover(const ClientMessage& call
   ASSIGN_OR_RETURN(
       shown.arguments,
       ShowJsonToApprover(bytes.substr(call.arguments.begin, call.arguments.size()), mask));
-  ASSIGN_OR_RETURN(const std::string others,
-                   OtherParams(bytes.substr(call.params.begin, call.params.size())));
+  ASSIGN_OR_RETURN(const std::string others, OtherParams(call));
   ASSIGN_OR_RETURN(shown.other_params, ShowJsonToApprover(others, mask));
   return shown;
 }

@@ -15,13 +15,9 @@ namespace sallyport::agent {
 // value; empty means none and gives an empty result. message_invalid when it is not clean JSON.
 absl::StatusOr<std::string> CanonicalArguments(std::string_view json);
 
-// What else of a call's `params` a person decides on, in that form: an object of what stands beside
-// name, uri, ref, arguments and requestState, and of `_meta` what neither the protocol keeps for
-// itself nor differs from try to try (the progress token, the trace). Empty: there is nothing else.
-// `params` is one JSON object; empty means none.
-absl::StatusOr<std::string> OtherParams(std::string_view params);
-// The same for an object that has been read, without those of its own members that `is_left_out`
-// names.
+// The same for a value that has been read.
+std::string CanonicalValue(const JsonIndex& index, const JsonNode& value);
+// The same for an object, without those of its own members that `is_left_out` names.
 std::string CanonicalObject(const JsonIndex& index, const JsonNode& object,
                             absl::FunctionRef<bool(std::string_view)> is_left_out);
 

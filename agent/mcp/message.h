@@ -46,6 +46,8 @@ struct ModernEnvelope {
   std::string version;
   // The object params._meta["io.modelcontextprotocol/clientCapabilities"].
   Span capabilities;
+  // As the client wrote it, where policy has taken something away. Empty: it stands there.
+  RareText declared_capabilities;
   // They name the extension io.modelcontextprotocol/tasks: the client takes a task in place of the
   // result of a tool.
   bool takes_tasks = false;

@@ -6,8 +6,16 @@
 #include "agent/mcp/json_scan.h"
 #include "agent/mcp/json_splice.h"
 #include "common/denial.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
+namespace {
+
+std::string TextAt(const ClientMessage& message, Span at) {
+  return message.bytes.substr(at.begin, at.size());
+}
+
+}  // namespace
 
 absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
                                                   const ModernRequestTerms& terms) {
@@ -57,7 +65,12 @@ absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
   if (!splicer.is_changed()) return request;
   std::string bytes = splicer.Finish();
   const ScanLimits limits{.max_bytes = bytes.size()};
-  return ScanClientMessage(std::move(bytes), limits);
+  ASSIGN_OR_RETURN(ClientMessage narrowed, ScanClientMessage(std::move(bytes), limits));
+  std::string declared = modern.declared_capabilities.empty() ? TextAt(request, modern.capabilities)
+                                                              : modern.declared_capabilities.text();
+  if (declared != TextAt(narrowed, narrowed.modern.capabilities))
+    narrowed.modern.declared_capabilities = std::move(declared);
+  return narrowed;
 }
 
 bool Declares(const ClientMessage& request, std::string_view capability) {

@@ -10,6 +10,7 @@
 #include "agent/mcp/json_splice.h"
 #include "common/denial.h"
 #include "common/json_string.h"
+#include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/time_text.h"
 
@@ -182,7 +183,9 @@ absl::StatusOr<ClientMessage> RetryOf(const ClientMessage& call,
   CutChildren(splicer, index, *params, is_of_round);
   std::string bytes = splicer.Finish();
   const ScanLimits limits{.max_bytes = bytes.size()};
-  return ScanClientMessage(std::move(bytes), limits);
+  ASSIGN_OR_RETURN(ClientMessage retry, ScanClientMessage(std::move(bytes), limits));
+  retry.modern.declared_capabilities = call.modern.declared_capabilities;
+  return retry;
 }
 
 std::vector<std::string> TasksListenedTo(const ClientMessage& listen) {

@@ -122,6 +122,9 @@ TEST_CASE("a state is good for one retry of the same call by the same principal"
   Ask other_tool = Retry(state);
   other_tool.params["name"] = "echo";
   CHECK(IsRefusedState(client.Post(other_tool)));
+  Ask more = Retry(state);
+  more.params["x"] = 666;
+  CHECK(IsRefusedState(client.Post(more)));
   CHECK(door.Seen("tools/call") == seen);
   CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
                                  types::v1::DENIAL_REASON_MESSAGE_INVALID));

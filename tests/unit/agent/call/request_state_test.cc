@@ -121,7 +121,32 @@ TEST_CASE("a state is of its method, name and arguments", "[agent][call]") {
   CHECK(Opens(*stage.session, Retry(state)));
 }
 
-TEST_CASE("the order of arguments and what stands beside them do not matter", "[agent][call]") {
+TEST_CASE("a state is of all that stands beside the arguments, and of the client that says it",
+          "[agent][call]") {
+  Stage stage;
+  const std::string arguments = Params("deploy", R"({"a":1,"b":"x"})");
+  const ClientMessage call = FromClient(ModernRequest("tools/call", arguments + R"(,"x":1)"));
+  const std::string state = Sealed(*stage.session, call);
+  CHECK_FALSE(Opens(*stage.session, Retry(state)));
+  for (const char* other : {R"(,"x":666)", R"(,"x":1,"uri":"file:///a")", R"(,"x":1,"ref":{})",
+                            R"(,"x":1,"task":{})"}) {
+    CHECK_FALSE(Opens(*stage.session, Retry(state, arguments + other)));
+  }
+  ClientMessage retry = Retry(state, arguments + R"(,"x":1,"inputResponses":{"q":{}})");
+  const auto with = [&](std::string_view before, const std::string& after) {
+    std::string bytes = retry.bytes;
+    const std::size_t place = bytes.find(before);
+    REQUIRE(place != std::string::npos);
+    return FromClient(bytes.replace(place, before.size(), after));
+  };
+  CHECK_FALSE(Opens(*stage.session, with(R"("_meta":{)", R"("_meta":{"v/x":1,)")));
+  CHECK_FALSE(Opens(*stage.session, with(R"("id":1)", R"("id":1,"more":1)")));
+  CHECK_FALSE(Opens(*stage.session,
+                    with(R"(clientCapabilities":{})", R"(clientCapabilities":{"roots":{}})")));
+  CHECK(Opens(*stage.session, with(R"("_meta":{)", R"("_meta":{"progressToken":9,)")));
+}
+
+TEST_CASE("the order of arguments and what answers the server do not matter", "[agent][call]") {
   Stage stage;
   const std::string state = Sealed(*stage.session);
   CHECK(Opens(*stage.session, Retry(state, Params("deploy", R"({ "b" : "\u0078", "a" : 1 })") +

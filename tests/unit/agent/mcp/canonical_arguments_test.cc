@@ -26,21 +26,6 @@ TEST_CASE("other arguments have another form", "[agent][mcp]") {
         *CanonicalArguments(R"({"a":12345678901234567891})"));
 }
 
-TEST_CASE("what else of params is decided on has one form, without what differs from try to try",
-          "[agent][mcp]") {
-  CHECK(OtherParams("")->empty());
-  CHECK(OtherParams(R"({"name":"a","arguments":{"b":1}})")->empty());
-  CHECK(OtherParams(R"({"name":"a","_meta":{"progressToken":1,"traceparent":"00-1",
-                       "io.modelcontextprotocol/protocolVersion":"2026-07-28"},"requestState":"s"})")
-            ->empty());
-  CHECK(*OtherParams(R"({"task":{"ttl":60},"name":"a","_meta":{"x/dry-run":false,"progressToken":1},
-                        "inputResponses":{"q":{"b":1,"a":2}}})") ==
-        R"({"_meta":{"x/dry-run":false},"inputResponses":{"q":{"a":2,"b":1}},"task":{"ttl":60}})");
-  CHECK(OtherParams(R"({"name":"a","inputResponses":{}})")->empty());
-  CHECK(*OtherParams(R"({"_meta":"odd"})") == R"({"_meta":"odd"})");
-  CHECK(ReasonOf(OtherParams("{").status()) == types::v1::DENIAL_REASON_MESSAGE_INVALID);
-}
-
 TEST_CASE("arguments that are not clean have no form", "[agent][mcp]") {
   for (const char* text :
        {R"({"a":1,"a":2})", R"({"a":1,"\u0061":2})", "{", "1", R"({"a":"\ud800"})"}) {

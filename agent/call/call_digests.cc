@@ -1,10 +1,11 @@
-#include "agent/call/arguments_digest.h"
+#include "agent/call/call_digests.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include <string_view>
 
+#include "agent/mcp/bound_params.h"
 #include "agent/mcp/canonical_arguments.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -13,7 +14,7 @@ namespace sallyport::agent {
 
 namespace {
 
-std::string DigestOf(const ServedSession& session, std::string_view text) {
+std::string HmacOf(const ServedSession& session, std::string_view text) {
   unsigned char digest[32];
   unsigned size = sizeof digest;
   HMAC(EVP_sha256(), session.digest_key.data(), static_cast<int>(session.digest_key.size()),
@@ -22,32 +23,28 @@ std::string DigestOf(const ServedSession& session, std::string_view text) {
 }
 
 // Canonical JSON has no line break, so nothing of the one can be read as the other's.
-absl::StatusOr<std::string> Canonical(const ClientMessage& message) {
+// The target comes last, and may be anything.
+absl::StatusOr<std::string> Digest(const ServedSession& session, const ClientMessage& message,
+                                   const absl::StatusOr<std::string>& params) {
+  RETURN_IF_ERROR(params.status());
+  ASSIGN_OR_RETURN(const std::string envelope, CallEnvelope(message));
   ASSIGN_OR_RETURN(
-      std::string canonical,
+      const std::string arguments,
       CanonicalArguments(std::string_view(message.bytes)
                              .substr(message.arguments.begin, message.arguments.size())));
-  canonical.append("\n").append(message.target);
-  return canonical;
+  return HmacOf(session, *params + "\n" + envelope + "\n" + arguments + "\n" + message.target);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> ArgumentsDigest(const ServedSession& session,
-                                            const ClientMessage& message) {
-  ASSIGN_OR_RETURN(const std::string canonical, Canonical(message));
-  return DigestOf(session, canonical);
-}
-
 absl::StatusOr<std::string> ApprovalDigest(const ServedSession& session,
                                            const ClientMessage& message) {
-  ASSIGN_OR_RETURN(const std::string canonical, Canonical(message));
-  ASSIGN_OR_RETURN(
-      const std::string others,
-      OtherParams(
-          std::string_view(message.bytes).substr(message.params.begin, message.params.size())));
-  // The target comes last, and may be anything: what else is bound goes before it.
-  return DigestOf(session, others + "\n" + canonical);
+  return Digest(session, message, OtherParams(message));
+}
+
+absl::StatusOr<std::string> OperationDigest(const ServedSession& session,
+                                            const ClientMessage& message) {
+  return Digest(session, message, ParamsOfAllRounds(message));
 }
 
 }  // namespace sallyport::agent
