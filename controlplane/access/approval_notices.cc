@@ -61,7 +61,11 @@ absl::Status ApprovalNotices::EnqueueBreakGlass(WriteTransaction& t, const Sessi
                                                  session.proto());
                              }},
                         now));
-  if (told == 0) LogError("notice_unaddressed", {{"type", kBreakGlass}, {"about", session.id()}});
+  if (told == 0) {
+    t.AfterCommit([id = session.id()] {
+      LogError("notice_unaddressed", {{"type", kBreakGlass}, {"about", id}});
+    });
+  }
   return absl::OkStatus();
 }
 

@@ -45,7 +45,9 @@ absl::StatusOr<bool> UpdateNoticeAlarm(WriteTransaction& t, std::string_view app
   approval->SetNoticeAlarm(alarm);
   RETURN_IF_ERROR(approvals::Update(t, *approval));
   if (alarm.empty()) return false;
-  LogError("approval_unnotified", {{"approval", approval->id()}, {"why", alarm}});
+  t.AfterCommit([id = approval->id(), alarm] {
+    LogError("approval_unnotified", {{"approval", id}, {"why", alarm}});
+  });
   return true;
 }
 

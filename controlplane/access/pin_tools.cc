@@ -97,8 +97,9 @@ absl::StatusOr<agent::v1::ReportToolsResponse> PinTools::Run(
                               absl::StrCat("tool/", request.server(), "/", seen.name()),
                               seen.definition_hash())));
     if (news.action == "tool.change") {
-      LogWarning("tool_changed",
-                 {{"server", request.server()}, {"tool", seen.name()}, {"agent", agent}});
+      t->AfterCommit([server = request.server(), tool = seen.name(), agent] {
+        LogWarning("tool_changed", {{"server", server}, {"tool", tool}, {"agent", agent}});
+      });
     }
   }
   if (!is_anything_new) return response;

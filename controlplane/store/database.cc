@@ -82,6 +82,10 @@ void WriteTransaction::Changed(ChangeKind kind, std::string id) {
   changes_.push_back({kind, std::move(id)});
 }
 
+void WriteTransaction::AfterCommit(std::function<void()> tell) {
+  after_commit_.push_back(std::move(tell));
+}
+
 absl::Status WriteTransaction::Commit() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!is_open_)
     return absl::FailedPreconditionError(database_.path_ + ": commit: the transaction is over");
@@ -94,6 +98,7 @@ absl::Status WriteTransaction::Commit() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ChangeFeed& feed = database_.changes_;
   database_.writer_mutex_.Unlock();
   if (has_news) feed.Wake();
+  for (const auto& tell : after_commit_) tell();
   return absl::OkStatus();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -56,6 +57,10 @@ class WriteTransaction : public Transaction {
   // Watchers hear of it once the transaction has been committed, and not at all otherwise.
   void Changed(ChangeKind kind, std::string id);
 
+  // What is to be said of what was done here: `tell` runs once the transaction has been committed,
+  // in the thread that commits, when other writers may go on; and never where it has not been.
+  void AfterCommit(std::function<void()> tell);
+
   // Durable when it returns OK (synchronous=FULL). Otherwise nothing has happened:
   // kResourceExhausted where the disk is full.
   absl::Status Commit();
@@ -85,6 +90,7 @@ class WriteTransaction : public Transaction {
   WriteTransaction(Database& database, Connection& connection);
   Database& database_;
   std::vector<Change> changes_;
+  std::vector<std::function<void()>> after_commit_;
   bool is_open_ = true;
 };
 

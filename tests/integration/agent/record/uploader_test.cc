@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "sallyport/agent/v1/recording_service.grpc.pb.h"
+#include "tests/fakes/captured_stderr.h"
 #include "tests/fakes/runs.h"
 #include "tests/fakes/temp_dir.h"
 
@@ -241,31 +242,6 @@ TEST_CASE("the uploader gives way to calls only where it may come back", "[agent
   REQUIRE(setrlimit(RLIMIT_NICE, &limit) == 0);
 }
 
-// What is written to stderr while it lives.
-class Stderr {
- public:
-  Stderr() : file_(std::tmpfile()), kept_(dup(STDERR_FILENO)) {
-    dup2(fileno(file_), STDERR_FILENO);
-  }
-  ~Stderr() {
-    if (kept_ >= 0) Text();
-    std::fclose(file_);
-  }
-  // Ends the taking.
-  std::string Text() {
-    dup2(kept_, STDERR_FILENO);
-    close(std::exchange(kept_, -1));
-    std::rewind(file_);
-    std::string text(1 << 16, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), file_));
-    return text;
-  }
-
- private:
-  std::FILE* file_;
-  int kept_;
-};
-
 TEST_CASE("what the control plane does not take is said once, with its reason, and sent again",
           "[agent][uploader]") {
   Rig rig;
@@ -274,7 +250,7 @@ TEST_CASE("what the control plane does not take is said once, with its reason, a
   ledger.message = "record 1 of ses_a leaves a gap after 7";
   ControlPlane control(ledger);
   rig.Add(1, 3);
-  Stderr taken;
+  CapturedStderr taken;
   auto uploader = rig.Upload(control.port);
   ledger.WaitUntil([&] { return ledger.blocks >= 5; });
   uploader->Stop(absl::ZeroDuration());

@@ -5,6 +5,7 @@
 
 #include "controlplane/access/notice_alarm.h"
 #include "controlplane/access/notice_forms.h"
+#include "tests/fakes/captured_stderr.h"
 #include "tests/integration/controlplane/access/fixture.h"
 
 namespace sallyport::controlplane {
@@ -203,6 +204,26 @@ TEST_CASE_METHOD(Telling, "an approval that no receiver takes carries an alarm u
     REQUIRE(t->Commit().ok());
   }
   CHECK(Alarm(id).empty());
+}
+
+TEST_CASE_METHOD(Telling, "an alarm is said once it has been committed, and not otherwise",
+                 "[controlplane][notices]") {
+  const std::string id = Ask("delete-page").id();
+  const outbox::Notice notice = NoticeOf(id);
+  const auto bury = [&](bool commits) {
+    CapturedStderr said;
+    {
+      const auto t = Write();
+      REQUIRE(outbox::Bury(*t, notice.n, "notifier everyone: 404").ok());
+      REQUIRE(*UpdateNoticeAlarm(*t, id));
+      if (commits) REQUIRE(t->Commit().ok());
+    }
+    return said.Text();
+  };
+  CHECK(bury(false).find("approval_unnotified") == std::string::npos);
+  CHECK(Alarm(id).empty());
+  CHECK(bury(true).find("approval_unnotified") != std::string::npos);
+  CHECK_FALSE(Alarm(id).empty());
 }
 
 TEST_CASE_METHOD(Telling, "dead letters are listed, and tried again when an admin says so",

@@ -37,6 +37,26 @@ absl::Status AddLine(Database& database, const std::string& action) {
   return (*t)->Commit();
 }
 
+TEST_CASE("what is said of a transaction is said after its commit, with nothing locked, or never",
+          "[controlplane][store]") {
+  const TempDir dir;
+  auto database = OpenControl(dir);
+  int said = 0;
+  {
+    auto t = *database->Write();
+    t->AfterCommit([&] { ++said; });
+  }
+  CHECK(said == 0);
+  auto t = *database->Write();
+  t->AfterCommit([&] {
+    ++said;
+    CHECK(AddLine(*database, "after").ok());
+  });
+  REQUIRE(t->Commit().ok());
+  CHECK(said == 1);
+  CHECK(Count(*database, "select count(*) from audit_lines where action = 'after'") == 1);
+}
+
 TEST_CASE("a database's files are the owner's alone, whatever the umask and whatever they were",
           "[controlplane][store]") {
   const TempDir dir;
