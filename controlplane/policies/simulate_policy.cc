@@ -13,6 +13,7 @@
 #include "controlplane/policies/parse_files.h"
 #include "controlplane/policies/progress_report.h"
 #include "controlplane/policies/read_request.h"
+#include "controlplane/policies/rules_then.h"
 #include "controlplane/store/documents.h"
 
 namespace sallyport::controlplane {
@@ -35,12 +36,18 @@ absl::Status CheckAllMasks(const std::vector<Document>& documents) {
   return CheckMaskNames(documents, profiles);
 }
 
+absl::StatusOr<RulesThen> ReadRulesThen(Database& control, const std::vector<Document>& documents) {
+  ASSIGN_OR_RETURN(const auto t, control.Read());
+  return RulesThen::Read(*t, documents);
+}
+
 // What becomes of one call, and the counts.
 class Simulation {
  public:
   using Sink = absl::FunctionRef<bool(const SimulatePolicyResponse&)>;
 
-  Simulation(CallJudge& judge, Sink sink) : judge_(judge), sink_(sink) {}
+  Simulation(CallJudge& judge, RulesThen& then, Sink sink)
+      : judge_(judge), then_(then), sink_(sink) {}
 
   // False: the reader has gone.
   bool Take(const types::v1::Session& session, const RecordedCall& call) {
@@ -52,9 +59,9 @@ class Simulation {
     }
     CallJudge::Judgement judgement = judge_.Judge(session, call);
     admin::v1::PolicyAnswer was = AnswerOf(call);
-    if (!judgement.answer.has_value()) {
+    if (!judgement.answer.has_value() && !then_.AreSame(session, call)) {
       summary_.set_undecided(summary_.undecided() + 1);
-    } else if (judgement.answer->decision() == was.decision()) {
+    } else if (!judgement.answer.has_value() || judgement.answer->decision() == was.decision()) {
       summary_.set_unchanged(summary_.unchanged() + 1);
       return true;
     } else {
@@ -101,6 +108,7 @@ class Simulation {
   }
 
   CallJudge& judge_;
+  RulesThen& then_;
   Sink sink_;
   admin::v1::SimulationSummary summary_;
   uint64_t listed_ = 0;
@@ -141,8 +149,9 @@ absl::Status SimulatePolicy::Run(
   }
   ASSIGN_OR_RETURN(const CallFilter filter, FilterOf(request.calls(), clock_.Now()));
   ASSIGN_OR_RETURN(std::vector<Document> documents, DocumentsOf(request));
+  ASSIGN_OR_RETURN(RulesThen then, ReadRulesThen(control_, documents));
   ASSIGN_OR_RETURN(CallJudge judge, CallJudge::Create(std::move(documents)));
-  Simulation simulation(judge, sink);
+  Simulation simulation(judge, then, sink);
   ProgressReport progress(clock_);
   ASSIGN_OR_RETURN(
       const CallsRead read,

@@ -32,6 +32,15 @@ absl::Status ReadVersion(const Statement& row, Version& version) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<Version>> EveryVersion(Statement& list) {
+  std::vector<Version> found;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return found;
+    RETURN_IF_ERROR(ReadVersion(list, found.emplace_back()));
+  }
+}
+
 // 0: there never was one.
 absl::StatusOr<uint64_t> LatestVersion(Transaction& t, types::v1::DocumentKind kind,
                                        std::string_view name) {
@@ -123,12 +132,15 @@ absl::StatusOr<std::vector<Version>> History(Transaction& t, types::v1::Document
       "= ? and (? = 0 or version < ?) order by version desc limit ?");
   const auto bound = static_cast<int64_t>(before);
   list.Int(kind).Text(name).Int(bound).Int(bound).Int(limit);
-  std::vector<Version> found;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, list.Step());
-    if (!row) return found;
-    RETURN_IF_ERROR(ReadVersion(list, found.emplace_back()));
-  }
+  return EveryVersion(list);
+}
+
+absl::StatusOr<std::vector<Version>> Versions(Transaction& t, types::v1::DocumentKind kind) {
+  Statement list = t.Prepare(
+      "select document, is_deletion, restored_from from document_versions where kind = ? order by "
+      "name, version");
+  list.Int(kind);
+  return EveryVersion(list);
 }
 
 absl::StatusOr<Put> PutDocument(WriteTransaction& t, const types::v1::Document& document,

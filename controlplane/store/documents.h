@@ -46,6 +46,9 @@ absl::StatusOr<std::optional<Version>> FindVersion(Transaction& t, types::v1::Do
 absl::StatusOr<std::vector<Version>> History(Transaction& t, types::v1::DocumentKind kind,
                                              std::string_view name, uint64_t before, int limit);
 
+// Every version of every document of the kind, by name, oldest first.
+absl::StatusOr<std::vector<Version>> Versions(Transaction& t, types::v1::DocumentKind kind);
+
 struct Put {
   types::v1::Document document;  // as stored: with version, updated_at and updated_by
   bool is_created = false;

@@ -187,6 +187,89 @@ TEST_CASE_METHOD(Simulating, "what a recording does not show is never guessed",
   }
 }
 
+struct SimulatingRefusal : Simulating {
+  const std::string by_env =
+      "    - require_approval: {tools: [deploy], approvers: [\"okta:leads\"], when: [{path: /env, "
+      "in: [prod]}]}\n";
+  const std::string more = "    - allow: {tools: [other]}\n";
+
+  SimulatingRefusal() { REQUIRE(Apply(APolicy("mod", Rules(by_env))).ok()); }
+
+  // In a session of its own, which lasts twelve minutes from now.
+  void Refuse() {
+    recorded.AddSession("ses_2", clock.Now());
+    recorded.Add({.at = clock.Now() + absl::Minutes(1),
+                  .method = "tools/call",
+                  .target = "deploy",
+                  .arguments = std::nullopt,
+                  .outcome = Outcome::kAsked,
+                  .reason = types::v1::DENIAL_REASON_APPROVAL_DENIED});
+  }
+  // What becomes of it.
+  std::string With(const std::string& yaml) {
+    REQUIRE(Run(yaml, /*alone=*/false).ok());
+    return calls.empty() ? "unchanged" : Only();
+  }
+};
+
+TEST_CASE_METHOD(SimulatingRefusal, "a call that met the same rules is unchanged, whatever it said",
+                 "[policies][simulate]") {
+  Refuse();
+  CHECK(With(APolicy("bot", Rules(more), "okta", "[other]")) == "unchanged");
+  CHECK(With(APolicy("mod", Rules(more + by_env))) == "unchanged");
+  CHECK(With(APolicy("mod", "  session: {max_duration: 1h}\n" + Rules(by_env))) == "unchanged");
+  CHECK(summary.undecided() == 0);
+}
+
+TEST_CASE_METHOD(SimulatingRefusal, "a call that met other rules is still not guessed",
+                 "[policies][simulate]") {
+  SECTION("they would be others") {
+    Refuse();
+    CHECK(With(APolicy("mod", Rules("    - require_approval: {tools: [\"*\"], approvers: "
+                                    "[\"okta:leads\"], when: [{path: /env, in: [dev]}]}\n"))) ==
+          "deploy: undecided");
+  }
+  SECTION("there would be one more") {
+    Refuse();
+    CHECK(With(APolicy("bot", Rules("    - allow: {tools: [\"de*\"], when: [{path: /env, in: "
+                                    "[dev]}]}\n"))) == "deploy: undecided");
+  }
+  SECTION("it is of a policy that came later") {
+    REQUIRE(Delete(types::v1::DOCUMENT_KIND_POLICY, "mod").ok());
+    clock.Advance(absl::Minutes(1));
+    Refuse();
+    clock.Advance(absl::Hours(1));
+    REQUIRE(Apply(APolicy("mod", Rules(by_env))).ok());
+    CHECK(With(APolicy("bot", Rules(more))) == "deploy: undecided");
+  }
+  SECTION("they changed while the session was open, and were put back") {
+    Refuse();
+    clock.Advance(absl::Minutes(5));
+    REQUIRE(Apply(APolicy("mod", Rules("    - deny: {tools: [deploy]}\n"))).ok());
+    clock.Advance(absl::Hours(1));
+    REQUIRE(Apply(APolicy("mod", Rules(by_env))).ok());
+    CHECK(With(APolicy("bot", Rules(more), "okta", "[other]")) == "deploy: undecided");
+  }
+  SECTION("a policy that said more has been deleted since") {
+    REQUIRE(Apply(APolicy("bot", Rules("    - deny: {tools: [deploy]}\n"))).ok());
+    Refuse();
+    clock.Advance(absl::Hours(1));
+    REQUIRE(Delete(types::v1::DOCUMENT_KIND_POLICY, "bot").ok());
+    CHECK(With(APolicy("last", Rules(more), "okta", "[other]")) == "deploy: undecided");
+  }
+}
+
+TEST_CASE_METHOD(SimulatingRefusal, "what changed before and after a session is not of it",
+                 "[policies][simulate]") {
+  REQUIRE(Apply(APolicy("mod", Rules("    - deny: {tools: [deploy]}\n"))).ok());
+  clock.Advance(absl::Minutes(1));
+  REQUIRE(Apply(APolicy("mod", Rules(by_env))).ok());
+  Refuse();
+  clock.Advance(absl::Minutes(30));
+  REQUIRE(Apply(APolicy("mod", Rules("    - deny: {tools: [deploy]}\n"))).ok());
+  CHECK(With(APolicy("mod", Rules(by_env))) == "unchanged");
+}
+
 TEST_CASE_METHOD(Simulating, "a limit or `once` that reads what was masked leaves it open",
                  "[policies][simulate]") {
   recorded.AddTool("refund", R"({"payment":"[REDACTED:card]"})").masked = {"/payment"};
