@@ -1,6 +1,7 @@
 #include "controlplane/deliver_notices.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "controlplane/access/moot_notice.h"
 #include "controlplane/access/notice_alarm.h"
 
 namespace sallyport::controlplane {
@@ -69,6 +71,8 @@ absl::Status DeliverNotices::DeliverDue() {
 }
 
 absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
+  ASSIGN_OR_RETURN(const bool is_moot, LeaveIfMoot(notice));
+  if (is_moot) return true;
   const auto webhook = webhooks_.find(notice.notifier);
   if (webhook == webhooks_.end()) return GiveUp(notice, "no such notifier is configured");
   if (clock_.Now() >= notice.give_up_at) return GiveUp(notice, notice.last_error);
@@ -98,6 +102,23 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
   RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
   RETURN_IF_ERROR(t->Commit());
   return false;
+}
+
+absl::StatusOr<bool> DeliverNotices::LeaveIfMoot(const outbox::Notice& notice) {
+  std::optional<Moot> moot;
+  {
+    ASSIGN_OR_RETURN(const auto t, control_.Read());
+    ASSIGN_OR_RETURN(moot, MootOf(*t, notice.approval_id));
+  }
+  if (!moot.has_value()) return false;
+  if (moot->is_lost)
+    return GiveUp(notice, notice.last_error.empty() ? moot->why : notice.last_error);
+  LogInfo("notice_dropped",
+          {{"notice", notice.id}, {"notifier", notice.notifier}, {"why", moot->why}});
+  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  RETURN_IF_ERROR(outbox::Drop(*t, notice.n, moot->why));
+  RETURN_IF_ERROR(t->Commit());
+  return true;
 }
 
 absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::string_view why) {

@@ -20,7 +20,8 @@ namespace sallyport::controlplane {
 // with growing, jittered waits until the receiver has taken it, has refused it for good, or nobody
 // could act on it any more. A notice that is given up stays as a dead letter and is a log line of
 // its own (`notice_lost`), for somebody should have been asked and was not; an approval of which
-// nobody at all was told carries an alarm.
+// nobody at all was told carries an alarm. One whose approval was decided before it arrived asks
+// for nothing any more, and is dropped.
 class DeliverNotices {
  public:
   // `control` and `clock` outlive it.
@@ -34,8 +35,11 @@ class DeliverNotices {
  private:
   void Run();
   absl::Status DeliverDue();
-  // True: the receiver took it or it was given up. An error is the store's.
+  // True: the receiver took it, or it was given up or dropped. An error is the store's.
   absl::StatusOr<bool> Deliver(const outbox::Notice& notice);
+  // What its approval asks for is settled: it is dropped, or given up where nobody was told in
+  // time. False: it is not.
+  absl::StatusOr<bool> LeaveIfMoot(const outbox::Notice& notice);
   absl::StatusOr<bool> GiveUp(const outbox::Notice& notice, std::string_view why);
   absl::Duration TimeToNextDue();
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
+#include "controlplane/access/moot_notice.h"
 #include "controlplane/access/page.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/audit_log.h"
@@ -77,6 +78,9 @@ absl::StatusOr<admin::v1::RetryNoticeResponse> Notices::Run(
   ASSIGN_OR_RETURN(const std::optional<outbox::Notice> notice, outbox::Find(*t, request.id()));
   if (!notice.has_value()) return absl::NotFoundError("there is no notice " + request.id());
   if (!revived) return absl::FailedPreconditionError("notice " + request.id() + " is not dead");
+  ASSIGN_OR_RETURN(const std::optional<Moot> moot, MootOf(*t, notice->approval_id));
+  if (moot.has_value())
+    return absl::FailedPreconditionError(moot->why + ": there is nothing left to ask for");
   RETURN_IF_ERROR(
       audit_log::Append(*t, audit_log::LineOf(caller, now, "notice.retry", request.id())));
   RETURN_IF_ERROR(t->Commit());

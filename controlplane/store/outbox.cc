@@ -125,6 +125,13 @@ absl::Status Bury(WriteTransaction& t, int64_t n, int attempts, std::string_view
       .Run();
 }
 
+absl::Status Drop(WriteTransaction& t, int64_t n, std::string_view why) {
+  return t.Prepare("update outbox set state = 4, body = '', last_error = ? where n = ?")
+      .Text(why)
+      .Int(n)
+      .Run();
+}
+
 absl::StatusOr<bool> Revive(WriteTransaction& t, std::string_view id, absl::Time now,
                             absl::Time give_up_at) {
   ASSIGN_OR_RETURN(const int64_t revived,
@@ -140,8 +147,9 @@ absl::StatusOr<bool> Revive(WriteTransaction& t, std::string_view id, absl::Time
 }
 
 // What is old enough to be forgotten.
-#define OLD_NOTICES \
-  " from outbox where state in (2, 3) and created_at < case state when 2 then ?1 else ?2 end"
+#define OLD_NOTICES                            \
+  " from outbox where state in (2, 3, 4) and " \
+  "created_at < case state when 3 then ?2 else ?1 end"
 
 absl::StatusOr<bool> HasOld(Transaction& t, absl::Time delivered, absl::Time dead) {
   Statement any = t.Prepare("select 1" OLD_NOTICES " limit 1");

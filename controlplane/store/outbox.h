@@ -54,12 +54,14 @@ absl::Status Postpone(WriteTransaction& t, int64_t n, absl::Time next_attempt_at
                       std::string_view error);
 // After so many attempts; nobody tries it again by himself.
 absl::Status Bury(WriteTransaction& t, int64_t n, int attempts, std::string_view error);
+// It was not sent, for a good reason: nothing of it is kept but that.
+absl::Status Drop(WriteTransaction& t, int64_t n, std::string_view why);
 // A dead one waits again, from now to `give_up_at`. False: it is not dead.
 absl::StatusOr<bool> Revive(WriteTransaction& t, std::string_view id, absl::Time now,
                             absl::Time give_up_at);
 // Whether Forget would find something.
 absl::StatusOr<bool> HasOld(Transaction& t, absl::Time delivered, absl::Time dead);
-// Forgets delivered ones made before `delivered`, and dead ones made before `dead`.
+// Forgets delivered and dropped ones made before `delivered`, and dead ones made before `dead`.
 absl::Status Forget(WriteTransaction& t, absl::Time delivered, absl::Time dead);
 
 }  // namespace sallyport::controlplane::outbox

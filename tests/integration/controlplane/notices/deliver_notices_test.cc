@@ -120,6 +120,49 @@ TEST_CASE_METHOD(Refusing, "a notice that nobody could act on any more is given 
   REQUIRE(Becomes([&] { return Notice().state == admin::v1::NOTICE_STATE_DEAD; }));
 }
 
+TEST_CASE_METHOD(Refusing, "nobody is asked for what has been decided", "[controlplane][notices]") {
+  answer = 500;
+  AskAgain();
+  DeliverAgain();
+  REQUIRE(Becomes([&] { return Notice().attempts == 1; }));
+  const std::size_t asked = server.requests().size();
+  std::string word = "the approval is approved";
+  SECTION("granted") { REQUIRE(Approve(approval_id, SignedIn("alice")).ok()); }
+  SECTION("refused") {
+    REQUIRE(Deny(approval_id, SignedIn("alice")).ok());
+    word = "the approval is denied";
+  }
+  SECTION("taken back with its session") {
+    REQUIRE(
+        EndByAgent(ApprovalOf(approval_id).proto().session_id(), types::v1::END_REASON_COMPLETED, 0)
+            .ok());
+    word = "the approval is withdrawn";
+  }
+  answer = 200;
+  clock.Advance(absl::Minutes(1));
+  REQUIRE(Becomes([&] { return Notice().state == admin::v1::NOTICE_STATE_DROPPED; }));
+  CHECK(Notice().last_error == word);
+  CHECK(Notice().body.empty());
+  CHECK(server.requests().size() == asked);
+  CHECK(*outbox::CountDead(*Read()) == 0);
+}
+
+TEST_CASE_METHOD(Refusing, "what expired unheard is a dead letter, and is not sent again",
+                 "[controlplane][notices]") {
+  answer = 410;
+  AskAgain();
+  DeliverAgain();
+  REQUIRE(Becomes([&] { return Notice().state == admin::v1::NOTICE_STATE_DEAD; }));
+  clock.Advance(absl::Minutes(20));
+  REQUIRE(expire->Run().ok());
+  admin::v1::RetryNoticeRequest retry;
+  retry.set_id(Notice().id);
+  const absl::Status refused = sent_notices->Run(admin, retry).status();
+  CHECK(refused.code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(refused.message() == "the approval is expired: there is nothing left to ask for");
+  CHECK(Notice().state == admin::v1::NOTICE_STATE_DEAD);
+}
+
 TEST_CASE_METHOD(Refusing, "a notice that dies of its first attempt has had one",
                  "[controlplane][notices]") {
   answer = 410;
