@@ -134,7 +134,7 @@ class FakeControlPlane {
   }
   const TestKey& issuer_key() const { return issuer_key_; }
 
-  // An active session for whom a request's token names.
+  // An active session for whom a request's token names, which somebody of okta:approvers approved.
   types::v1::Session ActiveSession(const std::string& server, const std::string& client) const {
     types::v1::Session session;
     session.set_id(NewSessionId());
@@ -155,6 +155,8 @@ class FakeControlPlane {
     terms->mutable_idle_timeout()->set_seconds(600);
     terms->mutable_disconnect_grace()->set_seconds(30);
     terms->set_bind(types::v1::BIND_MODE_PRINCIPAL);
+    terms->mutable_approval()->add_approvers("okta:approvers");
+    terms->mutable_approval()->set_count(1);
     return session;
   }
   types::v1::Grant GrantFor(const types::v1::Session& session) const {

@@ -140,21 +140,30 @@ TEST_CASE("a session that was opened with a lesser token stays lesser", "[agent]
 TEST_CASE("a session ends when a new version asks for an approval that it has not had",
           "[agent][policy_change]") {
   Door door("recording: {durability: process, spool_max_bytes: 128MiB}", kReaders);
+  door.control.set_opener([&](const access::v1::OpenSessionRequest& request) {
+    types::v1::Session session =
+        door.control.ActiveSession("wiki", FakeControlPlane::ClientOf(request.token()));
+    session.mutable_terms()->clear_approval();
+    return door.control.Active(session);
+  });
   const Door::Bot bot = door.Connect();
   CHECK(Door::Message(bot.Post(Door::Call("echo"))).contains("result"));
   SECTION("at once") {
-    Change(door, std::string(kReaders) + "  session: {approval: {approvers: [\"okta:leads\"]}}\n");
+    Change(door, std::string(kReaders) +
+                     "  session: {bind: principal, approval: {approvers: [\"okta:leads\"]}}\n");
   }
   SECTION("or when its trial is over") {
     const std::string until =
-        absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now() + absl::Seconds(2), absl::UTCTimeZone());
+        absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now() + absl::Seconds(6), absl::UTCTimeZone());
     Change(door, std::string(kReaders) +
-                     "  session: {approval: {approvers: [\"okta:leads\"]}}\n  observe_until: " +
+                     "  session: {bind: principal, approval: {approvers: [\"okta:leads\"]}}\n  "
+                     "observe_until: " +
                      until + "\n");
     CHECK(Door::Message(bot.Post(Door::Call("echo", "{}", 2))).contains("result"));
-    absl::SleepFor(absl::Milliseconds(2100));
+    absl::SleepFor(absl::Milliseconds(6100));
   }
   const auto ended = bot.Post(Door::Call("echo", "{}", 3));
+  INFO(ended.body);
   CHECK(ended.status == 404);
   CHECK(ended.body.find("ask for an approval that the session has not had") != std::string::npos);
   const auto end = door.control.AwaitEnd();

@@ -23,7 +23,7 @@ name: bots
 spec:
   principals: [{realm: okta}]
   servers: [wiki]
-  session: {approval: {approvers: ["okta:approvers"]}}
+  session: {bind: principal, approval: {approvers: ["okta:approvers"]}}
   rules:
     - allow: {tools: [echo]}
     - allow: {tools: [refund], once: {by: [/payment_id], within: 24h}, limit: {count: /items, per_window: 5}}
