@@ -78,7 +78,7 @@ absl::Status AlreadyDone(const calls::Found& by) {
   if (by.is_in_doubt()) {
     return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
                   absl::StrCat("it is done once, and nobody knows whether call ", NameOf(by.call),
-                               " of ", when, " did; `sallyport sessions resolve` settles it"));
+                               " of ", when, " did; ", HowToSettle(by.call)));
   }
   return Denied(
       types::v1::DENIAL_REASON_ALREADY_DONE,

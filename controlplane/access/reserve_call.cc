@@ -149,7 +149,7 @@ absl::Status CheckRepetition(Attempt& attempt) {
     if (is_allowed(call)) continue;
     return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
                   absl::StrCat("nobody knows whether the identical call ", NameOf(call),
-                               " was done; `sallyport sessions resolve` settles it"));
+                               " was done; ", HowToSettle(call)));
   }
   attempt.repeated = std::move(in_doubt);
   return absl::OkStatus();

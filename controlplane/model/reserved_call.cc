@@ -55,4 +55,9 @@ absl::Status ReservedCall::Resolve(bool was_done, bool session_is_over, std::str
 
 std::string NameOf(const ReservedCall& call) { return call.session_id() + "/" + call.call_id(); }
 
+std::string HowToSettle(const ReservedCall& call) {
+  return "`sallyport sessions resolve " + call.session_id() + " " + call.call_id() +
+         " --outcome done` (or not_done) settles it";
+}
+
 }  // namespace sallyport::controlplane

@@ -56,5 +56,7 @@ class ReservedCall {
 
 // As people name it: `ses_.../call_id`.
 std::string NameOf(const ReservedCall& call);
+// The command that settles one in doubt, and what it does: "`sallyport ...` settles it".
+std::string HowToSettle(const ReservedCall& call);
 
 }  // namespace sallyport::controlplane

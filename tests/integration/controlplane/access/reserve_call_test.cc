@@ -120,8 +120,12 @@ TEST_CASE_METHOD(Reserving, "a call of unknown outcome is repeated when a person
   const ReserveCallResponse refused = Answer(Asked("c2", {}));
   CHECK(refused.denial_reason() == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
   CHECK(refused.may_be_approved());
+  const std::string command = "`sallyport sessions resolve " + session_id + " c1 --outcome done`";
+  CHECK_THAT(refused.detail(), Catch::Contains(command));
   // One that would do the same, and is not the same, waits until it is settled.
-  CHECK(Refused("c3", {.call = 'x'}) == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  const ReserveCallResponse other = Answer(Asked("c3", {.call = 'x'}));
+  CHECK(other.denial_reason() == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  CHECK_THAT(other.detail(), Catch::Contains(command));
 
   agent::v1::RequestCallApprovalRequest ask;
   ask.set_session_id(session_id);
