@@ -63,6 +63,9 @@ absl::StatusOr<admin::v1::GetSessionResponse> ReadSessions::Run(
                    calls::InDoubtOfSession(*t, session->id(), clock_.Now()));
   for (const ReservedCall& call : in_doubt)
     *response.mutable_session()->add_unsettled_calls() = call.proto();
+  ASSIGN_OR_RETURN(const std::vector<ReservedCall> resolved,
+                   calls::ResolvedOfSession(*t, session->id(), clock_.Now()));
+  for (const ReservedCall& call : resolved) *response.add_resolved_calls() = call.proto();
   return response;
 }
 

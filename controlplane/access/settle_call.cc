@@ -110,9 +110,10 @@ absl::StatusOr<admin::v1::ResolveCallResponse> SettleCall::Run(
   RETURN_IF_ERROR(call.Resolve(request.was_done(), found->session_is_over, ActorName(caller),
                                request.reason(), now));
   RETURN_IF_ERROR(calls::Update(*t, call));
-  RETURN_IF_ERROR(
-      audit_log::Append(*t, audit_log::LineOf(caller, now, "call.resolve", NameOf(call),
-                                              request.was_done() ? "done" : "not done")));
+  std::string detail = request.was_done() ? "done" : "not done";
+  if (!request.reason().empty()) detail += ": " + request.reason();
+  RETURN_IF_ERROR(audit_log::Append(
+      *t, audit_log::LineOf(caller, now, "call.resolve", NameOf(call), std::move(detail))));
   RETURN_IF_ERROR(t->Commit());
   admin::v1::ResolveCallResponse response;
   *response.mutable_call() = call.proto();

@@ -7,6 +7,7 @@
 #include "common/file.h"
 #include "common/json_printer.h"
 #include "common/time_text.h"
+#include "common/value.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/replay.h"
@@ -19,6 +20,7 @@ namespace {
 
 using admin::v1::SessionService;
 using types::v1::Session;
+using Calls = google::protobuf::RepeatedPtrField<types::v1::Call>;
 
 constexpr std::size_t kMaxReplayBytes = std::size_t{4} << 30;
 
@@ -79,9 +81,20 @@ int List(const ClientOptions& options, const Flags& flags) {
       });
 }
 
-void Show(const Session& session, std::string_view format) {
+// What somebody said of a session's calls stands beside it, in the same object.
+void PrintWith(const Session& session, const Calls& resolved, std::string_view format) {
+  Value value = ToValue(session, {});
+  if (!resolved.empty()) {
+    Value calls = Value::List();
+    for (const types::v1::Call& call : resolved) calls.items.push_back(ToValue(call, {}));
+    value.members.push_back({"resolvedCalls", std::move(calls)});
+  }
+  PrintValue(value, format);
+}
+
+void Show(const Session& session, const Calls& resolved, std::string_view format) {
   if (format != "table") {
-    PrintMessage(session, format);
+    PrintWith(session, resolved, format);
     return;
   }
   auto line = [](std::string_view name, std::string_view value) {
@@ -105,6 +118,7 @@ void Show(const Session& session, std::string_view format) {
   line("ended", TimeCell(session.ended_at(), session.has_ended_at()));
   line("calls", absl::StrCat(session.calls()));
   for (const types::v1::Call& call : session.unsettled_calls()) line("in doubt", CallText(call));
+  for (const types::v1::Call& call : resolved) line("settled", SettledText(call));
   if (session.has_observed()) {
     line("observed", absl::StrCat(EnumWord(session.observed().reason()), " by policy ",
                                   session.observed().policy(), ", which lets it through"));
@@ -210,7 +224,7 @@ int Review(const ClientOptions& options, const Flags& flags) {
   request.set_note(flags.note);
   return Ask<SessionService>(options, &SessionService::Stub::ReviewSession, request,
                              [&](const admin::v1::ReviewSessionResponse& response) {
-                               Show(response.session(), options.format);
+                               Show(response.session(), {}, options.format);
                                return 0;
                              });
 }
@@ -330,7 +344,8 @@ void AddSessionCommands(CommandLine& line) {
     request.set_id(flags->id);
     return Ask<SessionService>(options, &SessionService::Stub::GetSession, request,
                                [&](const admin::v1::GetSessionResponse& response) {
-                                 Show(response.session(), options.format);
+                                 Show(response.session(), response.resolved_calls(),
+                                      options.format);
                                  return 0;
                                });
   });

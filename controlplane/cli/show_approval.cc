@@ -69,6 +69,13 @@ std::string CallText(const types::v1::Call& call) {
                                 TimeCell(call.reserved_at(), call.has_reserved_at())));
 }
 
+std::string SettledText(const types::v1::Call& call) {
+  return Printable(absl::StrCat(
+      CallText(call), "; ", call.state() == types::v1::CALL_STATE_DONE ? "done" : "not done",
+      ", said by ", call.resolved_by(), " at ", TimeCell(call.settled_at(), call.has_settled_at()),
+      call.resolution().empty() ? "" : ": ", call.resolution()));
+}
+
 std::string ApprovalText(const Approval& approval) {
   Facts facts;
   facts.Add("approval", approval.id());

@@ -15,5 +15,7 @@ std::string Progress(const types::v1::Approval& approval);
 
 // A call in doubt, on one line, printable.
 std::string CallText(const types::v1::Call& call);
+// One that was in doubt, with what somebody has said of it.
+std::string SettledText(const types::v1::Call& call);
 
 }  // namespace sallyport::controlplane

@@ -75,6 +75,19 @@ absl::StatusOr<std::vector<ReservedCall>> InDoubtOfSession(Transaction& t,
   return Calls(list);
 }
 
+absl::StatusOr<std::vector<ReservedCall>> ResolvedOfSession(Transaction& t,
+                                                            std::string_view session_id,
+                                                            absl::Time now) {
+  Statement list = t.Prepare("select " CALL_COLUMNS OF_CALLS
+                             " where c.session_id = ?2 and c.state in (2, 3)"
+                             " order by c.reserved_at, c.rowid");
+  list.Time(now).Text(session_id);
+  ASSIGN_OR_RETURN(std::vector<ReservedCall> settled, Calls(list));
+  std::erase_if(settled,
+                [](const ReservedCall& call) { return call.proto().resolved_by().empty(); });
+  return settled;
+}
+
 absl::StatusOr<std::vector<Found>> HoldersOf(Transaction& t, std::string_view server,
                                              std::string_view once_digest, absl::Time since,
                                              absl::Time now) {

@@ -41,6 +41,11 @@ absl::StatusOr<std::vector<ReservedCall>> InDoubtOfSession(Transaction& t,
                                                            std::string_view session_id,
                                                            absl::Time now);
 
+// Calls of a session that were in doubt and that a person has settled, oldest first.
+absl::StatusOr<std::vector<ReservedCall>> ResolvedOfSession(Transaction& t,
+                                                            std::string_view session_id,
+                                                            absl::Time now);
+
 // Calls that hold what is done once, reserved after `since`, newest first.
 absl::StatusOr<std::vector<Found>> HoldersOf(Transaction& t, std::string_view server,
                                              std::string_view once_digest, absl::Time since,

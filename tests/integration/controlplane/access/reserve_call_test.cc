@@ -192,6 +192,17 @@ TEST_CASE_METHOD(Reserving, "an admin settles what is in doubt, on the record",
   const bool was_done = GENERATE(true, false);
   REQUIRE(Resolve("c1", was_done, admin).ok());
   CHECK(LastAction() == "call.resolve");
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().detail ==
+        (was_done ? "done: looked it up" : "not done: looked it up"));
+  admin::v1::GetSessionRequest get;
+  get.set_id(session_id);
+  const auto shown = read_sessions->Run(admin, get);
+  CHECK(shown->session().unsettled_calls().empty());
+  REQUIRE(shown->resolved_calls_size() == 1);
+  CHECK(shown->resolved_calls(0).call_id() == "c1");
+  CHECK(shown->resolved_calls(0).state() == StateOf("c1"));
+  CHECK(shown->resolved_calls(0).resolved_by() == ActorName(admin));
+  CHECK(shown->resolved_calls(0).resolution() == "looked it up");
   CHECK(Resolve("c1", !was_done, admin).code() == absl::StatusCode::kFailedPrecondition);
   CHECK(StateOf("c1") == (was_done ? types::v1::CALL_STATE_DONE : types::v1::CALL_STATE_RELEASED));
   CHECK(Refused("c2", {}) ==

@@ -45,6 +45,21 @@ TEST_CASE("who decides sees what runs, who asks, and what came before", "[cli]")
   CHECK_FALSE(Has(text, "in doubt"));
 }
 
+TEST_CASE("of a call that was settled it is said who did it, how and why", "[cli]") {
+  types::v1::Call call;
+  call.set_session_id("ses_1");
+  call.set_call_id("c1");
+  call.set_state(types::v1::CALL_STATE_DONE);
+  call.mutable_settled_at()->set_seconds(1'799'999'000);
+  call.set_resolved_by("user:okta:dave");
+  call.set_resolution("looked\u202eit up");
+  CHECK(Has(SettledText(call), "ses_1 c1"));
+  CHECK(Has(SettledText(call), "; done, said by user:okta:dave at 20"));
+  CHECK(Has(SettledText(call), ": looked\\u{202e}it up"));
+  call.set_state(types::v1::CALL_STATE_RELEASED);
+  CHECK(Has(SettledText(call), "; not done, said by"));
+}
+
 TEST_CASE("what is amiss is said", "[cli]") {
   types::v1::Approval approval = ForTwo();
   approval.set_notice_alarm("no notifier is configured for its approvers");
