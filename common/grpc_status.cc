@@ -1,5 +1,8 @@
 #include "common/grpc_status.h"
 
+#include <string_view>
+#include <utility>
+
 #include "common/denial.h"
 #include "common/strings.h"
 #include "sallyport/types/v1/rpc_status.pb.h"
@@ -21,6 +24,16 @@ types::v1::DenialReason ReasonIn(const std::string& details) {
     }
   }
   return types::v1::DENIAL_REASON_UNSPECIFIED;
+}
+
+// A status without details: its reason may stand before its message.
+absl::Status WithReasonFromWords(absl::Status status) {
+  const std::string_view message = ToStd(status.message());
+  const std::size_t colon = message.find(": ");
+  if (colon == std::string_view::npos) return status;
+  const types::v1::DenialReason reason = ReasonFromName(message.substr(0, colon));
+  if (reason == types::v1::DENIAL_REASON_UNSPECIFIED) return status;
+  return WithReason(absl::Status(status.code(), ToAbsl(message.substr(colon + 2))), reason);
 }
 
 }  // namespace
@@ -51,6 +64,7 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
   const bool is_known = code > 0 && code <= static_cast<int>(absl::StatusCode::kUnauthenticated);
   absl::Status result(is_known ? static_cast<absl::StatusCode>(code) : absl::StatusCode::kUnknown,
                       ToAbsl(status.error_message()));
+  if (status.error_details().empty()) return WithReasonFromWords(std::move(result));
   const types::v1::DenialReason reason = ReasonIn(status.error_details());
   if (reason == types::v1::DENIAL_REASON_UNSPECIFIED) return result;
   return WithReason(std::move(result), reason);

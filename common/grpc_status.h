@@ -13,7 +13,9 @@ namespace sallyport {
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // Details that do not parse, are of another domain or name no reason we know are dropped; the code
-// and the message stay.
+// and the message stay. gRPC passes no details of a refusal before the message is read, so the
+// reason's word stands in front there (`locked: agent a is banned`): it is taken off, and is the
+// reason.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
 }  // namespace sallyport

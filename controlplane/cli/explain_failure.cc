@@ -80,18 +80,6 @@ std::string Unreachable(absl::string_view message, std::string_view address) {
   return std::string(message);
 }
 
-// A refusal before the message was read has its reason's word in front: gRPC passes no details from
-// there.
-absl::Status WithReasonFromText(const absl::Status& status) {
-  if (ReasonOf(status) != types::v1::DENIAL_REASON_UNSPECIFIED) return status;
-  const std::string_view message = ToStd(status.message());
-  const std::size_t colon = message.find(": ");
-  if (colon == std::string_view::npos) return status;
-  const types::v1::DenialReason reason = ReasonFromName(message.substr(0, colon));
-  if (reason == types::v1::DENIAL_REASON_UNSPECIFIED) return status;
-  return WithReason(absl::Status(status.code(), ToAbsl(message.substr(colon + 2))), reason);
-}
-
 // Ids say of what they are.
 std::string_view WhatItIs(std::string_view not_found) {
   if (not_found.find("no approval ses_") != std::string_view::npos)
@@ -135,7 +123,7 @@ std::string_view WhatNext(const absl::Status& status) {
 }  // namespace
 
 absl::Status ExplainFailure(const grpc::Status& status, std::string_view address) {
-  const absl::Status ours = WithReasonFromText(FromGrpcStatus(status));
+  const absl::Status ours = FromGrpcStatus(status);
   const types::v1::DenialReason reason = ReasonOf(ours);
   const bool is_unreachable =
       absl::IsUnavailable(ours) && reason == types::v1::DENIAL_REASON_UNSPECIFIED;

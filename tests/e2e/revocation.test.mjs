@@ -82,7 +82,7 @@ test('a banned agent serves nobody, another one does, and it comes back with a n
   assert.equal(answer.message.error.code, 40302, answer.body);
   assert.match(answer.message.error.message, /agent-a was banned/);
   assert.equal((await ended(session.id)).endReason, 'revoked');
-  assert.equal(await reasonNow('oracle', token), 'control_plane_unavailable');
+  assert.equal(await reasonNow('oracle', token), 'locked');
   assert.equal(await reasonNow('oracle', token, other), 'opened');
   const { items } = await door.json(['agents', 'list']);
   const { connected, banReason } = items.find(({ name }) => name === 'agent-a');

@@ -79,6 +79,23 @@ TEST_CASE("the details have the bytes that google.rpc.Status has", "[common][grp
   CHECK(over.error_details() == expected);
 }
 
+TEST_CASE("a reason in words before the message is one, where there are no details",
+          "[common][grpc_status]") {
+  const auto code = grpc::StatusCode::PERMISSION_DENIED;
+  const absl::Status locked = FromGrpcStatus(grpc::Status(code, "locked: agent a is banned"));
+  CHECK(ReasonOf(locked) == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(locked.code() == absl::StatusCode::kPermissionDenied);
+  CHECK(locked.message() == "agent a is banned");
+  for (const char* other : {"agent a: locked", "nonsense: x", ": x", "locked"}) {
+    const absl::Status status = FromGrpcStatus(grpc::Status(code, other));
+    CHECK(ReasonOf(status) == types::v1::DENIAL_REASON_UNSPECIFIED);
+    CHECK(status.message() == other);
+  }
+  const grpc::Status with_details =
+      ToGrpcStatus(Denied(types::v1::DENIAL_REASON_LOCKED, "locked: x"));
+  CHECK(FromGrpcStatus(with_details).message() == "locked: x");
+}
+
 TEST_CASE("details that are not ours are dropped and the refusal stays", "[common][grpc_status]") {
   const auto code = grpc::StatusCode::PERMISSION_DENIED;
   CHECK(ReasonOf(FromGrpcStatus(grpc::Status(code, "m", "\xff\xff\xff"))) ==
