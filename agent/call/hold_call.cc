@@ -59,18 +59,23 @@ Task<void> HoldCall(Gateway& gateway, const GrantedCall& call, const ClientMessa
   const bool tells_progress = !message.progress_token.empty() && reply.takes_news();
   // Progress must rise over the whole request, and the server counts its own from zero.
   double progress = -2;
+  absl::Duration tell_at = gateway.clock.SinceBoot();
   for (;;) {
-    const absl::Duration left = until - gateway.clock.SinceBoot();
+    const absl::Duration now = gateway.clock.SinceBoot();
+    const absl::Duration left = until - now;
     const bool is_over = is_decided() || request.is_cancelled ||
                          (reply.is_gone() && !reply.may_return()) || session.live().is_ended() ||
                          call.connection->is_over() || left <= absl::ZeroDuration();
     if (is_over) break;
-    if (tells_progress) {
+    // What wakes it up and decides nothing is no news.
+    if (tells_progress && now >= tell_at) {
+      tell_at = now + gateway.limits.approval_progress;
       progress /= 2;
       co_await DeliverNotice(gateway, call, terms.approval_id,
                              ProgressNotification(message.progress_token, progress, terms.text));
     }
-    if (co_await changed.Wait(std::min(left, gateway.limits.approval_progress))) changed.Reset();
+    const absl::Duration pause = tells_progress ? tell_at - now : gateway.limits.approval_progress;
+    if (co_await changed.Wait(std::min(left, pause))) changed.Reset();
   }
   reply.TellWhenGone(nullptr);
   request.waiting = nullptr;

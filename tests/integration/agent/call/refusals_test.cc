@@ -352,6 +352,18 @@ TEST_CASE("a call that needs a person waits, and what the person says decides", 
     CHECK(door.Seen("tools/call") == 1);
     return;
   }
+  SECTION("told again that it waits, it says nothing twice") {
+    for (const char* alarm : {"no notifier is configured", "the receiver answered 404"}) {
+      approval->set_notice_alarm(alarm);
+      door.control.PushApproval(*approval);
+    }
+    approval->set_state(APPROVAL_STATE_APPROVED);
+    door.control.PushApproval(*approval);
+    const std::string all = begun.body + client.ReadRest().body;
+    const std::size_t first = all.find("notifications/progress");
+    CHECK(all.find("notifications/progress", first + 1) == std::string::npos);
+    return;
+  }
   SECTION("denied, it says why") {
     approval->set_state(APPROVAL_STATE_DENIED);
     approval->add_decisions()->set_reason("not on a Friday");
