@@ -118,8 +118,10 @@ void AddApplyCommand(CommandLine& line) {
   apply->add_option("-f,--file", flags->paths, "a file, a folder, or - for standard input")
       ->required();
   apply->add_flag("--dry-run", flags->dry_run, "check, show the difference, change nothing");
-  apply->add_option("--base-version", flags->bases,
-                    "KIND/NAME=VERSION that was seen (0: none): refuse if another is in force");
+  apply->add_option(
+      "--base-version", flags->bases,
+      "KIND/NAME=VERSION that was seen (0: none): refuse to replace another; what is in "
+      "force already, word for word, stays");
   line.OnRun(apply, [&options, flags] { return Apply(options, *flags); });
 }
 
