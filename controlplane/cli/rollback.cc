@@ -49,7 +49,10 @@ void AddRollbackCommand(CommandLine& line, CLI::App* policy) {
       policy->add_subcommand("rollback", "Puts an older version in force again, as a new one");
   auto flags = std::make_shared<Flags>();
   rollback->add_option("NAME", flags->name)->required();
-  rollback->add_option("--to", flags->to, "the version; unset: the one before that in force")
+  rollback
+      ->add_option("--to", flags->to,
+                   "the version; unset: the one before that in force, or before the one that an "
+                   "earlier rollback put in force again")
       ->check(CLI::PositiveNumber);
   rollback->add_option("--kind", flags->kind, "of the document: policy, mask-profile, server, lock")
       ->check(CLI::IsMember(KindWords()))

@@ -17,12 +17,29 @@ namespace {
 
 constexpr int kPage = 100;
 
-// The last version below the one in force that is no deletion; of a deleted document the last one.
+// The version whose content this one has again; itself, where it was applied.
+absl::StatusOr<uint64_t> Origin(Transaction& t, types::v1::DocumentKind kind,
+                                const std::string& name, uint64_t version) {
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<documents::Version> found,
+                     documents::FindVersion(t, kind, name, version));
+    if (!found.has_value() || found->restored_from == 0) return version;
+    version = found->restored_from;
+  }
+}
+
+// The last version before the content in force that is no deletion: what was restored is as old as
+// where it came from, so that a second rollback goes on and never puts back what the first took
+// away. Of a deleted document the last one.
 absl::StatusOr<documents::Version> VersionBefore(Transaction& t, types::v1::DocumentKind kind,
                                                  const std::string& name) {
   ASSIGN_OR_RETURN(const std::optional<types::v1::Document> in_force,
                    documents::Find(t, kind, name));
-  uint64_t before = in_force.has_value() ? in_force->version() : 0;
+  uint64_t origin = 0;
+  if (in_force.has_value()) {
+    ASSIGN_OR_RETURN(origin, Origin(t, kind, name, in_force->version()));
+  }
+  uint64_t before = origin;
   while (true) {
     ASSIGN_OR_RETURN(std::vector<documents::Version> versions,
                      documents::History(t, kind, name, before, kPage));
@@ -36,7 +53,8 @@ absl::StatusOr<documents::Version> VersionBefore(Transaction& t, types::v1::Docu
     return absl::NotFoundError(absl::StrCat(NameOf(kind, name), " does not exist"));
   }
   return absl::FailedPreconditionError(absl::StrCat(
-      NameOf(kind, name), ": there is no version before ", in_force->version(), " to go back to"));
+      NameOf(kind, name), ": there is no version before ", origin,
+      origin == in_force->version() ? "" : ", which is in force again,", " to go back to"));
 }
 
 absl::StatusOr<documents::Version> VersionToRestore(

@@ -197,10 +197,25 @@ TEST_CASE_METHOD(Versions, "rollback makes a new version with the old content an
   CHECK(lines->back().object == "policy/p");
   CHECK(lines->back().detail == "version 3, the content of version 1");
 
-  // Once more: what was before that.
-  CHECK(Rollback("p")->restored_from() == 2);
-  CHECK(Rollback("p", 1)->document().version() == 5);
   CHECK(Rollback("p", 1)->document().change() == admin::v1::CHANGE_KIND_UNCHANGED);
+}
+
+TEST_CASE_METHOD(Versions, "each rollback goes further back, and never to what one took away",
+                 "[policies]") {
+  for (const char* mask : {"[pii]", "[aws]", "[secrets]"}) {
+    REQUIRE(Apply(APolicy("p", std::string("  mask: ") + mask)).ok());
+  }
+  CHECK(Rollback("p")->restored_from() == 2);
+  CHECK(Rollback("p")->restored_from() == 1);
+  CHECK(Get(DOCUMENT_KIND_POLICY, "p")->source() == APolicy("p", "  mask: [pii]"));
+  CHECK_THAT(Text(Rollback("p").status()),
+             Contains("there is no version before 1, which is in force again, to go back to"));
+  // What is named is put in force, whatever it is; from there it goes back as before.
+  CHECK(Rollback("p", 4)->document().version() == 6);
+  CHECK(Rollback("p")->restored_from() == 1);
+  // What was applied since is newer than all of that.
+  REQUIRE(Apply(APolicy("p", "  mask: [aws, pii]")).ok());
+  CHECK(Rollback("p")->restored_from() == 7);
 }
 
 TEST_CASE_METHOD(Versions, "a deleted document comes back by rollback, as it was last",
