@@ -100,6 +100,31 @@ Answer Decide(const std::shared_ptr<const CompiledPolicies>& policies,
   return AnswerOf(session->EvaluateCall(policy_call, now));
 }
 
+bool Meets(const Answer& answer, const types::v1::PolicyTestExpectation& expected) {
+  if (answer.decision != expected.decision()) return false;
+  if (!expected.reason().empty() && ReasonName(answer.reason) != expected.reason()) return false;
+  if (expected.count() != 0 && answer.count != expected.count()) return false;
+  if (!expected.policy().empty() && answer.policy != expected.policy()) return false;
+  if (expected.has_rule() && answer.rule != static_cast<int>(expected.rule())) return false;
+  if (expected.has_observed() && answer.is_observed != expected.observed()) return false;
+  return expected.approvers().empty() ||
+         std::set<std::string>(expected.approvers().begin(), expected.approvers().end()) ==
+             std::set<std::string>(answer.approvers.begin(), answer.approvers.end());
+}
+
+// The case says no time, and passes at one time of the week and fails at another: asked every
+// quarter of an hour, which `hours` begin and end at.
+bool GoesByTheHour(const std::shared_ptr<const CompiledPolicies>& policies,
+                   const types::v1::PolicyTestCase& test, absl::Time now) {
+  if (test.has_at()) return false;
+  const bool passes_now = Meets(Decide(policies, test, now), test.expect());
+  const absl::Time quarter = absl::FromUnixSeconds(absl::ToUnixSeconds(now) / 900 * 900);
+  for (absl::Time at = quarter; at < quarter + absl::Hours(7 * 24); at += absl::Minutes(15)) {
+    if (Meets(Decide(policies, test, at), test.expect()) != passes_now) return true;
+  }
+  return false;
+}
+
 std::string Describe(const Answer& answer) {
   std::string text = answer.decision;
   if (answer.reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
@@ -117,18 +142,6 @@ std::string Describe(const Answer& answer) {
   return text;
 }
 
-bool Meets(const Answer& answer, const types::v1::PolicyTestExpectation& expected) {
-  if (answer.decision != expected.decision()) return false;
-  if (!expected.reason().empty() && ReasonName(answer.reason) != expected.reason()) return false;
-  if (expected.count() != 0 && answer.count != expected.count()) return false;
-  if (!expected.policy().empty() && answer.policy != expected.policy()) return false;
-  if (expected.has_rule() && answer.rule != static_cast<int>(expected.rule())) return false;
-  if (expected.has_observed() && answer.is_observed != expected.observed()) return false;
-  return expected.approvers().empty() ||
-         std::set<std::string>(expected.approvers().begin(), expected.approvers().end()) ==
-             std::set<std::string>(answer.approvers.begin(), answer.approvers.end());
-}
-
 std::string DescribeExpected(const types::v1::PolicyTestExpectation& expected) {
   return Describe({.decision = expected.decision(),
                    .reason = ReasonFromName(expected.reason()),
@@ -139,8 +152,13 @@ std::string DescribeExpected(const types::v1::PolicyTestExpectation& expected) {
                    .is_observed = expected.observed()});
 }
 
-absl::StatusOr<std::shared_ptr<const CompiledPolicies>> LoadPolicies(
-    const types::v1::PolicyTestDocument& test, const std::filesystem::path& directory) {
+struct LoadedPolicies {
+  std::shared_ptr<const CompiledPolicies> compiled;
+  bool has_hours = false;
+};
+
+absl::StatusOr<LoadedPolicies> LoadPolicies(const types::v1::PolicyTestDocument& test,
+                                            const std::filesystem::path& directory) {
   std::vector<types::v1::Document> documents;
   std::set<std::string> profiles;
   std::set<std::pair<int, std::string>> seen;
@@ -159,7 +177,12 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicies>> LoadPolicies(
     }
   }
   RETURN_IF_ERROR(CheckMaskNames(documents, profiles));
-  return CompiledPolicies::Compile(documents);
+  LoadedPolicies loaded;
+  ASSIGN_OR_RETURN(loaded.compiled, CompiledPolicies::Compile(documents));
+  loaded.has_hours = std::ranges::any_of(documents, [](const types::v1::Document& document) {
+    return !document.policy().hours().empty();
+  });
+  return loaded;
 }
 
 }  // namespace
@@ -167,15 +190,19 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicies>> LoadPolicies(
 absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path, absl::Time now) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxYamlBytes));
   ASSIGN_OR_RETURN(const types::v1::PolicyTestDocument test, ParsePolicyTest(text, path));
-  ASSIGN_OR_RETURN(const auto policies,
+  ASSIGN_OR_RETURN(const LoadedPolicies policies,
                    LoadPolicies(test, std::filesystem::path(path).parent_path()));
   std::vector<PolicyTestResult> results;
   for (const types::v1::PolicyTestCase& test_case : test.cases()) {
-    const Answer answer = Decide(policies, test_case, now);
+    const Answer answer = Decide(policies.compiled, test_case, now);
     PolicyTestResult& result = results.emplace_back();
     result.name = test_case.name();
     result.has_passed = Meets(answer, test_case.expect());
-    if (!result.has_passed) {
+    if (policies.has_hours && GoesByTheHour(policies.compiled, test_case, now)) {
+      result.has_passed = false;
+      result.explanation =
+          "it passes at one time of the week and fails at another, as `hours` have it: say `at`";
+    } else if (!result.has_passed) {
       result.explanation = absl::StrCat("expected ", DescribeExpected(test_case.expect()), ", got ",
                                         Describe(answer));
     }

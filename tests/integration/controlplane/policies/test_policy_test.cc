@@ -166,6 +166,39 @@ TEST_CASE("a case is decided at the time that it names", "[policies]") {
   CHECK(results("2027-01-25T06:59:59Z", "{decision: allow, observed: true}"));
 }
 
+TEST_CASE("a case without a time that would go by the hour fails, whatever the hour",
+          "[policies]") {
+  Files files;
+  const std::string trial = "{realm: okta, kind: user, subject: s, claims: {team: pay, level: 3}}";
+  const std::string rest = ", call: {server: trial, tool: echo}, expect: ";
+  REQUIRE(WriteFileAtomically(files.dir / "policies.yaml", kPolicies).ok());
+  REQUIRE(WriteFileAtomically(files.dir / "test.yaml",
+                              "kind: PolicyTest\npolicies: [policies.yaml]\ncases:\n"
+                              "  - {name: open, principal: " +
+                                  trial + rest +
+                                  "{decision: allow}}\n"
+                                  "  - {name: shut, principal: " +
+                                  trial + rest +
+                                  "{decision: deny}}\n"
+                                  "  - {name: bot, principal: " +
+                                  std::string(kBot) +
+                                  ", call: {server: everything, tool: echo}, expect: "
+                                  "{decision: allow}}\n")
+              .ok());
+  // After the trial: a Monday in the hours of Berlin, and the night before.
+  for (const char* now : {"2027-02-08T08:00:00Z", "2027-02-07T23:00:00Z"}) {
+    absl::Time at;
+    REQUIRE(absl::ParseTime(absl::RFC3339_full, now, &at, nullptr));
+    const auto results = TestPolicy(files.dir / "test.yaml", at);
+    REQUIRE(results.ok());
+    for (int i : {0, 1}) {
+      CHECK_FALSE((*results)[i].has_passed);
+      CHECK_THAT((*results)[i].explanation, Contains("say `at`"));
+    }
+    CHECK((*results)[2].has_passed);
+  }
+}
+
 TEST_CASE("a file that is no good stops the test, naming file and line", "[policies]") {
   Files files;
   CHECK_THAT(std::string(files.Run("  - {nam: n}\n").status().message()),
