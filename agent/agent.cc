@@ -288,6 +288,15 @@ Task<void> Agent::Parts::Serve() {
   TellReady("listening");
   // Until there are policies every call is refused with no_snapshot: that is no readiness.
   while (!co_await snapshots->WaitForSnapshot(kFirstSnapshot)) LogWarning("no_snapshot");
+  for (const auto& server : config.servers()) {
+    if (snapshots->current()->Fronts(server.name())) continue;
+    LogWarning("server_not_enrolled",
+               {{"server", server.name()},
+                {"agent", enrollment.name},
+                {"hint",
+                 "the agent's join token did not name it, so that nobody gets there: enroll "
+                 "again with one that does"}});
+  }
   LogInfo("ready", {listen()});
 }
 
