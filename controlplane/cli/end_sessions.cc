@@ -1,0 +1,138 @@
+#include "controlplane/cli/end_sessions.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "common/denial.h"
+#include "common/json_printer.h"
+#include "common/time_text.h"
+#include "controlplane/cli/client_call.h"
+#include "sallyport/admin/v1/session_service.grpc.pb.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using admin::v1::SessionService;
+using types::v1::Session;
+
+struct Flags {
+  std::string id;
+  std::string principal;
+  std::string reason;
+  bool no_lock = false;
+  std::string lock_for;
+};
+
+void ShowLock(std::string_view lock, const Flags& flags) {
+  std::printf("locked until `sallyport delete lock %s`%s\n", Printable(lock).c_str(),
+              flags.lock_for.empty() ? "" : ", or until it expires (`sallyport get lock`)");
+}
+
+void ShowEnd(const admin::v1::EndSessionResponse& response, const Flags& flags,
+             std::string_view format) {
+  if (format != "table") {
+    PrintMessage(response, format);
+    return;
+  }
+  const Session& session = response.session();
+  if (response.had_ended()) {
+    std::printf("%s was over already: %s (%s) at %s%s\n", session.id().c_str(),
+                EnumWord(session.state()).c_str(), Why(session).c_str(),
+                TimeCell(session.ended_at(), session.has_ended_at()).c_str(),
+                session.detail().empty() ? "" : (": " + Printable(session.detail())).c_str());
+  } else {
+    std::printf("%s %s\n", session.id().c_str(), EnumWord(session.state()).c_str());
+  }
+  if (!response.lock().empty()) {
+    ShowLock(response.lock(), flags);
+  } else if (response.had_ended()) {
+    std::printf(
+        "nothing was locked; a Lock document shuts its principal out (`sallyport apply`)\n");
+  }
+}
+
+void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, const Flags& flags,
+                 std::string_view format) {
+  if (format != "table") {
+    PrintMessage(response, format);
+    return;
+  }
+  for (const Session& session : response.sessions()) {
+    std::printf("%s %s on %s\n", session.id().c_str(), EnumWord(session.state()).c_str(),
+                session.server().c_str());
+  }
+  if (response.sessions().empty())
+    std::printf("no session of %s was open\n", Printable(flags.principal).c_str());
+  if (!response.lock().empty()) ShowLock(response.lock(), flags);
+}
+
+// What both forms of `end` ask for. 2: the flags are no good.
+template <class Request>
+int FillEnd(const Flags& flags, Request& request) {
+  request.set_no_lock(flags.no_lock);
+  request.set_reason(flags.reason);
+  if (flags.lock_for.empty()) return 0;
+  absl::StatusOr<absl::Duration> duration = ParseDuration(flags.lock_for);
+  if (!duration.ok()) {
+    Fail(absl::InvalidArgumentError(
+        absl::StrCat("--for ", flags.lock_for, ": ", duration.status().message())));
+    return 2;
+  }
+  request.mutable_lock_duration()->set_seconds(absl::ToInt64Seconds(*duration));
+  return 0;
+}
+
+int End(const ClientOptions& options, const Flags& flags) {
+  if (flags.id.empty() == flags.principal.empty()) {
+    Fail(absl::InvalidArgumentError("name one session, or --principal REALM:NAME"));
+    return 2;
+  }
+  if (!flags.id.empty()) {
+    admin::v1::EndSessionRequest request;
+    request.set_id(flags.id);
+    if (const int wrong = FillEnd(flags, request); wrong != 0) return wrong;
+    return Ask<SessionService>(options, &SessionService::Stub::EndSession, request,
+                               [&](const admin::v1::EndSessionResponse& response) {
+                                 ShowEnd(response, flags, options.format);
+                                 return 0;
+                               });
+  }
+  admin::v1::RevokePrincipalRequest request;
+  request.set_principal(flags.principal);
+  if (const int wrong = FillEnd(flags, request); wrong != 0) return wrong;
+  return Ask<SessionService>(options, &SessionService::Stub::RevokePrincipal, request,
+                             [&](const admin::v1::RevokePrincipalResponse& response) {
+                               ShowRevoked(response, flags, options.format);
+                               return 0;
+                             });
+}
+
+}  // namespace
+
+std::string Why(const Session& session) {
+  return session.state() == types::v1::SESSION_STATE_DENIED ? EnumWord(session.denial_reason())
+                                                            : EnumWord(session.end_reason());
+}
+
+void AddEndCommand(CommandLine& line, CLI::App& sessions) {
+  const ClientOptions& options = line.options();
+  auto flags = std::make_shared<Flags>();
+  CLI::App* end = sessions.add_subcommand(
+      "end",
+      "Cuts one, and locks its principal out of its server; or all of a principal, and locks it "
+      "out of all servers.");
+  end->add_option("ID", flags->id);
+  end->add_option("--principal", flags->principal,
+                  "REALM:NAME, a subject or a client id: every session of it");
+  end->add_option("--reason", flags->reason,
+                  "for the audit log, the lock and whom it cuts: the client reads it");
+  auto* no_lock =
+      end->add_flag("--no-lock", flags->no_lock, "leave the door open for the next session");
+  end->add_option("--for", flags->lock_for,
+                  "how long the lock stands, such as 1h; unset: until it is deleted")
+      ->excludes(no_lock);
+  line.OnRun(end, [&options, flags] { return End(options, *flags); });
+}
+
+}  // namespace sallyport::controlplane
