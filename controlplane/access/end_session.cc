@@ -30,6 +30,12 @@ OperatorLock LockOf(const Session& session, const std::string& reason) {
   return lock;
 }
 
+void Tell(const std::string& name, const types::v1::LockSpec& lock,
+          admin::v1::EndSessionResponse& response) {
+  response.set_lock(name);
+  if (lock.has_expires()) *response.mutable_lock_expires_at() = lock.expires();
+}
+
 }  // namespace
 
 absl::StatusOr<access::v1::EndSessionResponse> EndSession::Run(
@@ -79,15 +85,15 @@ absl::StatusOr<admin::v1::EndSessionResponse> EndSession::Run(
     *response.mutable_session() = session->proto();
     ASSIGN_OR_RETURN(const auto lock,
                      documents::Find(*t, types::v1::DOCUMENT_KIND_LOCK, "end-" + session->id()));
-    if (lock.has_value()) response.set_lock(lock->name());
+    if (lock.has_value()) Tell(lock->name(), lock->lock(), response);
     return response;
   }
   RETURN_IF_ERROR(
       sessions::EndLive(*t, *session, sessions::Revoked(request.reason()), caller, now));
   if (!request.no_lock()) {
     const OperatorLock lock = LockOf(*session, request.reason());
-    RETURN_IF_ERROR(PutLock(*t, lock, lock_duration, caller, now));
-    response.set_lock(lock.name);
+    ASSIGN_OR_RETURN(const types::v1::LockSpec spec, PutLock(*t, lock, lock_duration, caller, now));
+    Tell(lock.name, spec, response);
   }
   RETURN_IF_ERROR(t->Commit());
   *response.mutable_session() = session->proto();

@@ -2,6 +2,7 @@
 
 #include "common/json_printer.h"
 #include "common/json_string.h"
+#include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/documents.h"
@@ -41,8 +42,9 @@ absl::StatusOr<std::optional<absl::Duration>> LockDuration(
   return value;
 }
 
-absl::Status PutLock(WriteTransaction& t, const OperatorLock& lock,
-                     std::optional<absl::Duration> duration, const Caller& caller, absl::Time now) {
+absl::StatusOr<types::v1::LockSpec> PutLock(WriteTransaction& t, const OperatorLock& lock,
+                                            std::optional<absl::Duration> duration,
+                                            const Caller& caller, absl::Time now) {
   types::v1::Document document;
   document.set_kind(types::v1::DOCUMENT_KIND_LOCK);
   document.set_name(lock.name);
@@ -56,7 +58,8 @@ absl::Status PutLock(WriteTransaction& t, const OperatorLock& lock,
     *spec.mutable_expires() = ToProto(absl::FromUnixSeconds(absl::ToUnixSeconds(expires) + 1));
   }
   document.set_source(LockSource(document));
-  return documents::PutDocument(t, document, caller, now).status();
+  ASSIGN_OR_RETURN(const documents::Put put, documents::PutDocument(t, document, caller, now));
+  return put.document.lock();
 }
 
 }  // namespace sallyport::controlplane

@@ -25,8 +25,9 @@ struct OperatorLock {
 absl::StatusOr<std::optional<absl::Duration>> LockDuration(
     const google::protobuf::Duration* duration);
 
-// Stores it, which ends what it matches.
-absl::Status PutLock(WriteTransaction& t, const OperatorLock& lock,
-                     std::optional<absl::Duration> duration, const Caller& caller, absl::Time now);
+// Stores it, which ends what it matches. What holds now.
+absl::StatusOr<types::v1::LockSpec> PutLock(WriteTransaction& t, const OperatorLock& lock,
+                                            std::optional<absl::Duration> duration,
+                                            const Caller& caller, absl::Time now);
 
 }  // namespace sallyport::controlplane

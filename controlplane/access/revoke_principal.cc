@@ -61,9 +61,13 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
     *response.add_sessions() = session.proto();
   }
   if (!request.no_lock()) {
-    RETURN_IF_ERROR(PutLock(*t, lock, lock_duration, caller, now));
+    ASSIGN_OR_RETURN(const types::v1::LockSpec spec, PutLock(*t, lock, lock_duration, caller, now));
     response.set_lock(lock.name);
+    if (spec.has_expires()) *response.mutable_lock_expires_at() = spec.expires();
   }
+  ASSIGN_OR_RETURN(const bool is_known,
+                   sessions::KnowsName(*t, lock.principal.realm(), lock.principal.name()));
+  response.set_is_unknown(!is_known);
   RETURN_IF_ERROR(t->Commit());
   return response;
 }

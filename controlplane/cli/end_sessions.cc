@@ -24,9 +24,11 @@ struct Flags {
   std::string lock_for;
 };
 
-void ShowLock(std::string_view lock, const Flags& flags) {
-  std::printf("locked until `sallyport delete lock %s`%s\n", Printable(lock).c_str(),
-              flags.lock_for.empty() ? "" : ", or until it expires (`sallyport get lock`)");
+// `expires`: when it opens by itself; empty: it does not.
+void ShowLock(std::string_view lock, const std::string& expires) {
+  std::printf("locked until %s`sallyport delete lock %s`\n",
+              expires.empty() ? "" : absl::StrCat(expires, ", or until ").c_str(),
+              Printable(lock).c_str());
 }
 
 void ShowEnd(const admin::v1::EndSessionResponse& response, const Flags& flags,
@@ -45,11 +47,25 @@ void ShowEnd(const admin::v1::EndSessionResponse& response, const Flags& flags,
     std::printf("%s %s\n", session.id().c_str(), EnumWord(session.state()).c_str());
   }
   if (!response.lock().empty()) {
-    ShowLock(response.lock(), flags);
+    ShowLock(response.lock(), TimeCell(response.lock_expires_at(), response.has_lock_expires_at()));
+    if (response.had_ended() && !flags.lock_for.empty()) {
+      std::printf(
+          "--for changes nothing of a lock that was there already: `sallyport get lock %s`\n",
+          Printable(response.lock()).c_str());
+    }
   } else if (response.had_ended()) {
     std::printf(
         "nothing was locked; a Lock document shuts its principal out (`sallyport apply`)\n");
   }
+}
+
+// Whoever has the name wrong must hear of it, whatever reads the output: nobody was cut.
+void WarnOfUnknown(const Flags& flags) {
+  std::fprintf(stderr,
+               "sallyport: nobody called %s has ever had a session here: is the name right "
+               "(`sallyport sessions list`)?%s\n",
+               Printable(flags.principal).c_str(),
+               flags.no_lock ? "" : " It is locked out all the same.");
 }
 
 void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, const Flags& flags,
@@ -62,9 +78,11 @@ void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, const Flags
     std::printf("%s %s on %s\n", session.id().c_str(), EnumWord(session.state()).c_str(),
                 session.server().c_str());
   }
-  if (response.sessions().empty())
-    std::printf("no session of %s was open\n", Printable(flags.principal).c_str());
-  if (!response.lock().empty()) ShowLock(response.lock(), flags);
+  const std::string who = Printable(flags.principal);
+  if (response.sessions().empty()) std::printf("no session of %s was open\n", who.c_str());
+  if (!response.lock().empty()) {
+    ShowLock(response.lock(), TimeCell(response.lock_expires_at(), response.has_lock_expires_at()));
+  }
 }
 
 // What both forms of `end` ask for. 2: the flags are no good.
@@ -103,6 +121,7 @@ int End(const ClientOptions& options, const Flags& flags) {
   if (const int wrong = FillEnd(flags, request); wrong != 0) return wrong;
   return Ask<SessionService>(options, &SessionService::Stub::RevokePrincipal, request,
                              [&](const admin::v1::RevokePrincipalResponse& response) {
+                               if (response.is_unknown()) WarnOfUnknown(flags);
                                ShowRevoked(response, flags, options.format);
                                return 0;
                              });

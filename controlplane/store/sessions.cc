@@ -104,6 +104,13 @@ absl::StatusOr<std::vector<Session>> AllLive(Transaction& t) {
   return Every(list);
 }
 
+absl::StatusOr<bool> KnowsName(Transaction& t, std::string_view realm, std::string_view name) {
+  Statement any = t.Prepare(
+      "select 1 from sessions where realm = ?1 and (subject = ?2 or client_id = ?2) limit 1");
+  any.Text(realm).Text(name);
+  return any.Step();
+}
+
 absl::StatusOr<std::vector<Session>> LiveOfAgent(Transaction& t, std::string_view agent) {
   Statement list =
       t.Prepare("select " SESSION_COLUMNS

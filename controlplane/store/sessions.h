@@ -38,6 +38,9 @@ absl::StatusOr<std::vector<Session>> LiveOfAgent(Transaction& t, std::string_vie
 // Active sessions whose end is before `now`.
 absl::StatusOr<std::vector<Session>> PastEnd(Transaction& t, absl::Time now);
 
+// Whether there is a session, live or over, of a principal of that subject or client id.
+absl::StatusOr<bool> KnowsName(Transaction& t, std::string_view realm, std::string_view name);
+
 struct Filter {
   types::v1::SessionState state = types::v1::SESSION_STATE_UNSPECIFIED;  // unspecified: all
   std::string server;                                                    // empty: all

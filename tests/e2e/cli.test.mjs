@@ -175,8 +175,8 @@ test('a session that is approved, verified while open, and ended twice', async (
   assert.match(first.out, new RegExp(`^${id} ended\nlocked until`));
   const again = await door.cli(['sessions', 'end', id, '--reason', 'again', '--for', '1h']);
   assert.equal(again.code, 0);
-  assert.match(again.out, new RegExp(`^${id} was over already: ended \\(revoked\\) at 20.*: drill\nlocked until .*end-${id}.*, or until it expires`));
-  assert.match((await door.cli(['get', 'lock'])).out, new RegExp(`^NAME +SHUTS .*EXPIRES .*REASON\n(.*\n)*end-${id} +server oracle, demo:deploy-bot .*again\n`));
+  assert.match(again.out, new RegExp(`^${id} was over already: ended \\(revoked\\) at 20.*: drill\nlocked until .sallyport delete lock end-${id}.\n--for changes nothing of a lock`));
+  assert.match((await door.cli(['get', 'lock'])).out, new RegExp(`^NAME +SHUTS .* REASON\n(.*\n)*end-${id} +server oracle, demo:deploy-bot .* drill\n`));
   assert.equal((await door.json(['sessions', 'end', id])).hadEnded, true);
   await door.cli(['delete', 'lock', `end-${id}`]);
 

@@ -91,6 +91,7 @@ TEST_CASE_METHOD(Ending, "an operator's end of a session that is over changes no
   const auto lock = documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, ended->lock());
   CHECK((*lock)->version() == 1);
   CHECK_FALSE((*lock)->lock().has_expires());
+  CHECK_FALSE(again->has_lock_expires_at());
 }
 
 TEST_CASE_METHOD(Ending, "an operator's end of a completed session sets no lock",
@@ -109,6 +110,9 @@ TEST_CASE_METHOD(Ending, "the lock's source says what its spec says", "[controlp
   request.mutable_lock_duration()->set_seconds(3600);
   REQUIRE(end->Run(admin, request).ok());
   const auto lock = documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, "end-" + id);
+  // Whoever ends it once more hears what holds.
+  CHECK(end->Run(admin, Operators())->lock_expires_at().seconds() ==
+        (*lock)->lock().expires().seconds());
   const auto parsed = ParseDocuments((*lock)->source(), "lock.yaml");
   INFO(parsed.status());
   REQUIRE(parsed.ok());

@@ -73,6 +73,19 @@ TEST_CASE_METHOD(Revoking,
   CHECK(parsed->front().lock().SerializeAsString() == (*lock)->lock().SerializeAsString());
 }
 
+TEST_CASE_METHOD(Revoking, "a name that nobody has had is said to be one, and locked all the same",
+                 "[controlplane][access]") {
+  const std::string id = ByAgent(BotToken()).session().id();
+  const auto mistaken = Revoke(GENERATE(as<std::string>(), "okta:bto", "octa:bot"));
+  REQUIRE(mistaken.ok());
+  CHECK(mistaken->is_unknown());
+  CHECK_FALSE(mistaken->lock().empty());
+  CHECK(IsLive(id));
+  CHECK_FALSE(Revoke(GENERATE(as<std::string>(), "okta:bot", "okta:client-1"))->is_unknown());
+  // Also when all of its sessions are over.
+  CHECK_FALSE(Revoke("okta:bot")->is_unknown());
+}
+
 TEST_CASE_METHOD(Revoking, "a revocation without a lock lets the principal come again",
                  "[controlplane][access]") {
   const std::string id = ByAgent(BotToken()).session().id();
