@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "common/denial.h"
 #include "common/json_string.h"
+#include "common/operator_detail.h"
 #include "common/redact.h"
 #include "common/strings.h"
 #include "common/time_text.h"
@@ -44,6 +45,10 @@ std::string StatusJson(const absl::Status& status) {
   if (const std::string_view reason = ReasonName(ReasonOf(status)); !reason.empty()) {
     json += ",\"reason\":";
     AppendJsonString(reason, &json);
+  }
+  if (const std::string detail = OperatorDetailOf(status); !detail.empty()) {
+    json += ",\"detail\":";
+    AppendJsonString(detail, &json);
   }
   json += '}';
   return json;

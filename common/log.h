@@ -29,7 +29,7 @@ class LogField {
       : LogField(key, Raw{std::to_string(value)}) {}
   LogField(std::string_view key, absl::Duration value);
   LogField(std::string_view key, absl::Time value);
-  // {"code","message","reason"?}
+  // {"code","message","reason"?,"detail"?}
   LogField(std::string_view key, const absl::Status& value);
   LogField(std::string_view key, const google::protobuf::Message& value);
 

@@ -8,16 +8,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/record/spool_entry.h"
+#include "common/operator_detail.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 
 absl::Status IoError(std::string_view what, std::string_view name, int error) {
-  std::string text =
-      absl::StrCat("spool: cannot ", absl::string_view(what.data(), what.size()), " ",
-                   absl::string_view(name.data(), name.size()), ": ", strerror(error));
-  return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(text)
-                                            : absl::UnavailableError(text);
+  const bool is_full = error == ENOSPC || error == EDQUOT;
+  return WithOperatorDetail(
+      is_full ? absl::ResourceExhaustedError("the agent cannot record: its disk is full")
+              : absl::UnavailableError("the agent cannot record: its disk fails"),
+      ToStd(
+          absl::StrCat("spool: cannot ", ToAbsl(what), " ", ToAbsl(name), ": ", strerror(error))));
 }
 
 absl::Status WriteAll(int fd, std::string_view bytes, std::uint64_t offset, std::string_view name) {

@@ -17,8 +17,8 @@ inline constexpr std::uint64_t kZeroBlock = std::uint64_t{1} << 20;
 // shipped again, which is harmless.
 inline constexpr std::uint64_t kAckAt = 512;
 
-// "spool: cannot <what> <name>: ...": kResourceExhausted when the disk is full, kUnavailable for
-// everything else.
+// kResourceExhausted when the disk is full, kUnavailable for everything else. Clients are told that
+// and no more; "spool: cannot <what> <name>: ..." is for the log (operator_detail.h).
 absl::Status IoError(std::string_view what, std::string_view name, int error);
 
 absl::Status WriteAll(int fd, std::string_view bytes, std::uint64_t offset, std::string_view name);

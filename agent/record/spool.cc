@@ -12,12 +12,22 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "agent/record/segment_file.h"
+#include "common/log.h"
+#include "common/operator_detail.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
 
 constexpr std::uint64_t kMinSegmentBytes = std::uint64_t{64} << 10;
+
+// No room, whatever kept a segment from being made. The log says what and where: once for each time
+// that it was tried.
+absl::Status CannotGrow(const absl::Status& failed) {
+  LogError("spool_cannot_grow", {{"status", failed}});
+  return absl::ResourceExhaustedError(failed.message());
+}
+
 }  // namespace
 
 Spool::Spool(SpoolOptions options, std::uint64_t max_segments, std::uint64_t segment_bytes,
@@ -136,7 +146,7 @@ absl::Status Spool::EnsureRoom(std::uint64_t entry, std::uint64_t bytes) {
     lock.lock();
     if (!file.ok()) {
       disk_full_until_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-      return absl::ResourceExhaustedError(file.status().message());
+      return CannotGrow(file.status());
     }
     free_.push_back(*std::move(file));
   }
@@ -150,7 +160,7 @@ absl::Status Spool::Roll() {
       lock.unlock();
       auto file = MakeFile(name);
       lock.lock();
-      if (!file.ok()) return absl::ResourceExhaustedError(file.status().message());
+      if (!file.ok()) return CannotGrow(file.status());
       free_.push_back(*std::move(file));
     } else {
       return absl::ResourceExhaustedError(
@@ -255,9 +265,11 @@ absl::Status Spool::Write(const SpoolBatch& batch) {
 void Spool::Fail(const absl::Status& status) {
   std::lock_guard lock(mutex_);
   if (failure_.ok()) {
-    failure_ = absl::UnavailableError(absl::StrCat(
-        status.message(),
-        "; the recorder has stopped for good, restart the agent once the disk is well"));
+    failure_ = WithOperatorDetail(
+        absl::UnavailableError(absl::StrCat(
+            status.message(),
+            "; the recorder has stopped for good, restart the agent once the disk is well")),
+        OperatorDetailOf(status));
   }
   failed_.store(true, std::memory_order_release);
 }

@@ -23,8 +23,8 @@ namespace {
 
 constexpr auto kLegacyOnlyKept = std::chrono::minutes(10);
 
-absl::Status Lost(const absl::Status& status) {
-  return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, ToStd(status.message()));
+absl::Status Lost(std::string_view why) {
+  return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, why);
 }
 
 // Whether the server's child could be started as its entry says: its namespaces, what it must not
@@ -72,7 +72,8 @@ class Upstreams::Impl {
     auto child = co_await spawner.Spawn(std::move(plan));
     if (!child.ok()) {
       LogError("server_not_started", {{"server", server.name}, {"status", child.status()}});
-      co_return Lost(child.status());
+      // What could not be done, with which file, is for the log.
+      co_return Lost("the server could not be started");
     }
     auto pipe = std::make_unique<StdioUpstream>(
         loop, *std::move(child),
@@ -100,8 +101,7 @@ class Upstreams::Impl {
     for (auto& [name, value] : FillIn(entry.server, *credentials)) {
       const bool is_usable = IsFieldValue(value);
       OPENSSL_cleanse(value.data(), value.size());
-      if (!is_usable)
-        return Lost(absl::FailedPreconditionError("a credential cannot stand in a header"));
+      if (!is_usable) return Lost("a credential cannot stand in a header");
     }
     const auto open_streamable = [this, &entry, credentials] {
       return std::make_unique<HttpUpstream>(loop, sweep, MakeHttpOptions(entry, *credentials));

@@ -9,6 +9,7 @@
 #include "common/denial.h"
 #include "common/grpc_status.h"
 #include "common/log.h"
+#include "common/operator_detail.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "controlplane/rpc/authorize.h"
@@ -130,6 +131,7 @@ void RpcDoor::Note(std::string_view method, std::string_view actor, std::string_
        {"code", code},
        {"reason", ReasonName(ReasonOf(status))},
        {"message", ToStd(status.message())},
+       {"detail", OperatorDetailOf(status)},
        {"took", took}});
 }
 

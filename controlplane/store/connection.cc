@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/operator_detail.h"
 #include "common/status_macros.h"
 
 namespace sallyport::controlplane {
@@ -56,6 +57,24 @@ absl::StatusCode StatusCodeOf(int code, int system_error) {
       return absl::StatusCode::kFailedPrecondition;
     default:
       return absl::StatusCode::kInternal;
+  }
+}
+
+// What callers are told: neither where the data lies nor what was asked of it.
+const char* ToldOf(int code, int system_error) {
+  if (IsOutOfSpace(code, system_error))
+    return "the control plane cannot write its database: the disk is full";
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "the control plane's database is busy";
+    case SQLITE_CONSTRAINT:
+      return "the control plane's database does not take this";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return "the control plane's database is damaged";
+    default:
+      return "the control plane's database failed";
   }
 }
 
@@ -113,14 +132,15 @@ absl::Status Connection::ErrorOf(int code, std::string_view operation) const {
   // SQLite does not keep the system's error of a failed commit, so errno (cleared before each run)
   // goes first.
   const int system_error = errno != 0 || handle_ == nullptr ? errno : sqlite3_system_errno(handle_);
-  std::string message = path_;
+  std::string detail = path_;
   // A statement is known by its first words; its parameters never stand in its text.
-  message.append(": ").append(operation.substr(0, 60)).append(": ");
-  message += handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+  detail.append(": ").append(operation.substr(0, 60)).append(": ");
+  detail += handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
   if (IsOutOfSpace(code, system_error) && (code & 0xff) != SQLITE_FULL) {
-    message.append(" (").append(std::strerror(system_error)).append(")");
+    detail.append(" (").append(std::strerror(system_error)).append(")");
   }
-  return absl::Status(StatusCodeOf(code, system_error), message);
+  return WithOperatorDetail(
+      absl::Status(StatusCodeOf(code, system_error), ToldOf(code, system_error)), detail);
 }
 
 int64_t Connection::changed_rows() const { return sqlite3_changes64(handle_); }
@@ -129,7 +149,9 @@ bool Connection::is_in_transaction() const { return sqlite3_get_autocommit(handl
 
 absl::Status Connection::CheckTransaction() const {
   if (!transaction_expected_ || is_in_transaction()) return absl::OkStatus();
-  return absl::AbortedError(path_ + ": the transaction was rolled back by an earlier error");
+  return WithOperatorDetail(
+      absl::AbortedError("the control plane's database gave the transaction up"),
+      path_ + ": the transaction was rolled back by an earlier error");
 }
 
 void Connection::GiveBack(sqlite3_stmt* statement) {

@@ -30,7 +30,8 @@ class Connection {
   // Statements without parameters and rows.
   absl::Status Execute(const char* sql);
 
-  // SQLite's last error as a status that names the file and the operation.
+  // SQLite's last error as a status: callers are told what failed, the log also the file and the
+  // operation (operator_detail.h).
   absl::Status ErrorOf(int code, std::string_view operation) const;
   int64_t changed_rows() const;
 

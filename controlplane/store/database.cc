@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/operator_detail.h"
 #include "common/status_macros.h"
 #include "controlplane/store/connection.h"
 #include "controlplane/store/migrator.h"
@@ -23,6 +24,13 @@ absl::Status SystemError(const std::string& path, const char* operation) {
   const std::string message = path + ": " + operation + ": " + std::strerror(error);
   return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(message)
                                             : absl::FailedPreconditionError(message);
+}
+
+// For who starts the program: he is the operator.
+absl::Status Named(const std::string& path, const absl::Status& failed) {
+  const std::string detail = OperatorDetailOf(failed);
+  return absl::Status(failed.code(),
+                      detail.empty() ? path + ": " + std::string(failed.message()) : detail);
 }
 
 // SQLite gives its WAL and shared memory the mode of the file, so the file must have the right one
@@ -87,8 +95,7 @@ void WriteTransaction::AfterCommit(std::function<void()> tell) {
 }
 
 absl::Status WriteTransaction::Commit() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (!is_open_)
-    return absl::FailedPreconditionError(database_.path_ + ": commit: the transaction is over");
+  if (!is_open_) return absl::FailedPreconditionError("commit: the transaction is over");
   RETURN_IF_ERROR(connection_.CheckTransaction());
   RETURN_IF_ERROR(connection_.Execute("commit"));
   is_open_ = false;
@@ -131,11 +138,11 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   std::unique_ptr<Database> database(new Database(path));
   ASSIGN_OR_RETURN(database->lock_, FileLock::Take(path + ".lock"));
   RETURN_IF_ERROR(CreatePrivate(path));
-  ASSIGN_OR_RETURN(database->writer_, Connection::OpenWriter(path));
+  auto writer = Connection::OpenWriter(path);
+  if (!writer.ok()) return Named(path, writer.status());
+  database->writer_ = *std::move(writer);
   if (absl::Status migrated = Migrate(*database->writer_, migrations); !migrated.ok()) {
-    const std::string message(migrated.message());
-    return absl::Status(migrated.code(),
-                        message.starts_with(path) ? message : path + ": " + message);
+    return Named(path, migrated);
   }
   return database;
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/time/clock.h"
+#include "common/operator_detail.h"
 #include "common/status_macros.h"
 
 namespace sallyport::controlplane {
@@ -68,8 +69,10 @@ absl::Status Migrate(Connection& connection, std::span<const migrations::Migrati
     if (done.ok()) done = connection.Execute("commit");
     if (done.ok()) continue;
     if (connection.is_in_transaction()) connection.Execute("rollback").IgnoreError();
-    return absl::Status(
-        done.code(), Named(migration.number, migration.name) + ": " + std::string(done.message()));
+    // Who migrates starts the program: he is told all of it.
+    const std::string detail = OperatorDetailOf(done);
+    return absl::Status(done.code(), Named(migration.number, migration.name) + ": " +
+                                         (detail.empty() ? std::string(done.message()) : detail));
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/operator_detail.h"
 #include "common/status_macros.h"
 #include "controlplane/store/connection.h"
 
@@ -74,8 +75,9 @@ absl::StatusOr<bool> Statement::Step() {
 absl::Status Statement::Run() {
   ASSIGN_OR_RETURN(const bool row, Step());
   if (row)
-    return absl::InternalError(std::string("a row where none was expected: ") +
-                               sqlite3_sql(handle_));
+    return WithOperatorDetail(
+        absl::InternalError("the control plane's database failed"),
+        std::string("a row where none was expected: ") + sqlite3_sql(handle_));
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "common/operator_detail.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/meta.h"
 #include "tests/fakes/temp_dir.h"
@@ -178,7 +179,7 @@ TEST_CASE("audit lines can be neither changed, replaced nor deleted", "[controlp
     const absl::Status status = (*t)->Prepare(sql).Run();
     INFO(sql);
     CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
-    CHECK_THAT(std::string(status.message()), Catch::Contains("append-only"));
+    CHECK_THAT(OperatorDetailOf(status), Catch::Contains("append-only"));
   }
 }
 

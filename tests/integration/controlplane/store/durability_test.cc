@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+#include "common/operator_detail.h"
 #include "common/random.h"
 #include "controlplane/store/records.h"
 #include "tests/fakes/runs.h"
@@ -89,7 +90,8 @@ TEST_CASE("a full disk is said clearly, loses nothing acknowledged, and is over 
   struct Outcome {
     uint64_t acked;
     absl::StatusCode code;
-    bool names_file;
+    bool tells_file;
+    bool logs_file;
   };
   const TempDir dir;
   const std::string path = dir / "recordings.db";
@@ -100,11 +102,12 @@ TEST_CASE("a full disk is said clearly, loses nothing acknowledged, and is over 
     records::Appender appender(**database);
     const rlimit full{512 * 1024, RLIM_INFINITY};
     if (::setrlimit(RLIMIT_FSIZE, &full) != 0) ::_exit(1);
-    Outcome outcome{0, absl::StatusCode::kOk, false};
+    Outcome outcome{0, absl::StatusCode::kOk, true, false};
     absl::Status appended;
     while ((appended = AppendNext(appender, outcome.acked + 1, 20'000)).ok()) ++outcome.acked;
     outcome.code = appended.code();
-    outcome.names_file = std::string(appended.message()).find("recordings.db") != std::string::npos;
+    outcome.tells_file = std::string(appended.message()).find('/') != std::string::npos;
+    outcome.logs_file = OperatorDetailOf(appended).starts_with(path);
     const rlimit room{RLIM_INFINITY, RLIM_INFINITY};
     if (::setrlimit(RLIMIT_FSIZE, &room) != 0) ::_exit(1);
     if (!AppendNext(appender, outcome.acked + 1, 20'000).ok()) ::_exit(2);
@@ -118,7 +121,8 @@ TEST_CASE("a full disk is said clearly, loses nothing acknowledged, and is over 
   REQUIRE(::waitpid(pid, &status, 0) == pid);
   CHECK(status == 0);
   CHECK(outcome.code == absl::StatusCode::kResourceExhausted);
-  CHECK(outcome.names_file);
+  CHECK_FALSE(outcome.tells_file);
+  CHECK(outcome.logs_file);
   CHECK(outcome.acked > 5);
   CHECK(StoredRecords(path) == outcome.acked);
 }

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "common/operator_detail.h"
 #include "tests/fakes/runs.h"
 #include "tests/fakes/temp_dir.h"
 
@@ -212,7 +213,7 @@ TEST_CASE_METHOD(Fixture, "records and chains can be neither changed, replaced n
     const absl::Status status = (*t)->Prepare(sql).Run();
     INFO(sql);
     CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
-    CHECK_THAT(std::string(status.message()), Catch::Contains("append-only"));
+    CHECK_THAT(OperatorDetailOf(status), Catch::Contains("append-only"));
   }
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/operator_detail.h"
 #include "tests/fakes/temp_dir.h"
 
 namespace sallyport::agent {
@@ -271,7 +272,14 @@ TEST_CASE("a failed write stops the spool for good", "[agent][spool]") {
   absl::Status failed = rig.Add("b");
   setrlimit(RLIMIT_FSIZE, &before);
   CHECK(failed.code() == absl::StatusCode::kUnavailable);
-  CHECK(rig.Add("c").code() == absl::StatusCode::kUnavailable);
+  const absl::Status stopped = rig.Add("c");
+  CHECK(stopped.code() == absl::StatusCode::kUnavailable);
+  // Clients are told what, the log also where.
+  for (const absl::Status& told : {failed, stopped}) {
+    CHECK(told.message().find("cannot record") != absl::string_view::npos);
+    CHECK(told.message().find("spool") == absl::string_view::npos);
+    CHECK(OperatorDetailOf(told).starts_with("spool: cannot write"));
+  }
   CHECK(rig.ReadAll() == Strings{"a"});
   // Another start may try again.
   rig.Open();
