@@ -32,7 +32,7 @@ absl::StatusOr<KeyFingerprints> RememberedKeys(Database& control) {
 }
 
 absl::Status RememberKeys(Database& control, const KeyFingerprints& keys) {
-  ASSIGN_OR_RETURN(const auto t, control.Write());
+  ASSIGN_OR_RETURN(const auto t, control.Write(WriteFor::kOperators));
   for (const auto& [name, fingerprint] : {std::pair{"ca", &keys.ca},
                                           {"grant", &keys.grant},
                                           {"snapshot", &keys.snapshot},
@@ -56,7 +56,7 @@ absl::Status ForgetNotices(Database& control, absl::Time now) {
     ASSIGN_OR_RETURN(const bool has_old, outbox::HasOld(*t, now - kKeepDelivered, now - kKeepDead));
     if (!has_old) return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const auto t, control.Write());
+  ASSIGN_OR_RETURN(const auto t, control.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(outbox::Forget(*t, now - kKeepDelivered, now - kKeepDead));
   return t->Commit();
 }
@@ -70,9 +70,11 @@ double Counted(Database& control, absl::StatusOr<int64_t> (*count)(Transaction&)
 }
 
 absl::Status BumpSnapshot(Database& control) {
-  ASSIGN_OR_RETURN(const auto t, control.Write());
-  RETURN_IF_ERROR(meta::BumpSnapshot(*t));
-  return t->Commit();
+  // Agents are to hear of a key that is no more.
+  return control.Write(WriteFor::kRevocation, [](WriteTransaction& t) -> absl::Status {
+    RETURN_IF_ERROR(meta::BumpSnapshot(t));
+    return t.Commit();
+  });
 }
 
 }  // namespace
@@ -96,9 +98,12 @@ ControlPlane::~ControlPlane() { Drain(); }
 absl::Status ControlPlane::OpenStores() {
   const std::string& dir = settings_.config.data_dir();
   RETURN_IF_ERROR(EnsurePrivateDirectory(dir));
+  ASSIGN_OR_RETURN(reserve_, DiskReserve::Open(dir));
   // The databases are locked by the process that has them: this is what refuses a second one.
-  ASSIGN_OR_RETURN(control_, Database::Open(dir + "/control.db", migrations::Control()));
-  ASSIGN_OR_RETURN(recordings_, Database::Open(dir + "/recordings.db", migrations::Recordings()));
+  ASSIGN_OR_RETURN(control_,
+                   Database::Open(dir + "/control.db", migrations::Control(), reserve_.get()));
+  ASSIGN_OR_RETURN(recordings_, Database::Open(dir + "/recordings.db", migrations::Recordings(),
+                                               reserve_.get()));
   return absl::OkStatus();
 }
 
@@ -150,6 +155,7 @@ absl::Status ControlPlane::OpenDoors() {
                  [this] { return Counted(*control_, approvals::CountUnnotified); });
   metrics_.Gauge("sallyport_notices_dead",
                  [this] { return Counted(*control_, outbox::CountDead); });
+  MeasureDisk();
   ASSIGN_OR_RETURN(certificates_,
                    ServerCertificates::Create(config, listener.address, keys_->ca(), clock_));
 
@@ -173,6 +179,15 @@ absl::Status ControlPlane::OpenDoors() {
   return absl::OkStatus();
 }
 
+void ControlPlane::MeasureDisk() {
+  metrics_.Gauge("sallyport_disk_free_bytes", [this] { return reserve_->free_bytes(); });
+  metrics_.Gauge("sallyport_disk_floor_bytes",
+                 [this] { return static_cast<double>(reserve_->floor_bytes()); });
+  metrics_.Gauge("sallyport_disk_low", [this] { return reserve_->CheckFloor().ok() ? 0.0 : 1.0; });
+  metrics_.Gauge("sallyport_ballast_bytes",
+                 [this] { return static_cast<double>(reserve_->ballast_bytes()); });
+}
+
 void ControlPlane::StartBackground() {
   issuers_->Start();
   deliver_notices_ =
@@ -183,12 +198,18 @@ void ControlPlane::StartBackground() {
       {"end_withdrawn_keys", [this] { return use_cases_->withdrawn_keys.Run(); }},
       {"forget_notices", [this] { return ForgetNotices(*control_, clock_.Now()); }},
       {"forget_calls", [this] { return ForgetCalls(*control_, clock_.Now()); }},
+      {"tend_disk",
+       [this] {
+         reserve_->Tend();
+         return recordings_->GiveBackSpace();
+       }},
       {"renew_server_certificate", [this] { return certificates_->RenewIfDue(); }},
   });
 }
 
 absl::Status ControlPlane::Readiness() {
   if (draining_) return absl::UnavailableError("stopping");
+  RETURN_IF_ERROR(reserve_->CheckFloor());
   return control_->Read().status();
 }
 

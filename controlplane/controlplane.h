@@ -18,6 +18,7 @@
 #include "controlplane/server_certificates.h"
 #include "controlplane/settings.h"
 #include "controlplane/store/database.h"
+#include "controlplane/store/disk_reserve.h"
 
 namespace sallyport::controlplane {
 
@@ -49,6 +50,7 @@ class ControlPlane {
   absl::Status OpenKeys();
   absl::Status OpenIdentity();
   absl::Status OpenDoors();
+  void MeasureDisk();
   void StartBackground();
   absl::Status Readiness();
 
@@ -59,6 +61,7 @@ class ControlPlane {
   std::atomic<bool> draining_ = false;
 
   // In the order in which they are made; they end in the opposite one.
+  std::unique_ptr<DiskReserve> reserve_;
   std::unique_ptr<Database> control_;
   std::unique_ptr<Database> recordings_;
   std::unique_ptr<DeploymentKeys> keys_;

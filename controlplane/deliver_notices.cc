@@ -46,10 +46,11 @@ void DeliverNotices::Run() {
   while (!stopping_) {
     // The cursor before the table: what is enqueued from here on ends the wait.
     const uint64_t cursor = control_.changes().Now();
-    if (const absl::Status status = DeliverDue(); !status.ok()) {
-      LogError("outbox_failed", {{"error", status}});
-    }
-    control_.changes().WaitSince(cursor, std::min(TimeToNextDue(), kLongestSleep));
+    const absl::Status status = DeliverDue();
+    if (!status.ok()) LogError("outbox_failed", {{"error", status}});
+    // What is due stays due where it could not be written down.
+    control_.changes().WaitSince(
+        cursor, status.ok() ? std::min(TimeToNextDue(), kLongestSleep) : kLongestSleep);
   }
 }
 
@@ -77,7 +78,9 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
   if (webhook == webhooks_.end()) return GiveUp(notice, "no such notifier is configured");
   if (clock_.Now() >= notice.give_up_at) return GiveUp(notice, notice.last_error);
 
-  const absl::Status sent = webhook->second->Send(notice.body, clock_.Now(), stopping_);
+  const absl::Status sent = taken_.contains(notice.id)
+                                ? absl::OkStatus()
+                                : webhook->second->Send(notice.body, clock_.Now(), stopping_);
   if (stopping_ && !sent.ok()) return false;
   if (absl::IsFailedPrecondition(sent)) {
     outbox::Notice tried = notice;
@@ -85,18 +88,17 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
     return GiveUp(tried, ToStd(sent.message()));
   }
   if (sent.ok()) {
-    LogInfo("notice_delivered", {{"notice", notice.id}, {"notifier", notice.notifier}});
-    ASSIGN_OR_RETURN(const auto t, control_.Write());
-    RETURN_IF_ERROR(outbox::SetDelivered(*t, notice.n));
-    RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
-    RETURN_IF_ERROR(t->Commit());
+    if (taken_.insert(notice.id).second)
+      LogInfo("notice_delivered", {{"notice", notice.id}, {"notifier", notice.notifier}});
+    RETURN_IF_ERROR(NoteDelivered(notice));
+    taken_.erase(notice.id);
     return true;
   }
   LogWarning("notice_failed", {{"notice", notice.id},
                                {"notifier", notice.notifier},
                                {"attempts", notice.attempts + 1},
                                {"error", sent}});
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(outbox::Postpone(*t, notice.n, clock_.Now() + WaitAfter(notice.attempts),
                                    ToStd(sent.message())));
   RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
@@ -115,10 +117,17 @@ absl::StatusOr<bool> DeliverNotices::LeaveIfMoot(const outbox::Notice& notice) {
     return GiveUp(notice, notice.last_error.empty() ? moot->why : notice.last_error);
   LogInfo("notice_dropped",
           {{"notice", notice.id}, {"notifier", notice.notifier}, {"why", moot->why}});
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(outbox::Drop(*t, notice.n, moot->why));
   RETURN_IF_ERROR(t->Commit());
   return true;
+}
+
+absl::Status DeliverNotices::NoteDelivered(const outbox::Notice& notice) {
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
+  RETURN_IF_ERROR(outbox::SetDelivered(*t, notice.n));
+  RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
+  return t->Commit();
 }
 
 absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::string_view why) {
@@ -126,7 +135,7 @@ absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::s
                            {"notifier", notice.notifier},
                            {"attempts", notice.attempts},
                            {"why", why}});
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(outbox::Bury(*t, notice.n, notice.attempts, why));
   RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
   RETURN_IF_ERROR(t->Commit());

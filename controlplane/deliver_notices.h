@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,12 +41,16 @@ class DeliverNotices {
   // What its approval asks for is settled: it is dropped, or given up where nobody was told in
   // time. False: it is not.
   absl::StatusOr<bool> LeaveIfMoot(const outbox::Notice& notice);
+  absl::Status NoteDelivered(const outbox::Notice& notice);
   absl::StatusOr<bool> GiveUp(const outbox::Notice& notice, std::string_view why);
   absl::Duration TimeToNextDue();
 
   Database& control_;
   const Clock& clock_;
   std::map<std::string, std::unique_ptr<Webhook>> webhooks_;
+  // Taken by their receivers, which could not be written down yet: on a full disk nobody is told
+  // the same again and again.
+  std::set<std::string> taken_;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };

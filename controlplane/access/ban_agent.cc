@@ -16,6 +16,24 @@ namespace {
 
 constexpr size_t kMaxReasonBytes = 1000;
 
+absl::Status Ban(WriteTransaction& t, Agent& agent, const Caller& caller, const std::string& reason,
+                 absl::Time now, admin::v1::BanAgentResponse& response) {
+  agent.banned_at = now;
+  agent.ban_reason = reason;
+  RETURN_IF_ERROR(
+      audit_log::Append(t, audit_log::LineOf(caller, now, "agent.ban", agent.name, reason)));
+  RETURN_IF_ERROR(agents::DropJoinTokens(t, agent.name));
+  ASSIGN_OR_RETURN(std::vector<Session> live, sessions::LiveOfAgent(t, agent.name));
+  for (Session& session : live) {
+    RETURN_IF_ERROR(sessions::EndLive(
+        t, session, sessions::Revoked("agent " + agent.name + " was banned"), caller, now));
+    response.add_sessions(session.id());
+  }
+  // After the sessions: whoever follows the changes tells their ends first.
+  RETURN_IF_ERROR(agents::Put(t, agent));
+  return t.Commit();
+}
+
 }  // namespace
 
 absl::StatusOr<admin::v1::BanAgentResponse> BanAgent::Run(
@@ -25,27 +43,17 @@ absl::StatusOr<admin::v1::BanAgentResponse> BanAgent::Run(
   if (request.reason().size() > kMaxReasonBytes)
     return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
-  ASSIGN_OR_RETURN(std::optional<Agent> agent, agents::Find(*t, request.name()));
-  if (!agent.has_value()) return absl::NotFoundError("there is no agent " + request.name());
   admin::v1::BanAgentResponse response;
-  if (!agent->is_banned()) {
-    agent->banned_at = now;
-    agent->ban_reason = request.reason();
-    RETURN_IF_ERROR(audit_log::Append(
-        *t, audit_log::LineOf(caller, now, "agent.ban", agent->name, request.reason())));
-    RETURN_IF_ERROR(agents::DropJoinTokens(*t, agent->name));
-    ASSIGN_OR_RETURN(std::vector<Session> live, sessions::LiveOfAgent(*t, agent->name));
-    for (Session& session : live) {
-      RETURN_IF_ERROR(sessions::EndLive(
-          *t, session, sessions::Revoked("agent " + agent->name + " was banned"), caller, now));
-      response.add_sessions(session.id());
+  RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) -> absl::Status {
+    response.Clear();
+    ASSIGN_OR_RETURN(std::optional<Agent> agent, agents::Find(t, request.name()));
+    if (!agent.has_value()) return absl::NotFoundError("there is no agent " + request.name());
+    if (!agent->is_banned()) {
+      RETURN_IF_ERROR(Ban(t, *agent, caller, request.reason(), now, response));
     }
-    // After the sessions: whoever follows the changes tells their ends first.
-    RETURN_IF_ERROR(agents::Put(*t, *agent));
-    RETURN_IF_ERROR(t->Commit());
-  }
-  *response.mutable_agent() = ShownAgent(*agent);
+    *response.mutable_agent() = ShownAgent(*agent);
+    return absl::OkStatus();
+  }));
   return response;
 }
 

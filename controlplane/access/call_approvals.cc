@@ -196,15 +196,18 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
 absl::StatusOr<WithdrawCallApprovalResponse> CallApprovals::Run(
     const Caller& caller, const WithdrawCallApprovalRequest& request) {
   const absl::Time now = needs_.clock.Now();
-  ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
-  ASSIGN_OR_RETURN(const Session session, FindSessionOfAgent(*t, caller, request.session_id()));
-  ASSIGN_OR_RETURN(Approval approval, FindCallApproval(*t, session, request.approval_id()));
-  if (!approval.is_open()) return WithdrawCallApprovalResponse();
-  RETURN_IF_ERROR(approval.Withdraw());
-  RETURN_IF_ERROR(approvals::Update(*t, approval));
   RETURN_IF_ERROR(
-      audit_log::Append(*t, audit_log::LineOf(caller, now, "approval.withdraw", approval.id())));
-  RETURN_IF_ERROR(t->Commit());
+      needs_.control.Write(WriteFor::kRevocation, [&](WriteTransaction& t) -> absl::Status {
+        ASSIGN_OR_RETURN(const Session session,
+                         FindSessionOfAgent(t, caller, request.session_id()));
+        ASSIGN_OR_RETURN(Approval approval, FindCallApproval(t, session, request.approval_id()));
+        if (!approval.is_open()) return absl::OkStatus();
+        RETURN_IF_ERROR(approval.Withdraw());
+        RETURN_IF_ERROR(approvals::Update(t, approval));
+        RETURN_IF_ERROR(audit_log::Append(
+            t, audit_log::LineOf(caller, now, "approval.withdraw", approval.id())));
+        return t.Commit();
+      }));
   return WithdrawCallApprovalResponse();
 }
 

@@ -91,32 +91,41 @@ absl::StatusOr<types::v1::Approval> DecideApproval::Decide(const Caller& caller,
                                                            const std::string& reason) {
   if (reason.size() > kMaxReasonBytes)
     return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
+  types::v1::Approval decided;
+  RETURN_IF_ERROR(control_.Write(
+      approve ? WriteFor::kCallers : WriteFor::kRevocation,
+      [&](WriteTransaction& t) { return DecideIn(t, caller, id, approve, reason, decided); }));
+  return decided;
+}
+
+absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
+                                      const std::string& id, bool approve,
+                                      const std::string& reason, types::v1::Approval& decided) {
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
-  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(*t, id));
+  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(t, id));
   if (!approval.has_value()) return absl::NotFoundError("there is no approval " + id);
   audit_log::Line line =
       audit_log::LineOf(caller, now, approve ? "approval.approve" : "approval.deny", id, reason);
   if (absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
     line.denial_reason = ReasonOf(eligible);
     line.detail = std::string(eligible.message());
-    RETURN_IF_ERROR(audit_log::Append(*t, line));
-    RETURN_IF_ERROR(t->Commit());
+    RETURN_IF_ERROR(audit_log::Append(t, line));
+    RETURN_IF_ERROR(t.Commit());
     return eligible;
   }
   RETURN_IF_ERROR(approval->Decide(caller.person()->principal, approve, reason, now));
   // One yes of several decides nothing yet.
   absl::Status refused;
   if (!approval->is_for_call() && approval->state() != types::v1::APPROVAL_STATE_PENDING) {
-    RETURN_IF_ERROR(DecideSession(*t, *approval, caller, reason, now, refused));
+    RETURN_IF_ERROR(DecideSession(t, *approval, caller, reason, now, refused));
     line.denial_reason = ReasonOf(refused);
     if (!refused.ok()) line.detail = std::string(refused.message());
   }
-  RETURN_IF_ERROR(approvals::Update(*t, *approval));
-  RETURN_IF_ERROR(audit_log::Append(*t, line));
-  RETURN_IF_ERROR(t->Commit());
-  if (!refused.ok()) return refused;
-  return approval->proto();
+  RETURN_IF_ERROR(approvals::Update(t, *approval));
+  RETURN_IF_ERROR(audit_log::Append(t, line));
+  RETURN_IF_ERROR(t.Commit());
+  decided = approval->proto();
+  return refused;
 }
 
 absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approval,

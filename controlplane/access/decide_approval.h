@@ -37,6 +37,8 @@ class DecideApproval {
  private:
   absl::StatusOr<types::v1::Approval> Decide(const Caller& caller, const std::string& id,
                                              bool approve, const std::string& reason);
+  absl::Status DecideIn(WriteTransaction& t, const Caller& caller, const std::string& id,
+                        bool approve, const std::string& reason, types::v1::Approval& decided);
 
   // Decides the session as its approval has been. `refused`: why the policies in force do not open
   // it though it was approved.

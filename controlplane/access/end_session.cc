@@ -36,6 +36,47 @@ void Tell(const std::string& name, const types::v1::LockSpec& lock,
   if (lock.has_expires()) *response.mutable_lock_expires_at() = lock.expires();
 }
 
+// By its caller, or by its agent, which lost the recording. Nothing where it is over.
+absl::Status EndOwn(WriteTransaction& t, Session& session, const Caller& caller,
+                    const std::string& detail, absl::Time now) {
+  if (!IsLive(session)) return absl::OkStatus();
+  const bool is_damaged = caller.agent() != nullptr;
+  const sessions::End end{
+      .reason = is_damaged ? types::v1::END_REASON_REVOKED : types::v1::END_REASON_COMPLETED,
+      .detail = detail,
+      .action = is_damaged ? "recording.damaged" : "session.end"};
+  RETURN_IF_ERROR(sessions::EndLive(t, session, end, caller, now));
+  if (is_damaged) {
+    t.AfterCommit([id = session.id(), agent = caller.agent()->name, detail] {
+      LogError("recording_damaged", {{"session", id}, {"agent", agent}, {"detail", detail}});
+    });
+  }
+  return t.Commit();
+}
+
+absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionRequest& request,
+                           std::optional<absl::Duration> lock_duration, const Caller& caller,
+                           absl::Time now, admin::v1::EndSessionResponse& response) {
+  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(t, request.id()));
+  if (!session.has_value()) return absl::NotFoundError("there is no session " + request.id());
+  if (!IsLive(*session)) {
+    response.set_had_ended(true);
+    *response.mutable_session() = session->proto();
+    ASSIGN_OR_RETURN(const auto lock,
+                     documents::Find(t, types::v1::DOCUMENT_KIND_LOCK, "end-" + session->id()));
+    if (lock.has_value()) Tell(lock->name(), lock->lock(), response);
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(sessions::EndLive(t, *session, sessions::Revoked(request.reason()), caller, now));
+  if (!request.no_lock()) {
+    const OperatorLock lock = LockOf(*session, request.reason());
+    ASSIGN_OR_RETURN(const types::v1::LockSpec spec, PutLock(t, lock, lock_duration, caller, now));
+    Tell(lock.name, spec, response);
+  }
+  *response.mutable_session() = session->proto();
+  return t.Commit();
+}
+
 }  // namespace
 
 absl::StatusOr<access::v1::EndSessionResponse> EndSession::Run(
@@ -43,27 +84,15 @@ absl::StatusOr<access::v1::EndSessionResponse> EndSession::Run(
   if (request.detail().size() > kMaxDetailBytes)
     return absl::InvalidArgumentError("detail is longer than 1,000 bytes");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
-  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, request.session_id()));
-  if (!session.has_value() || !ReadSessions::IsOwn(caller, *session)) {
-    return absl::NotFoundError("there is no session " + request.session_id());
-  }
-  if (IsLive(*session)) {
-    const bool is_damaged = caller.agent() != nullptr;
-    const sessions::End end{
-        .reason = is_damaged ? types::v1::END_REASON_REVOKED : types::v1::END_REASON_COMPLETED,
-        .detail = request.detail(),
-        .action = is_damaged ? "recording.damaged" : "session.end"};
-    RETURN_IF_ERROR(sessions::EndLive(*t, *session, end, caller, now));
-    RETURN_IF_ERROR(t->Commit());
-    if (is_damaged) {
-      LogError("recording_damaged", {{"session", session->id()},
-                                     {"agent", caller.agent()->name},
-                                     {"detail", request.detail()}});
-    }
-  }
   access::v1::EndSessionResponse response;
-  *response.mutable_session() = session->proto();
+  RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) -> absl::Status {
+    ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(t, request.session_id()));
+    if (!session.has_value() || !ReadSessions::IsOwn(caller, *session))
+      return absl::NotFoundError("there is no session " + request.session_id());
+    RETURN_IF_ERROR(EndOwn(t, *session, caller, request.detail(), now));
+    *response.mutable_session() = session->proto();
+    return absl::OkStatus();
+  }));
   return response;
 }
 
@@ -76,27 +105,11 @@ absl::StatusOr<admin::v1::EndSessionResponse> EndSession::Run(
   ASSIGN_OR_RETURN(const std::optional<absl::Duration> lock_duration,
                    LockDuration(request.has_lock_duration() ? &request.lock_duration() : nullptr));
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
-  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, request.id()));
-  if (!session.has_value()) return absl::NotFoundError("there is no session " + request.id());
   admin::v1::EndSessionResponse response;
-  if (!IsLive(*session)) {
-    response.set_had_ended(true);
-    *response.mutable_session() = session->proto();
-    ASSIGN_OR_RETURN(const auto lock,
-                     documents::Find(*t, types::v1::DOCUMENT_KIND_LOCK, "end-" + session->id()));
-    if (lock.has_value()) Tell(lock->name(), lock->lock(), response);
-    return response;
-  }
-  RETURN_IF_ERROR(
-      sessions::EndLive(*t, *session, sessions::Revoked(request.reason()), caller, now));
-  if (!request.no_lock()) {
-    const OperatorLock lock = LockOf(*session, request.reason());
-    ASSIGN_OR_RETURN(const types::v1::LockSpec spec, PutLock(*t, lock, lock_duration, caller, now));
-    Tell(lock.name, spec, response);
-  }
-  RETURN_IF_ERROR(t->Commit());
-  *response.mutable_session() = session->proto();
+  RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) {
+    response.Clear();
+    return EndByOperator(t, request, lock_duration, caller, now, response);
+  }));
   return response;
 }
 

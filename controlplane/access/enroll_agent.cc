@@ -105,7 +105,7 @@ absl::StatusOr<agent::v1::RenewCertificateResponse> EnrollAgent::Run(
   if (caller.agent() == nullptr)
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "certificates are for agents");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(Agent agent, agents::FindInService(*t, caller.agent()->name));
   ASSIGN_OR_RETURN(const IssuedCertificate issued,
                    ca_.SignAgent(request.certificate_request(), agent.name));
@@ -130,7 +130,7 @@ absl::StatusOr<admin::v1::CreateJoinTokenResponse> CreateJoinToken::Run(
                         .created_at = now,
                         .expires_at = now + kLifetime};
   const std::string secret = NewRandomToken();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(agents::AddJoinToken(*t, secret, token));
   RETURN_IF_ERROR(
       audit_log::Append(*t, audit_log::LineOf(caller, now, "join_token.create", token.name)));

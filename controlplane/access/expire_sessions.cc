@@ -42,7 +42,7 @@ absl::Status ExpireSessions::Run() {
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const bool has_work, HasWork(control_, now));
   if (!has_work) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(std::vector<Approval> approvals, approvals::PastEnd(*t, now));
   for (Approval& approval : approvals) RETURN_IF_ERROR(ExpireApproval(*t, approval, now));
   ASSIGN_OR_RETURN(std::vector<Session> sessions, sessions::PastEnd(*t, now - kReportGrace));

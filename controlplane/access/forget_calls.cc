@@ -17,7 +17,7 @@ absl::Status ForgetCalls(Database& control, absl::Time now) {
     ASSIGN_OR_RETURN(const std::vector<calls::Key> found, find(*t));
     if (found.empty()) return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const auto t, control.Write());
+  ASSIGN_OR_RETURN(const auto t, control.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(const std::vector<calls::Key> found, find(*t));
   RETURN_IF_ERROR(calls::Forget(*t, found));
   return t->Commit();

@@ -59,7 +59,7 @@ absl::StatusOr<admin::v1::GetToolResponse> ManageTools::Run(
 absl::StatusOr<admin::v1::AcceptToolResponse> ManageTools::Run(
     const Caller& caller, const admin::v1::AcceptToolRequest& request) {
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(Tool tool, FindTool(*t, request.server(), request.name()));
   const bool was_changed = tool.is_changed();
   RETURN_IF_ERROR(tool.Accept(request.definition_hash(), ActorName(caller), now));

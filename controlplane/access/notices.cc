@@ -73,7 +73,7 @@ absl::StatusOr<admin::v1::RetryNoticeResponse> Notices::Run(
   if (!caller.is_admin())
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "notices are retried by admins");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(const bool revived, outbox::Revive(*t, request.id(), now, now + kRetriedFor));
   ASSIGN_OR_RETURN(const std::optional<outbox::Notice> notice, outbox::Find(*t, request.id()));
   if (!notice.has_value()) return absl::NotFoundError("there is no notice " + request.id());

@@ -38,7 +38,7 @@ absl::StatusOr<admin::v1::ReviewSessionResponse> ReviewSession::Run(
   if (request.note().size() > kMaxNoteBytes)
     return absl::InvalidArgumentError("note is longer than 1,000 bytes");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, request.id()));
   if (!session.has_value() || !session->proto().has_break_glass())
     return absl::NotFoundError("there is no session " + request.id() + " that broke glass");

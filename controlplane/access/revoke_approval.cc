@@ -28,23 +28,17 @@ absl::Status CheckMayRevoke(const Caller& caller, const Approval& approval) {
                        approval.owners());
 }
 
-}  // namespace
-
-absl::StatusOr<admin::v1::RevokeApprovalResponse> RevokeApproval::Run(
-    const Caller& caller, const admin::v1::RevokeApprovalRequest& request) {
-  if (request.reason().size() > kMaxReasonBytes)
-    return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
-  const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
-  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(*t, request.id()));
+absl::Status Revoke(WriteTransaction& t, const admin::v1::RevokeApprovalRequest& request,
+                    const Caller& caller, absl::Time now, types::v1::Approval& revoked) {
+  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(t, request.id()));
   if (!approval.has_value()) return absl::NotFoundError("there is no approval " + request.id());
   audit_log::Line line =
       audit_log::LineOf(caller, now, "approval.revoke", request.id(), request.reason());
   if (const absl::Status may = CheckMayRevoke(caller, *approval); !may.ok()) {
     line.denial_reason = ReasonOf(may);
     line.detail = std::string(may.message());
-    RETURN_IF_ERROR(audit_log::Append(*t, line));
-    RETURN_IF_ERROR(t->Commit());
+    RETURN_IF_ERROR(audit_log::Append(t, line));
+    RETURN_IF_ERROR(t.Commit());
     return may;
   }
   if (!approval->is_for_call() && !approval->is_open()) {
@@ -53,11 +47,23 @@ absl::StatusOr<admin::v1::RevokeApprovalResponse> RevokeApproval::Run(
                                          ": what it opened is ended, not taken back");
   }
   RETURN_IF_ERROR(approval->Revoke(ActorName(caller), request.reason(), now));
-  RETURN_IF_ERROR(approvals::Update(*t, *approval));
-  RETURN_IF_ERROR(audit_log::Append(*t, line));
-  RETURN_IF_ERROR(t->Commit());
+  RETURN_IF_ERROR(approvals::Update(t, *approval));
+  RETURN_IF_ERROR(audit_log::Append(t, line));
+  revoked = approval->proto();
+  return t.Commit();
+}
+
+}  // namespace
+
+absl::StatusOr<admin::v1::RevokeApprovalResponse> RevokeApproval::Run(
+    const Caller& caller, const admin::v1::RevokeApprovalRequest& request) {
+  if (request.reason().size() > kMaxReasonBytes)
+    return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
+  const absl::Time now = clock_.Now();
   admin::v1::RevokeApprovalResponse response;
-  *response.mutable_approval() = approval->proto();
+  RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) {
+    return Revoke(t, request, caller, now, *response.mutable_approval());
+  }));
   return response;
 }
 

@@ -49,26 +49,29 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
   const absl::Time now = clock_.Now();
   types::v1::LockSpec revoked;
   *revoked.mutable_principal() = lock.principal;
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
-  RETURN_IF_ERROR(audit_log::Append(
-      *t, audit_log::LineOf(caller, now, "principal.revoke", request.principal(), lock.reason)));
   admin::v1::RevokePrincipalResponse response;
-  ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(*t));
-  for (Session& session : live) {
-    const types::v1::Session& proto = session.proto();
-    if (!LockMatches(revoked, proto.principal(), proto.server(), proto.agent(), now)) continue;
-    RETURN_IF_ERROR(sessions::EndLive(*t, session, sessions::Revoked(lock.reason), caller, now));
-    *response.add_sessions() = session.proto();
-  }
-  if (!request.no_lock()) {
-    ASSIGN_OR_RETURN(const types::v1::LockSpec spec, PutLock(*t, lock, lock_duration, caller, now));
-    response.set_lock(lock.name);
-    if (spec.has_expires()) *response.mutable_lock_expires_at() = spec.expires();
-  }
-  ASSIGN_OR_RETURN(const bool is_known,
-                   sessions::KnowsName(*t, lock.principal.realm(), lock.principal.name()));
-  response.set_is_unknown(!is_known);
-  RETURN_IF_ERROR(t->Commit());
+  RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) -> absl::Status {
+    response.Clear();
+    RETURN_IF_ERROR(audit_log::Append(
+        t, audit_log::LineOf(caller, now, "principal.revoke", request.principal(), lock.reason)));
+    ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(t));
+    for (Session& session : live) {
+      const types::v1::Session& proto = session.proto();
+      if (!LockMatches(revoked, proto.principal(), proto.server(), proto.agent(), now)) continue;
+      RETURN_IF_ERROR(sessions::EndLive(t, session, sessions::Revoked(lock.reason), caller, now));
+      *response.add_sessions() = session.proto();
+    }
+    if (!request.no_lock()) {
+      ASSIGN_OR_RETURN(const types::v1::LockSpec spec,
+                       PutLock(t, lock, lock_duration, caller, now));
+      response.set_lock(lock.name);
+      if (spec.has_expires()) *response.mutable_lock_expires_at() = spec.expires();
+    }
+    ASSIGN_OR_RETURN(const bool is_known,
+                     sessions::KnowsName(t, lock.principal.realm(), lock.principal.name()));
+    response.set_is_unknown(!is_known);
+    return t.Commit();
+  }));
   return response;
 }
 

@@ -94,7 +94,7 @@ absl::StatusOr<admin::v1::ResolveCallResponse> SettleCall::Run(
   if (request.reason().size() > kMaxReasonBytes)
     return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(std::optional<calls::Found> found,
                    calls::Find(*t, request.session_id(), request.call_id(), now));
   if (!found.has_value()) {

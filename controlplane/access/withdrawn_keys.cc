@@ -24,25 +24,26 @@ std::string WhyWithdrawn(const Issuers& issuers, const Session& session) {
   }
 }
 
-absl::Status EndWithdrawn(Database& control, const Issuers& issuers, absl::Time now) {
-  // Not a look beforehand by a reader: a session that is being opened under the old keys commits
-  // before this transaction or sees the new ones.
-  ASSIGN_OR_RETURN(const auto t, control.Write());
-  ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(*t));
+absl::Status EndWithdrawn(WriteTransaction& t, const Issuers& issuers, absl::Time now) {
+  ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(t));
   for (Session& session : live) {
     const std::string why = WhyWithdrawn(issuers, session);
     if (why.empty()) continue;
     RETURN_IF_ERROR(
-        sessions::EndLive(*t, session, sessions::Revoked(why), Caller(SystemCaller{}, ""), now));
+        sessions::EndLive(t, session, sessions::Revoked(why), Caller(SystemCaller{}, ""), now));
   }
-  return t->Commit();
+  return t.Commit();
 }
 
 }  // namespace
 
 absl::Status WithdrawnKeys::Run() {
   if (!is_due_.exchange(false)) return absl::OkStatus();
-  const absl::Status done = EndWithdrawn(control_, issuers_, clock_.Now());
+  // Not a look beforehand by a reader: a session that is being opened under the old keys commits
+  // before this transaction or sees the new ones.
+  const absl::Status done = control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) {
+    return EndWithdrawn(t, issuers_, clock_.Now());
+  });
   if (!done.ok()) is_due_ = true;
   return done;
 }

@@ -48,17 +48,23 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
   }
   ASSIGN_OR_RETURN(const std::vector<NewDocument> documents, WithBases(std::move(parsed), request));
 
+  // Other documents may take away, too; which of them do, nobody can tell from one alone.
+  const bool are_locks = std::ranges::all_of(
+      documents, [](const NewDocument& put) { return put.document.has_lock(); });
   std::vector<Replaced> replaced;
-  {
-    ASSIGN_OR_RETURN(const auto t, control_.Write());
-    for (const NewDocument& document : documents) {
-      ASSIGN_OR_RETURN(replaced.emplace_back(), PutOver(*t, document, caller, clock_.Now()));
-    }
-    // Only now: a profile may come in the same request as its policy.
-    RETURN_IF_ERROR(CheckMasks(*t));
-    // A dry run is the whole thing but for the commit.
-    if (!request.dry_run()) RETURN_IF_ERROR(t->Commit());
-  }
+  RETURN_IF_ERROR(control_.Write(are_locks ? WriteFor::kRevocation : WriteFor::kOperators,
+                                 [&](WriteTransaction& t) -> absl::Status {
+                                   replaced.clear();
+                                   for (const NewDocument& document : documents) {
+                                     ASSIGN_OR_RETURN(replaced.emplace_back(),
+                                                      PutOver(t, document, caller, clock_.Now()));
+                                   }
+                                   // Only now: a profile may come in the same request as its
+                                   // policy.
+                                   RETURN_IF_ERROR(CheckMasks(t));
+                                   // A dry run is the whole thing but for the commit.
+                                   return request.dry_run() ? absl::OkStatus() : t.Commit();
+                                 }));
   admin::v1::ApplyDocumentsResponse response;
   for (const Replaced& one : replaced) *response.add_documents() = Describe(one);
   return response;

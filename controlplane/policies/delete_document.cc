@@ -36,7 +36,7 @@ absl::StatusOr<admin::v1::DeleteDocumentResponse> DeleteDocument::Run(
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "documents are deleted by admins");
   }
   RETURN_IF_ERROR(CheckDocumentKind(request.kind()));
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   if (request.kind() == types::v1::DOCUMENT_KIND_MASK_PROFILE) {
     RETURN_IF_ERROR(CheckUnused(*t, request.name()));
   }

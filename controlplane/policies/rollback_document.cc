@@ -97,7 +97,7 @@ absl::StatusOr<admin::v1::RollbackDocumentResponse> RollbackDocument::Run(
   admin::v1::RollbackDocumentResponse response;
   Replaced replaced;
   {
-    ASSIGN_OR_RETURN(const auto t, control_.Write());
+    ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
     ASSIGN_OR_RETURN(const documents::Version old, VersionToRestore(*t, request));
     NewDocument restored{.restored_from = old.document.version()};
     if (request.base_version() != 0) restored.base_version = request.base_version();

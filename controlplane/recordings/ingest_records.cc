@@ -112,7 +112,7 @@ absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end
   // An agent that closes what a former run has left open does not know how many there were.
   ASSIGN_OR_RETURN(const uint64_t calls, CallsOf(recordings_, end.session_id()));
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, end.session_id()));
   if (!session.has_value()) return absl::OkStatus();  // the agent's own chain
   ASSIGN_OR_RETURN(

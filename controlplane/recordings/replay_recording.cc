@@ -36,7 +36,7 @@ absl::Status ReplayRecording::Run(
 absl::Status ReplayRecording::Note(const Caller& caller, const std::string& id, bool is_allowed) {
   audit_log::Line line = audit_log::LineOf(caller, clock_.Now(), "session.replay", id);
   if (!is_allowed) line.denial_reason = types::v1::DENIAL_REASON_ROLE_MISSING;
-  ASSIGN_OR_RETURN(const auto t, control_.Write());
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   return t->Commit();
 }

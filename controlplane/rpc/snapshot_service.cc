@@ -100,15 +100,21 @@ class SnapshotRpc::UpdateStream {
     const absl::Duration now = needs_.clock.SinceBoot();
     if (now - seen_at_ >= kSeenInterval) {
       seen_at_ = now;
-      ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
-      RETURN_IF_ERROR(agents::NoteSeen(*t, agent_, needs_.clock.Now()));
-      RETURN_IF_ERROR(t->Commit());
+      // The stream tells the agent what is revoked: it does not end because of this.
+      if (const absl::Status noted = NoteSeen(); !noted.ok())
+        LogWarning("agent_seen_not_noted", {{"agent", agent_}, {"error", noted}});
     }
     if (beat == said_back_ && now - sent_at_ < kHeartbeat) return absl::OkStatus();
     said_back_ = beat;
     agent::v1::AgentUpdate heartbeat;
     heartbeat.mutable_heartbeat()->set_beat(beat);
     return Send(heartbeat);
+  }
+
+  absl::Status NoteSeen() {
+    ASSIGN_OR_RETURN(const auto t, needs_.control.Write(WriteFor::kOperators));
+    RETURN_IF_ERROR(agents::NoteSeen(*t, agent_, needs_.clock.Now()));
+    return t->Commit();
   }
 
   absl::Status Send(const agent::v1::AgentUpdate& update) {

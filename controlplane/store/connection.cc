@@ -145,6 +145,8 @@ absl::Status Connection::ErrorOf(int code, std::string_view operation) const {
 
 int64_t Connection::changed_rows() const { return sqlite3_changes64(handle_); }
 
+int64_t Connection::all_changed_rows() const { return sqlite3_total_changes64(handle_); }
+
 bool Connection::is_in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
 absl::Status Connection::CheckTransaction() const {

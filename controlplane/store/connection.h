@@ -34,6 +34,8 @@ class Connection {
   // operation (operator_detail.h).
   absl::Status ErrorOf(int code, std::string_view operation) const;
   int64_t changed_rows() const;
+  // Since the connection was opened.
+  int64_t all_changed_rows() const;
 
   // From begin to commit. SQLite rolls a transaction back by itself when the disk is full, and what
   // came after would commit on its own: between the two, statements are refused once that has

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/denial.h"
 #include "common/operator_detail.h"
 #include "common/status_macros.h"
 #include "controlplane/store/connection.h"
@@ -31,6 +32,12 @@ absl::Status Named(const std::string& path, const absl::Status& failed) {
   const std::string detail = OperatorDetailOf(failed);
   return absl::Status(failed.code(),
                       detail.empty() ? path + ": " + std::string(failed.message()) : detail);
+}
+
+// A refusal over a limit carries its reason; a full disk has none.
+bool IsFullDisk(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) &&
+         ReasonOf(status) == types::v1::DENIAL_REASON_UNSPECIFIED;
 }
 
 // SQLite gives its WAL and shared memory the mode of the file, so the file must have the right one
@@ -76,8 +83,11 @@ ReadTransaction::~ReadTransaction() {
   if (owned_->Execute("rollback").ok()) database_.GiveBack(std::move(owned_));
 }
 
-WriteTransaction::WriteTransaction(Database& database, Connection& connection)
-    : Transaction(connection), database_(database) {}
+WriteTransaction::WriteTransaction(Database& database, Connection& connection, WriteFor use)
+    : Transaction(connection),
+      database_(database),
+      use_(use),
+      changed_before_(connection.all_changed_rows()) {}
 
 WriteTransaction::~WriteTransaction() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!is_open_) return;
@@ -94,12 +104,22 @@ void WriteTransaction::AfterCommit(std::function<void()> tell) {
   after_commit_.push_back(std::move(tell));
 }
 
+// A transaction that only looked costs no room.
+absl::Status WriteTransaction::CheckMayGrow() const {
+  const bool grows = connection_.all_changed_rows() != changed_before_;
+  return use_ == WriteFor::kCallers && grows ? database_.CheckFloor() : absl::OkStatus();
+}
+
 absl::Status WriteTransaction::Commit() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!is_open_) return absl::FailedPreconditionError("commit: the transaction is over");
   RETURN_IF_ERROR(connection_.CheckTransaction());
+  RETURN_IF_ERROR(CheckMayGrow());
   RETURN_IF_ERROR(connection_.Execute("commit"));
   is_open_ = false;
   connection_.ExpectTransaction(false);
+  // On a disk that is nearly full the WAL begins anew after each commit, in place of growing.
+  if (!database_.CheckFloor().ok())
+    connection_.Execute("pragma wal_checkpoint(passive)").IgnoreError();
   const bool has_news = !changes_.empty();
   if (has_news) database_.changes_.Append(std::move(changes_));
   ChangeFeed& feed = database_.changes_;
@@ -131,11 +151,13 @@ absl::Status WriteTransaction::Savepoint::Release() {
   return absl::OkStatus();
 }
 
-Database::Database(std::string path) : path_(std::move(path)) {}
+Database::Database(std::string path, DiskReserve* reserve)
+    : path_(std::move(path)), reserve_(reserve) {}
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(
-    const std::string& path, std::span<const migrations::Migration> migrations) {
-  std::unique_ptr<Database> database(new Database(path));
+    const std::string& path, std::span<const migrations::Migration> migrations,
+    DiskReserve* reserve) {
+  std::unique_ptr<Database> database(new Database(path, reserve));
   ASSIGN_OR_RETURN(database->lock_, FileLock::Take(path + ".lock"));
   RETURN_IF_ERROR(CreatePrivate(path));
   auto writer = Connection::OpenWriter(path);
@@ -154,14 +176,39 @@ Database::~Database() {
   writer_.reset();
 }
 
-absl::StatusOr<std::unique_ptr<WriteTransaction>> Database::Write() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+absl::StatusOr<std::unique_ptr<WriteTransaction>> Database::Write(WriteFor use)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
   writer_mutex_.Lock();
   if (absl::Status begun = writer_->Execute("begin immediate"); !begun.ok()) {
     writer_mutex_.Unlock();
     return begun;
   }
   writer_->ExpectTransaction(true);
-  return std::unique_ptr<WriteTransaction>(new WriteTransaction(*this, *writer_));
+  return std::unique_ptr<WriteTransaction>(new WriteTransaction(*this, *writer_, use));
+}
+
+absl::Status Database::Write(WriteFor use,
+                             absl::FunctionRef<absl::Status(WriteTransaction&)> work) {
+  for (;;) {
+    const absl::Status done = [&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const auto t, Write(use));
+      return work(*t);
+    }();
+    if (use != WriteFor::kRevocation || !IsFullDisk(done) || reserve_ == nullptr ||
+        !reserve_->GiveUpBallast()) {
+      return done;
+    }
+  }
+}
+
+absl::Status Database::CheckFloor() const {
+  return reserve_ == nullptr ? absl::OkStatus() : reserve_->CheckFloor();
+}
+
+absl::Status Database::GiveBackSpace() {
+  if (CheckFloor().ok()) return absl::OkStatus();
+  const absl::MutexLock lock(&writer_mutex_);
+  return writer_->Execute("pragma wal_checkpoint(truncate)");
 }
 
 absl::StatusOr<std::unique_ptr<ReadTransaction>> Database::Read() {

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "controlplane/store/change_feed.h"
+#include "controlplane/store/disk_reserve.h"
 #include "controlplane/store/statement.h"
 #include "migrations/migrations.h"
 
@@ -48,6 +50,13 @@ class ReadTransaction : public Transaction {
   std::unique_ptr<Connection> owned_;
 };
 
+// Whom a write is for decides what becomes of it when the disk fills up (DiskReserve).
+enum class WriteFor {
+  kCallers,     // what they cause, agents among them: it stops at the floor
+  kOperators,   // the work of administrators, and of time: it goes on until the disk is full
+  kRevocation,  // what takes access away, whoever asks: the ballast is given up for it
+};
+
 // The one write transaction of a database: while it lives, every other writer waits. It is rolled
 // back unless Commit returned OK. Keep it short: no network, no waiting.
 class WriteTransaction : public Transaction {
@@ -62,7 +71,8 @@ class WriteTransaction : public Transaction {
   void AfterCommit(std::function<void()> tell);
 
   // Durable when it returns OK (synchronous=FULL). Otherwise nothing has happened:
-  // kResourceExhausted where the disk is full.
+  // kResourceExhausted where the disk is full, or below its floor and something was to be written
+  // for callers.
   absl::Status Commit();
 
   // SQLite has given up on the transaction by itself (the disk is full): all of it is undone, and
@@ -87,8 +97,11 @@ class WriteTransaction : public Transaction {
 
  private:
   friend class Database;
-  WriteTransaction(Database& database, Connection& connection);
+  WriteTransaction(Database& database, Connection& connection, WriteFor use);
+  absl::Status CheckMayGrow() const;
   Database& database_;
+  const WriteFor use_;
+  const int64_t changed_before_;
   std::vector<Change> changes_;
   std::vector<std::function<void()>> after_commit_;
   bool is_open_ = true;
@@ -101,16 +114,26 @@ class Database {
  public:
   // Creates the file with mode 0600 where there is none, and brings its schema up to date.
   // kFailedPrecondition where it was migrated by a newer program or an applied migration has been
-  // changed since; kUnavailable where another process holds it.
+  // changed since; kUnavailable where another process holds it. `reserve`, of the disk it lies on,
+  // outlives it; none: writes go on until the disk is full.
   static absl::StatusOr<std::unique_ptr<Database>> Open(
-      const std::string& path, std::span<const migrations::Migration> migrations);
+      const std::string& path, std::span<const migrations::Migration> migrations,
+      DiskReserve* reserve = nullptr);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
   // Waits for the writer before it.
-  absl::StatusOr<std::unique_ptr<WriteTransaction>> Write();
+  absl::StatusOr<std::unique_ptr<WriteTransaction>> Write(WriteFor use = WriteFor::kCallers);
+  // Runs `work`, which commits, in a transaction. For a revocation on a full disk it runs again, in
+  // a new one, as often as there is ballast to give up: it keeps nothing from one run to the next.
+  absl::Status Write(WriteFor use, absl::FunctionRef<absl::Status(WriteTransaction&)> work);
   absl::StatusOr<std::unique_ptr<ReadTransaction>> Read();
+
+  // What callers cause may be written (DiskReserve::CheckFloor).
+  absl::Status CheckFloor() const;
+  // Gives the WAL's room back to the disk, where it is below its floor.
+  absl::Status GiveBackSpace();
 
   ChangeFeed& changes() { return changes_; }
   const std::string& path() const { return path_; }
@@ -118,10 +141,11 @@ class Database {
  private:
   friend class ReadTransaction;
   friend class WriteTransaction;
-  explicit Database(std::string path);
+  Database(std::string path, DiskReserve* reserve);
   void GiveBack(std::unique_ptr<Connection> reader);
 
   const std::string path_;
+  DiskReserve* const reserve_;
   std::unique_ptr<FileLock> lock_;
   ChangeFeed changes_;
   absl::Mutex writer_mutex_;

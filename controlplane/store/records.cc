@@ -290,6 +290,8 @@ absl::Status Appender::Append(std::string_view agent, std::span<const ReceivedRu
 
 void Appender::CommitGroup(std::span<Waiter* const> group) {
   const auto append_all = [&]() -> absl::Status {
+    // Before the work: below the floor all of it would be for nothing.
+    RETURN_IF_ERROR(recordings_.CheckFloor());
     ASSIGN_OR_RETURN(const std::unique_ptr<WriteTransaction> t, recordings_.Write());
     for (Waiter* waiter : group) {
       // A batch that is refused takes no other with it.

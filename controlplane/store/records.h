@@ -73,7 +73,8 @@ class Appender {
   // there already with the same hash are passed over; `check` is called for each of the others,
   // inside the transaction, on some thread of those that append. kDataLoss: (session, n) is there
   // with another hash. kFailedPrecondition: n leaves a gap, or comes after END. kPermissionDenied:
-  // the chain belongs to another agent. Otherwise what `check` or the disk said.
+  // the chain belongs to another agent. kResourceExhausted: its disk is below the floor, or full.
+  // Otherwise what `check` or the disk said.
   absl::Status Append(std::string_view agent, std::span<const ReceivedRun> batch,
                       absl::Time received_at, const Check& check) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -87,8 +87,9 @@ struct Fixture {
   void Restart() {
     control.reset();
     recordings.reset();
-    control = *Database::Open(dir / "control.db", migrations::Control());
-    recordings = *Database::Open(dir / "recordings.db", migrations::Recordings());
+    control = *Database::Open(data_dir + "/control.db", migrations::Control(), disk_reserve.get());
+    recordings =
+        *Database::Open(data_dir + "/recordings.db", migrations::Recordings(), disk_reserve.get());
     deployment_id = *meta::DeploymentId(*Read());
     grants.emplace(keys->grant_signer(), deployment_id, clock);
     notices.emplace(config);
@@ -276,6 +277,9 @@ struct Fixture {
   std::unique_ptr<DeploymentKeys> keys;
   config::v1::ControlPlaneConfig config;
   const Caller admin{LocalAdminCaller{.uid = 0}, ""};
+  // Where the databases are, and what is kept of that disk; for the next Restart.
+  std::string data_dir = dir.path();
+  std::unique_ptr<DiskReserve> disk_reserve;
   std::unique_ptr<Database> control;
   std::unique_ptr<Database> recordings;
   std::string deployment_id;

@@ -214,7 +214,7 @@ TEST_CASE_METHOD(Telling, "an alarm is said once it has been committed, and not 
     CapturedStderr said;
     {
       const auto t = Write();
-      REQUIRE(outbox::Bury(*t, notice.n, "notifier everyone: 404").ok());
+      REQUIRE(outbox::Bury(*t, notice.n, 1, "notifier everyone: 404").ok());
       REQUIRE(*UpdateNoticeAlarm(*t, id));
       if (commits) REQUIRE(t->Commit().ok());
     }
