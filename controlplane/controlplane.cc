@@ -10,6 +10,7 @@
 #include "controlplane/rpc/roles.h"
 #include "controlplane/rpc/socket.h"
 #include "controlplane/store/approvals.h"
+#include "controlplane/store/audit_log.h"
 #include "controlplane/store/meta.h"
 #include "controlplane/store/outbox.h"
 #include "migrations/migrations.h"
@@ -198,6 +199,8 @@ void ControlPlane::StartBackground() {
       {"end_withdrawn_keys", [this] { return use_cases_->withdrawn_keys.Run(); }},
       {"forget_notices", [this] { return ForgetNotices(*control_, clock_.Now()); }},
       {"forget_calls", [this] { return ForgetCalls(*control_, clock_.Now()); }},
+      {"summarize_refusals",
+       [this] { return audit_log::SummarizeRefusals(*control_, clock_.Now()); }},
       {"tend_disk",
        [this] {
          reserve_->Tend();
@@ -219,6 +222,10 @@ void ControlPlane::Drain() {
   if (doors_ != nullptr) doors_->Drain(kDrainGrace);
   deliver_notices_.reset();
   housekeeping_.reset();
+  if (control_ != nullptr) {
+    const absl::Status told = audit_log::SummarizeRefusals(*control_, absl::InfiniteFuture());
+    if (!told.ok()) LogError("refusals_not_told", {{"error", told}});
+  }
   if (issuers_ != nullptr) issuers_->Stop();
   local_listener_.reset();
 }

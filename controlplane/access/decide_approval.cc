@@ -109,8 +109,7 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
   if (absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
     line.denial_reason = ReasonOf(eligible);
     line.detail = std::string(eligible.message());
-    RETURN_IF_ERROR(audit_log::Append(t, line));
-    RETURN_IF_ERROR(t.Commit());
+    RETURN_IF_ERROR(audit_log::CommitRefusal(t, line));
     return eligible;
   }
   RETURN_IF_ERROR(approval->Decide(caller.person()->principal, approve, reason, now));

@@ -137,8 +137,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::RefuseByPolicy(WriteTransaction
     audit_log::Line line = audit_log::LineOf(opening.caller, opening.now, "session.open",
                                              opening.request.server(), decision.detail);
     line.denial_reason = decision.reason;
-    RETURN_IF_ERROR(audit_log::Append(t, line));
-    RETURN_IF_ERROR(t.Commit());
+    RETURN_IF_ERROR(audit_log::CommitRefusal(t, line));
   }
   OpenSessionResponse response =
       Refusal(decision.reason, MessageOf(decision, opening.request.server()));
@@ -247,8 +246,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
     audit_log::Line refused = audit_log::LineOf(opening.caller, opening.now, "session.break_glass",
                                                 request.server(), request.reason());
     refused.denial_reason = types::v1::DENIAL_REASON_POLICY_DENIED;
-    RETURN_IF_ERROR(audit_log::Append(t, refused));
-    RETURN_IF_ERROR(t.Commit());
+    RETURN_IF_ERROR(audit_log::CommitRefusal(t, refused));
     return Refusal(refused.denial_reason, "you may not break glass on server " + request.server() +
                                               "; ask for approval: sallyport request " +
                                               request.server() + " --reason TEXT");

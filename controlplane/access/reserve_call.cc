@@ -211,8 +211,7 @@ absl::StatusOr<ReserveCallResponse> Refused(Attempt& attempt, const Caller& call
   audit_log::Line line = audit_log::LineOf(caller, attempt.now, "approval.consume",
                                            attempt.approval->id(), attempt.request.call_id());
   line.denial_reason = response.denial_reason();
-  RETURN_IF_ERROR(audit_log::Append(attempt.t, line));
-  RETURN_IF_ERROR(attempt.t.Commit());
+  RETURN_IF_ERROR(audit_log::CommitRefusal(attempt.t, line));
   return response;
 }
 

@@ -47,8 +47,7 @@ absl::StatusOr<admin::v1::ReviewSessionResponse> ReviewSession::Run(
   if (absl::Status eligible = CheckEligible(*t, caller, session->proto()); !eligible.ok()) {
     line.denial_reason = ReasonOf(eligible);
     line.detail = std::string(ToStd(eligible.message()));
-    RETURN_IF_ERROR(audit_log::Append(*t, line));
-    RETURN_IF_ERROR(t->Commit());
+    RETURN_IF_ERROR(audit_log::CommitRefusal(*t, line));
     return eligible;
   }
   RETURN_IF_ERROR(session->Review(caller.person()->principal, request.note(), now));

@@ -37,8 +37,7 @@ absl::Status Revoke(WriteTransaction& t, const admin::v1::RevokeApprovalRequest&
   if (const absl::Status may = CheckMayRevoke(caller, *approval); !may.ok()) {
     line.denial_reason = ReasonOf(may);
     line.detail = std::string(may.message());
-    RETURN_IF_ERROR(audit_log::Append(t, line));
-    RETURN_IF_ERROR(t.Commit());
+    RETURN_IF_ERROR(audit_log::CommitRefusal(t, line));
     return may;
   }
   if (!approval->is_for_call() && !approval->is_open()) {

@@ -26,6 +26,7 @@ absl::Status NoteReading(Database& control, const Caller& caller, absl::Time now
                    calls.server().empty() ? "every server" : calls.server()));
   if (!is_allowed) line.denial_reason = types::v1::DENIAL_REASON_ROLE_MISSING;
   ASSIGN_OR_RETURN(const auto t, control.Write(WriteFor::kOperators));
+  if (!is_allowed) return audit_log::CommitRefusal(*t, line);
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   return t->Commit();
 }

@@ -153,11 +153,11 @@ void IngestRecords::Alarm(const Caller& caller, const agent::v1::StreamRecordsRe
            {{"agent", caller.agent()->name}, {"block", block.block()}, {"error", status}});
   const auto note = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const auto t, control_.Write());
-    RETURN_IF_ERROR(audit_log::Append(
+    // Sent again and again, it is one history too many all the same.
+    return audit_log::CommitRefusal(
         *t,
         audit_log::LineOf(caller, clock_.Now(), "recording.conflict",
-                          "agent/" + caller.agent()->name, std::string(ToStd(status.message())))));
-    return t->Commit();
+                          "agent/" + caller.agent()->name, std::string(ToStd(status.message()))));
   };
   if (absl::Status noted = note(); !noted.ok()) {
     LogError("audit_line_lost", {{"action", "recording.conflict"}, {"error", noted}});

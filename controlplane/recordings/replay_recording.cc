@@ -37,6 +37,7 @@ absl::Status ReplayRecording::Note(const Caller& caller, const std::string& id, 
   audit_log::Line line = audit_log::LineOf(caller, clock_.Now(), "session.replay", id);
   if (!is_allowed) line.denial_reason = types::v1::DENIAL_REASON_ROLE_MISSING;
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
+  if (!is_allowed) return audit_log::CommitRefusal(*t, line);
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   return t->Commit();
 }

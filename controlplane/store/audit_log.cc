@@ -1,10 +1,42 @@
 #include "controlplane/store/audit_log.h"
 
+#include <cstddef>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/status_macros.h"
 
 namespace sallyport::controlplane::audit_log {
+
+namespace {
+
+// What a caller wrote of his own may be as long as a message.
+constexpr std::size_t kMaxObjectBytes = 256;
+constexpr std::size_t kMaxDetailBytes = 1000;
+
+// Whole characters.
+std::string Cut(std::string text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  text.resize(bytes);
+  return text + "...";
+}
+
+Line LineOf(const RefusalCounts::Summary& summary, absl::Time at) {
+  std::string detail = "more refused requests, without a line each:";
+  for (const auto& [action, count] : summary.actions)
+    absl::StrAppend(&detail, " ", action, " ", count, ",");
+  detail.pop_back();
+  return {.at = at,
+          .actor = summary.actor.empty() ? "others" : summary.actor,
+          .address = summary.address,
+          .action = "requests.refused",
+          .denial_reason = summary.reason,
+          .detail = std::move(detail)};
+}
+
+}  // namespace
 
 Line LineOf(const Caller& caller, absl::Time now, std::string action, std::string object,
             std::string detail) {
@@ -29,6 +61,37 @@ absl::Status Append(WriteTransaction& t, const Line& line) {
       .Int(line.denial_reason)
       .Text(line.detail)
       .Run();
+}
+
+absl::Status CommitRefusal(WriteTransaction& t, Line line) {
+  Database& control = t.database();
+  const bool is_admitted = control.refusals().Admit({.actor = line.actor,
+                                                     .address = line.address,
+                                                     .action = line.action,
+                                                     .reason = line.denial_reason,
+                                                     .at = line.at},
+                                                    control.CheckFloor().ok());
+  if (!is_admitted) return absl::OkStatus();
+  line.object = Cut(std::move(line.object), kMaxObjectBytes);
+  line.detail = Cut(std::move(line.detail), kMaxDetailBytes);
+  RETURN_IF_ERROR(Append(t, line));
+  return t.Commit();
+}
+
+absl::Status SummarizeRefusals(Database& control, absl::Time now) {
+  if (!control.CheckFloor().ok()) return absl::OkStatus();
+  const std::vector<RefusalCounts::Summary> due = control.refusals().TakeDue(now);
+  if (due.empty()) return absl::OkStatus();
+  const absl::Time at = now == absl::InfiniteFuture() ? absl::Now() : now;
+  const absl::Status written = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const auto t, control.Write());
+    for (const RefusalCounts::Summary& summary : due) {
+      RETURN_IF_ERROR(Append(*t, LineOf(summary, at)));
+    }
+    return t->Commit();
+  }();
+  if (!written.ok()) control.refusals().GiveBack(due, at);
+  return written;
 }
 
 absl::StatusOr<std::vector<Line>> List(Transaction& t, uint64_t after, int limit) {

@@ -33,6 +33,16 @@ Line LineOf(const Caller& caller, absl::Time now, std::string action, std::strin
 
 absl::Status Append(WriteTransaction& t, const Line& line);
 
+// A line about a request that is refused and has changed nothing: commits it in `t`, to which
+// nothing else was written, or counts it where its actor has had too many of late, or the disk has
+// no room for what callers cause (RefusalCounts). Everything that changes something has a line of
+// its own, by Append. Object and detail, which callers choose, are cut to what a line may have.
+absl::Status CommitRefusal(WriteTransaction& t, Line line);
+
+// Writes what was counted in minutes that are over at `now`, one line for each actor;
+// InfiniteFuture: all of it. To be called about once a second.
+absl::Status SummarizeRefusals(Database& control, absl::Time now);
+
 // Lines with n > `after`, oldest first, at most `limit`.
 absl::StatusOr<std::vector<Line>> List(Transaction& t, uint64_t after, int limit);
 

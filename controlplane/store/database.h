@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "controlplane/store/change_feed.h"
 #include "controlplane/store/disk_reserve.h"
+#include "controlplane/store/refusal_counts.h"
 #include "controlplane/store/statement.h"
 #include "migrations/migrations.h"
 
@@ -79,6 +80,8 @@ class WriteTransaction : public Transaction {
   // Commit will say so.
   bool is_rolled_back() const;
 
+  Database& database() { return database_; }
+
   // A part that can be taken back alone. `Release` keeps it; a savepoint that dies without it is
   // undone.
   class Savepoint {
@@ -136,6 +139,8 @@ class Database {
   absl::Status GiveBackSpace();
 
   ChangeFeed& changes() { return changes_; }
+  // Of requests that this database's audit log tells of.
+  RefusalCounts& refusals() { return refusals_; }
   const std::string& path() const { return path_; }
 
  private:
@@ -148,6 +153,7 @@ class Database {
   DiskReserve* const reserve_;
   std::unique_ptr<FileLock> lock_;
   ChangeFeed changes_;
+  RefusalCounts refusals_;
   absl::Mutex writer_mutex_;
   std::unique_ptr<Connection> writer_;  // used by who holds writer_mutex_
   absl::Mutex readers_mutex_;

@@ -183,6 +183,32 @@ TEST_CASE_METHOD(Asking, "no approval opens what the policies in force would not
   CHECK(RefusalOf(id, SignedIn("bob")) == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
 }
 
+TEST_CASE_METHOD(Asking,
+                 "whoever may not decide leaves ten lines a minute, and who decides his own",
+                 "[controlplane][access]") {
+  const std::string id = ByAgent(BotToken()).session().approval_id();
+  const auto lines = [&] { return audit_log::List(*Read(), 0, 1000)->size(); };
+  const size_t before = lines();
+  const Caller mallory = SignedIn("mallory", R"(["nobody"])");
+  for (int i = 0; i < 30; ++i) {
+    CHECK(ReasonOf(Approve(id, mallory).status()) ==
+          types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+    CHECK(ReasonOf(Deny(id, mallory).status()) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+    admin::v1::RevokeApprovalRequest take_back;
+    take_back.set_id(id);
+    CHECK(ReasonOf(revoke->Run(mallory, take_back).status()) ==
+          types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+    CHECK(ByCaller(UserToken("mallory"), "nosuch").denial_reason() ==
+          types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  }
+  CHECK(lines() == before + 10);
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  CHECK(LastAction() == "approval.approve");
+  REQUIRE(audit_log::SummarizeRefusals(*control, clock.Now() + absl::Minutes(1)).ok());
+  CHECK(LastAction() == "requests.refused");
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().actor == "user:okta:mallory");
+}
+
 TEST_CASE_METHOD(Asking, "an approved session opens on the terms in force by then",
                  "[controlplane][access]") {
   const auto pending = ByAgent(BotToken());
