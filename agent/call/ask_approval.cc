@@ -38,7 +38,8 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
   request.set_arguments_digest(std::move(digest));
   request.set_arguments(std::move(shown->arguments));
   request.set_other_params(std::move(shown->other_params));
-  if (const ToolDefinition* tool = DefinitionOf(gateway, session, message)) {
+  if (const ToolDefinition* tool =
+          DefinitionOf(gateway, session, *call.granted.connection, message)) {
     // One that is too long to be kept is bound all the same, though nobody can read it here.
     auto definition = gateway.masker.ShowJsonToApprover(
         tool->json.empty() ? std::string_view("{}") : tool->json, session.mask);

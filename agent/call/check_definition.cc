@@ -1,5 +1,7 @@
 #include "agent/call/check_definition.h"
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -15,32 +17,73 @@ namespace {
 
 using Outcome = std::variant<JudgedCall, RefusedCall, AbandonedCall>;
 
-bool IsChanged(Gateway& gateway, const JudgedCall& call, const AgentSnapshot& snapshot) {
-  return gateway.tool_pins.IsChanged(snapshot, call.granted.session->facts().server,
-                                     call.message->target);
+enum class Standing : std::uint8_t {
+  kAccepted,  // or nothing relies on it
+  kChanged,
+  // Something relies on it, and the server does not show it.
+  kUnseen,
+};
+
+Standing StandingOf(const Gateway& gateway, const JudgedCall& call, const AgentSnapshot& snapshot) {
+  const std::string& server = call.granted.session->facts().server;
+  const std::string& tool = call.message->target;
+  if (snapshot.PinModeOf(server) == PinMode::kIgnore) return Standing::kAccepted;
+  if (gateway.tool_pins.IsChanged(snapshot, server, tool)) return Standing::kChanged;
+  const bool is_seen = call.granted.connection->tool_look().Shows(tool) ||
+                       !gateway.tool_pins.IsReliedOn(snapshot, server, tool);
+  return is_seen ? Standing::kAccepted : Standing::kUnseen;
 }
 
-absl::Status Changed(const JudgedCall& call) {
+absl::Status Barred(const JudgedCall& call, Standing standing) {
+  const std::string& tool = call.message->target;
   return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
-                absl::StrCat("the definition of the tool ", call.message->target,
-                             " has changed and has not been accepted; call again once an "
-                             "administrator has accepted it"));
+                standing == Standing::kChanged
+                    ? absl::StrCat("the definition of the tool ", tool,
+                                   " has changed and has not been accepted; call again once an "
+                                   "administrator has accepted it")
+                    : absl::StrCat("the server does not show what the tool ", tool,
+                                   " is now, so nobody can say that it is what was accepted; call "
+                                   "again once the server lists it"));
 }
 
-Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, OpenRequest& request) {
+std::string Waiting(const JudgedCall& call, Standing standing) {
+  const std::string& tool = call.message->target;
+  return standing == Standing::kChanged
+             ? absl::StrCat(
+                   "Waiting until an administrator accepts the changed definition of the tool ",
+                   tool)
+             : absl::StrCat("Waiting until the server lists the tool ", tool);
+}
+
+// Looks again and again, for as long as somebody waits.
+Task<void> KeepLooking(Gateway& gateway, Held<ServedSession> session,
+                       Held<McpConnection> connection, std::shared_ptr<const bool> is_over) {
+  for (;;) {
+    co_await Sleep(gateway.loop, kLookGoodFor);
+    if (*is_over || connection->is_over()) co_return;
+    co_await LearnTools(gateway, session, connection, absl::ZeroDuration());
+    gateway.tool_pins.Changed();
+  }
+}
+
+Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standing,
+                              OpenRequest& request) {
   if (absl::Status room = CheckHoldRoom(gateway, *call.granted.session); !room.ok()) {
     co_return RefuseAbout(std::move(call), std::move(room), nullptr);
   }
   Signal changed(gateway.loop);
   const ToolPins::Listener listener(gateway.tool_pins, changed);
-  const std::string text =
-      absl::StrCat("Waiting until an administrator accepts the changed definition of the tool ",
-                   call.message->target);
+  const auto is_over = std::make_shared<bool>(false);
+  if (standing == Standing::kUnseen) {
+    gateway.loop.Spawn(
+        KeepLooking(gateway, call.granted.session, call.granted.connection, is_over));
+  }
   co_await HoldCall(gateway, call.granted, *call.message, request, changed,
-                    {.text = text, .hold = gateway.limits.approval_hold}, [&] {
-                      const auto snapshot = gateway.snapshots.current();
-                      return !IsChanged(gateway, call, *snapshot);
+                    {.text = Waiting(call, standing), .hold = gateway.limits.approval_hold}, [&] {
+                      return StandingOf(gateway, call, *gateway.snapshots.current()) ==
+                             Standing::kAccepted;
                     });
+  *is_over = true;
   if (request.is_cancelled) co_return AbandonedCall{std::move(call.granted)};
   if (absl::Status live = CheckStillLive(gateway, call.granted); !live.ok()) {
     co_return RefuseAbout(std::move(call), std::move(live), nullptr);
@@ -48,50 +91,47 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, OpenRequest& re
   auto judged = JudgeAgain(gateway, std::move(call));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);
   JudgedCall& again = std::get<JudgedCall>(judged);
-  if (IsChanged(gateway, again, *again.granted.authenticated->snapshot)) {
-    const absl::Status why = Changed(again);
+  const Standing now = StandingOf(gateway, again, *again.granted.authenticated->snapshot);
+  if (now != Standing::kAccepted) {
+    const absl::Status why = Barred(again, now);
     co_return RefuseForNow(gateway, std::move(again), why, nullptr);
   }
   co_return std::move(again);
 }
 
 // Whether the tool must be looked at before anything is said of it: what was accepted of it, or
-// will be approved, may be another thing by now.
-bool WantsLook(const Gateway& gateway, const JudgedCall& call, const AgentSnapshot& snapshot) {
-  const std::string& server = call.granted.session->facts().server;
-  const std::string& tool = call.message->target;
+// will be approved, may be another thing by now. An approval is about what it is at that moment,
+// whatever becomes of changes otherwise.
+bool WantsLook(const Gateway& gateway, const JudgedCall& call, Standing standing) {
   const ToolLook& look = call.granted.connection->tool_look();
-  if (look.asked.is_set()) return false;
-  // A client may have read a part of the list.
-  if (look.was_listed)
-    return call.needs_approval && gateway.tool_pins.Find(server, tool) == nullptr;
-  return call.needs_approval || gateway.tool_pins.IsReliedOn(snapshot, server, tool);
+  const bool is_in_doubt = standing != Standing::kAccepted && !look.Shows(call.message->target);
+  return (call.needs_approval || is_in_doubt) &&
+         !look.HasLooked(gateway.clock.SinceBoot(), kLookGoodFor);
 }
 
-Task<Outcome> Check(Gateway& gateway, JudgedCall call, OpenRequest& request) {
+Task<Outcome> Check(Gateway& gateway, JudgedCall call, Standing standing, OpenRequest& request) {
   const std::string& server = call.granted.session->facts().server;
-  if (WantsLook(gateway, call, *call.granted.authenticated->snapshot)) {
-    co_await LearnTools(gateway, call.granted.session, call.granted.connection);
-  }
   const AgentSnapshot& snapshot = *call.granted.authenticated->snapshot;
-  if (!IsChanged(gateway, call, snapshot)) co_return std::move(call);
+  if (WantsLook(gateway, call, standing)) {
+    co_await LearnTools(gateway, call.granted.session, call.granted.connection, kLookGoodFor);
+    standing = StandingOf(gateway, call, snapshot);
+  }
+  if (standing == Standing::kAccepted) co_return std::move(call);
   if (snapshot.PinModeOf(server) == PinMode::kDeny) {
-    const absl::Status why = Changed(call);
+    const absl::Status why = Barred(call, standing);
     co_return RefuseAbout(std::move(call), why, nullptr);
   }
-  co_return co_await AwaitAcceptance(gateway, std::move(call), request);
+  co_return co_await AwaitAcceptance(gateway, std::move(call), standing, request);
 }
 
 }  // namespace
 
 Task<Outcome> CheckDefinition(Gateway& gateway, JudgedCall call, OpenRequest& request) {
-  const std::string& server = call.granted.session->facts().server;
-  const AgentSnapshot& snapshot = *call.granted.authenticated->snapshot;
-  const bool passes = call.message->method != "tools/call" ||
-                      snapshot.PinModeOf(server) == PinMode::kIgnore ||
-                      !(WantsLook(gateway, call, snapshot) || IsChanged(gateway, call, snapshot));
-  if (passes) return Task<Outcome>(std::move(call));
-  return Check(gateway, std::move(call), request);
+  if (call.message->method != "tools/call") return Task<Outcome>(std::move(call));
+  const Standing standing = StandingOf(gateway, call, *call.granted.authenticated->snapshot);
+  if (standing == Standing::kAccepted && !WantsLook(gateway, call, standing))
+    return Task<Outcome>(std::move(call));
+  return Check(gateway, std::move(call), standing, request);
 }
 
 }  // namespace sallyport::agent

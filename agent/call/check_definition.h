@@ -10,11 +10,12 @@
 namespace sallyport::agent {
 
 // Whether what the server says of the tool is still what was accepted of it. Of one that has
-// changed, the call waits until an admin accepts it or the server takes it back, and is refused
-// with DEFINITION_CHANGED after its hold; or it is refused at once, as the Server document says.
-// The server is asked first where nobody has looked on this connection and something relies on the
-// tool: an approval that will be asked for, or what was accepted before. A call of something else
-// than a tool passes untouched.
+// changed, or that something relies on and the server does not show, the call waits until an admin
+// accepts it or the server takes it back or lists it, and is refused with DEFINITION_CHANGED after
+// its hold; or it is refused at once, as the Server document says. The server is asked first where
+// it has not shown the tool on this connection and something relies on it, and before an approval
+// is asked for, whatever the document says. A call of something else than a tool passes untouched,
+// and so does one of a tool that nobody has seen.
 Task<std::variant<JudgedCall, RefusedCall, AbandonedCall>> CheckDefinition(Gateway& gateway,
                                                                            JudgedCall call,
                                                                            OpenRequest& request);

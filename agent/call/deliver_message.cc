@@ -51,7 +51,8 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
       std::move(response), method->list, [&](std::string_view name, std::string_view entry) {
         switch (method->list) {
           case ListKind::kTools:
-            return policy.ShowsTool(name, now) && SeeTool(gateway, rules, server, entry);
+            return policy.ShowsTool(name, now) &&
+                   SeeTool(gateway, rules, *call.granted.connection, server, entry);
           case ListKind::kPrompts:
             return policy.ShowsPrompt(name, now);
           case ListKind::kResources:
@@ -66,8 +67,8 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
         return false;
       });
   if (method->list == ListKind::kTools && narrowed.ok() && !narrowed->is_error) {
-    call.granted.connection->tool_look().was_listed = true;
-    gateway.tool_pins.ReportNews(server, *rules.snapshot);
+    if (rules.snapshot->PinModeOf(server) != PinMode::kIgnore)
+      gateway.tool_pins.ReportNews(server, *rules.snapshot);
   }
   return narrowed;
 }

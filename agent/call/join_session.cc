@@ -35,6 +35,7 @@ constexpr absl::Duration kDiscoverTimeout = absl::Seconds(6);
 // Calls wait for the list: what of it has not come by then is done without.
 constexpr absl::Duration kListTimeout = absl::Seconds(10);
 constexpr int kMaxListPages = 50;
+constexpr int kMaxLooks = 3;
 
 // What the server says beside its answers, until it is gone. The modern era has no such messages:
 // a request is refused, the rest has no reader.
@@ -237,8 +238,9 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
 
 namespace {
 
-Task<void> ReadTools(Gateway& gateway, Held<ServedSession> session,
-                     Held<McpConnection> connection) {
+// True: to the end of the list.
+Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
+                     ToolLook::Tools& shown) {
   const bool is_modern = connection->era() == Era::kModern;
   std::string cursor;
   const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
@@ -251,25 +253,37 @@ Task<void> ReadTools(Gateway& gateway, Held<ServedSession> session,
     const auto list = co_await AskForOurselves(
         gateway, session, connection,
         OwnRequest(JsonString("sallyport-" + NewRequestId()), "tools/list", params + "}"), left);
-    if (!list.ok()) break;
+    if (!list.ok() || list->is_error) break;
+    SeeTools(gateway, *session, *list, shown, cursor);
     const auto shared = is_modern ? session->shared : nullptr;
-    if (shared != nullptr && !shared->tools.Learn(*list, cursor)) break;
-    SeeTools(gateway, *session, *list, cursor);
-    if (cursor.empty()) break;
+    std::string same_cursor;
+    if (shared != nullptr && !shared->tools.Learn(*list, same_cursor)) break;
+    if (cursor.empty()) co_return true;
   }
+  co_return false;
 }
 
 }  // namespace
 
-Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
-                      Held<McpConnection> connection) {
+Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
+                      absl::Duration age) {
   ToolLook& look = connection->tool_look();
-  if (look.asked.is_set()) co_return;
-  if (std::exchange(look.is_asking, true)) {
+  if (look.is_asking) {
     co_await look.asked.Wait();
     co_return;
   }
-  co_await ReadTools(gateway, session, connection);
+  if (look.HasLooked(gateway.clock.SinceBoot(), age)) co_return;
+  look.is_asking = true;
+  look.asked.Reset();
+  // A server that never stops changing them is looked at no more often than that.
+  for (int attempt = 0; attempt < kMaxLooks; ++attempt) {
+    const std::uint64_t changes = look.changes();
+    ToolLook::Tools shown;
+    const bool is_all = co_await ReadTools(gateway, session, connection, shown);
+    if (look.changes() != changes) continue;
+    look.Take(std::move(shown), is_all, gateway.clock.SinceBoot());
+    break;
+  }
   look.is_asking = false;
   look.asked.Set();
 }

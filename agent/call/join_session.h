@@ -16,10 +16,14 @@ namespace sallyport::agent {
 Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall call,
                                              const ClientMessage& message);
 
-// Asks the server for its tools, once on a connection until it says that they have changed, and
-// sees what it says of them. Whoever comes meanwhile waits for that.
-Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session,
-                      Held<McpConnection> connection);
+// How long a look at a tool's definition is good for who relies on what it is at present.
+inline constexpr absl::Duration kLookGoodFor = absl::Seconds(5);
+
+// Asks the server for its tools and sees what it says of them, unless that was done on the
+// connection no longer than `age` ago and it has not said since that they changed. Whoever comes
+// meanwhile waits for that.
+Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
+                      absl::Duration age = absl::InfiniteDuration());
 
 // Sees to it that the headers of a tool are known, by asking for the server's tools.
 Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,

@@ -6,6 +6,7 @@
 #include "agent/call/about_approval.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/effect_digest.h"
+#include "agent/call/join_session.h"
 #include "agent/call/see_tools.h"
 #include "agent/call/settle_call.h"
 #include "agent/call/take_limits.h"
@@ -44,7 +45,9 @@ absl::Status Describe(Gateway& gateway, const ApprovedCall& call, v1::ReserveCal
     request.set_approval_id(call.approval->id());
     request.set_target(call.approval->tool());
     request.set_arguments_digest(call.arguments_digest);
-    if (const ToolDefinition* tool = DefinitionOf(gateway, *call.judged.granted.session, message)) {
+    const GrantedCall& granted = call.judged.granted;
+    if (const ToolDefinition* tool =
+            DefinitionOf(gateway, *granted.session, *granted.connection, message)) {
       request.set_definition_hash(tool->hash);
     }
     return absl::OkStatus();
@@ -131,6 +134,11 @@ Task<std::optional<Stage<JudgedCall>>> JudgeByThem(Gateway& gateway, const Judge
 }
 
 Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
+  if (call.approval && call.judged.message->method == "tools/call") {
+    // As it is now, for that is what runs.
+    co_await LearnTools(gateway, call.judged.granted.session, call.judged.granted.connection,
+                        kLookGoodFor);
+  }
   for (int judgement = 1;; ++judgement) {
     std::string call_id = NewRequestId();
     auto answer = co_await Try(gateway, call, call_id);

@@ -9,18 +9,19 @@
 
 namespace sallyport::agent {
 
-// One entry of a server's list of tools, which policy would show, is seen by `rules`. False: it
-// must not be shown, for it is not what was accepted of the tool.
-bool SeeTool(Gateway& gateway, const SessionRules& rules, const std::string& server,
-             std::string_view entry);
+// One entry of a server's list of tools, which policy would show, is seen by `rules` on that
+// connection. False: it must not be shown, for it is not what was accepted of the tool.
+bool SeeTool(Gateway& gateway, const SessionRules& rules, McpConnection& connection,
+             const std::string& server, std::string_view entry);
 
-// The same for a list that goes to no client. `next_cursor` receives the literal that asks for the
-// next page, empty at the last.
+// The same for a list that goes to no client; the tools are added to `shown`. `next_cursor`
+// receives the literal that asks for the next page, empty at the last.
 void SeeTools(Gateway& gateway, const ServedSession& session, const UpstreamMessage& list,
-              std::string& next_cursor);
+              ToolLook::Tools& shown, std::string& next_cursor);
 
-// What the server says of the tool that is called. Null: nobody has seen it, or no tool is called.
+// What the server says of the tool that is called. Null: it has not shown it on that connection, or
+// no tool is called.
 const ToolDefinition* DefinitionOf(const Gateway& gateway, const ServedSession& session,
-                                   const ClientMessage& call);
+                                   McpConnection& connection, const ClientMessage& call);
 
 }  // namespace sallyport::agent

@@ -6,8 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+#include "absl/time/time.h"
 #include "agent/call/caller.h"
 #include "agent/call/event_store.h"
 #include "agent/call/held_tasks.h"
@@ -43,20 +48,53 @@ struct OpenRequest {
   bool is_token_over = false;
 };
 
-// Whether anybody has looked at the server's tools on a connection since it last said that they
-// changed.
-struct ToolLook {
-  explicit ToolLook(Loop& loop) : asked(loop) {}
-  void Forget() {
-    asked.Reset();
-    was_listed = false;
-  }
+// What a server has shown of its tools on a connection since it last said that they changed.
+class ToolLook {
+ public:
+  // By their names: 64 bits of a hash with a seed of the process.
+  using Tools = absl::flat_hash_set<std::size_t>;
+  static std::size_t KeyOf(std::string_view tool) { return absl::HashOf(tool); }
 
-  // All of them, for ourselves: set once that is over.
+  explicit ToolLook(Loop& loop) : asked(loop) {}
+
+  // A list that went to the client shows it.
+  void See(std::string_view tool) { AddTo(shown_, tool); }
+  static void AddTo(Tools& tools, std::string_view tool) {
+    // More than this of one server are not kept anyway.
+    if (tools.size() < kMaxTools) tools.insert(KeyOf(tool));
+  }
+  bool Shows(std::string_view tool) const { return shown_.contains(KeyOf(tool)); }
+
+  // We have looked at all of them; or not got to the end.
+  void Take(Tools tools, bool is_all, absl::Duration now) {
+    if (is_all) {
+      shown_ = std::move(tools);
+    } else {
+      shown_.merge(tools);
+    }
+    looked_at_ = now;
+  }
+  // We have looked, no longer than `age` ago.
+  bool HasLooked(absl::Duration now, absl::Duration age = absl::InfiniteDuration()) const {
+    return looked_at_ && now - *looked_at_ <= age;
+  }
+  void Forget() {
+    shown_.clear();
+    looked_at_.reset();
+    ++changes_;
+  }
+  std::uint64_t changes() const { return changes_; }
+
+  // Somebody asks for all of them; `asked` is set when that is over.
   bool is_asking = false;
   Signal asked;
-  // A list of them has gone to the client.
-  bool was_listed = false;
+
+ private:
+  static constexpr std::size_t kMaxTools = 8192;
+
+  Tools shown_;
+  std::optional<absl::Duration> looked_at_;
+  std::uint64_t changes_ = 0;
 };
 
 // One legacy MCP session of a client with its own connection to the server: the bookkeeping, what

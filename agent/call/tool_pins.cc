@@ -18,11 +18,13 @@ constexpr std::size_t kMaxReportBytes = 8u << 20;
 
 }  // namespace
 
-bool ToolPins::See(const std::string& server, ToolDefinition definition) {
+bool ToolPins::See(const std::string& server, ToolDefinition definition,
+                   const AgentSnapshot& snapshot) {
   Server& of = servers_[server];
   auto place = of.tools.find(definition.name);
   if (place == of.tools.end()) {
-    if (of.tools.size() >= kMaxTools) return false;
+    if (of.tools.size() >= kMaxTools && snapshot.PinOf(server, definition.name) == nullptr)
+      return false;
     place = of.tools.emplace(definition.name, Seen{.first_hash = definition.hash}).first;
   }
   ToolDefinition& known = place->second.definition;
@@ -78,6 +80,11 @@ Task<void> ToolPins::Report(std::string server, std::vector<std::string> tools) 
   }
 }
 
+bool ToolPins::IsFull(std::string_view server) const {
+  const auto of = servers_.find(server);
+  return of != servers_.end() && of->second.tools.size() >= kMaxTools;
+}
+
 const ToolPins::Seen* ToolPins::FindSeen(std::string_view server, std::string_view tool) const {
   const auto of = servers_.find(server);
   if (of == servers_.end()) return nullptr;
@@ -91,7 +98,8 @@ bool ToolPins::IsChanged(const AgentSnapshot& snapshot, std::string_view server,
   if (const ToolPin* pin = snapshot.PinOf(server, tool)) {
     return seen == nullptr ? pin->is_changed : seen->definition.hash != pin->definition_hash;
   }
-  return seen != nullptr && seen->definition.hash != seen->first_hash;
+  if (seen == nullptr) return IsFull(server);
+  return seen->definition.hash != seen->first_hash;
 }
 
 bool ToolPins::IsReliedOn(const AgentSnapshot& snapshot, std::string_view server,

@@ -27,14 +27,15 @@ class ToolPins {
   ToolPins(const ToolPins&) = delete;
   ToolPins& operator=(const ToolPins&) = delete;
 
-  // The server says this of a tool that policy lets somebody use. False: more is known of the
-  // server than is kept (4,096 tools), and the tool must not be relied on.
-  bool See(const std::string& server, ToolDefinition definition);
+  // The server says this of a tool that policy lets somebody use. What `snapshot` pins is always
+  // kept, and of all others the first 4,096 of a server. False: it is not kept, and the tool must
+  // not be relied on.
+  bool See(const std::string& server, ToolDefinition definition, const AgentSnapshot& snapshot);
   // Tells the control plane in the background of what was seen and is not as `snapshot` has it.
   void ReportNews(const std::string& server, const AgentSnapshot& snapshot);
 
   // Whether what the server says of the tool, or said when somebody looked last, is not what it is
-  // pinned to.
+  // pinned to; or nobody can say, for no more is kept of the server.
   bool IsChanged(const AgentSnapshot& snapshot, std::string_view server,
                  std::string_view tool) const;
   // Whether anything relies on the tool: it was accepted, or this agent has seen it.
@@ -72,6 +73,7 @@ class ToolPins {
     std::size_t kept_bytes = 0;
   };
 
+  bool IsFull(std::string_view server) const;
   const Seen* FindSeen(std::string_view server, std::string_view tool) const;
   Task<void> Report(std::string server, std::vector<std::string> tools);
 

@@ -225,5 +225,126 @@ TEST_CASE("a server's document says what becomes of a changed tool", "[agent][pi
   }
 }
 
+// Pins echo to what its server says of it, as a control plane has it before any agent looks.
+void PinEcho(Door& door) {
+  const Door::Bot bot = door.Connect("other");
+  Describe(door, "says it again");
+  REQUIRE(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  REQUIRE(door.control.AwaitReport("echo"));
+}
+
+std::optional<RawHttpServer::Reply> WhenListing(const Json& message, const Json& result) {
+  if (message.value("method", "") != "tools/list") return std::nullopt;
+  return ResultOf(message, result);
+}
+
+TEST_CASE("a pinned tool whose definition cannot be seen is not called", "[agent][pins]") {
+  Door door(kHoldOne);
+  PinEcho(door);
+  SECTION("the server refuses to list") {
+    door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") != "tools/list") return std::nullopt;
+      return RawHttpServer::Reply{JsonReply(Json{{"jsonrpc", "2.0"},
+                                                 {"id", message["id"]},
+                                                 {"error", {{"code", -32603}, {"message", "no"}}}}
+                                                .dump())};
+    });
+  }
+  SECTION("its list has the tool no more") {
+    door.set_awkward([](const Json& message) {
+      return WhenListing(message, {{"tools", Json::array({{{"name", "other"}}})}});
+    });
+  }
+  SECTION("its list has no end") {
+    door.set_awkward([](const Json& message) {
+      return WhenListing(message,
+                         {{"tools", Json::array({{{"name", "other"}}})}, {"nextCursor", "more"}});
+    });
+  }
+  const Door::Bot bot = door.Connect();
+  const auto refused = bot.Post(Door::Call("echo"));
+  CHECK(ReasonOf(refused) == "definition_changed");
+  CHECK(refused.body.find("does not show") != std::string::npos);
+  CHECK(door.Seen("tools/call") == 0);
+  // What nobody relies on is judged by policy alone.
+  CHECK(Door::Message(bot.Post(Door::Call("get-page")))["result"].contains("content"));
+  // The server shows it to its client.
+  Describe(door, "says it again");
+  CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+}
+
+TEST_CASE("a call of a tool that is not shown waits until it is", "[agent][pins]") {
+  Door door(kHoldLong);
+  PinEcho(door);
+  door.set_awkward([](const Json& message) {
+    return WhenListing(message, {{"tools", Json::array()}});
+  });
+  const Door::Bot bot = door.Connect();
+  HttpClient client(door.agent->port());
+  client.Send(
+      door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo")}));
+  const int lists = door.Seen("tools/list");
+  REQUIRE(door.AwaitRequests("tools/list", lists + 1));
+  CHECK(door.Seen("tools/call") == 0);
+  Describe(door, "says it again");
+  CHECK(Door::Message(client.Read())["result"].contains("content"));
+}
+
+TEST_CASE("no flood of names hides a pinned tool that has changed", "[agent][pins]") {
+  Door door(kHoldOne);
+  PinEcho(door);
+  Json flood = Json::array();
+  for (int i = 0; i < 4096; ++i) flood.push_back({{"name", "get-" + std::to_string(i)}});
+  door.set_awkward([flood](const Json& message) {
+    return WhenListing(message, {{"tools", flood}});
+  });
+  const Door::Bot bot = door.Connect();
+  Listed(bot);
+  Describe(door, "says it again, to others too");
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+  CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "definition_changed");
+  // What is not kept counts as changed.
+  CHECK(ReasonOf(bot.Post(Door::Call("get-page"))) == "definition_changed");
+  CHECK(door.Seen("tools/call") == 0);
+  Describe(door, "says it again");
+  CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+}
+
+TEST_CASE("an approval is about the definition of the moment, whatever becomes of changes",
+          "[agent][pins]") {
+  Door door(kHoldOne,
+            std::string(kPolicy) + "---\nkind: Server\nname: wiki\nspec: {pin: ignore}\n");
+  std::mutex mutex;
+  std::vector<agent::v1::RequestCallApprovalRequest> asked;
+  door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
+    std::lock_guard lock(mutex);
+    asked.push_back(request);
+    agent::v1::RequestCallApprovalResponse response;
+    *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
+    return response;
+  });
+  const auto ask = [&] {
+    const Door::Bot bot = door.Connect();
+    bot.Post(Door::Call("delete"));
+    std::lock_guard lock(mutex);
+    REQUIRE_FALSE(asked.empty());
+    return asked.back();
+  };
+  Describe(door, "says it again");
+  const auto first = ask();
+  CHECK(Json::parse(first.tool_definition())["description"] == "deletes");
+  CHECK(first.definition_hash().size() == 64);
+  door.set_awkward([](const Json& message) {
+    return WhenListing(
+        message, {{"tools", Json::array({{{"name", "delete"}, {"description", "deletes all"}}})}});
+  });
+  const auto second = ask();
+  CHECK(Json::parse(second.tool_definition())["description"] == "deletes all");
+  CHECK(second.definition_hash() != first.definition_hash());
+  CHECK_FALSE(door.control.has_report("delete"));
+}
+
 }  // namespace
 }  // namespace sallyport
