@@ -1,0 +1,82 @@
+// What a call's approval binds, and what its approver and the control plane are shown of it.
+#include <catch2/catch.hpp>
+#include <mutex>
+
+#include "tests/integration/agent/call/door.h"
+
+namespace sallyport {
+namespace {
+
+using enum types::v1::ApprovalState;
+
+constexpr char kConfig[] =
+    "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
+    "20}";
+constexpr char kAsking[] = R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [refund], once: {by: [/payment_id], within: 24h}}
+    - require_approval: {tools: [delete], approvers: ["okta:approvers"]}
+)";
+
+Json AnswerOf(const HttpClient::Answer& answer) { return Door::Message(answer)["result"]; }
+// Asks for an approval of each call, which is given at once.
+struct Approving {
+  explicit Approving(Door& door) {
+    door.control.set_asker([this](const agent::v1::RequestCallApprovalRequest& request) {
+      std::lock_guard lock(mutex);
+      asked.push_back(request);
+      agent::v1::RequestCallApprovalResponse response;
+      *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
+      response.mutable_approval()->set_state(APPROVAL_STATE_APPROVED);
+      return response;
+    });
+  }
+  std::optional<agent::v1::RequestCallApprovalRequest> last() {
+    std::lock_guard lock(mutex);
+    return asked.empty() ? std::nullopt : std::optional(asked.back());
+  }
+  std::mutex mutex;
+  std::vector<agent::v1::RequestCallApprovalRequest> asked;
+};
+
+TEST_CASE("an approval binds and shows what is no target of its method", "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  Approving approving(door);
+  const Door::Bot bot = door.Connect();
+  std::set<std::string> digests;
+  for (const Json& more : std::vector<Json>{{{"uri", "file:///a"}},
+                                            {{"uri", "file:///b"}},
+                                            {{"ref", {{"a", 1}}}},
+                                            {{"requestState", "s"}},
+                                            {{"_meta", {{"io.modelcontextprotocol/x", 1}}}},
+                                            {{"_meta", {{"baggage", "dry=1"}}}}}) {
+    Json params = more;
+    params["name"] = "delete";
+    params["arguments"] = Json::object();
+    const Json call = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", "tools/call"}, {"params", params}};
+    CHECK(AnswerOf(bot.Post(call.dump())).contains("content"));
+    REQUIRE(approving.last());
+    CHECK(Json::parse(approving.last()->other_params()) == more);
+    CHECK(digests.insert(approving.last()->arguments_digest()).second);
+  }
+}
+
+TEST_CASE("a call with members that nobody could be shown is not asked about",
+          "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  Approving approving(door);
+  const Door::Bot bot = door.Connect();
+  const auto refused = bot.Post(
+      R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete"},"more":1})");
+  CHECK(refused.body.find("message_invalid") != std::string::npos);
+  CHECK_FALSE(approving.last());
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+}  // namespace
+}  // namespace sallyport
