@@ -6,11 +6,13 @@
 
 #include "agent/call/about_approval.h"
 #include "agent/call/call_digests.h"
+#include "agent/call/check_shown.h"
 #include "agent/call/effect_digest.h"
 #include "agent/call/hold_call.h"
 #include "agent/call/see_tools.h"
 #include "agent/mcp/bound_params.h"
 #include "common/denial.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
@@ -26,6 +28,7 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
     co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                      "the call cannot be shown to an approver");
   }
+  CO_RETURN_IF_ERROR(CheckShown(*shown));
   auto call_digest =
       CallDigest(*call.granted.authenticated->snapshot, session.facts().server, message);
   if (!call_digest.ok()) co_return call_digest.status();
@@ -47,6 +50,7 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
       co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                        "the tool's definition cannot be shown to an approver");
     }
+    CO_RETURN_IF_ERROR(CheckShownDefinition(*definition));
     request.set_definition_hash(tool->hash);
     request.set_tool_definition(*std::move(definition));
   }

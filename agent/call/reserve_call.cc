@@ -5,6 +5,7 @@
 
 #include "agent/call/about_approval.h"
 #include "agent/call/check_policy.h"
+#include "agent/call/check_shown.h"
 #include "agent/call/effect_digest.h"
 #include "agent/call/join_session.h"
 #include "agent/call/see_tools.h"
@@ -57,6 +58,7 @@ absl::Status Describe(Gateway& gateway, const ApprovedCall& call, v1::ReserveCal
     return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                   "the call cannot be shown to the control plane");
   }
+  RETURN_IF_ERROR(CheckShown(*shown));
   request.set_target(std::move(shown->target));
   request.set_arguments(std::move(shown->arguments));
   return absl::OkStatus();

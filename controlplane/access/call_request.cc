@@ -1,22 +1,15 @@
 #include "controlplane/access/call_request.h"
 
-#include <cstddef>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/shown_limits.h"
 #include "common/strings.h"
 
 namespace sallyport::controlplane {
-namespace {
-
-constexpr size_t kMaxShownBytes = 1 << 20;
-constexpr size_t kMaxNameBytes = 4096;
-
-}  // namespace
-
 absl::Status CheckCallName(std::string_view method, std::string_view target) {
   if (method.empty()) return absl::InvalidArgumentError("method is missing");
-  if (method.size() > kMaxNameBytes || target.size() > kMaxNameBytes)
+  if (method.size() > kMaxCallNameBytes || target.size() > kMaxCallNameBytes)
     return absl::InvalidArgumentError("method or target is longer than 4 KiB");
   return absl::OkStatus();
 }

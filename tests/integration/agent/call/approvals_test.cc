@@ -24,6 +24,10 @@ spec:
 )";
 
 Json AnswerOf(const HttpClient::Answer& answer) { return Door::Message(answer)["result"]; }
+std::string ReasonOf(const HttpClient::Answer& answer) {
+  return AnswerOf(answer).value("_meta", Json::object()).value("reason", "");
+}
+
 // Asks for an approval of each call, which is given at once.
 struct Approving {
   explicit Approving(Door& door) {
@@ -74,6 +78,19 @@ TEST_CASE("a call with members that nobody could be shown is not asked about",
   const auto refused = bot.Post(
       R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete"},"more":1})");
   CHECK(refused.body.find("message_invalid") != std::string::npos);
+  CHECK_FALSE(approving.last());
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("what is too long to be shown is refused as that", "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  Approving approving(door);
+  const Door::Bot bot = door.Connect();
+  const std::string text(1u << 20, 'z');
+  CHECK(ReasonOf(bot.Post(Door::Call("delete", R"({"k":")" + text + "\"}"))) ==
+        "message_too_large");
+  CHECK(ReasonOf(bot.Post(Door::Call("refund", R"({"payment_id":1,"items":[1],"k":")" + text +
+                                                   "\"}"))) == "message_too_large");
   CHECK_FALSE(approving.last());
   CHECK(door.Seen("tools/call") == 0);
 }
