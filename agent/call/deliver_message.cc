@@ -52,7 +52,7 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
         switch (method->list) {
           case ListKind::kTools:
             return policy.ShowsTool(name, now) &&
-                   SeeTool(gateway, rules, *call.granted.connection, server, entry);
+                   SeeTool(gateway, rules, *call.granted.session, *call.granted.connection, entry);
           case ListKind::kPrompts:
             return policy.ShowsPrompt(name, now);
           case ListKind::kResources:

@@ -11,8 +11,8 @@ namespace sallyport::agent {
 
 // One entry of a server's list of tools, which policy would show, is seen by `rules` on that
 // connection. False: it must not be shown, for it is not what was accepted of the tool.
-bool SeeTool(Gateway& gateway, const SessionRules& rules, McpConnection& connection,
-             const std::string& server, std::string_view entry);
+bool SeeTool(Gateway& gateway, const SessionRules& rules, const ServedSession& session,
+             McpConnection& connection, std::string_view entry);
 
 // The same for a list that goes to no client; the tools are added to `shown`. `next_cursor`
 // receives the literal that asks for the next page, empty at the last.

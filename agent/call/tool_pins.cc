@@ -9,8 +9,6 @@ namespace sallyport::agent {
 namespace {
 
 constexpr std::size_t kMaxTools = 4096;
-// Of one definition, for people to compare; the hash is of all of it.
-constexpr std::size_t kMaxDefinitionBytes = 256u << 10;
 constexpr std::size_t kMaxKeptBytes = 16u << 20;
 constexpr absl::Duration kReportAgain = absl::Minutes(1);
 constexpr int kMaxReported = 1000;

@@ -21,13 +21,17 @@ namespace sallyport::agent {
 // thread.
 class ToolPins {
  public:
+  // Of one definition, for people to read and to compare; its hash is of all of it.
+  static constexpr std::size_t kMaxDefinitionBytes = 256u << 10;
+
   // All of them outlive it.
   ToolPins(Loop& loop, const Clock& clock, ToolClient& client)
       : loop_(loop), clock_(clock), client_(client) {}
   ToolPins(const ToolPins&) = delete;
   ToolPins& operator=(const ToolPins&) = delete;
 
-  // The server says this of a tool that policy lets somebody use. What `snapshot` pins is always
+  // The server says this of a tool that policy lets somebody use; its `json` as people may read it,
+  // empty where they may not. What `snapshot` pins is always
   // kept, and of all others the first 4,096 of a server. False: it is not kept, and the tool must
   // not be relied on.
   bool See(const std::string& server, ToolDefinition definition, const AgentSnapshot& snapshot);

@@ -62,15 +62,16 @@ absl::StatusOr<admin::v1::AcceptToolResponse> ManageTools::Run(
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   ASSIGN_OR_RETURN(Tool tool, FindTool(*t, request.server(), request.name()));
   const bool was_changed = tool.is_changed();
-  RETURN_IF_ERROR(tool.Accept(request.definition_hash(), ActorName(caller), now));
+  RETURN_IF_ERROR(tool.Accept(request.definition_hash(), request.unread(), ActorName(caller), now));
   admin::v1::AcceptToolResponse response;
   *response.mutable_tool() = tool.proto();
   if (!was_changed) return response;
   RETURN_IF_ERROR(tools::Put(*t, tool));
   RETURN_IF_ERROR(audit_log::Append(
-      *t, audit_log::LineOf(caller, now, "tool.accept",
-                            absl::StrCat("tool/", request.server(), "/", request.name()),
-                            request.definition_hash())));
+      *t,
+      audit_log::LineOf(
+          caller, now, "tool.accept", absl::StrCat("tool/", request.server(), "/", request.name()),
+          absl::StrCat(request.definition_hash(), request.unread() ? " unread" : ""))));
   RETURN_IF_ERROR(meta::BumpSnapshot(*t));
   RETURN_IF_ERROR(t->Commit());
   return response;

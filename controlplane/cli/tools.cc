@@ -50,13 +50,16 @@ int ListTools(const ClientOptions& options, const std::string& server) {
 
 // What a definition that is longer than what is kept shows of itself.
 std::string Shown(const std::string& definition, const std::string& hash) {
-  return definition.empty() ? "(longer than 256 KiB; SHA-256 " + hash + ")\n"
-                            : IndentedJson(definition);
+  return definition.empty()
+             ? "(not kept: longer than 256 KiB, or not to be masked; SHA-256 " + hash + ")\n"
+             : IndentedJson(definition);
 }
 
 std::string DifferenceOf(const types::v1::Tool& tool) {
-  return UnifiedDiff(Shown(tool.definition(), tool.definition_hash()),
-                     Shown(tool.changed_definition(), tool.changed_hash()), "accepted", "changed");
+  std::string difference =
+      UnifiedDiff(Shown(tool.definition(), tool.definition_hash()),
+                  Shown(tool.changed_definition(), tool.changed_hash()), "accepted", "changed");
+  return difference.empty() ? "(only what is masked has changed)\n" : difference;
 }
 
 // A server chooses what is in it, so each line is made printable.
@@ -103,11 +106,12 @@ int ShowTool(const ClientOptions& options, const std::string& server, const std:
 }
 
 int Accept(const ClientOptions& options, const std::string& server, const std::string& name,
-           const std::string& definition_hash) {
+           const std::string& definition_hash, bool unread) {
   admin::v1::AcceptToolRequest request;
   request.set_server(server);
   request.set_name(name);
   request.set_definition_hash(definition_hash);
+  request.set_unread(unread);
   return Ask<ToolService>(options, &ToolService::Stub::AcceptTool, request,
                           [&](const admin::v1::AcceptToolResponse& response) {
                             if (options.format != "table") {
@@ -121,12 +125,17 @@ int Accept(const ClientOptions& options, const std::string& server, const std::s
 }
 
 // As it is now, which is shown.
-int ShowAndAccept(const ClientOptions& options, const std::string& server,
-                  const std::string& name) {
+int ShowAndAccept(const ClientOptions& options, const std::string& server, const std::string& name,
+                  bool unread) {
   return WithTool(options, server, name, [&](const types::v1::Tool& tool) {
     if (IsChanged(tool)) {
       if (options.format == "table") PrintLines(DifferenceOf(tool));
-      return Accept(options, server, name, tool.changed_hash());
+      if (tool.changed_definition().empty() && !unread) {
+        std::cerr << "Not accepted: nobody can have read the definition here. Read it at its "
+                     "server, and accept it with --unread.\n";
+        return 1;
+      }
+      return Accept(options, server, name, tool.changed_hash(), unread);
     }
     std::cerr << "There is nothing to accept: " << Printable(name) << " is as it was accepted.\n";
     if (options.format != "table") PrintMessage(tool, options.format);
@@ -145,6 +154,7 @@ void AddToolCommands(CommandLine& line) {
     std::string server;
     std::string tool;
     std::string definition;
+    bool unread = false;
   };
   auto words = std::make_shared<Words>();
   CLI::App* list = tools->add_subcommand("list", "Lists those of a server.");
@@ -161,10 +171,12 @@ void AddToolCommands(CommandLine& line) {
   accept->add_option("TOOL", words->tool)->required();
   accept->add_option("--definition", words->definition,
                      "accept it only as `tools show` had it: its `changed to`");
+  accept->add_flag("--unread", words->unread,
+                   "accept a definition that is not kept here, so that nobody can have read it");
   line.OnRun(accept, [&options, words] {
     return words->definition.empty()
-               ? ShowAndAccept(options, words->server, words->tool)
-               : Accept(options, words->server, words->tool, words->definition);
+               ? ShowAndAccept(options, words->server, words->tool, words->unread)
+               : Accept(options, words->server, words->tool, words->definition, words->unread);
   });
 }
 

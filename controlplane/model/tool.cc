@@ -55,11 +55,17 @@ bool Tool::See(const agent::v1::SeenTool& seen, std::string_view agent, absl::Ti
   return true;
 }
 
-absl::Status Tool::Accept(std::string_view definition_hash, std::string_view by, absl::Time now) {
+absl::Status Tool::Accept(std::string_view definition_hash, bool unread, std::string_view by,
+                          absl::Time now) {
   if (proto_.definition_hash() == definition_hash && !is_changed()) return absl::OkStatus();
   if (!is_changed() || proto_.changed_hash() != definition_hash) {
     return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
                   "the server says something else of the tool than what is to be accepted");
+  }
+  if (proto_.changed_definition().empty() && !unread) {
+    return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
+                  "the definition is longer than 256 KiB or cannot be masked, so nobody can have "
+                  "read it here; read it at its server, and accept it as unread");
   }
   proto_.set_definition_hash(proto_.changed_hash());
   proto_.set_definition(proto_.changed_definition());

@@ -30,9 +30,10 @@ class Tool {
   bool See(const agent::v1::SeenTool& seen, std::string_view agent, absl::Time now);
 
   // `by` takes the changed definition of that hash for the tool's own. kFailedPrecondition
-  // (DEFINITION_CHANGED) where its server says something else by now; accepting what is accepted
-  // already is OK.
-  absl::Status Accept(std::string_view definition_hash, std::string_view by, absl::Time now);
+  // (DEFINITION_CHANGED) where its server says something else by now, and for one that nobody can
+  // have read here, for it is not kept, unless `unread`; accepting what is accepted already is OK.
+  absl::Status Accept(std::string_view definition_hash, bool unread, std::string_view by,
+                      absl::Time now);
 
  private:
   void ClearChange();

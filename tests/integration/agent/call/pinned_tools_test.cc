@@ -312,6 +312,19 @@ TEST_CASE("no flood of names hides a pinned tool that has changed", "[agent][pin
   CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
 }
 
+TEST_CASE("secrets in a definition are told to nobody, and still compared", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  Describe(door, "with the key AKIAZQ3DRSTUVWXY2LMN");
+  Listed(bot);
+  const auto pinned = door.control.AwaitReport("echo");
+  REQUIRE(pinned);
+  CHECK(pinned->definition().find("AKIA") == std::string::npos);
+  CHECK(pinned->definition().find("REDACTED") != std::string::npos);
+  Describe(door, "with the key AKIAZQ3DRSTUVWXY2LMO");
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+}
+
 TEST_CASE("an approval is about the definition of the moment, whatever becomes of changes",
           "[agent][pins]") {
   Door door(kHoldOne,

@@ -43,22 +43,35 @@ TEST_CASE("a tool that says something else is changed until it says again what w
 
 TEST_CASE("what is accepted is what was looked at, or nothing", "[model][tool]") {
   Tool tool = Tool::Pinned("wiki", Saying("a"), "agent-1", kNow);
-  CHECK(ReasonOf(tool.Accept("hash of b", "user:okta:root", kNow)) ==
+  CHECK(ReasonOf(tool.Accept("hash of b", false, "user:okta:root", kNow)) ==
         types::v1::DENIAL_REASON_DEFINITION_CHANGED);
   tool.See(Saying("b"), "agent-1", kNow);
   tool.See(Saying("c"), "agent-1", kNow);
-  CHECK(ReasonOf(tool.Accept("hash of b", "user:okta:root", kNow)) ==
+  CHECK(ReasonOf(tool.Accept("hash of b", false, "user:okta:root", kNow)) ==
         types::v1::DENIAL_REASON_DEFINITION_CHANGED);
-  CHECK(ReasonOf(tool.Accept("hash of a", "user:okta:root", kNow)) ==
+  CHECK(ReasonOf(tool.Accept("hash of a", false, "user:okta:root", kNow)) ==
         types::v1::DENIAL_REASON_DEFINITION_CHANGED);
   CHECK(tool.is_changed());
-  REQUIRE(tool.Accept("hash of c", "user:okta:root", kNow).ok());
+  REQUIRE(tool.Accept("hash of c", false, "user:okta:root", kNow).ok());
   CHECK_FALSE(tool.is_changed());
   CHECK(tool.pin().definition_hash() == "hash of c");
   CHECK(tool.proto().definition() == "c");
   CHECK(tool.proto().accepted_by() == "user:okta:root");
-  CHECK(tool.Accept("hash of c", "user:okta:other", kNow).ok());
+  CHECK(tool.Accept("hash of c", false, "user:okta:other", kNow).ok());
   CHECK(tool.proto().accepted_by() == "user:okta:root");
+}
+
+TEST_CASE("a definition that nobody can have read is accepted by who says so alone",
+          "[model][tool]") {
+  Tool tool = Tool::Pinned("wiki", Saying("a"), "agent-1", kNow);
+  auto seen = Saying("b");
+  seen.clear_definition();
+  REQUIRE(tool.See(seen, "agent-1", kNow));
+  CHECK(ReasonOf(tool.Accept("hash of b", false, "user:okta:root", kNow)) ==
+        types::v1::DENIAL_REASON_DEFINITION_CHANGED);
+  CHECK(tool.is_changed());
+  CHECK(tool.Accept("hash of b", true, "user:okta:root", kNow).ok());
+  CHECK_FALSE(tool.is_changed());
 }
 
 }  // namespace
