@@ -40,6 +40,10 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
   request.set_target(std::move(shown->target));
   request.set_arguments_digest(std::move(digest));
   request.set_arguments(std::move(shown->arguments));
+  for (std::string& place : shown->cut) request.add_cut(std::move(place));
+  // The true arguments were judged by these.
+  request.mutable_judged_by()->set_epoch(call.granted.authenticated->snapshot->epoch());
+  request.mutable_judged_by()->set_version(call.granted.authenticated->snapshot->version());
   request.set_other_params(std::move(shown->other_params));
   if (const ToolDefinition* tool =
           DefinitionOf(gateway, session, *call.granted.connection, message)) {

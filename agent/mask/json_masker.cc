@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "agent/mask/cut_places.h"
 #include "agent/mask/detectors/detector.h"
 #include "agent/mask/literal_search.h"
 #include "agent/mask/mask_edits.h"
@@ -377,9 +378,9 @@ absl::StatusOr<CallForApprover> Masker::ShowToApprover(const ClientMessage& call
   if (!target.ok()) return Blocked(target.status());
   shown.target = WithVisibleCharacters(*target, false);
   const std::string_view bytes = call.bytes;
-  ASSIGN_OR_RETURN(
-      shown.arguments,
-      ShowJsonToApprover(bytes.substr(call.arguments.begin, call.arguments.size()), mask));
+  const std::string_view arguments = bytes.substr(call.arguments.begin, call.arguments.size());
+  ASSIGN_OR_RETURN(shown.arguments, ShowJsonToApprover(arguments, mask));
+  shown.cut = CutPlaces(arguments, shown.arguments);
   ASSIGN_OR_RETURN(const std::string others, OtherParams(call));
   ASSIGN_OR_RETURN(shown.other_params, ShowJsonToApprover(others, mask));
   return shown;

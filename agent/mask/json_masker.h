@@ -27,8 +27,9 @@ struct SessionMask {
 // masked, and control, bidirectional and invisible characters as escapes.
 struct CallForApprover {
   std::string target;
-  std::string arguments;     // JSON
-  std::string other_params;  // JSON, as OtherParams has it; empty: there is nothing else
+  std::string arguments;         // JSON
+  std::vector<std::string> cut;  // where they are not what the server gets, see CutPlaces
+  std::string other_params;      // JSON, as OtherParams has it; empty: there is nothing else
 };
 
 // Masks messages. Each thread has its own: the work memory is kept between messages.

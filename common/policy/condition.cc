@@ -100,6 +100,13 @@ CompiledCondition::Outcome CompiledCondition::Test(std::string_view arguments) c
   return TestFound(FindArgument(arguments, steps_));
 }
 
+bool CompiledCondition::Reads(const ArgumentPlace& place) const {
+  const std::size_t shared = std::min(steps_.size(), place.size());
+  return std::equal(
+      steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(shared), place.begin(),
+      [](const std::string& step, const std::string& at) { return at == "*" || step == at; });
+}
+
 CompiledCondition::Outcome CompiledCondition::TestFound(const Argument& argument) const {
   if (argument.state == Argument::State::kAmbiguous) return Outcome::kAmbiguous;
   const bool is_there = argument.state == Argument::State::kFound;

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/policy/argument.h"
 #include "common/policy/decimal.h"
+#include "common/policy/decision.h"
 #include "sallyport/types/v1/policy.pb.h"
 
 namespace re2 {
@@ -40,6 +41,9 @@ class CompiledCondition {
   ~CompiledCondition();
 
   Outcome Test(std::string_view arguments) const;
+
+  // What is at the place, or in it, could decide the test.
+  bool Reads(const ArgumentPlace& place) const;
 
  private:
   struct Value {

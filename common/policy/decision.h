@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,9 @@ struct OpenDecision {
   std::optional<Observed> observed;
 };
 
+// A place in arguments, as the steps of a pointer; `*` is any member.
+using ArgumentPlace = std::vector<std::string>;
+
 // One message of a client, for policy's eyes. Views into the message.
 struct PolicyCall {
   std::string_view method;
@@ -65,6 +69,11 @@ struct PolicyCall {
   bool ref_is_resource = false;
   // tools/call: the bytes of `arguments` as they stand in the message. Empty: there are none.
   std::string_view arguments = {};
+  // Where `arguments` are not what the server gets: what is there, and in it, is not known. Who
+  // judges the call by them takes the word of who knows it that it may pass: a condition that reads
+  // such a place denies nothing, a rule that lets through does, and one that asks for an approval
+  // asks. So nobody is asked whom the policies do not name, and never fewer.
+  std::span<const ArgumentPlace> cut = {};
 };
 
 enum class Verdict : std::uint8_t {

@@ -118,6 +118,10 @@ void Demands::AddLimit(const CompiledRule& rule) {
 void Demands::Add(const CompiledRule& rule) {
   if (rule.once) AddOnce(rule);
   if (rule.limit) AddLimit(rule);
+  AddOnUnknown(rule);
+}
+
+void Demands::AddOnUnknown(const CompiledRule& rule) {
   on_unknown_ = std::max(on_unknown_, rule.on_unknown);
   if (rule.on_unknown == types::v1::ON_UNKNOWN_ASK) {
     asked_.Add(rule.approvers, rule.count, rule.expires_after);

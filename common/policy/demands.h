@@ -17,6 +17,9 @@ class Demands {
       : server_(server), arguments_(arguments) {}
 
   void Add(const CompiledRule& rule);
+  // Of a rule of which nobody here can say whether it applies: only what becomes of a call whose
+  // outcome is unknown.
+  void AddOnUnknown(const CompiledRule& rule);
 
   // Completes `decision`, which is kAllow or kRequireApproval, or refuses the call.
   CallDecision Complete(CallDecision decision) &&;

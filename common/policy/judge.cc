@@ -47,14 +47,26 @@ bool AnyMatches(const std::vector<UriPattern>& patterns, std::string_view form) 
                      [&](const UriPattern& pattern) { return pattern.Matches(form); });
 }
 
-Outcome TestAll(const CompiledRule& rule, std::string_view arguments) {
+// Whether a rule's conditions hold for arguments, or could hold for what they really are.
+struct Tested {
   Outcome outcome = Outcome::kHolds;
+  bool is_certain = true;
+};
+
+Tested TestAll(const CompiledRule& rule, const Occasion& occasion) {
+  Tested tested;
   for (const CompiledCondition& condition : rule.when) {
-    const Outcome one = condition.Test(arguments);
-    if (one == Outcome::kAmbiguous) return one;
-    if (one == Outcome::kFails) outcome = one;
+    const bool is_cut = std::any_of(occasion.cut.begin(), occasion.cut.end(),
+                                    [&](const auto& place) { return condition.Reads(place); });
+    if (is_cut) {
+      tested.is_certain = false;
+      continue;
+    }
+    const Outcome one = condition.Test(occasion.arguments);
+    if (one == Outcome::kAmbiguous) return {one, true};
+    if (one == Outcome::kFails) tested.outcome = one;
   }
-  return outcome;
+  return tested;
 }
 
 bool HoldsAt(const CompiledRule& rule, absl::Time now) { return !rule.policy->IsObserving(now); }
@@ -80,7 +92,9 @@ class Judgement {
   CallDecision Decide(types::v1::DenialReason hidden) && {
     const CompiledRule* denying = nullptr;
     ForEach(rules_.deny, [&](const CompiledRule& rule) {
-      if (subject_.Restricts(rule) && Test(rule) == Outcome::kHolds) Prefer(rule, denying);
+      if (!subject_.Restricts(rule)) return;
+      const Tested tested = Test(rule);
+      if (tested.outcome == Outcome::kHolds && tested.is_certain) Prefer(rule, denying);
     });
     subject_.AnyOf(rules_.others, [&](const CompiledRule& rule) {
       if (HoldsAt(rule, occasion_.now) && subject_.Restricts(rule) &&
@@ -123,32 +137,38 @@ class Judgement {
     });
   }
 
-  Outcome Test(const CompiledRule& rule) {
-    const Outcome outcome = TestAll(rule, occasion_.arguments);
-    if (outcome == Outcome::kAmbiguous) Prefer(rule, ambiguous_);
-    return outcome;
+  Tested Test(const CompiledRule& rule) {
+    const Tested tested = TestAll(rule, occasion_);
+    if (tested.outcome == Outcome::kAmbiguous) Prefer(rule, ambiguous_);
+    return tested;
   }
 
   // A rule that would let the call through. Outside of its hours a policy grants nothing; what it
   // asks holds all the same.
   void Consider(const CompiledRule& rule) {
-    const Outcome outcome = Test(rule);
-    if (outcome == Outcome::kFails) Prefer(rule, failed_);
-    if (outcome != Outcome::kHolds) return;
+    const Tested tested = Test(rule);
+    if (tested.outcome == Outcome::kFails) Prefer(rule, failed_);
+    if (tested.outcome != Outcome::kHolds) return;
     Prefer(rule, rule.policy->IsOpen(occasion_.now) ? granting_ : closed_);
-    if (rule.IsDemanding()) demanding_.push_back(&rule);
+    // Who knows the arguments names what else the rule asks, if it applies.
+    const bool asks = rule.effect == CompiledRule::Effect::kRequireApproval ||
+                      rule.on_unknown != types::v1::ON_UNKNOWN_ALLOW;
+    if (tested.is_certain ? rule.IsDemanding() : asks)
+      demanding_.push_back({&rule, tested.is_certain});
   }
 
   // Each once and in order.
   void AddDemands() {
     std::sort(demanding_.begin(), demanding_.end(),
-              [](const auto* a, const auto* b) { return a->ordinal < b->ordinal; });
-    const auto end = std::unique(demanding_.begin(), demanding_.end());
-    for (auto rule = demanding_.begin(); rule != end; ++rule) {
-      demands_.Add(**rule);
-      if ((*rule)->effect != CompiledRule::Effect::kRequireApproval) continue;
-      if (approving_ == nullptr) approving_ = *rule;
-      approvers_.Add((*rule)->approvers, (*rule)->count, (*rule)->expires_after);
+              [](const auto& a, const auto& b) { return a.rule->ordinal < b.rule->ordinal; });
+    const auto end = std::unique(demanding_.begin(), demanding_.end(),
+                                 [](const auto& a, const auto& b) { return a.rule == b.rule; });
+    for (auto demanding = demanding_.begin(); demanding != end; ++demanding) {
+      const CompiledRule& rule = *demanding->rule;
+      demanding->is_certain ? demands_.Add(rule) : demands_.AddOnUnknown(rule);
+      if (rule.effect != CompiledRule::Effect::kRequireApproval) continue;
+      if (approving_ == nullptr) approving_ = &rule;
+      approvers_.Add(rule.approvers, rule.count, rule.expires_after);
     }
   }
 
@@ -187,7 +207,11 @@ class Judgement {
   const CompiledPolicy* const observer_;
   Demands demands_;
   CommonApprovers approvers_;
-  std::vector<const CompiledRule*> demanding_;
+  struct Demanding {
+    const CompiledRule* rule;
+    bool is_certain;
+  };
+  std::vector<Demanding> demanding_;
   const CompiledRule* approving_ = nullptr;
   const CompiledRule* granting_ = nullptr;
   const CompiledRule* closed_ = nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct Occasion {
   absl::Time now;
   // tools/call: the bytes of `arguments`.
   std::string_view arguments = {};
+  // See PolicyCall.
+  std::span<const ArgumentPlace> cut = {};
 };
 
 // What a rule is held against. `Restricts` is asked of deny and require_approval rules, `Grants` of

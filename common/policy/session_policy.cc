@@ -181,8 +181,8 @@ CallDecision SessionPolicy::EvaluateCall(const PolicyCall& call, absl::Time now)
     case MethodKind::kFree:
       return Allowed();
     case MethodKind::kTool:
-      return Judge(*rules_, ToolSubject(call.target), Occasion{server_, now, call.arguments},
-                   kPolicyDenied);
+      return Judge(*rules_, ToolSubject(call.target),
+                   Occasion{server_, now, call.arguments, call.cut}, kPolicyDenied);
     case MethodKind::kResource:
       return resource();
     case MethodKind::kPrompt:

@@ -63,7 +63,9 @@ absl::Status CheckAsked(const Question& question) {
   const CallDecision& decision = question.decision;
   if (decision.verdict == Verdict::kRequireApproval) return absl::OkStatus();
   if (decision.verdict != Verdict::kAllow)
-    return Denied(decision.reason, "the policies in force deny the call");
+    return Denied(decision.reason, decision.detail.empty()
+                                       ? std::string("the policies in force deny the call")
+                                       : std::string(decision.detail));
   if (question.repeats.empty()) {
     return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                   "the policies in force ask nobody about the call");
@@ -121,6 +123,7 @@ absl::StatusOr<Approval> NewApproval(const Question& question, std::vector<std::
   proto.set_method(request.method());
   proto.set_tool(request.target());
   proto.set_arguments(PrintableJson(request.arguments()));
+  *proto.mutable_cut() = request.cut();
   proto.set_other_params(PrintableJson(request.other_params()));
   proto.set_arguments_digest(request.arguments_digest());
   proto.set_tool_definition(PrintableJson(request.tool_definition()));
@@ -161,10 +164,17 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
   if (const absl::Status goes_on = CheckGoesOn(session, *in_force.policies, now); !goes_on.ok())
     return Refused(goes_on);
   Question question{.t = *t, .caller = caller, .request = request, .session = session, .now = now};
-  question.decision = JudgeCall(
-      in_force, session,
-      {.method = request.method(), .target = request.target(), .arguments = request.arguments()},
-      now);
+  ASSIGN_OR_RETURN(const std::vector<ArgumentPlace> cut, PlacesOf(request.cut()));
+  if (!cut.empty()) {
+    if (const absl::Status judged = CheckJudgedBy(in_force, request.judged_by()); !judged.ok())
+      return Refused(judged);
+  }
+  question.decision = JudgeCall(in_force, session,
+                                {.method = request.method(),
+                                 .target = request.target(),
+                                 .arguments = request.arguments(),
+                                 .cut = cut},
+                                now);
   if (!request.call_digest().empty()) {
     ASSIGN_OR_RETURN(question.repeats,
                      calls::IdenticalInDoubt(*t, session.proto().server(), request.call_digest(),

@@ -24,7 +24,8 @@ class CallApprovals {
   explicit CallApprovals(Needs needs) : needs_(needs) {}
 
   // Attaches to the open approval of the same session, method, target and arguments, or asks for
-  // one; approvers and deadline come from the policies in force. An open one that would be asked
+  // one; approvers and deadline come from the policies in force: where arguments were cut, the
+  // strictest of all rules that could ask for one. An open one that would be asked
   // for otherwise by now is withdrawn for a new one.
   absl::StatusOr<agent::v1::RequestCallApprovalResponse> Run(
       const Caller& caller, const agent::v1::RequestCallApprovalRequest& request);

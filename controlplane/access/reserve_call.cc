@@ -64,17 +64,6 @@ absl::Status CheckRepeated(const ReserveCallRequest& request, const ReservedCall
   return Denied(types::v1::DENIAL_REASON_ALREADY_DONE, "the call has been settled");
 }
 
-absl::Status CheckPolicies(const Attempt& attempt) {
-  const agent::v1::JudgedBy& judged = attempt.request.judged_by();
-  // What else a snapshot holds (keys, pins of tools) may have changed since.
-  if (judged.epoch() == attempt.in_force.version.epoch &&
-      judged.version() >= attempt.in_force.documents_version &&
-      judged.version() <= attempt.in_force.version.version) {
-    return absl::OkStatus();
-  }
-  return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED, "other policies are in force by now");
-}
-
 // The agent's word, under the same policies, is that of the true arguments: a condition that fails
 // here may have met a masked one.
 absl::Status CheckVerdict(const Attempt& attempt) {
@@ -156,14 +145,19 @@ absl::Status CheckRepetition(Attempt& attempt) {
 }
 
 absl::Status Judge(Attempt& attempt) {
-  RETURN_IF_ERROR(CheckPolicies(attempt));
+  RETURN_IF_ERROR(CheckJudgedBy(attempt.in_force, attempt.request.judged_by()));
+  std::vector<ArgumentPlace> cut;
+  if (attempt.approval.has_value()) {
+    ASSIGN_OR_RETURN(cut, PlacesOf(attempt.approval->proto().cut()));
+  }
   const std::string& arguments = attempt.approval.has_value()
                                      ? attempt.approval->proto().arguments()
                                      : attempt.request.arguments();
   attempt.decision = JudgeCall(attempt.in_force, attempt.session,
                                {.method = attempt.request.method(),
                                 .target = attempt.request.target(),
-                                .arguments = arguments},
+                                .arguments = arguments,
+                                .cut = cut},
                                attempt.now);
   RETURN_IF_ERROR(CheckVerdict(attempt));
   RETURN_IF_ERROR(ConsumeApproval(attempt));

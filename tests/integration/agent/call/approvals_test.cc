@@ -82,6 +82,21 @@ TEST_CASE("a call with members that nobody could be shown is not asked about",
   CHECK(door.Seen("tools/call") == 0);
 }
 
+TEST_CASE("where arguments are cut for the approver, the control plane is told",
+          "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  Approving approving(door);
+  const Door::Bot bot = door.Connect();
+  bot.Post(Door::Call("delete", R"({"id":1,"key":{"a":"AKIAZQ3DRSTUVWXY2LMN"}})"));
+  REQUIRE(approving.last());
+  CHECK(approving.last()->arguments().find("AKIA") == std::string::npos);
+  REQUIRE(approving.last()->cut_size() == 1);
+  CHECK(approving.last()->cut(0) == "/key/a");
+  CHECK(approving.last()->judged_by().version() > 0);
+  bot.Post(Door::Call("delete", R"({"id":2})"));
+  CHECK(approving.last()->cut().empty());
+}
+
 TEST_CASE("what is too long to be shown is refused as that", "[agent][approvals]") {
   Door door(kConfig, kAsking);
   Approving approving(door);

@@ -377,5 +377,73 @@ TEST_CASE_METHOD(Calling, "a session that takes two people opens with the second
   CHECK(session.expires_at() == clock.Now() + absl::Minutes(15));
 }
 
+// Rules whose conditions read what masks cut out.
+struct CallingMasked : Calling {
+  CallingMasked() {
+    ApplyPolicy(
+        "max_duration: 15m",
+        "[{allow: {tools: [refund]}}, {require_approval: {tools: [delete-page, refund], when: "
+        "[{path: /to, matches: \"[a-z]+@example[.]com\"}], approvers: [\"okta:approvers\"], "
+        "expires_after: 5m}}, {deny: {tools: [refund], when: [{path: /n, min: 100}]}}]");
+  }
+
+  agent::v1::RequestCallApprovalRequest Cut(const std::string& tool,
+                                            const std::string& arguments = kMasked) {
+    auto request = Asked(tool);
+    request.set_arguments(arguments);
+    request.add_cut("/to");
+    const auto version = *meta::CurrentSnapshot(*Read());
+    request.mutable_judged_by()->set_epoch(version.epoch);
+    request.mutable_judged_by()->set_version(version.version);
+    return request;
+  }
+
+  static constexpr char kMasked[] = R"({"n":1,"to":"[REDACTED:email, 17 characters]"})";
+};
+
+TEST_CASE_METHOD(CallingMasked, "a rule that reads what was cut is asked for, and used once",
+                 "[controlplane][access]") {
+  for (const char* tool : {"delete-page", "refund"}) {
+    const auto asked = calls->Run(Agent("a1"), Cut(tool));
+    REQUIRE(asked.ok());
+    REQUIRE(asked->has_approval());
+    CHECK(asked->approval().approvers(0) == "okta:approvers");
+    CHECK(asked->approval().cut(0) == "/to");
+  }
+  const std::string id = calls->Run(Agent("a1"), Cut("delete-page"))->approval().id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_UNSPECIFIED);
+  CHECK(RefusalOf(id, "call-2") == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+}
+
+TEST_CASE_METHOD(CallingMasked, "what was cut makes no deny a question, and no question another's",
+                 "[controlplane][access]") {
+  const auto refusal = [&](const agent::v1::RequestCallApprovalRequest& request) {
+    const auto response = calls->Run(Agent("a1"), request);
+    REQUIRE(response.ok());
+    CHECK_FALSE(response->has_approval());
+    return response->denial_reason();
+  };
+  CHECK(refusal(Cut("refund", R"({"n":100,"to":"[...]"})")) ==
+        types::v1::DENIAL_REASON_POLICY_DENIED);
+  CHECK(refusal(Cut("unknown")) == types::v1::DENIAL_REASON_POLICY_DENIED);
+  auto request = Cut("delete-page");
+  request.set_cut(0, "/n");
+  CHECK(refusal(request) == types::v1::DENIAL_REASON_CONDITION_FAILED);
+  request = Cut("delete-page");
+  request.clear_cut();
+  CHECK(refusal(request) == types::v1::DENIAL_REASON_CONDITION_FAILED);
+  // The agent's word is about the documents that it had.
+  request = Cut("delete-page");
+  request.clear_judged_by();
+  CHECK(refusal(request) == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  request = Cut("delete-page");
+  request.mutable_judged_by()->set_version(request.judged_by().version() + 1);
+  CHECK(refusal(request) == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  request = Cut("delete-page");
+  request.set_cut(0, "no pointer");
+  CHECK(calls->Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane

@@ -400,6 +400,55 @@ TEST_CASE("what restricts one of a session's tokens restricts the session", "[po
     REQUIRE(policy->limits().size() == 1);
     CHECK(policy->limits().front().concurrent() == 2);
   }
+TEST_CASE("what reads a cut place asks, and neither denies nor withholds", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  session: {approval: {approvers: [okta:leads]}}
+  rules:
+    - allow: {tools: [refund]}
+    - allow: {tools: [pay], when: [{path: /to, matches: "[a-z]+@example\\.com"}]}
+    - require_approval: {tools: [mail, refund], when: [{path: /to, matches: "[a-z]+@example\\.com"}], approvers: [okta:a, okta:b], expires_after: 9m}
+    - require_approval: {tools: [mail], when: [{path: /to/x, exists: true}, {path: /n, max: 5}], approvers: [okta:b, okta:c], count: 2, expires_after: 5m}
+    - deny: {tools: [refund], when: [{path: /to, exists: true}]}
+    - deny: {tools: [refund], when: [{path: /n, min: 100}]})"));
+  const std::string masked = R"({"to":"[REDACTED:email, 17 characters]","n":1})";
+  const auto judge = [&](std::string_view tool, std::vector<ArgumentPlace> cut,
+                         std::string_view arguments) {
+    return policy->EvaluateCall(
+        {.method = "tools/call", .target = tool, .arguments = arguments, .cut = cut}, kNow);
+  };
+  CHECK(judge("mail", {}, masked).reason == types::v1::DENIAL_REASON_CONDITION_FAILED);
+  // The strictest of those that could ask: both, as far as anybody knows.
+  const CallDecision mail = judge("mail", {{"to"}}, masked);
+  CHECK(mail.verdict == Verdict::kRequireApproval);
+  CHECK(mail.approvers == std::vector<std::string>{"okta:b"});
+  CHECK(mail.count == 2);
+  CHECK(mail.expires_after == absl::Minutes(5));
+  // What is known is held against its condition as ever.
+  const CallDecision large = judge("mail", {{"to"}}, R"({"to":"[...]","n":6})");
+  CHECK(large.approvers == std::vector<std::string>{"okta:a", "okta:b"});
+  CHECK(large.count == 1);
+  CHECK(judge("refund", {}, masked).verdict == Verdict::kDeny);
+  CHECK(judge("refund", {{"to"}}, masked).verdict == Verdict::kRequireApproval);
+  CHECK(judge("refund", {{"to", "deep"}}, masked).verdict == Verdict::kRequireApproval);
+  CHECK(judge("refund", {{"*"}}, masked).verdict == Verdict::kRequireApproval);
+  CHECK(judge("refund", {{}}, masked).verdict == Verdict::kRequireApproval);
+  CHECK(judge("refund", {{"to"}}, R"({"n":100})").verdict == Verdict::kDeny);
+  CHECK(judge("refund", {{"other"}}, masked).verdict == Verdict::kDeny);
+  CHECK(judge("pay", {{"to"}}, masked).verdict == Verdict::kAllow);
+  CHECK(judge("pay", {{"n"}}, masked).verdict == Verdict::kDeny);
+  // A tool that no rule names is none, whatever was cut.
+  CHECK(judge("other", {{}}, masked).verdict == Verdict::kHidden);
+}
+
+TEST_CASE("rules that could ask and have no approver in common let nobody decide",
+          "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - require_approval: {tools: [mail], when: [{path: /to, equals: a}], approvers: [okta:a], expires_after: 5m}
+    - require_approval: {tools: [mail], when: [{path: /to, equals: b}], approvers: [okta:b], expires_after: 5m})"));
+  const std::vector<ArgumentPlace> cut = {{"to"}};
+  const CallDecision decision = policy->EvaluateCall(
+      {.method = "tools/call", .target = "mail", .arguments = R"({"to":"x"})", .cut = cut}, kNow);
+  CHECK(decision.verdict == Verdict::kDeny);
+  CHECK(decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
 }
 
 }  // namespace
