@@ -91,16 +91,14 @@ class Judgement {
 
   CallDecision Decide(types::v1::DenialReason hidden) && {
     const CompiledRule* denying = nullptr;
-    ForEach(rules_.deny, [&](const CompiledRule& rule) {
+    const auto deny_by = [&](const CompiledRule& rule) {
       if (!subject_.Restricts(rule)) return;
       const Tested tested = Test(rule);
       if (tested.outcome == Outcome::kHolds && tested.is_certain) Prefer(rule, denying);
-    });
+    };
+    ForEach(rules_.deny, deny_by);
     subject_.AnyOf(rules_.others, [&](const CompiledRule& rule) {
-      if (HoldsAt(rule, occasion_.now) && subject_.Restricts(rule) &&
-          Test(rule) == Outcome::kHolds) {
-        Prefer(rule, denying);
-      }
+      if (HoldsAt(rule, occasion_.now)) deny_by(rule);
       return false;
     });
     if (denying != nullptr) return RefusedBy(*denying, types::v1::DENIAL_REASON_POLICY_DENIED);

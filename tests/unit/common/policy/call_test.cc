@@ -400,6 +400,8 @@ TEST_CASE("what restricts one of a session's tokens restricts the session", "[po
     REQUIRE(policy->limits().size() == 1);
     CHECK(policy->limits().front().concurrent() == 2);
   }
+}
+
 TEST_CASE("what reads a cut place asks, and neither denies nor withholds", "[policy][call]") {
   const auto policy = Bound(BotPolicy(R"(  session: {approval: {approvers: [okta:leads]}}
   rules:
