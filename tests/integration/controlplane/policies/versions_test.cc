@@ -1,4 +1,6 @@
 #include "controlplane/policies/rollback_document.h"
+
+#include "common/operator_detail.h"
 #include "controlplane/store/audit_log.h"
 #include "tests/integration/controlplane/policies/fixture.h"
 
@@ -114,7 +116,7 @@ TEST_CASE_METHOD(Versions, "a version is never changed or taken away, whoever ha
   auto t = *control->Write();
   const char* statement = GENERATE("delete from document_versions",
                                    "update document_versions set document = x'' where version = 1");
-  CHECK_THAT(Text(t->Prepare(statement).Run()), Contains("append-only"));
+  CHECK_THAT(OperatorDetailOf(t->Prepare(statement).Run()), Contains("append-only"));
 }
 
 TEST_CASE_METHOD(Versions, "apply says what a document was before and shows the difference",
