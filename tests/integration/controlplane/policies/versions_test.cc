@@ -1,6 +1,5 @@
-#include "controlplane/policies/rollback_document.h"
-
 #include "common/operator_detail.h"
+#include "controlplane/policies/rollback_document.h"
 #include "controlplane/store/audit_log.h"
 #include "tests/integration/controlplane/policies/fixture.h"
 
