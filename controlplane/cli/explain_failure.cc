@@ -18,8 +18,8 @@ struct Cause {
 };
 
 constexpr std::string_view kClosed =
-    "what listens there closed the connection: `sallyport serve` was stopped, or it is not its "
-    "`listen` port";
+    "what listens there closed the connection; was `sallyport serve` stopped, and is it the "
+    "control plane's `listen` port?";
 
 constexpr std::array kTcpCauses = {
     Cause{"DNS resolution failed",

@@ -33,9 +33,10 @@ async function fails(running, ...patterns) {
   return err;
 }
 
-test('each cause of a connection that fails has its own words, and gRPC none', async () => {
+test('each cause of a connection that fails has its own words, and gRPC none', async (t) => {
   const silent = createServer((socket) => socket.destroy());
   await new Promise((done) => silent.listen(0, '127.0.0.1', done));
+  t.after(() => silent.close());
   await fails(remote('no-such-host.invalid:7443'), /the name cannot be resolved/);
   await fails(remote('127.0.0.1:1'), /nothing listens there/);
   await fails(remote(door.controlPlane.api, { SALLYPORT_CA_FILE: '' }), /not trusted/, /SALLYPORT_CA_FILE/);
@@ -43,7 +44,6 @@ test('each cause of a connection that fails has its own words, and gRPC none', a
   await fails(remote(`127.0.0.1:${silent.address().port}`), /is it the control plane's `listen` port/);
   await fails(remote(door.controlPlane.api, { SALLYPORT_CA_FILE: door.controlPlane.file }), /SALLYPORT_CA_FILE.*no certificate/);
   await fails(sallyport(['sessions', 'list'], { SALLYPORT_ADDR: 'unix:///no/such/admin.sock' }), /there is no such socket/);
-  silent.close();
 });
 
 test('a token that is refused is told apart from one that has expired or lacks a role', async () => {

@@ -44,7 +44,7 @@ TEST_CASE("each cause of a connection that fails has its own words", "[cli]") {
                                    "routines::wrong version number"),
              Contains("does not speak TLS"));
   CHECK_THAT(unavailable(connect + "Socket closed"),
-             Contains("closed the connection") && Contains("was stopped"));
+             Contains("closed the connection") && Contains("was `sallyport serve` stopped"));
 }
 
 TEST_CASE("what the control plane itself says of its trouble is told as it is", "[cli]") {
