@@ -77,8 +77,8 @@ struct Gateway {
   ApprovalDesk approvals = {};
   Openings openings = {};
   Metrics metrics = {};
-  // Of all sessions of a principal on a server, by LimitKey: a new session starts from what the ones
-  // before it did.
+  // Of all sessions of a principal on a server, by LimitKey: a new session starts from what the
+  // ones before it did.
   std::map<std::string, CallCounts> call_counts = {};
   // Calls that wait until a person decides.
   int held_calls = 0;

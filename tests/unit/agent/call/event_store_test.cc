@@ -222,9 +222,7 @@ TEST_CASE("who writes a stream waits for a reader that lags, and for no other", 
   Stage stage;
   const std::uint64_t number = stage.Stream(80);
   StreamLog& log = stage.store.Log(number);
-  const auto turn = [&] {
-    stage.loop.RunReady();
-  };
+  const auto turn = [&] { stage.loop.RunReady(); };
   bool has_room = false;
   std::optional<StreamReader> reader;
   SECTION("nobody reads") {
