@@ -151,8 +151,8 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
 
 Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {
   auto current = gateway.snapshots.current();
+  if (current == call.granted.authenticated->snapshot) return call;
   AuthenticatedCall authenticated = *call.granted.authenticated;
-  if (current == authenticated.snapshot) return call;
   authenticated.snapshot = std::move(current);
   call.granted.authenticated = std::make_shared<const AuthenticatedCall>(std::move(authenticated));
   return CheckPolicy(gateway, std::move(call.granted), std::move(call.message));

@@ -151,6 +151,29 @@ class YamlPrinter final : public ReplayPrinter {
   bool is_empty_ = true;
 };
 
+// Nothing where a member is missing or of another type.
+std::optional<types::v1::Record> RecordIn(const nlohmann::json& item) {
+  const auto n = Number<std::uint64_t>(item, "n");
+  const auto time = Number<std::int64_t>(item, "timeUnixNanos");
+  const auto type = Type(item);
+  const auto salt = Bytes(item, "salt"), payload = Bytes(item, "payload");
+  const auto digest = Bytes(item, "payloadDigest"), hash = Bytes(item, "hash");
+  const auto session = item.value("sessionId", nlohmann::json());
+  if (!n || !time || !type || !salt || !payload || !digest || !hash || !session.is_string()) {
+    return std::nullopt;
+  }
+  types::v1::Record record;
+  record.set_session_id(session.get<std::string>());
+  record.set_n(*n);
+  record.set_type(*type);
+  record.set_time_unix_nanos(*time);
+  record.set_salt(*salt);
+  record.set_payload(*payload);
+  record.set_payload_digest(*digest);
+  record.set_hash(*hash);
+  return record;
+}
+
 }  // namespace
 
 std::string RecordJson(const Record& record) {
@@ -181,42 +204,25 @@ absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view j
   bool is_closed = false;
   for (const nlohmann::json& item : items) {
     if (!item.is_object()) return NotAReplay("an item is no object");
-    const auto n = Number<std::uint64_t>(item, "n");
-    const auto time = Number<std::int64_t>(item, "timeUnixNanos");
-    const auto type = Type(item);
-    const auto salt = Bytes(item, "salt"), payload = Bytes(item, "payload");
-    const auto digest = Bytes(item, "payloadDigest"), hash = Bytes(item, "hash");
-    const auto session = item.value("sessionId", nlohmann::json());
-    if (!n || !time || !type || !salt || !payload || !digest || !hash || !session.is_string()) {
-      return NotAReplay(absl::StrCat("record ", response.records() + 1, " lacks a member"));
-    }
-    const std::string session_id = session.get<std::string>();
     response.set_records(response.records() + 1);
-    is_closed = *type == types::v1::RECORD_TYPE_END;
-    const auto& fault = verifier.Check({.session_id = session_id,
-                                        .n = *n,
-                                        .type = static_cast<std::uint32_t>(*type),
-                                        .time_unix_nanos = *time,
-                                        .salt = *salt,
-                                        .payload = *payload,
-                                        .payload_digest = *digest,
-                                        .hash = *hash});
+    const std::optional<types::v1::Record> record = RecordIn(item);
+    if (!record) return NotAReplay(absl::StrCat("record ", response.records(), " lacks a member"));
+    is_closed = record->type() == types::v1::RECORD_TYPE_END;
+    const auto& fault = verifier.Check({.session_id = record->session_id(),
+                                        .n = record->n(),
+                                        .type = static_cast<std::uint32_t>(record->type()),
+                                        .time_unix_nanos = record->time_unix_nanos(),
+                                        .salt = record->salt(),
+                                        .payload = record->payload(),
+                                        .payload_digest = record->payload_digest(),
+                                        .hash = record->hash()});
     if (fault) {
       response.set_first_bad_record(fault->n);
       response.set_reason(fault->reason);
       return response;
     }
-    types::v1::Record record;
-    record.set_session_id(session_id);
-    record.set_n(*n);
-    record.set_type(*type);
-    record.set_time_unix_nanos(*time);
-    record.set_salt(*salt);
-    record.set_payload(*payload);
-    record.set_payload_digest(*digest);
-    record.set_hash(*hash);
-    if (item != nlohmann::json::parse(RecordJson(record), nullptr, /*allow_exceptions=*/false)) {
-      response.set_first_bad_record(*n);
+    if (item != nlohmann::json::parse(RecordJson(*record), nullptr, /*allow_exceptions=*/false)) {
+      response.set_first_bad_record(record->n());
       response.set_reason(
           "its `body` and `content` are not what its payload says: changed, or written by another "
           "version of this program");
