@@ -1,9 +1,8 @@
 #include "agent/call/take_limits.h"
 
-#include <algorithm>
-#include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "agent/call/about_approval.h"
@@ -46,25 +45,27 @@ RefusedCall Refuse(const Gateway& gateway, ApprovedCall call, const types::v1::S
 
 Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call) {
   const auto& limits = call.judged.judgement->rules->policy->limits();
-  if (limits.empty() || !call.judged.judgement->is_counted) return call;
+  if (!call.judged.judgement->is_counted) return call;
+  // Where none of the agent's sessions has a limit.
+  if (limits.empty() && gateway.call_counts.empty()) return call;
   ServedSession& session = *call.judged.granted.session;
   CallCounts& of_session = session.call_counts;
+  const std::string key = LimitKey(session.facts().principal, session.facts().server);
+  const auto known = gateway.call_counts.find(key);
+  if (limits.empty() && known == gateway.call_counts.end()) return call;
   CallCounts& of_principal =
-      gateway.call_counts[LimitKey(session.facts().principal, session.facts().server)];
+      known == gateway.call_counts.end() ? gateway.call_counts[key] : known->second;
   const absl::Duration now = gateway.clock.SinceBoot();
-  absl::Duration within = absl::ZeroDuration();
-  std::uint64_t calls = 0;
+  std::vector<CallLimit> taken;
   for (const types::v1::SessionLimit& wire : limits) {
-    const CallLimit limit = ToLimit(wire);
+    const CallLimit& limit = taken.emplace_back(ToLimit(wire));
     const CallCounts& counts =
         wire.per() == types::v1::LIMIT_SCOPE_SESSION ? of_session : of_principal;
     const absl::Duration free_at = counts.FreeAt(limit, now);
     if (free_at > now) return Refuse(gateway, std::move(call), wire, free_at - now);
-    within = std::max(within, limit.within);
-    calls = std::max(calls, limit.calls);
   }
-  of_session.Begin(now, within, calls);
-  of_principal.Begin(now, within, calls);
+  of_session.Begin(now, taken);
+  of_principal.Begin(now, taken);
   call.place = LimitPlace(of_session, of_principal, now);
   return call;
 }

@@ -13,12 +13,16 @@ absl::Duration CallCounts::FreeAt(const CallLimit& limit, absl::Duration now) co
   return begun_[begun_.size() - limit.calls] + limit.within;
 }
 
-void CallCounts::Begin(absl::Duration now, absl::Duration within, std::uint64_t calls) {
+void CallCounts::Begin(absl::Duration now, absl::Span<const CallLimit> limits) {
   ++in_flight_;
-  while (!begun_.empty() && (begun_.front() + within <= now || begun_.size() >= calls)) {
+  for (const CallLimit& limit : limits) {
+    within_ = std::max(within_, limit.within);
+    calls_ = std::max(calls_, limit.calls);
+  }
+  while (!begun_.empty() && (begun_.front() + within_ <= now || begun_.size() >= calls_)) {
     begun_.pop_front();
   }
-  if (calls > 0) begun_.push_back(now);
+  if (calls_ > 0) begun_.push_back(now);
 }
 
 void CallCounts::TakeBack(absl::Duration began) {

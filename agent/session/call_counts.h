@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 
 namespace sallyport::agent {
 
@@ -25,8 +26,9 @@ class CallCounts {
   // where an answer must come first.
   absl::Duration FreeAt(const CallLimit& limit, absl::Duration now) const;
 
-  // One goes out. `remembered` is how far back any limit looks, and how many calls at most.
-  void Begin(absl::Duration now, absl::Duration within, std::uint64_t calls);
+  // One goes out. As far back as one of `limits` looks, and for so many calls, it will be known,
+  // and so it is for all limits of earlier calls: sessions of one principal may have others.
+  void Begin(absl::Duration now, absl::Span<const CallLimit> limits);
   // It has been answered, or will not be.
   void End() { --in_flight_; }
   // It did not go out, and was begun at `began`.
@@ -37,6 +39,8 @@ class CallCounts {
 
  private:
   std::deque<absl::Duration> begun_;
+  absl::Duration within_ = absl::ZeroDuration();
+  std::uint64_t calls_ = 0;
   std::uint32_t in_flight_ = 0;
 };
 

@@ -175,22 +175,56 @@ TEST_CASE("a call that its client took back keeps its place for a while", "[agen
   done.set_value();
 }
 
-TEST_CASE("a principal's limit counts whatever client it comes through", "[agent][limits]") {
-  Door door(kConfig, PolicyWith("{per: principal, calls: 1, within: 1h}"));
-  door.control.set_opener([&](const access::v1::OpenSessionRequest& request) {
+// Of one principal, whatever its client.
+Door::Bot ConnectAs(Door& door, const std::string& client) {
+  door.control.set_opener([&door](const access::v1::OpenSessionRequest& request) {
     types::v1::Session session =
         door.control.ActiveSession("wiki", FakeControlPlane::ClientOf(request.token()));
     session.mutable_principal()->set_subject("bot");
     return door.control.Active(session);
   });
-  const auto connect = [&](const std::string& client) {
-    Door::Bot bot{&door, door.control.Token("bot", absl::Minutes(10), {{"client_id", client}}), {}};
-    bot.session_id = door.Send({.token = bot.token, .body = Door::Initialize()}).session_id;
-    return bot;
-  };
-  CHECK(ResultOf(connect("bot").Post(Door::Call("echo"))).contains("content"));
-  CHECK(ReasonOf(connect("other-client").Post(Door::Call("echo"))) == "limit_exceeded");
+  Door::Bot bot{&door, door.control.Token("bot", absl::Minutes(10), {{"client_id", client}}), {}};
+  bot.session_id = door.Send({.token = bot.token, .body = Door::Initialize()}).session_id;
+  return bot;
+}
+
+TEST_CASE("a principal's limit counts whatever client it comes through", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: principal, calls: 1, within: 1h}"));
+  CHECK(ResultOf(ConnectAs(door, "bot").Post(Door::Call("echo"))).contains("content"));
+  CHECK(ReasonOf(ConnectAs(door, "other-client").Post(Door::Call("echo"))) == "limit_exceeded");
   CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("a principal's other sessions, under other limits, make none of its calls forgotten",
+          "[agent][limits]") {
+  const std::string other_limits =
+      GENERATE("", "session: {limits: [{per: session, concurrent: 4}]}",
+               "session: {limits: [{per: principal, calls: 3, "
+               "within: 1s}]}");
+  Door door(kConfig, R"(
+kind: Policy
+name: limited
+spec:
+  principals: [{realm: okta, client_ids: [bot]}]
+  servers: [wiki]
+  session: {limits: [{per: principal, calls: 3, within: 1h}]}
+  rules: [{allow: {tools: [echo]}}]
+---
+kind: Policy
+name: others
+spec:
+  principals: [{realm: okta, client_ids: [other-client]}]
+  servers: [wiki]
+  )" + other_limits + R"(
+  rules: [{allow: {tools: [echo]}}]
+)");
+  const Door::Bot limited = ConnectAs(door, "bot");
+  const Door::Bot other = ConnectAs(door, "other-client");
+  CHECK(ResultOf(limited.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ResultOf(limited.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ResultOf(other.Post(Door::Call("echo"))).contains("content"));
+  CHECK(ReasonOf(limited.Post(Door::Call("echo"))) == "limit_exceeded");
+  CHECK(door.Seen("tools/call") == 3);
 }
 
 }  // namespace

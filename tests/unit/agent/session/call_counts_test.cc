@@ -1,5 +1,6 @@
 #include "agent/session/call_counts.h"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <random>
 #include <vector>
@@ -8,35 +9,46 @@ namespace sallyport::agent {
 namespace {
 
 constexpr CallLimit kThree{.calls = 3, .within = absl::Seconds(10)};
+constexpr std::array kLimits = {kThree};
 
 TEST_CASE("no stretch of time holds more calls than it may", "[agent][session]") {
   CallCounts counts;
   for (int i = 0; i < 3; ++i) {
     CHECK(counts.FreeAt(kThree, absl::Seconds(i)) <= absl::Seconds(i));
-    counts.Begin(absl::Seconds(i), absl::Seconds(10), 3);
+    counts.Begin(absl::Seconds(i), kLimits);
     counts.End();
   }
   CHECK(counts.FreeAt(kThree, absl::Seconds(9)) == absl::Seconds(10));
   CHECK(counts.FreeAt(kThree, absl::Seconds(10)) <= absl::Seconds(10));
-  counts.Begin(absl::Seconds(10), absl::Seconds(10), 3);
+  counts.Begin(absl::Seconds(10), kLimits);
   CHECK(counts.FreeAt(kThree, absl::Seconds(10)) == absl::Seconds(11));
 }
 
 TEST_CASE("a call that did not go out has not been one", "[agent][session]") {
   CallCounts counts;
-  for (int i = 0; i < 3; ++i) counts.Begin(absl::Seconds(i), absl::Seconds(10), 3);
+  for (int i = 0; i < 3; ++i) counts.Begin(absl::Seconds(i), kLimits);
   counts.TakeBack(absl::Seconds(1));
   CHECK(counts.FreeAt(kThree, absl::Seconds(3)) <= absl::Seconds(3));
-  counts.Begin(absl::Seconds(3), absl::Seconds(10), 3);
+  counts.Begin(absl::Seconds(3), kLimits);
   CHECK(counts.FreeAt(kThree, absl::Seconds(3)) == absl::Seconds(10));
+}
+
+TEST_CASE("calls under narrower limits, or under none, make nothing forgotten",
+          "[agent][session]") {
+  constexpr std::array kNarrow = {CallLimit{.calls = 1, .within = absl::Seconds(1)}};
+  CallCounts counts;
+  counts.Begin(absl::Seconds(0), kLimits);
+  counts.Begin(absl::Seconds(1), kNarrow);
+  counts.Begin(absl::Seconds(2), {});
+  CHECK(counts.FreeAt(kThree, absl::Seconds(2)) == absl::Seconds(10));
 }
 
 TEST_CASE("calls at a time are those without an answer", "[agent][session]") {
   constexpr CallLimit kTwo{.concurrent = 2};
   CallCounts counts;
-  counts.Begin(absl::Seconds(1), absl::ZeroDuration(), 0);
+  counts.Begin(absl::Seconds(1), {});
   CHECK(counts.FreeAt(kTwo, absl::Seconds(1)) <= absl::Seconds(1));
-  counts.Begin(absl::Seconds(1), absl::ZeroDuration(), 0);
+  counts.Begin(absl::Seconds(1), {});
   CHECK(counts.FreeAt(kTwo, absl::Seconds(99)) == absl::InfiniteDuration());
   counts.End();
   CHECK(counts.FreeAt(kTwo, absl::Seconds(2)) <= absl::Seconds(2));
@@ -68,7 +80,7 @@ TEST_CASE("random calls never exceed their limits, counted anew", "[agent][sessi
       ++refused;
       continue;
     }
-    counts.Begin(now, absl::Seconds(60), 12);
+    counts.Begin(now, limits);
     counts.End();
     went.push_back(now);
   }
