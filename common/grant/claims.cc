@@ -163,6 +163,9 @@ Json TermsToJson(const types::v1::EffectiveTerms& terms) {
       {"bind", terms.bind() == types::v1::BIND_MODE_ADDRESS ? "address" : "principal"},
       {"open", terms.open() == types::v1::OPEN_MODE_REQUEST ? "request" : "connect"}};
   if (terms.has_lease()) json["lease"] = static_cast<std::uint64_t>(Milliseconds(terms.lease()));
+  if (terms.has_break_glass()) {
+    json["break_glass"] = static_cast<std::uint64_t>(Milliseconds(terms.break_glass()));
+  }
   if (terms.has_approval()) {
     const auto& approvers = terms.approval().approvers();
     json["approval"] = {{"approvers", Json::array_t(approvers.begin(), approvers.end())},
@@ -185,6 +188,9 @@ absl::Status ReadTerms(const Json& json, types::v1::EffectiveTerms& terms) {
   SetMilliseconds(read.Number("disconnect_grace"), terms.mutable_disconnect_grace());
   terms.set_max_calls(read.Number("max_calls"));
   if (json.contains("lease")) SetMilliseconds(read.Number("lease"), terms.mutable_lease());
+  if (json.contains("break_glass")) {
+    SetMilliseconds(read.Number("break_glass"), terms.mutable_break_glass());
+  }
   const std::string bind = read.Text("bind");
   const std::string open = read.Text("open");
   if (json.contains("approval")) {

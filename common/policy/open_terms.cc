@@ -258,10 +258,13 @@ std::string FreerThan(const Policies& policies, const types::v1::Principal& prin
   if (admission.reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
     return "ask for an approval that nobody can give";
   }
-  if (admission.approval && !terms.has_approval()) {
+  if (admission.approval && terms.has_break_glass()) {
+    if (!admission.break_glass || ToAbslDuration(terms.break_glass()) > *admission.break_glass) {
+      return "let nobody break the glass that was broken, or for less time";
+    }
+  } else if (admission.approval && !terms.has_approval()) {
     return "ask for an approval that the session has not had";
-  }
-  if (admission.approval && !Covers(terms.approval(), *admission.approval)) {
+  } else if (admission.approval && !Covers(terms.approval(), *admission.approval)) {
     return "ask for other or more approvers than the session has had";
   }
   if (admission.open == types::v1::OPEN_MODE_REQUEST &&

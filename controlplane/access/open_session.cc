@@ -73,6 +73,17 @@ bool Fits(const Session& session, const std::string& agent, const std::string& a
   return is_agents && (proto.client_address().empty() || proto.client_address() == address);
 }
 
+// What the policies say of a session that waits, where somebody with another token of its principal
+// would break its glass: that takes both tokens.
+OpenDecision WithGlassOf(const OpenDecision& breaking, OpenDecision waiting) {
+  if (waiting.break_glass.has_value()) {
+    waiting.break_glass = breaking.break_glass.has_value()
+                              ? std::optional(std::min(*breaking.break_glass, *waiting.break_glass))
+                              : std::nullopt;
+  }
+  return waiting;
+}
+
 absl::StatusOr<bool> IsUsable(Transaction& t, const Session& session, absl::Time now) {
   if (!session.is_pending()) return session.IsActiveAt(now);
   ASSIGN_OR_RETURN(const std::optional<Approval> approval,
@@ -111,9 +122,13 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
   if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
   ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
   if (before.has_value() && before->is_pending() && request.break_glass()) {
+    const OpenDecision own = WithGlassOf(
+        decision, in_force.policies->EvaluateOpen(before->proto().principal(), request.server(),
+                                                  before->proto().agent(), opening.now));
+    if (!own.is_allowed()) return RefuseByPolicy(*t, opening, own);
     RETURN_IF_ERROR(
-        before->TakeTerms(decision.terms, {in_force.version.epoch, in_force.version.version}));
-    return BreakGlass(*t, opening, decision, *std::move(before));
+        before->TakeTerms(own.terms, {in_force.version.epoch, in_force.version.version}));
+    return BreakGlass(*t, opening, own, *std::move(before));
   }
   if (before.has_value()) return Attach(*t, opening, *std::move(before));
   return Start(*t, opening, decision, in_force.version);
@@ -260,9 +275,8 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
   if (ReasonOf(admission.status()) != types::v1::DENIAL_REASON_UNSPECIFIED)
     return Refusal(admission.status());
   RETURN_IF_ERROR(admission.status());
-  const auto& skipped = decision.terms.approval().approvers();
-  RETURN_IF_ERROR(session.BreakGlass(*admission, request.reason(), {skipped.begin(), skipped.end()},
-                                     opening.now));
+  RETURN_IF_ERROR(
+      session.BreakGlass(*admission, request.reason(), *decision.break_glass, opening.now));
   const audit_log::Line line = audit_log::LineOf(opening.caller, opening.now, "session.break_glass",
                                                  session.id(), request.reason());
   RETURN_IF_ERROR(is_new ? sessions::Insert(t, session, line) : sessions::Update(t, session, line));

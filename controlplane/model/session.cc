@@ -87,11 +87,12 @@ absl::Status Session::Activate(const Admission& admission, absl::Time now) {
 }
 
 absl::Status Session::BreakGlass(const Admission& admission, std::string_view reason,
-                                 const std::vector<std::string>& skipped, absl::Time now) {
+                                 absl::Duration allowed, absl::Time now) {
   RETURN_IF_ERROR(Activate(admission, now));
+  types::v1::EffectiveTerms& terms = *stored_.proto.mutable_terms();
+  *terms.mutable_break_glass() = ToProto(allowed);
+  *stored_.proto.mutable_break_glass()->mutable_skipped_approvers() = terms.approval().approvers();
   stored_.proto.set_reason(std::string(reason));
-  for (const std::string& approver : skipped)
-    stored_.proto.mutable_break_glass()->add_skipped_approvers(approver);
   return absl::OkStatus();
 }
 

@@ -96,9 +96,10 @@ class Session {
   // them.
   absl::Status TakeTerms(const types::v1::EffectiveTerms& terms, PolicyVersion policies);
   absl::Status Activate(const Admission& admission, absl::Time now);
-  // Without the approval that it waits for, whose approvers are `skipped`, for the reason given.
+  // Without the approval of its terms, for the reason given, where the policies allow that for so
+  // long.
   absl::Status BreakGlass(const Admission& admission, std::string_view reason,
-                          const std::vector<std::string>& skipped, absl::Time now);
+                          absl::Duration allowed, absl::Time now);
   absl::Status Deny(types::v1::DenialReason reason, std::string_view detail, absl::Time now);
   absl::Status End(types::v1::EndReason reason, std::string_view detail, absl::Time now);
   // The agent that the first connection has reached. CLIENT_MISMATCH where it has one already.

@@ -152,6 +152,34 @@ TEST_CASE_METHOD(Emergency, "it opens the session that waits on the terms in for
   CHECK(FromProto(session.expires_at()) == clock.Now() + absl::Minutes(2));
 }
 
+TEST_CASE_METHOD(Emergency,
+                 "glass is not broken with one token for what waits with another that may not",
+                 "[controlplane][access]") {
+  const auto token = [&](const std::string& scope) {
+    return okta.Mint(
+        Claims("api://sallyport", "olga",
+               R"(,"cid":"client-1","uid":"olga","groups":["oncall"],"scp":[")" + scope + R"("])"));
+  };
+  const auto policy = [](const std::string& name, const std::string& scope,
+                         const std::string& session) {
+    return "kind: Policy\nname: " + name + "\nspec: {principals: [{realm: okta, scopes: [" + scope +
+           "]}], servers: [wiki], session: {approval: {approvers: [\"okta:approvers\"]}" + session +
+           "}}\n";
+  };
+  const std::string glass = ", break_glass: {groups: [\"okta:oncall\"], max_duration: 5m}";
+  Apply("kind: Policy\nname: wiki\nspec: {principals: [{realm: nobody}], servers: [wiki]}\n---\n" +
+        policy("read", "read", glass) + "---\n" + policy("write", "write", ""));
+  const types::v1::Session pending = ByAgent(token("write")).session();
+  REQUIRE(pending.state() == types::v1::SESSION_STATE_PENDING);
+  const auto refused = open->Run(Person(token("read")), Glass());
+  REQUIRE(refused.ok());
+  CHECK(refused->denial_reason() == types::v1::DENIAL_REASON_POLICY_DENIED);
+  CHECK(SessionOf(pending.id()).proto().state() == types::v1::SESSION_STATE_PENDING);
+  // Alone each does what its own policy allows.
+  CHECK(open->Run(Person(token("write")), Glass())->denial_reason() ==
+        types::v1::DENIAL_REASON_POLICY_DENIED);
+}
+
 TEST_CASE_METHOD(Emergency, "where no approval is needed there is no glass",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 1h");

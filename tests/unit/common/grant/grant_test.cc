@@ -51,6 +51,7 @@ GrantClaims Claims() {
   claims.terms.mutable_idle_timeout()->set_seconds(120);
   claims.terms.mutable_disconnect_grace()->set_nanos(500'000'000);
   claims.terms.set_max_calls(200);
+  claims.terms.mutable_break_glass()->set_seconds(300);
   claims.terms.set_bind(types::v1::BIND_MODE_ADDRESS);
   claims.terms.set_open(types::v1::OPEN_MODE_REQUEST);
   claims.terms.mutable_approval()->add_approvers("okta:leads");

@@ -304,6 +304,37 @@ TEST_CASE("a session goes on under policies that would open it as it was", "[pol
   CHECK(EndUnder(after, before).at == absl::InfiniteFuture());
 }
 
+TEST_CASE("a session whose glass was broken ends where nobody may break it any more",
+          "[policy][open]") {
+  const auto policy = [](const std::string& session, const std::string& name = "p") {
+    return "kind: Policy\nname: " + name +
+           "\nspec:\n  principals: [{realm: okta}]\n  servers: [wiki]\n  session: {" + session +
+           "}\n";
+  };
+  const std::string asks = "approval: {approvers: [okta:x]}";
+  const auto glass = [&](const std::string& terms) {
+    return asks + ", break_glass: {" + terms + "}";
+  };
+  const types::v1::Principal olga = Person("olga", {"okta:sre"});
+  const auto end = [&](const std::string& after) {
+    OpenDecision opened = Compiled(policy(glass("groups: [okta:sre], max_duration: 5m")))
+                              ->EvaluateOpen(olga, "wiki", "a1", kNow);
+    opened.terms.mutable_break_glass()->set_seconds(300);
+    return Compiled(after)->EndOf(olga, "wiki", opened.terms, kNow);
+  };
+  const std::string why = "let nobody break the glass that was broken, or for less time";
+  CHECK(end(policy(glass("groups: [okta:sre], max_duration: 6m"))).at == absl::InfiniteFuture());
+  CHECK(end(policy("max_duration: 9h")).at == absl::InfiniteFuture());
+  for (const std::string& after :
+       {policy(asks), policy(glass("groups: [okta:dba]")),
+        policy(glass("groups: [okta:sre], max_duration: 4m")),
+        policy(glass("groups: [okta:sre]")) + "---\n" + policy(asks, "q")}) {
+    INFO(after);
+    CHECK(end(after).at == kNow);
+    CHECK(end(after).why == why);
+  }
+}
+
 TEST_CASE("a session ends where the policies would open it on stricter terms", "[policy][open]") {
   const auto [after, why] = GENERATE(table<std::string, std::string>(
       {{"{max_duration: 59m, idle_timeout: 5m}", "set a tighter max_duration"},

@@ -126,7 +126,7 @@ const std::vector<std::pair<std::string, std::function<absl::Status(Session&)>>>
       *new std::vector<std::pair<std::string, std::function<absl::Status(Session&)>>>{
           {"activate", [](Session& s) { return s.Activate(kAdmission, kNow); }},
           {"break glass",
-           [](Session& s) { return s.BreakGlass(kAdmission, "fire", {"okta:approvers"}, kNow); }},
+           [](Session& s) { return s.BreakGlass(kAdmission, "fire", absl::Minutes(5), kNow); }},
           {"deny",
            [](Session& s) { return s.Deny(types::v1::DENIAL_REASON_APPROVAL_DENIED, "no", kNow); }},
           {"end", [](Session& s) { return s.End(types::v1::END_REASON_REVOKED, "", kNow); }},
@@ -159,7 +159,7 @@ TEST_CASE("from each state exactly its own transitions lead on, and a refused on
   Session denied = APending();
   REQUIRE(denied.Deny(types::v1::DENIAL_REASON_APPROVAL_DENIED, "no", kNow).ok());
   Session broken = APending();
-  REQUIRE(broken.BreakGlass(kAdmission, "fire", {"okta:approvers"}, kNow).ok());
+  REQUIRE(broken.BreakGlass(kAdmission, "fire", absl::Minutes(5), kNow).ok());
   Session broken_ended = broken;
   REQUIRE(broken_ended.End(types::v1::END_REASON_COMPLETED, "", kNow).ok());
   Session reviewed = broken_ended;
