@@ -41,8 +41,9 @@ absl::Status GivenInAbsence(const Approval& approval) {
 // connection to wait on, has shown a token that still holds.
 bool CanUse(Gateway& gateway, const AskedCall& call) {
   const Reply& reply = *call.judged.granted.reply;
-  return !reply.is_gone() && (reply.takes_news() ||
-                              gateway.clock.Now() < call.judged.granted.session->token_expires_at);
+  return !reply.is_gone() &&
+         (reply.takes_news() ||
+          gateway.clock.Now() < call.judged.granted.session->token_expires_at());
 }
 
 // Until it is decided, taken back, or held for long enough; the approval as it is then.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/call/authenticate.h"
+#include "agent/call/check_named.h"
 #include "agent/call/end_session.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
@@ -42,6 +43,16 @@ OwnAnswer EndedSession(Gateway& gateway, const AuthenticatedCall& call) {
       ended->session_id);
 }
 
+OwnAnswer RefuseUnnamed(Gateway& gateway, const AuthenticatedCall& call,
+                        const OpenRefusal& refusal) {
+  const DenialReason reason = ReasonOf(refusal.why);
+  RecordDenial(gateway, call.incoming, call.caller.get(), reason, {}, ToStd(refusal.why.message()));
+  if (reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN) return UnknownServer(call.incoming.server);
+  return HttpRefusal(refusal.why,
+                     Challenge{gateway.MetadataUrl(call.incoming.server), refusal.required_scopes},
+                     refusal.details.session_id);
+}
+
 Task<void> Renew(Gateway& gateway, std::string session_id, std::string token,
                  std::string resource) {
   const auto renewed =
@@ -55,10 +66,10 @@ Task<void> Renew(Gateway& gateway, std::string session_id, std::string token,
 void TakeToken(Gateway& gateway, ServedSession& session, const AuthenticatedCall& call) {
   const bool is_newer = session.caller != nullptr &&
                         session.caller->token_id != call.caller->token_id &&
-                        call.caller->expires_at > session.token_expires_at;
-  session.token_expires_at = session.caller == nullptr
-                                 ? call.caller->expires_at
-                                 : std::max(session.token_expires_at, call.caller->expires_at);
+                        call.caller->expires_at > session.token_expires_at();
+  if (session.lasting_caller == nullptr || call.caller->expires_at > session.token_expires_at()) {
+    session.lasting_caller = call.caller;
+  }
   session.caller = call.caller;
   if (is_newer) {
     gateway.loop.Spawn(Renew(gateway, session.id(), std::string(BearerToken(call.incoming)),
@@ -83,13 +94,13 @@ std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedC
     return Refuse(gateway, call, types::v1::DENIAL_REASON_CLIENT_MISMATCH,
                   "the session is bound to the address it was opened from", session.id());
   }
-  if (auto end = session.live().Due(gateway.snapshots.SilentFor())) {
-    EndSession(gateway, session, *std::move(end));
-    return EndedSession(gateway, call);
-  }
+  if (EndIfDue(gateway, session)) return EndedSession(gateway, call);
   if (!IsVersionHeaderAccepted(call.incoming.protocol_version)) {
     return Refuse(gateway, call, types::v1::DENIAL_REASON_VERSION_UNSUPPORTED,
                   "MCP-Protocol-Version names no version that is served here");
+  }
+  if (const auto refusal = CheckNamed(gateway, session, call)) {
+    return RefuseUnnamed(gateway, call, *refusal);
   }
   session.live().Touch();
   if (session.caller != call.caller) TakeToken(gateway, session, call);

@@ -151,9 +151,12 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
 
 Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {
   auto current = gateway.snapshots.current();
-  if (current == call.granted.authenticated->snapshot) return call;
-  AuthenticatedCall authenticated = *call.granted.authenticated;
+  const AuthenticatedCall& asked = *call.granted.authenticated;
+  auto caller = call.granted.session->CallerFor(asked.caller, gateway.clock.Now());
+  if (current == asked.snapshot && caller == asked.caller) return call;
+  AuthenticatedCall authenticated = asked;
   authenticated.snapshot = std::move(current);
+  authenticated.caller = std::move(caller);
   call.granted.authenticated = std::make_shared<const AuthenticatedCall>(std::move(authenticated));
   return CheckPolicy(gateway, std::move(call.granted), std::move(call.message));
 }

@@ -18,7 +18,8 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
 Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message);
 
-// The same for a call that has waited: by the policy in force now.
+// The same for a call that has waited: by the policy in force now, and where the token it came with
+// has expired, for the principal as the session's freshest token names it.
 Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call);
 
 }  // namespace sallyport::agent

@@ -69,6 +69,13 @@ void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end) {
   gateway.loop.Spawn(CloseSession(gateway, Held<ServedSession>(session)));
 }
 
+bool EndIfDue(Gateway& gateway, ServedSession& session) {
+  if (auto end = session.live().Due(gateway.snapshots.SilentFor())) {
+    EndSession(gateway, session, *std::move(end));
+  }
+  return session.live().is_ended();
+}
+
 void EndIfCompleted(Gateway& gateway, ServedSession& session) {
   if (session.live().is_ended()) return;
   const bool has_tasks =

@@ -14,6 +14,10 @@ namespace sallyport::agent {
 // plane. Returns at once. The first end stands.
 void EndSession(Gateway& gateway, ServedSession& session, SessionEnd end);
 
+// Ends a session that must not go on by now (LiveSession::Due). Whether it has ended, by this or
+// before.
+bool EndIfDue(Gateway& gateway, ServedSession& session);
+
 // Ends one MCP session: its stream closes, its upstream is closed. Returns at once. `detail` is
 // what its client is told from then on.
 void EndConnection(Gateway& gateway, ServedSession& session, McpConnection& connection,

@@ -50,8 +50,12 @@ absl::StatusOr<std::shared_ptr<const ClientMessage>> WithoutTasks(const ClientMe
 }
 
 // What keeps a call from going on with its next round. Ok: nothing.
-absl::Status CheckGoesOn(const GrantedCall& call) {
+absl::Status CheckGoesOn(const GrantedCall& call, absl::Time now) {
   const LiveSession& live = call.session->live();
+  if (now >= call.session->token_expires_at()) {
+    return Denied(types::v1::DENIAL_REASON_TOKEN_EXPIRED,
+                  "the token expired between two rounds of the call");
+  }
   if (live.is_ended()) return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail);
   if (call.connection->is_over()) {
     return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
@@ -71,11 +75,13 @@ std::shared_ptr<const AuthenticatedCall> HeadOf(HeldTask& task,
 // The next round of a call that its server has asked something about.
 Task<void> PassAgain(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
                      HeldTask& task) {
-  GrantedCall granted{HeadOf(task, session->caller, gateway.snapshots.current()), &task, session,
-                      connection};
+  const absl::Time now = gateway.clock.Now();
+  GrantedCall granted{
+      HeadOf(task, session->CallerFor(session->caller, now), gateway.snapshots.current()), &task,
+      session, connection};
   absl::StatusOr<ClientMessage> retry = task.Retry();
   if (retry.ok()) {
-    if (const absl::Status why = CheckGoesOn(granted); !why.ok()) retry = why;
+    if (const absl::Status why = CheckGoesOn(granted, now); !why.ok()) retry = why;
   }
   if (retry.ok()) retry = NarrowRequest(gateway, granted, *std::move(retry));
   if (!retry.ok()) {

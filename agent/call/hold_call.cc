@@ -87,7 +87,7 @@ absl::Status CheckStillLive(const Gateway& gateway, const GrantedCall& call) {
   if (auto end = session.live().Due(gateway.snapshots.SilentFor())) {
     return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, end->detail);
   }
-  if (gateway.clock.Now() >= session.token_expires_at) {
+  if (gateway.clock.Now() >= session.token_expires_at()) {
     return Denied(types::v1::DENIAL_REASON_TOKEN_EXPIRED,
                   "the token expired while the call waited; call again with a fresh one");
   }

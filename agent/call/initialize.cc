@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
+#include "agent/call/check_named.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
@@ -232,6 +233,10 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
     co_return;
   }
   const Held<ServedSession> session = std::get<Held<ServedSession>>(opened);
+  if (const auto unnamed = CheckNamed(gateway, *session, call)) {
+    co_await AnswerOpenRefusal(gateway, call, *message, &*session, *unnamed);
+    co_return;
+  }
   const LiveSession::InFlight in_flight(session->live());
   session->live().Touch();
   TakeToken(gateway, *session, call);

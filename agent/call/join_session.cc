@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
+#include "agent/call/check_named.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
@@ -143,12 +144,9 @@ Task<void> AnswerLegacyOnly(Gateway& gateway, const AuthenticatedCall& call,
 ServedSession* LiveOne(Gateway& gateway, const AuthenticatedCall& call) {
   ServedSession* session = gateway.sessions.Find(SessionKey(call.caller->key, call.incoming.server),
                                                  call.incoming.client_address);
-  if (session == nullptr) return nullptr;
-  if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {
-    EndSession(gateway, *session, *std::move(end));
-    return nullptr;
-  }
-  return session->chain->n() > 0 ? session : nullptr;
+  const bool is_live =
+      session != nullptr && !EndIfDue(gateway, *session) && session->chain->n() > 0;
+  return is_live ? session : nullptr;
 }
 
 // The live session of the caller, or one that is opened now. Nothing: it has been answered.
@@ -211,6 +209,10 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
   const auto found = co_await FindSession(gateway, call, message);
   if (!found) co_return std::nullopt;
   const Held<ServedSession> session = *found;
+  if (const auto unnamed = CheckNamed(gateway, *session, call)) {
+    co_await AnswerOpenRefusal(gateway, call, message, &*session, *unnamed);
+    co_return std::nullopt;
+  }
   const LiveSession::InFlight in_flight(session->live());
   session->live().Touch();
   if (session->caller != call.caller) TakeToken(gateway, *session, call);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/begin_session.h"
+#include "agent/call/end_session.h"
 #include "agent/call/gateway.h"
 #include "agent/call/opening.h"
 #include "agent/call/shown.h"
@@ -139,14 +140,21 @@ OpenRefusal RefusalOf(const Opening& opening, absl::Status why) {
   return refusal;
 }
 
-}  // namespace
+// The caller's session here; null: there is none. One whose time is over ends now.
+ServedSession* FindLive(Gateway& gateway, const AuthenticatedCall& call,
+                        const std::string& session_key) {
+  ServedSession* session = gateway.sessions.Find(session_key, call.incoming.client_address);
+  return session == nullptr || EndIfDue(gateway, *session) ? nullptr : session;
+}
 
-Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gateway,
-                                                                 const AuthenticatedCall& call,
-                                                                 std::string token) {
+// A session may be due at once: the control plane has one of the caller's that the policies would
+// open on stricter terms by now.
+Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenOnce(Gateway& gateway,
+                                                              const AuthenticatedCall& call,
+                                                              std::string token) {
   const std::string server(call.incoming.server);
   const std::string session_key = SessionKey(call.caller->key, server);
-  ServedSession* session = gateway.sessions.Find(session_key, call.incoming.client_address);
+  ServedSession* session = FindLive(gateway, call, session_key);
   if (session == nullptr) {
     const std::shared_ptr<Opening> opening = Attach(gateway, call, session_key, std::move(token));
     if (!co_await AwaitDecision(gateway, opening))
@@ -163,6 +171,26 @@ Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gatewa
     co_return OpenRefusal{.why = std::move(opened)};
   }
   co_return held;
+}
+
+}  // namespace
+
+Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gateway,
+                                                                 const AuthenticatedCall& call,
+                                                                 std::string token) {
+  auto opened = co_await OpenOnce(gateway, call, token);
+  const auto is_due = [&] {
+    const auto* session = std::get_if<Held<ServedSession>>(&opened);
+    return session != nullptr && EndIfDue(gateway, **session);
+  };
+  if (is_due()) {
+    opened = co_await OpenOnce(gateway, call, std::move(token));
+    if (is_due()) {
+      const std::string why = std::get<Held<ServedSession>>(opened)->live().end().detail;
+      opened = OpenRefusal{.why = Denied(DENIAL_REASON_SESSION_ENDED, why)};
+    }
+  }
+  co_return opened;
 }
 
 Task<void> AnswerOpenRefusal(Gateway& gateway, const AuthenticatedCall& call,

@@ -78,7 +78,7 @@ class Listening {
     co_await DeliverNotice(gateway_, call_, {}, TasksAcknowledged(listen_->id, tasks));
     while (!reply.is_gone() && !call_.connection->is_over()) {
       for (const std::string& id : tasks) co_await TellOf(id);
-      const absl::Duration left = call_.session->token_expires_at - gateway_.clock.Now();
+      const absl::Duration left = call_.session->token_expires_at() - gateway_.clock.Now();
       if (left <= absl::ZeroDuration()) break;
       if (co_await changed_.Wait(left)) changed_.Reset();
     }

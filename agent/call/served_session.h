@@ -225,10 +225,19 @@ class ServedSession final : public Holdable {
   // The rules for its principal, as the latest token names it, under the snapshot in force.
   std::shared_ptr<const SessionRules> rules;
 
-  // The caller whose token came last, and until when the freshest of its tokens holds. Null after a
-  // restart of the agent.
+  // The caller whose token came last, and the one whose token holds longest. Null after a restart
+  // of the agent.
   std::shared_ptr<const Caller> caller;
-  absl::Time token_expires_at = absl::InfiniteFuture();
+  std::shared_ptr<const Caller> lasting_caller;
+  absl::Time token_expires_at() const {
+    return lasting_caller ? lasting_caller->expires_at : absl::InfiniteFuture();
+  }
+  // Whose rights something has that `asker` began and that goes on by itself: the asker's, while
+  // that token holds.
+  std::shared_ptr<const Caller> CallerFor(std::shared_ptr<const Caller> asker,
+                                          absl::Time now) const {
+    return now < asker->expires_at || !lasting_caller ? std::move(asker) : lasting_caller;
+  }
 
   // By MCP session id. An ended one is moved to `ended_connections` until nobody holds it.
   std::map<std::string, std::unique_ptr<McpConnection>, std::less<>> connections;

@@ -124,9 +124,7 @@ void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot) {
       continue;
     }
     JudgeTerms(*session, snapshot, gateway.clock.Now());
-    if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {
-      EndSession(gateway, *session, *std::move(end));
-    }
+    (void)EndIfDue(gateway, *session);
   }
 }
 

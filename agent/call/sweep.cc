@@ -37,18 +37,14 @@ void Sweep(Gateway& gateway) {
     return entry.second.IsForgotten(gateway.clock.SinceBoot(), kLongestWithin);
   });
   for (ServedSession* session : gateway.sessions.all()) {
-    if (session->live().is_ended()) continue;
-    if (auto end = session->live().Due(gateway.snapshots.SilentFor())) {
-      EndSession(gateway, *session, *std::move(end));
-      continue;
-    }
+    if (EndIfDue(gateway, *session)) continue;
     DropStarted(gateway, *session);
     session->tasks.Sweep(now);
     SettleRounds(gateway, *session, gateway.clock.SinceBoot());
     // A round may have been all that it still waited for.
     EndIfCompleted(gateway, *session);
     if (session->live().is_ended()) continue;
-    const bool is_token_over = now >= session->token_expires_at;
+    const bool is_token_over = now >= session->token_expires_at();
     for (auto& [id, connection] : session->connections) {
       if (is_token_over) connection->CloseStreams();
       connection->events().Sweep(gateway.clock.SinceBoot());

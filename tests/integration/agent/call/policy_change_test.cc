@@ -1,6 +1,7 @@
+#include <atomic>
 #include <catch2/catch.hpp>
 
-#include "tests/integration/agent/call/door.h"
+#include "tests/integration/agent/call/modern_client.h"
 
 namespace sallyport {
 namespace {
@@ -169,6 +170,66 @@ TEST_CASE("a session ends when a new version asks for an approval that it has no
   const auto end = door.control.AwaitEnd();
   REQUIRE(end);
   CHECK(end->end_reason == types::v1::END_REASON_REVOKED);
+}
+
+TEST_CASE("a session that was opened before the policies asked for more is not begun",
+          "[agent][policy_change]") {
+  const ServerEras eras = GENERATE(ServerEras::kLegacy, ServerEras::kModern);
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}",
+            std::string(kReaders) +
+                "  session: {bind: principal, approval: {approvers: [\"okta:leads\"]}}\n",
+            false, "", eras);
+  std::atomic<int> asked = 0;
+  door.control.set_opener([&](const access::v1::OpenSessionRequest& request) {
+    types::v1::Session session =
+        door.control.ActiveSession("wiki", FakeControlPlane::ClientOf(request.token()));
+    session.mutable_terms()->mutable_approval()->set_approvers(0, "okta:leads");
+    if (asked++ == 0) session.mutable_terms()->clear_approval();
+    return door.control.Active(session);
+  });
+  if (eras == ServerEras::kLegacy) {
+    CHECK(Door::Message(door.Connect().Post(Door::Call("echo"))).contains("result"));
+    CHECK(door.Seen("initialize") == 1);
+  } else {
+    const ModernClient client(door);
+    CHECK(Door::Message(client.Post(ModernClient::Call("echo"))).contains("result"));
+  }
+  CHECK(asked == 2);
+  CHECK(door.Seen("tools/call") == 1);
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->detail.find("ask for an approval that the session has not had") != std::string::npos);
+}
+
+TEST_CASE("a token that no policy of the session names is refused as if there were no session",
+          "[agent][policy_change]") {
+  const ServerEras eras = GENERATE(ServerEras::kLegacy, ServerEras::kModern);
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", kReaders, false, "", eras);
+  const std::string other = door.control.Token("bot", absl::Minutes(10), {{"scope", "mcp.other"}});
+  const auto is_refused = [](const HttpClient::Answer& answer) {
+    INFO(answer.body);
+    CHECK(answer.status == 403);
+    CHECK(answer.challenge.find("insufficient_scope") != std::string::npos);
+    CHECK(answer.challenge.find("mcp.use") != std::string::npos);
+  };
+  if (eras == ServerEras::kLegacy) {
+    Door::Bot bot = door.Connect();
+    CHECK(Door::Message(bot.Post(Door::Call("echo"))).contains("result"));
+    bot.token = other;
+    is_refused(bot.Post(Door::Call("echo", "{}", 2)));
+    is_refused(door.Send({.token = other, .body = Door::Initialize()}));
+    CHECK(door.Seen("initialize") == 1);
+  } else {
+    const ModernClient client(door);
+    CHECK(Door::Message(client.Post(ModernClient::Call("echo"))).contains("result"));
+    Door::Request request = client.Make(ModernClient::Call("echo"));
+    request.token = other;
+    is_refused(door.Send(request));
+  }
+  CHECK(door.control.opens() == 1);
+  CHECK(door.Seen("tools/call") == 1);
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
+                                 types::v1::DENIAL_REASON_SCOPE_MISSING));
 }
 
 }  // namespace

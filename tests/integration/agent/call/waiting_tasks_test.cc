@@ -311,6 +311,63 @@ TEST_CASE("an approved task waits for a token that still holds, and a poll can b
   CHECK(door.AwaitRequests("tools/call", 1));
 }
 
+TEST_CASE("an approved task is not used on the rights of a token that has expired",
+          "[agent][tasks]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", R"(
+kind: Policy
+name: readers
+spec:
+  principals: [{realm: okta, scopes: [mcp.use]}]
+  servers: [wiki]
+  rules: [{allow: {tools: [echo], methods: ["tasks/*"]}}]
+---
+kind: Policy
+name: writers
+spec:
+  principals: [{realm: okta, scopes: [mcp.write]}]
+  servers: [wiki]
+  rules: [{require_approval: {tools: [delete], approvers: ["okta:approvers"]}}]
+)",
+            false, "", ServerEras::kModern);
+  const std::size_t logged = door.agent->log().size();
+  door.control.Edit([](agent::v1::Snapshot& snapshot) {
+    snapshot.mutable_issuers(0)->mutable_issuer()->mutable_clock_skew()->set_seconds(0);
+  });
+  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+  door.control.set_opener([&](const access::v1::OpenSessionRequest&) {
+    types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+    session.mutable_principal()->clear_scopes();
+    for (const char* scope : {"mcp.use", "mcp.write"})
+      session.mutable_principal()->add_scopes(scope);
+    return door.control.Active(session);
+  });
+  const ModernClient client(door);
+  const auto as = [&](const std::string& token, const Ask& ask) {
+    Door::Request request = client.Make(ask);
+    request.token = token;
+    return Door::Message(door.Send(request));
+  };
+  const std::string writer =
+      door.control.Token("bot", absl::Seconds(3), {{"scope", "mcp.use mcp.write"}});
+  const std::string reader = door.control.Token("bot", absl::Minutes(10));
+  const std::string id = as(writer, Delete())["result"]["taskId"];
+  auto approval = door.control.AwaitApproval();
+  REQUIRE(approval);
+  CHECK(as(reader, About("tasks/get", id))["result"]["status"] == "working");
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));
+  approval->set_state(APPROVAL_STATE_APPROVED);
+  door.control.PushApproval(*approval);
+  std::string status = "working";
+  for (int i = 0; i < 2000 && status == "working"; ++i) {
+    status = as(reader, About("tasks/get", id))["result"]["status"];
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const Json task = as(reader, About("tasks/get", id))["result"];
+  CHECK(task["status"] == "completed");
+  CHECK(task["result"]["isError"] == true);
+  CHECK(door.Seen("tools/call") == 0);
+}
+
 TEST_CASE("a session that ends ends its waiting tasks", "[agent][tasks]") {
   Door door(ServerEras::kModern);
   Waiting call(door);

@@ -1,0 +1,49 @@
+#include "agent/call/check_named.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/call/check_policy.h"
+#include "common/denial.h"
+
+namespace sallyport::agent {
+namespace {
+
+absl::Status WhyNot(const OpenDecision& opening, const std::string& server) {
+  switch (opening.reason) {
+    case types::v1::DENIAL_REASON_SCOPE_MISSING:
+      return Denied(opening.reason, absl::StrCat("the token lacks scopes; needed: ",
+                                                 absl::StrJoin(opening.required_scopes, " ")));
+    case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
+      return Denied(opening.reason,
+                    absl::StrCat("there is no server ", server, " that you may use"));
+    default:
+      return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
+                    "the session was opened with a token that has no right in common with this "
+                    "one; end the session (DELETE) and initialize again with this token");
+  }
+}
+
+}  // namespace
+
+std::optional<OpenRefusal> CheckNamed(Gateway& gateway, ServedSession& session,
+                                      const AuthenticatedCall& call) {
+  OpenRefusal refusal;
+  refusal.details.session_id = session.id();
+  auto rules = RulesFor(gateway, session, *call.caller, call.snapshot);
+  if (!rules.ok()) {
+    refusal.why = rules.status();
+    return refusal;
+  }
+  if (!(*rules)->policy->is_empty()) return std::nullopt;
+  const std::string& server = session.facts().server;
+  OpenDecision opening = call.snapshot->policies()->EvaluateOpen(
+      *call.caller->principal, server, gateway.agent, gateway.clock.Now());
+  refusal.why = WhyNot(opening, server);
+  refusal.required_scopes = std::move(opening.required_scopes);
+  return refusal;
+}
+
+}  // namespace sallyport::agent
