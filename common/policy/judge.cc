@@ -108,6 +108,10 @@ class Judgement {
     ForEach(rules_.allow, [&](const CompiledRule& rule) {
       if (subject_.Grants(rule)) Consider(rule);
     });
+    subject_.AnyOf(rules_.asking, [&](const CompiledRule& rule) {
+      if (HoldsAt(rule, occasion_.now) && subject_.Grants(rule)) NoteDemands(rule, Test(rule));
+      return false;
+    });
     if (ambiguous_ != nullptr) {
       return RefusedBy(*ambiguous_, types::v1::DENIAL_REASON_CONDITION_FAILED,
                        "the arguments can be read in more than one way");
@@ -148,6 +152,11 @@ class Judgement {
     if (tested.outcome == Outcome::kFails) Prefer(rule, failed_);
     if (tested.outcome != Outcome::kHolds) return;
     Prefer(rule, rule.policy->IsOpen(occasion_.now) ? granting_ : closed_);
+    NoteDemands(rule, tested);
+  }
+
+  void NoteDemands(const CompiledRule& rule, const Tested& tested) {
+    if (tested.outcome != Outcome::kHolds) return;
     // Who knows the arguments names what else the rule asks, if it applies.
     const bool asks = rule.effect == CompiledRule::Effect::kRequireApproval ||
                       rule.on_unknown != types::v1::ON_UNKNOWN_ALLOW;

@@ -17,6 +17,8 @@ struct RuleTable {
   RuleSet allow;
   // Denials, and what asks for approval, of policies that give nothing here: all of it denies.
   RuleSet others;
+  // What such policies would allow, and ask something about: it is asked of what passes.
+  RuleSet asking;
   // Those that will have observed for a while.
   std::vector<const CompiledPolicy*> observing;
 

@@ -80,10 +80,15 @@ void SessionPolicy::AddRules(const CompiledRule* left_out) {
   }
   for (const CompiledPolicy* policy : others_) {
     for (const CompiledRule& rule : policy->rules) {
-      if (rule.effect != CompiledRule::Effect::kAllow) rules->others.Add(rule);
+      if (rule.effect != CompiledRule::Effect::kAllow) {
+        rules->others.Add(rule);
+      } else if (rule.IsDemanding()) {
+        rules->asking.Add(rule);
+      }
     }
   }
-  for (RuleSet* set : {&rules->deny, &rules->require_approval, &rules->allow, &rules->others}) {
+  for (RuleSet* set :
+       {&rules->deny, &rules->require_approval, &rules->allow, &rules->others, &rules->asking}) {
     set->Seal();
   }
   rules_ = std::move(rules);

@@ -93,7 +93,6 @@ absl::Status CheckBinding(const Approval& approval, const ReserveCallRequest& re
 
 // Whether those who approved it would be enough today.
 absl::Status CheckApprovers(const Attempt& attempt) {
-  if (attempt.decision.verdict != Verdict::kRequireApproval) return absl::OkStatus();
   const std::vector<std::string> owners =
       attempt.in_force.policies->OwnersOf(attempt.session.proto().principal());
   if (IsApprovedEnough(attempt.approval->proto(), attempt.decision.approvers,
@@ -109,6 +108,7 @@ absl::Status ConsumeApproval(Attempt& attempt) {
   if (!attempt.approval.has_value()) return absl::OkStatus();
   RETURN_IF_ERROR(CheckBinding(*attempt.approval, attempt.request));
   RETURN_IF_ERROR(attempt.approval->Consume(attempt.request.call_id(), attempt.now));
+  if (attempt.decision.verdict != Verdict::kRequireApproval) return absl::OkStatus();
   return CheckApprovers(attempt);
 }
 
@@ -135,7 +135,11 @@ absl::Status CheckRepetition(Attempt& attempt) {
     }
   };
   for (const ReservedCall& call : in_doubt) {
-    if (is_allowed(call)) continue;
+    if (is_allowed(call)) {
+      if (OnUnknownOf(attempt.decision) == types::v1::ON_UNKNOWN_ASK)
+        RETURN_IF_ERROR(CheckApprovers(attempt));
+      continue;
+    }
     return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
                   absl::StrCat("nobody knows whether the identical call ", NameOf(call),
                                " was done; ", HowToSettle(call)));

@@ -149,6 +149,37 @@ TEST_CASE_METHOD(Reserving, "a call of unknown outcome is repeated when a person
   CHECK(Refused("c4", {}) == types::v1::DENIAL_REASON_ALREADY_DONE);
 }
 
+TEST_CASE_METHOD(Reserving, "who said that a call is made again must be enough when it is",
+                 "[controlplane][access]") {
+  const auto rules = [&](const std::string& approval) {
+    ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], " + approval + "}",
+                "[{allow: {tools: [refund], on_unknown: ask}}]");
+  };
+  has_once = false;
+  rules("count: 1");
+  session_id = Open("bot");
+  CHECK(Passes("c1", {}));
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  agent::v1::RequestCallApprovalRequest ask;
+  ask.set_session_id(session_id);
+  ask.set_method("tools/call");
+  ask.set_target("refund");
+  ask.set_arguments_digest(kDigest);
+  ask.set_call_digest(Digest('a'));
+  ask.set_arguments(R"({"payment":"a","items":[1]})");
+  const auto asked = calls->Run(Agent("a1"), ask);
+  REQUIRE(asked->has_approval());
+  REQUIRE(Approve(asked->approval().id(), SignedIn("alice")).ok());
+  rules("count: 2");
+  ReserveCallRequest again = Asked("c2", {});
+  again.set_approval_id(asked->approval().id());
+  again.set_arguments_digest(kDigest);
+  CHECK(Answer(again).denial_reason() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  rules("count: 1");
+  JudgeNow(again);
+  CHECK(Answer(again).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+}
+
 TEST_CASE_METHOD(Reserving, "on_unknown lets a call be repeated, or refuses it",
                  "[controlplane][access]") {
   const bool is_allowed = GENERATE(true, false);

@@ -453,5 +453,34 @@ TEST_CASE("rules that could ask and have no approver in common let nobody decide
   CHECK(decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
 }
 
+TEST_CASE("what an allowing rule for one of a session's tokens asks is asked of what passes",
+          "[policy][call]") {
+  const std::string yaml =
+      ScopePolicy("read", "rules: [{allow: {tools: [refund, look]}}]") + "---\n" +
+      ScopePolicy("careful",
+                  "rules: [{allow: {tools: [refund, other], once: {by: [/id]}, on_unknown: deny, "
+                  "limit: {count: /items, per_call: 2, per_window: 9}}}]");
+  for (const auto& policy :
+       {Later(yaml, {"read", "careful"}, {"read"}), Later(yaml, {"read"}, {"read", "careful"})}) {
+    const auto judge = [&](const char* tool, const char* arguments) {
+      return policy->EvaluateCall({.method = "tools/call", .target = tool, .arguments = arguments},
+                                  kNow);
+    };
+    const CallDecision refund = judge("refund", R"({"id":1,"items":[1,2]})");
+    CHECK(refund.verdict == Verdict::kAllow);
+    CHECK(refund.policy == "read");
+    REQUIRE(refund.once.size() == 1);
+    CHECK(refund.once[0].policy == "careful");
+    CHECK(refund.on_unknown == types::v1::ON_UNKNOWN_DENY);
+    CHECK(refund.limits.size() == 1);
+    CHECK(judge("refund", R"({"id":1,"items":[1,2,3]})").reason ==
+          types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+    CHECK(judge("refund", "{}").verdict == Verdict::kDeny);
+    CHECK(judge("other", R"({"id":1,"items":[]})").verdict == Verdict::kHidden);
+    CHECK(judge("look", "{}").verdict == Verdict::kAllow);
+    CHECK(judge("look", "{}").once.empty());
+  }
+}
+
 }  // namespace
 }  // namespace sallyport
