@@ -89,6 +89,9 @@ std::unique_ptr<RecordingChain> TakeChain(Gateway& gateway, const std::string& s
 std::unique_ptr<ServedSession> Make(Gateway& gateway, SessionFacts facts,
                                     HeldCredentials credentials) {
   std::string key = SessionKey(PrincipalKey(facts.principal), facts.server);
+  std::unique_ptr<RecordingChain> chain = TakeChain(gateway, facts.id);
+  // The control plane has not heard yet of those that still wait in the spool.
+  facts.calls = std::max(facts.calls, chain->calls());
   auto session = std::make_unique<ServedSession>(gateway.loop, gateway.clock, std::move(facts),
                                                  std::move(key));
   const auto derive = [&](std::string_view purpose) {
@@ -100,7 +103,7 @@ std::unique_ptr<ServedSession> Make(Gateway& gateway, SessionFacts facts,
   session->mask.token_key = derive("mask");
   session->state_key = derive("request_state");
   session->digest_key = derive("arguments");
-  session->chain = TakeChain(gateway, session->id());
+  session->chain = std::move(chain);
   return session;
 }
 

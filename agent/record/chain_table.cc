@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/mcp/methods.h"
 #include "sallyport/types/v1/record.pb.h"
 
 namespace sallyport::agent {
@@ -35,6 +36,7 @@ std::string SerializeChains(const absl::flat_hash_map<std::string, ChainState>& 
     out.append(id);
     PutU64(out, chain.n);
     out.append(reinterpret_cast<const char*>(chain.head.data()), chain.head.size());
+    PutU64(out, chain.calls);
     PutU64(out, chain.unanswered.size());
     for (std::uint64_t n : chain.unanswered) PutU64(out, n);
   }
@@ -48,8 +50,10 @@ bool ParseChains(std::string_view bytes, absl::flat_hash_map<std::string, ChainS
     std::string_view head;
     ChainState chain;
     if (!TakeU64(bytes, size) || !Take(bytes, size, id) || !TakeU64(bytes, chain.n)) return false;
-    if (!Take(bytes, chain.head.size(), head) || !TakeU64(bytes, size) || size > bytes.size() / 8)
+    if (!Take(bytes, chain.head.size(), head) || !TakeU64(bytes, chain.calls) ||
+        !TakeU64(bytes, size) || size > bytes.size() / 8) {
       return false;
+    }
     std::memcpy(chain.head.data(), head.data(), head.size());
     chain.unanswered.resize(size);
     for (std::uint64_t& n : chain.unanswered) TakeU64(bytes, n);
@@ -83,18 +87,18 @@ bool ChainTable::OnRecord(std::string_view bytes) {
   if (record.hash().size() == chain.head.size()) {
     std::memcpy(chain.head.data(), record.hash().data(), chain.head.size());
   }
+  types::v1::RecordContent content;
   switch (record.type()) {
     case RecordType::RECORD_TYPE_REQUEST:
       chain.unanswered.push_back(record.n());
+      if (content.ParseFromString(record.payload()) && IsCounted(content.method())) ++chain.calls;
       break;
     case RecordType::RECORD_TYPE_RESULT:
     case RecordType::RECORD_TYPE_DENIAL:
-    case RecordType::RECORD_TYPE_OUTCOME: {
-      types::v1::RecordContent content;
+    case RecordType::RECORD_TYPE_OUTCOME:
       if (content.ParseFromString(record.payload()))
         std::erase(chain.unanswered, content.request_n());
       break;
-    }
     case RecordType::RECORD_TYPE_END:
       closed_.insert(record.session_id());
       open_.erase(known);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/json_rpc.h"
+#include "agent/mcp/methods.h"
 #include "agent/record/event_content.h"
 #include "agent/record/record_writer.h"
 #include "agent/record/recorder_impl.h"
@@ -106,6 +107,7 @@ absl::Status Recorder::Impl::AppendRequest(RecordingChain& chain, const RequestF
   if (!is_request) return appended;
   if (appended.ok()) {
     chain.unanswered_.push_back(chain.n_);
+    if (IsCounted(request.message().method)) ++chain.calls_;
   } else {
     sessions_.spool().Release(kOutcomeBytes);
   }

@@ -108,6 +108,7 @@ std::unique_ptr<RecordingChain> Recorder::Impl::NewChain(std::string session_id,
   std::unique_ptr<RecordingChain> chain(new RecordingChain(*this, std::move(session_id)));
   chain->n_ = state.n;
   chain->head_ = state.n == 0 ? chain::FirstHash(chain->session_id_) : state.head;
+  chain->calls_ = state.calls;
   chain->unanswered_ = std::move(state.unanswered);
   chains_.push_back(chain.get());
   return chain;
@@ -135,7 +136,8 @@ void Recorder::Impl::Forget(RecordingChain& chain) {
     if (!chain.closed_) sessions_.spool().Release(kEndBytes);
     return;
   }
-  abandoned_[chain.session_id_] = {chain.n_, chain.head_, std::move(chain.unanswered_)};
+  abandoned_[chain.session_id_] = {chain.n_, chain.head_, chain.calls_,
+                                   std::move(chain.unanswered_)};
 }
 
 absl::flat_hash_map<std::string, ChainState> Recorder::Impl::OpenChains(bool denials) const {
@@ -143,7 +145,7 @@ absl::flat_hash_map<std::string, ChainState> Recorder::Impl::OpenChains(bool den
   if (!denials) open = abandoned_;
   for (const RecordingChain* chain : chains_) {
     if (chain->closed_ || chain->n_ == 0 || (chain == denial_chain_.get()) != denials) continue;
-    open[chain->session_id_] = {chain->n_, chain->head_, chain->unanswered_};
+    open[chain->session_id_] = {chain->n_, chain->head_, chain->calls_, chain->unanswered_};
   }
   return open;
 }

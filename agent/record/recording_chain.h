@@ -37,6 +37,9 @@ class RecordingChain {
   std::uint64_t n() const { return n_; }
   // An END record has been appended; nothing can follow it.
   bool is_closed() const { return closed_; }
+  // The requests that count against max_calls, each round of one, also those of earlier runs of the
+  // agent.
+  std::uint64_t calls() const { return calls_; }
   // The records of forwarded requests that have neither a result nor an outcome.
   const std::vector<std::uint64_t>& unanswered() const { return unanswered_; }
 
@@ -49,6 +52,7 @@ class RecordingChain {
   std::string session_id_;
   std::uint64_t n_ = 0;
   std::array<unsigned char, 32> head_{};
+  std::uint64_t calls_ = 0;
   std::vector<std::uint64_t> unanswered_;
   bool closed_ = false;
 };

@@ -26,6 +26,21 @@ const echo = (mcp, message) => mcp.call('tools/call', { name: 'echo', arguments:
 const show = (id) => door.json(['sessions', 'show', id]);
 const open = async (as, server = 'oracle') => ({ mcp: await door.session(server, as), ...(await door.json(['sessions', 'list'])).items[0] });
 
+test('calls that the control plane has not heard of when their agent is killed count all the same', async () => {
+  await door.apply(policy('continuity', 'second-bot', '{max_calls: 3}'), 'continuity.yaml');
+  const { mcp, id } = await open(steady, 'everything');
+  door.controlPlane.child.kill('SIGSTOP');
+  for (const word of ['one', 'two']) assert.ok((await echo(mcp, word)).message.result);
+  await door.stage.stop(door.agent, 'SIGKILL');
+  door.controlPlane.child.kill('SIGCONT');
+  door.agent = await door.stage.restart(door.agent);
+  const next = await until('the session is confirmed', () => door.session('everything', steady).catch(() => undefined));
+  assert.equal((await door.json(['sessions', 'list'])).items[0].id, id);
+  assert.ok((await echo(next, 'three')).message.result);
+  assert.ok(!(await echo(next, 'four')).message?.result);
+  await door.apply(policy('continuity', 'second-bot', '{on_control_plane_loss: continuity}'), 'continuity.yaml');
+});
+
 test('a strict session ends when the control plane has been silent for the lease, one of continuity goes on', async () => {
   const one = await open(strict), other = await open(steady, 'everything');
   assert.deepEqual([one.principal.clientId, other.principal.clientId], ['deploy-bot', 'second-bot']);

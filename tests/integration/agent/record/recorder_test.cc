@@ -195,6 +195,7 @@ TEST_CASE(
   REQUIRE(open.size() == 1);
   CHECK(open[0]->session_id() == "ses_a");
   CHECK(open[0]->n() == 3);
+  CHECK(open[0]->calls() == 1);
   CHECK(open[0]->unanswered().empty());
   auto records = rig.Shipped();
   REQUIRE(records.size() == (acknowledged ? 1 : 3));
@@ -251,7 +252,10 @@ TEST_CASE(
   rig.Start();
   auto open = rig.recorder->TakeOpenChains();
   REQUIRE(open.size() == 2);
-  for (auto& chain : open) CHECK(chain->n() == (chain->session_id() == "ses_quiet" ? 3 : 40));
+  for (auto& chain : open) {
+    CHECK(chain->n() == (chain->session_id() == "ses_quiet" ? 3 : 40));
+    CHECK(chain->calls() == (chain->session_id() == "ses_quiet" ? 1 : 0));
+  }
 }
 
 Task<void> FillUp(Rig* rig, absl::Status* refused) {
