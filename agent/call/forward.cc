@@ -114,21 +114,11 @@ Task<void> AnswerUnsent(Gateway& gateway, const RecordedCall& call, std::string_
   }
 }
 
-// The server may be busy for a while with what its client took back: it counts as one of those that
-// are out at a time, for as long as the session lasts at most.
-Task<void> KeepPlace(Held<ServedSession> session, LimitPlace place) {
-  constexpr absl::Duration kCancelledBusy = absl::Seconds(10);
-  co_await session->live().stopped().Wait(kCancelledBusy);
-}
-
 // It has gone out, and `lost` came in place of the rest of its answer.
 Task<void> AnswerBroken(Gateway& gateway, RecordedCall& call, const OpenRequest& request,
                         absl::Status lost) {
   const LiveSession& live = call.granted.session->live();
   if (request.is_cancelled && !live.is_ended() && !IsGivenUp(lost)) {
-    if (call.place.is_taken()) {
-      gateway.loop.Spawn(KeepPlace(call.granted.session, std::move(call.place)));
-    }
     co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus(),
                            SettleUnknown(gateway, call));
     co_await call.granted.reply->End();
@@ -192,6 +182,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
       co_await AnswerBroken(gateway, call, request, message.status());
       co_return;
     }
+    call.place.Answered();
     const bool goes_on = !SettleAnswered(gateway, call, *message);
     if (const absl::Status settled = claim.Settle(*message); settled.ok()) {
       const bool is_delivered = co_await DeliverResponse(gateway, call, *std::move(message));

@@ -5,51 +5,66 @@
 
 #include "absl/time/time.h"
 #include "agent/session/call_counts.h"
+#include "common/clock.h"
 
 namespace sallyport::agent {
 
 // A call's place under the limits of its session and its principal, as long as it lives: it counts
-// as one of the calls at a time, and, once it has gone out, as one of those within a time. Both
+// as one of the calls at a time, and, once it has gone out, as one of those within a time. One that
+// has gone out and was not answered keeps its place for kBusy more, whatever becomes of its client,
+// its MCP session and its session: the server may be busy with it for a while. The clock and both
 // counts outlive it.
 class LimitPlace {
  public:
+  static constexpr absl::Duration kBusy = absl::Seconds(10);
+
   // It takes none.
   LimitPlace() = default;
   // `began` as it was begun in both.
-  LimitPlace(CallCounts& session, CallCounts& principal, absl::Duration began)
-      : session_(&session), principal_(&principal), began_(began) {}
+  LimitPlace(const Clock& clock, CallCounts& session, CallCounts& principal, absl::Duration began)
+      : clock_(&clock), session_(&session), principal_(&principal), began_(began) {}
   LimitPlace(LimitPlace&& other) noexcept
-      : session_(std::exchange(other.session_, nullptr)),
+      : clock_(other.clock_),
+        session_(std::exchange(other.session_, nullptr)),
         principal_(other.principal_),
         began_(other.began_),
-        is_out_(other.is_out_) {}
+        is_out_(other.is_out_),
+        is_answered_(other.is_answered_) {}
   LimitPlace& operator=(LimitPlace&& other) noexcept {
+    std::swap(clock_, other.clock_);
     std::swap(session_, other.session_);
     std::swap(principal_, other.principal_);
     std::swap(began_, other.began_);
     std::swap(is_out_, other.is_out_);
+    std::swap(is_answered_, other.is_answered_);
     return *this;
   }
   ~LimitPlace() {
     if (session_ == nullptr) return;
+    const absl::Duration now = clock_->SinceBoot();
     for (CallCounts* counts : {session_, principal_}) {
-      if (is_out_) {
+      if (!is_out_) {
+        counts->TakeBack(began_);
+      } else if (is_answered_) {
         counts->End();
       } else {
-        counts->TakeBack(began_);
+        counts->Abandon(now, now + kBusy);
       }
     }
   }
 
-  bool is_taken() const { return session_ != nullptr; }
   // The server may have a byte of it.
   void WentOut() { is_out_ = true; }
+  // The server is done with it.
+  void Answered() { is_answered_ = true; }
 
  private:
+  const Clock* clock_ = nullptr;
   CallCounts* session_ = nullptr;
   CallCounts* principal_ = nullptr;
   absl::Duration began_;
   bool is_out_ = false;
+  bool is_answered_ = false;
 };
 
 }  // namespace sallyport::agent

@@ -66,7 +66,7 @@ Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call) {
   }
   of_session.Begin(now, taken);
   of_principal.Begin(now, taken);
-  call.place = LimitPlace(of_session, of_principal, now);
+  call.place = LimitPlace(gateway.clock, of_session, of_principal, now);
   return call;
 }
 

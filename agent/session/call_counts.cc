@@ -6,7 +6,10 @@ namespace sallyport::agent {
 
 absl::Duration CallCounts::FreeAt(const CallLimit& limit, absl::Duration now) const {
   if (limit.concurrent != 0) {
-    return in_flight_ < limit.concurrent ? now : absl::InfiniteDuration();
+    if (in_flight_ >= limit.concurrent) return absl::InfiniteDuration();
+    // So many of the abandoned may be left over.
+    const std::size_t may_be = limit.concurrent - in_flight_ - 1;
+    return abandoned_.size() <= may_be ? now : abandoned_[abandoned_.size() - 1 - may_be];
   }
   if (begun_.size() < limit.calls) return now;
   if (limit.calls == 0) return absl::InfiniteDuration();
@@ -25,6 +28,12 @@ void CallCounts::Begin(absl::Duration now, absl::Span<const CallLimit> limits) {
   if (calls_ > 0) begun_.push_back(now);
 }
 
+void CallCounts::Abandon(absl::Duration now, absl::Duration until) {
+  --in_flight_;
+  while (!abandoned_.empty() && abandoned_.front() <= now) abandoned_.pop_front();
+  abandoned_.insert(std::upper_bound(abandoned_.begin(), abandoned_.end(), until), until);
+}
+
 void CallCounts::TakeBack(absl::Duration began) {
   --in_flight_;
   const auto place = std::find(begun_.rbegin(), begun_.rend(), began);
@@ -32,7 +41,8 @@ void CallCounts::TakeBack(absl::Duration began) {
 }
 
 bool CallCounts::IsForgotten(absl::Duration now, absl::Duration longest_within) const {
-  return in_flight_ == 0 && (begun_.empty() || begun_.back() + longest_within <= now);
+  return in_flight_ == 0 && (abandoned_.empty() || abandoned_.back() <= now) &&
+         (begun_.empty() || begun_.back() + longest_within <= now);
 }
 
 }  // namespace sallyport::agent

@@ -22,15 +22,18 @@ struct CallLimit {
 // not been answered. Times are CLOCK_BOOTTIME.
 class CallCounts {
  public:
-  // When one more call may go out under `limit`: `now` or before if it may at once, InfiniteFuture
-  // where an answer must come first.
+  // When one more call may go out under `limit`: `now` or before if it may at once,
+  // InfiniteDuration where an answer must come first.
   absl::Duration FreeAt(const CallLimit& limit, absl::Duration now) const;
 
   // One goes out. As far back as one of `limits` looks, and for so many calls, it will be known,
   // and so it is for all limits of earlier calls: sessions of one principal may have others.
   void Begin(absl::Duration now, absl::Span<const CallLimit> limits);
-  // It has been answered, or will not be.
+  // It has been answered.
   void End() { --in_flight_; }
+  // Nobody waits for its answer any more, and the server may still be busy with it: until then it
+  // counts as one that has not been answered.
+  void Abandon(absl::Duration now, absl::Duration until);
   // It did not go out, and was begun at `began`.
   void TakeBack(absl::Duration began);
 
@@ -41,6 +44,8 @@ class CallCounts {
   std::deque<absl::Duration> begun_;
   absl::Duration within_ = absl::ZeroDuration();
   std::uint64_t calls_ = 0;
+  // Until when each of those counts that nobody waits for; sorted.
+  std::deque<absl::Duration> abandoned_;
   std::uint32_t in_flight_ = 0;
 };
 

@@ -18,7 +18,6 @@ LiveSession::LiveSession(Loop& loop, const Clock& clock, SessionFacts facts)
       idle_timeout_(FromProto(facts_.terms.idle_timeout())),
       disconnect_grace_(FromProto(facts_.terms.disconnect_grace())),
       lease_(facts_.terms.has_lease() ? FromProto(facts_.terms.lease()) : absl::InfiniteDuration()),
-      stopped_(loop),
       quiet_(loop),
       last_activity_(clock.SinceBoot()),
       calls_(facts_.calls) {}
@@ -53,9 +52,7 @@ std::optional<SessionEnd> LiveSession::Due(absl::Duration silence) const {
 }
 
 void LiveSession::End(SessionEnd end) {
-  if (end_) return;
-  end_ = std::move(end);
-  stopped_.Set();
+  if (!end_) end_ = std::move(end);
 }
 
 void LiveSession::Touch() { last_activity_ = clock_.SinceBoot(); }

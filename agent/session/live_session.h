@@ -40,8 +40,7 @@ struct SessionEnd {
 };
 
 // The life of one active session: its deadlines, its counters and its end. It decides when a
-// session is over; cutting what hangs on it is the business of its owner, who hears of it through
-// `stopped`.
+// session is over; cutting what hangs on it is the business of its owner, who calls End.
 //
 // Over by the earlier of the wall clock's `expires_at` and CLOCK_BOOTTIME counted from the grant's
 // receipt; by `idle_timeout` with nothing in flight, nothing waiting for an approval and nothing
@@ -69,8 +68,6 @@ class LiveSession {
   bool is_ended() const { return end_.has_value(); }
   // Only when ended.
   const SessionEnd& end() const { return *end_; }
-  // Set when the session ends.
-  Signal& stopped() { return stopped_; }
 
   absl::Duration idle_timeout() const { return idle_timeout_; }
 
@@ -146,7 +143,6 @@ class LiveSession {
   absl::Duration lease_;  // infinite: the control plane may be silent to the end
   std::pair<absl::Time, std::string> by_policy_ = {absl::InfiniteFuture(), {}};
   std::optional<SessionEnd> end_;
-  Signal stopped_;
   Signal quiet_;
   // CLOCK_BOOTTIME, so that a suspended machine does not keep a session alive.
   absl::Duration last_activity_;

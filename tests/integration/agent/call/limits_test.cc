@@ -93,9 +93,76 @@ TEST_CASE("no more calls are without an answer than may be", "[agent][limits]") 
   CHECK(ReasonOf(refused) == "limit_exceeded");
   CHECK_FALSE(ResultOf(refused)["_meta"].contains("retryAt"));
   CHECK(door.Seen("tools/call") == 1);
+  // Its answer is lost, and it may go on: now time alone is in the way.
   door.DropServerConnections();
   slow.ReadRest();
-  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  const auto later = bot.Post(Door::Call("echo"));
+  CHECK(ReasonOf(later) == "limit_exceeded");
+  CHECK(ResultOf(later)["_meta"].contains("retryAt"));
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+// Keeps the server at work on every call of a tool for as long as it lives.
+class BusyServer {
+ public:
+  explicit BusyServer(Door& door) {
+    door.set_awkward([until = done_.get_future().share()](
+                         const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") == "tools/call") until.wait();
+      return std::nullopt;
+    });
+  }
+  ~BusyServer() { done_.set_value(); }
+
+ private:
+  std::promise<void> done_;
+};
+
+TEST_CASE("a call that nobody waits for keeps its place, however it was left", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: principal, concurrent: 1}"));
+  const BusyServer busy(door);
+  const Door::Bot bot = door.Connect();
+  std::optional<HttpClient> slow(std::in_place, door.agent->port());
+  slow->Send(door.Bytes(
+      {.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo", "{}", 7)}));
+  REQUIRE(door.AwaitRequests("tools/call", 1));
+  SECTION("its MCP session is deleted, and with it the session") {
+    CHECK(bot.Delete().status == 204);
+    REQUIRE(door.control.AwaitEnd());
+  }
+  SECTION("its MCP session is deleted, and another one goes on") {
+    const Door::Bot other = door.Connect();
+    CHECK(bot.Delete().status == 204);
+    CHECK(ReasonOf(other.Post(Door::Call("echo"))) == "limit_exceeded");
+  }
+  SECTION("it is taken back, and then its MCP session is deleted") {
+    CHECK(
+        bot.Post(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})")
+            .status == 202);
+    slow->ReadRest();
+    CHECK(bot.Delete().status == 204);
+    REQUIRE(door.control.AwaitEnd());
+  }
+  SECTION("its client goes") { slow.reset(); }
+  const Door::Bot again = door.Connect();
+  CHECK(ReasonOf(again.Post(Door::Call("echo"))) == "limit_exceeded");
+  CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("a modern call that its client leaves keeps its place", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: principal, concurrent: 1}"), false, "", ServerEras::kModern);
+  const ModernClient client(door);
+  // Its session is there.
+  client.Post({.method = "tools/list"});
+  const BusyServer busy(door);
+  {
+    const auto slow = client.Send(ModernClient::Call("echo"));
+    REQUIRE(door.AwaitRequests("tools/call", 1));
+  }
+  for (int i = 0; i < 5; ++i) {
+    CHECK(ReasonOf(client.Post(ModernClient::Call("echo"))) == "limit_exceeded");
+  }
+  CHECK(door.Seen("tools/call") == 1);
 }
 
 TEST_CASE("a call that waits for a person takes no place from the others", "[agent][limits]") {

@@ -57,6 +57,32 @@ TEST_CASE("calls at a time are those without an answer", "[agent][session]") {
   CHECK(counts.IsForgotten(absl::Seconds(2), absl::Hours(24)));
 }
 
+TEST_CASE("a call that nobody waits for counts until it cannot be at work any more",
+          "[agent][session]") {
+  constexpr CallLimit kTwo{.concurrent = 2};
+  const auto at = [](int seconds) { return absl::Seconds(seconds); };
+  CallCounts counts;
+  counts.Begin(at(1), {});
+  counts.Begin(at(1), {});
+  counts.Abandon(at(2), at(12));
+  // The other one is not answered, so this one's time decides.
+  CHECK(counts.FreeAt(kTwo, at(3)) == at(12));
+  counts.Abandon(at(4), at(14));
+  CHECK(counts.FreeAt(kTwo, at(5)) == at(12));
+  CHECK(counts.FreeAt({.concurrent = 1}, at(5)) == at(14));
+  CHECK(counts.FreeAt({.concurrent = 3}, at(5)) <= at(5));
+  CHECK_FALSE(counts.IsForgotten(at(13), at(0)));
+  CHECK(counts.FreeAt(kTwo, at(12)) <= at(12));
+  counts.Begin(at(12), {});
+  CHECK(counts.FreeAt(kTwo, at(12)) == at(14));
+  counts.Begin(at(14), {});
+  CHECK(counts.FreeAt(kTwo, at(99)) == absl::InfiniteDuration());
+  counts.End();
+  counts.End();
+  CHECK(counts.FreeAt(kTwo, at(14)) <= at(14));
+  CHECK(counts.IsForgotten(at(14), at(0)));
+}
+
 TEST_CASE("random calls never exceed their limits, counted anew", "[agent][session]") {
   std::mt19937 random(7);
   const std::vector<CallLimit> limits = {{.calls = 5, .within = absl::Seconds(10)},
