@@ -63,9 +63,8 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
 
 Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
   const ServedSession& session = *call.granted.session;
-  if (absl::Status room = CheckHoldRoom(gateway, session); !room.ok()) {
-    co_return RefuseAbout(std::move(call), std::move(room), nullptr);
-  }
+  auto place = TakeHeldPlace(gateway, call.granted.session);
+  if (!place.ok()) co_return RefuseAbout(std::move(call), place.status(), nullptr);
   if (absl::Status shown = CheckIsAllShown(*call.message); !shown.ok()) {
     co_return RefuseAbout(std::move(call), std::move(shown), nullptr);
   }
@@ -76,9 +75,11 @@ Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
   gateway.approvals.Learn(*approval, gateway.sessions);
   if (approval->state() == types::v1::APPROVAL_STATE_PENDING) {
     co_await RecordApproval(gateway, call, *approval, "asked for"_words);
+  } else {
+    place->Leave();
   }
   co_return AskedCall{std::move(call), std::make_shared<const Approval>(*std::move(approval)),
-                      *std::move(digest), gateway.limits.approval_hold};
+                      *std::move(digest), gateway.limits.approval_hold, *std::move(place)};
 }
 
 }  // namespace

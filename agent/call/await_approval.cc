@@ -69,6 +69,7 @@ Task<Outcome> Await(Gateway& gateway, AskedCall asked, OpenRequest& request) {
   std::shared_ptr<const Approval> approval = asked.approval;
   if (approval->state() == types::v1::APPROVAL_STATE_PENDING) {
     approval = std::make_shared<const Approval>(co_await Hold(gateway, asked, request));
+    asked.place.Leave();
   }
   JudgedCall& call = asked.judged;
   const ServedSession& session = *call.granted.session;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "agent/call/caller.h"
 #include "agent/call/error_reply.h"
+#include "agent/call/held_place.h"
 #include "agent/call/limit_place.h"
 #include "agent/call/reply.h"
 #include "agent/call/request_state.h"
@@ -94,6 +95,8 @@ struct AskedCall {
   std::string arguments_digest = {};
   // How long its client is kept waiting for the decision.
   absl::Duration hold = absl::ZeroDuration();
+  // Taken while nobody has decided.
+  HeldPlace place = {};
 };
 
 // A person has approved it, where policy wants one, and it is still allowed.

@@ -68,9 +68,8 @@ Task<void> KeepLooking(Gateway& gateway, Held<ServedSession> session,
 
 Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standing,
                               OpenRequest& request) {
-  if (absl::Status room = CheckHoldRoom(gateway, *call.granted.session); !room.ok()) {
-    co_return RefuseAbout(std::move(call), std::move(room), nullptr);
-  }
+  auto place = TakeHeldPlace(gateway, call.granted.session);
+  if (!place.ok()) co_return RefuseAbout(std::move(call), place.status(), nullptr);
   Signal changed(gateway.loop);
   const ToolPins::Listener listener(gateway.tool_pins, changed);
   const auto is_over = std::make_shared<bool>(false);
@@ -84,6 +83,7 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standi
                              Standing::kAccepted;
                     });
   *is_over = true;
+  place->Leave();
   if (request.is_cancelled) co_return AbandonedCall{std::move(call.granted)};
   if (absl::Status live = CheckStillLive(gateway, call.granted); !live.ok()) {
     co_return RefuseAbout(std::move(call), std::move(live), nullptr);

@@ -9,33 +9,11 @@
 #include "common/denial.h"
 
 namespace sallyport::agent {
-namespace {
 
-// One place of a held call, as long as it lives.
-class HeldPlace {
- public:
-  HeldPlace(Gateway& gateway, ServedSession& session) : gateway_(gateway), session_(session) {
-    ++gateway_.held_calls;
-    ++session_.held_calls;
-  }
-  ~HeldPlace() {
-    --gateway_.held_calls;
-    --session_.held_calls;
-  }
-  HeldPlace(const HeldPlace&) = delete;
-  HeldPlace& operator=(const HeldPlace&) = delete;
-
- private:
-  Gateway& gateway_;
-  ServedSession& session_;
-};
-
-}  // namespace
-
-absl::Status CheckHoldRoom(const Gateway& gateway, const ServedSession& session) {
-  if (session.held_calls < gateway.limits.held_calls_of_session &&
+absl::StatusOr<HeldPlace> TakeHeldPlace(Gateway& gateway, const Held<ServedSession>& session) {
+  if (session->held_calls < gateway.limits.held_calls_of_session &&
       gateway.held_calls < gateway.limits.held_calls) {
-    return absl::OkStatus();
+    return HeldPlace(session, gateway.held_calls);
   }
   return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
                 "too many calls of this session wait for a person already");
@@ -46,7 +24,6 @@ Task<void> HoldCall(Gateway& gateway, const GrantedCall& call, const ClientMessa
                     absl::FunctionRef<bool()> is_decided) {
   ServedSession& session = *call.session;
   Reply& reply = *call.reply;
-  const HeldPlace place(gateway, session);
   request.waiting = &changed;
   co_await reply.Begin({});
   // A modern client takes its call back by going.

@@ -4,16 +4,20 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
+#include "agent/call/held_place.h"
 #include "agent/loop/signal.h"
 #include "agent/loop/task.h"
 
 namespace sallyport::agent {
 
-// limit_exceeded when too many calls of the session, or of all sessions, are held already.
-absl::Status CheckHoldRoom(const Gateway& gateway, const ServedSession& session);
+// For a call that is going to wait: before anybody is asked, so that calls that come at once are
+// counted, too. limit_exceeded when too many calls of the session, or of all sessions, are held
+// already.
+absl::StatusOr<HeldPlace> TakeHeldPlace(Gateway& gateway, const Held<ServedSession>& session);
 
 struct HoldTerms {
   // What the client is told while it waits.
@@ -25,7 +29,8 @@ struct HoldTerms {
 
 // Keeps a call waiting on a stream that begins at once and tells of the wait as progress: until
 // `is_decided`, until its client has gone for good or takes it back, until its session or its MCP
-// session is over, or until the hold is. `changed` is set by whoever wants it to look again.
+// session is over, or until the hold is. `changed` is set by whoever wants it to look again. Its
+// caller has a HeldPlace for it.
 Task<void> HoldCall(Gateway& gateway, const GrantedCall& call, const ClientMessage& message,
                     OpenRequest& request, Signal& changed, HoldTerms terms,
                     absl::FunctionRef<bool()> is_decided);

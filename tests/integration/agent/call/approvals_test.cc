@@ -1,6 +1,8 @@
 // What a call's approval binds, and what its approver and the control plane are shown of it.
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <mutex>
+#include <thread>
 
 #include "tests/integration/agent/call/door.h"
 
@@ -95,6 +97,41 @@ TEST_CASE("where arguments are cut for the approver, the control plane is told",
   CHECK(approving.last()->judged_by().version() > 0);
   bot.Post(Door::Call("delete", R"({"id":2})"));
   CHECK(approving.last()->cut().empty());
+}
+
+TEST_CASE("calls that come at once wait in no more places than those that come one by one",
+          "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  const Door::Bot bot = door.Connect();
+  // All of them arrive before the first answer does.
+  std::atomic<int> asked = 0;
+  door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
+    ++asked;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    agent::v1::RequestCallApprovalResponse response;
+    *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
+    return response;
+  });
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(door.agent->port()));
+    clients.back()->Send(
+        door.Bytes({.token = bot.token,
+                    .session_id = bot.session_id,
+                    .body = Door::Call("delete", R"({"n":)" + std::to_string(i) + "}", 100 + i)}));
+  }
+  int refused = 0;
+  for (int tries = 0; tries < 400 && refused < 4; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+    refused = 0;
+    for (const types::v1::Record& record : door.control.records()) {
+      types::v1::RecordContent content;
+      content.ParseFromString(record.payload());
+      refused += content.denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED ? 1 : 0;
+    }
+  }
+  CHECK(refused == 4);
+  CHECK(asked == 8);
 }
 
 TEST_CASE("what is too long to be shown is refused as that", "[agent][approvals]") {
