@@ -45,8 +45,7 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
   request.mutable_judged_by()->set_epoch(call.granted.authenticated->snapshot->epoch());
   request.mutable_judged_by()->set_version(call.granted.authenticated->snapshot->version());
   request.set_other_params(std::move(shown->other_params));
-  if (const ToolDefinition* tool =
-          DefinitionOf(gateway, session, *call.granted.connection, message)) {
+  if (const SeenDefinition tool = DefinitionOf(*call.granted.connection, message)) {
     // One that is too long to be kept is bound all the same, though nobody can read it here.
     auto definition = gateway.masker.ShowJsonToApprover(
         tool->json.empty() ? std::string_view("{}") : tool->json, session.mask);

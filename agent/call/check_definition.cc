@@ -22,20 +22,30 @@ enum class Standing : std::uint8_t {
   kChanged,
   // Something relies on it, and the server does not show it.
   kUnseen,
+  // There can be no definition of it that was accepted.
+  kUnpinnable,
 };
 
 Standing StandingOf(const Gateway& gateway, const JudgedCall& call, const AgentSnapshot& snapshot) {
   const std::string& server = call.granted.session->facts().server;
   const std::string& tool = call.message->target;
   if (snapshot.PinModeOf(server) == PinMode::kIgnore) return Standing::kAccepted;
-  if (gateway.tool_pins.IsChanged(snapshot, server, tool)) return Standing::kChanged;
-  const bool is_seen = call.granted.connection->tool_look().Shows(tool) ||
-                       !gateway.tool_pins.IsReliedOn(snapshot, server, tool);
-  return is_seen ? Standing::kAccepted : Standing::kUnseen;
+  if (!gateway.tool_pins.CanPin(snapshot, server, tool)) return Standing::kUnpinnable;
+  if (const SeenDefinition shown = call.granted.connection->tool_look().Find(tool)) {
+    return gateway.tool_pins.IsAccepted(snapshot, server, *shown) ? Standing::kAccepted
+                                                                  : Standing::kChanged;
+  }
+  return gateway.tool_pins.IsReliedOn(snapshot, server, tool) ? Standing::kUnseen
+                                                              : Standing::kAccepted;
 }
 
 absl::Status Barred(const JudgedCall& call, Standing standing) {
   const std::string& tool = call.message->target;
+  if (standing == Standing::kUnpinnable) {
+    return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
+                  "no definition of the tool can be accepted: its name is empty or longer than 4 "
+                  "KiB, or its server has more tools than can be accepted");
+  }
   return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
                 standing == Standing::kChanged
                     ? absl::StrCat("the definition of the tool ", tool,
@@ -73,10 +83,7 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standi
   Signal changed(gateway.loop);
   const ToolPins::Listener listener(gateway.tool_pins, changed);
   const auto is_over = std::make_shared<bool>(false);
-  if (standing == Standing::kUnseen) {
-    gateway.loop.Spawn(
-        KeepLooking(gateway, call.granted.session, call.granted.connection, is_over));
-  }
+  gateway.loop.Spawn(KeepLooking(gateway, call.granted.session, call.granted.connection, is_over));
   co_await HoldCall(gateway, call.granted, *call.message, request, changed,
                     {.text = Waiting(call, standing), .hold = gateway.limits.approval_hold}, [&] {
                       return StandingOf(gateway, call, *gateway.snapshots.current()) ==
@@ -104,8 +111,7 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standi
 // whatever becomes of changes otherwise.
 bool WantsLook(const Gateway& gateway, const JudgedCall& call, Standing standing) {
   const ToolLook& look = call.granted.connection->tool_look();
-  const bool is_in_doubt = standing != Standing::kAccepted && !look.Shows(call.message->target);
-  return (call.needs_approval || is_in_doubt) &&
+  return (call.needs_approval || standing == Standing::kUnseen) &&
          !look.HasLooked(gateway.clock.SinceBoot(), kLookGoodFor);
 }
 
@@ -117,7 +123,8 @@ Task<Outcome> Check(Gateway& gateway, JudgedCall call, Standing standing, OpenRe
     standing = StandingOf(gateway, call, snapshot);
   }
   if (standing == Standing::kAccepted) co_return std::move(call);
-  if (snapshot.PinModeOf(server) == PinMode::kDeny) {
+  // Nothing that anybody does makes one of these pinned while the call waits.
+  if (standing == Standing::kUnpinnable || snapshot.PinModeOf(server) == PinMode::kDeny) {
     const absl::Status why = Barred(call, standing);
     co_return RefuseAbout(std::move(call), why, nullptr);
   }

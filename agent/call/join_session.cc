@@ -242,7 +242,7 @@ namespace {
 
 // True: to the end of the list.
 Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                     ToolLook::Tools& shown) {
+                     ToolLook::Names& named) {
   const bool is_modern = connection->era() == Era::kModern;
   std::string cursor;
   const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
@@ -256,7 +256,7 @@ Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConn
         gateway, session, connection,
         OwnRequest(JsonString("sallyport-" + NewRequestId()), "tools/list", params + "}"), left);
     if (!list.ok() || list->is_error) break;
-    SeeTools(gateway, *session, *list, shown, cursor);
+    SeeTools(gateway, *session, *connection, *list, named, cursor);
     const auto shared = is_modern ? session->shared : nullptr;
     std::string same_cursor;
     if (shared != nullptr && !shared->tools.Learn(*list, same_cursor)) break;
@@ -280,10 +280,10 @@ Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpCon
   // A server that never stops changing them is looked at no more often than that.
   for (int attempt = 0; attempt < kMaxLooks; ++attempt) {
     const std::uint64_t changes = look.changes();
-    ToolLook::Tools shown;
-    const bool is_all = co_await ReadTools(gateway, session, connection, shown);
+    ToolLook::Names named;
+    const bool is_all = co_await ReadTools(gateway, session, connection, named);
     if (look.changes() != changes) continue;
-    look.Take(std::move(shown), is_all, gateway.clock.SinceBoot());
+    look.Take(named, is_all, gateway.clock.SinceBoot());
     break;
   }
   look.is_asking = false;

@@ -46,9 +46,7 @@ absl::Status Describe(Gateway& gateway, const ApprovedCall& call, v1::ReserveCal
     request.set_approval_id(call.approval->id());
     request.set_target(call.approval->tool());
     request.set_arguments_digest(call.arguments_digest);
-    const GrantedCall& granted = call.judged.granted;
-    if (const ToolDefinition* tool =
-            DefinitionOf(gateway, *granted.session, *granted.connection, message)) {
+    if (const SeenDefinition tool = DefinitionOf(*call.judged.granted.connection, message)) {
       request.set_definition_hash(tool->hash);
     }
     return absl::OkStatus();

@@ -14,14 +14,13 @@ namespace sallyport::agent {
 bool SeeTool(Gateway& gateway, const SessionRules& rules, const ServedSession& session,
              McpConnection& connection, std::string_view entry);
 
-// The same for a list that goes to no client; the tools are added to `shown`. `next_cursor`
+// The same for a list that goes to no client; its tools are added to `named`. `next_cursor`
 // receives the literal that asks for the next page, empty at the last.
-void SeeTools(Gateway& gateway, const ServedSession& session, const UpstreamMessage& list,
-              ToolLook::Tools& shown, std::string& next_cursor);
+void SeeTools(Gateway& gateway, const ServedSession& session, McpConnection& connection,
+              const UpstreamMessage& list, ToolLook::Names& named, std::string& next_cursor);
 
-// What the server says of the tool that is called. Null: it has not shown it on that connection, or
-// no tool is called.
-const ToolDefinition* DefinitionOf(const Gateway& gateway, const ServedSession& session,
-                                   McpConnection& connection, const ClientMessage& call);
+// What the server said last on that connection of the tool that is called. Null: it has not shown
+// it there, or no tool is called.
+SeenDefinition DefinitionOf(McpConnection& connection, const ClientMessage& call);
 
 }  // namespace sallyport::agent

@@ -14,6 +14,27 @@ constexpr std::size_t kMaxQueuedBytes = std::size_t{4} << 20;
 
 }  // namespace
 
+void ToolLook::See(std::string_view tool, SeenDefinition definition) {
+  const std::size_t key = KeyOf(tool);
+  if (definition == nullptr) {
+    shown_.erase(key);
+  } else if (shown_.size() < kMaxTools || shown_.contains(key)) {
+    shown_.insert_or_assign(key, std::move(definition));
+  }
+}
+
+SeenDefinition ToolLook::Find(std::string_view tool) const {
+  const auto shown = shown_.find(KeyOf(tool));
+  return shown == shown_.end() || shown->second->name != tool ? nullptr : shown->second;
+}
+
+void ToolLook::Take(const Names& named, bool is_all, absl::Duration now) {
+  if (is_all) {
+    absl::erase_if(shown_, [&](const auto& entry) { return !named.contains(entry.first); });
+  }
+  looked_at_ = now;
+}
+
 McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era)
     : mcp_(std::move(id), capabilities),
       era_(era),

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 #include "absl/time/time.h"
@@ -20,6 +21,7 @@
 #include "agent/loop/signal.h"
 #include "agent/mask/json_masker.h"
 #include "agent/mcp/message.h"
+#include "agent/mcp/tool_definition.h"
 #include "agent/mcp/tool_headers.h"
 #include "agent/record/recording_chain.h"
 #include "agent/session/call_counts.h"
@@ -48,32 +50,25 @@ struct OpenRequest {
   bool is_token_over = false;
 };
 
-// What a server has shown of its tools on a connection since it last said that they changed.
+// What a server has shown of its tools on a connection since it last said that they changed: of
+// each what it said last, to the client or to us.
 class ToolLook {
  public:
-  // By their names: 64 bits of a hash with a seed of the process.
-  using Tools = absl::flat_hash_set<std::size_t>;
+  static constexpr std::size_t kMaxTools = 8192;
+
+  // 64 bits of a hash with a seed of the process.
   static std::size_t KeyOf(std::string_view tool) { return absl::HashOf(tool); }
+  using Names = absl::flat_hash_set<std::size_t>;
 
   explicit ToolLook(Loop& loop) : asked(loop) {}
 
-  // A list that went to the client shows it.
-  void See(std::string_view tool) { AddTo(shown_, tool); }
-  static void AddTo(Tools& tools, std::string_view tool) {
-    // More than this of one server are not kept anyway.
-    if (tools.size() < kMaxTools) tools.insert(KeyOf(tool));
-  }
-  bool Shows(std::string_view tool) const { return shown_.contains(KeyOf(tool)); }
+  // A list says this of the tool. Null: more than is kept of a server.
+  void See(std::string_view tool, SeenDefinition definition);
+  // Null: it is not shown.
+  SeenDefinition Find(std::string_view tool) const;
 
-  // We have looked at all of them; or not got to the end.
-  void Take(Tools tools, bool is_all, absl::Duration now) {
-    if (is_all) {
-      shown_ = std::move(tools);
-    } else {
-      shown_.merge(tools);
-    }
-    looked_at_ = now;
-  }
+  // We have looked at all of them, and these are there; or not got to the end.
+  void Take(const Names& named, bool is_all, absl::Duration now);
   // We have looked, no longer than `age` ago.
   bool HasLooked(absl::Duration now, absl::Duration age = absl::InfiniteDuration()) const {
     return looked_at_ && now - *looked_at_ <= age;
@@ -90,9 +85,7 @@ class ToolLook {
   Signal asked;
 
  private:
-  static constexpr std::size_t kMaxTools = 8192;
-
-  Tools shown_;
+  absl::flat_hash_map<std::size_t, SeenDefinition> shown_;
   std::optional<absl::Duration> looked_at_;
   std::uint64_t changes_ = 0;
 };

@@ -1,39 +1,87 @@
 #include "agent/call/tool_pins.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/log.h"
+#include "common/tool_limits.h"
 
 namespace sallyport::agent {
 namespace {
 
-constexpr std::size_t kMaxTools = 4096;
 constexpr std::size_t kMaxKeptBytes = 16u << 20;
 constexpr absl::Duration kReportAgain = absl::Minutes(1);
+// A server is warned of once in that time, however many tools it has.
+constexpr absl::Duration kWarnAgain = absl::Minutes(1);
 constexpr int kMaxReported = 1000;
 constexpr std::size_t kMaxReportBytes = 8u << 20;
 
+// Whether the control plane pins the tool, or could.
+bool HasRoom(const AgentSnapshot& snapshot, std::string_view server, std::string_view tool) {
+  return snapshot.PinOf(server, tool) != nullptr ||
+         (CanBePinned(tool) && snapshot.PinsOf(server) < kMaxToolsOfServer);
+}
+
 }  // namespace
 
-bool ToolPins::See(const std::string& server, ToolDefinition definition,
-                   const AgentSnapshot& snapshot) {
+SeenDefinition ToolPins::Keep(const Server& of, ToolDefinition definition) {
+  struct Kept {
+    Kept(ToolDefinition from, std::shared_ptr<std::size_t> bytes)
+        : definition(std::move(from)), kept_bytes(std::move(bytes)) {
+      *kept_bytes += definition.json.size();
+    }
+    ~Kept() { *kept_bytes -= definition.json.size(); }
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+
+    const ToolDefinition definition;
+    const std::shared_ptr<std::size_t> kept_bytes;
+  };
+  const bool can_be_read = definition.json.size() <= kMaxDefinitionBytes &&
+                           *of.kept_bytes + definition.json.size() <= kMaxKeptBytes;
+  if (!can_be_read) definition.json.clear();
+  const auto kept = std::make_shared<Kept>(std::move(definition), of.kept_bytes);
+  return {kept, &kept->definition};
+}
+
+SeenDefinition ToolPins::See(const std::string& server, ToolDefinition definition,
+                             const AgentSnapshot& snapshot) {
   Server& of = servers_[server];
-  auto place = of.tools.find(definition.name);
-  if (place == of.tools.end()) {
-    if (of.tools.size() >= kMaxTools && snapshot.PinOf(server, definition.name) == nullptr)
-      return false;
-    place = of.tools.emplace(definition.name, Seen{.first_hash = definition.hash}).first;
+  const std::string name = definition.name;
+  if (snapshot.PinModeOf(server) != PinMode::kIgnore && !CanPin(snapshot, server, name)) {
+    Warn(server, CanBePinned(name) ? "the server has too many tools"
+                                   : "a tool's name is empty or longer than 4 KiB");
   }
-  ToolDefinition& known = place->second.definition;
-  if (known.hash == definition.hash) return true;
-  of.kept_bytes -= known.json.size();
-  const bool is_kept = definition.json.size() <= kMaxDefinitionBytes &&
-                       of.kept_bytes + definition.json.size() <= kMaxKeptBytes;
-  if (!is_kept) definition.json.clear();
-  of.kept_bytes += definition.json.size();
-  known = std::move(definition);
-  return true;
+  auto place = of.tools.find(name);
+  if (place == of.tools.end()) {
+    const bool has_room =
+        name.size() <= kMaxToolNameBytes &&
+        (of.tools.size() < kMaxToolsOfServer || snapshot.PinOf(server, name) != nullptr);
+    if (!has_room) return nullptr;
+    place = of.tools.emplace(name, Seen{.first_hash = definition.hash}).first;
+  }
+  Seen& seen = place->second;
+  SeenDefinition now = Find(server, name, definition.hash);
+  if (now == nullptr) {
+    now = Keep(of, std::move(definition));
+    std::erase_if(seen.all, [](const auto& one) { return one.expired(); });
+    seen.all.emplace_back(now);
+  }
+  seen.definition = std::move(now);
+  return seen.definition;
+}
+
+SeenDefinition ToolPins::Find(std::string_view server, std::string_view tool,
+                              std::string_view hash) const {
+  const Seen* seen = FindSeen(server, tool);
+  if (seen == nullptr || seen->definition == nullptr) return nullptr;
+  if (seen->definition->hash == hash) return seen->definition;
+  for (const auto& one : seen->all) {
+    SeenDefinition definition = one.lock();
+    if (definition != nullptr && definition->hash == hash) return definition;
+  }
+  return nullptr;
 }
 
 void ToolPins::ReportNews(const std::string& server, const AgentSnapshot& snapshot) {
@@ -44,11 +92,11 @@ void ToolPins::ReportNews(const std::string& server, const AgentSnapshot& snapsh
   for (auto& [name, seen] : of->second.tools) {
     const ToolPin* pin = snapshot.PinOf(server, name);
     const bool is_known =
-        pin != nullptr && pin->definition_hash == seen.definition.hash && !pin->is_changed;
+        pin != nullptr && pin->definition_hash == seen.definition->hash && !pin->is_changed;
     const bool is_told =
-        seen.reported_hash == seen.definition.hash && now - seen.reported_at < kReportAgain;
-    if (is_known || is_told) continue;
-    seen.reported_hash = seen.definition.hash;
+        seen.reported_hash == seen.definition->hash && now - seen.reported_at < kReportAgain;
+    if (is_known || is_told || !HasRoom(snapshot, server, name)) continue;
+    seen.reported_hash = seen.definition->hash;
     seen.reported_at = now;
     news.push_back(name);
   }
@@ -62,15 +110,19 @@ Task<void> ToolPins::Report(std::string server, std::vector<std::string> tools) 
     Seen& seen = servers_[server].tools[tools[i]];
     v1::SeenTool& reported = *request.add_tools();
     reported.set_name(tools[i]);
-    reported.set_definition_hash(seen.definition.hash);
-    reported.set_definition(seen.definition.json);
-    bytes += seen.definition.json.size();
+    reported.set_definition_hash(seen.definition->hash);
+    reported.set_definition(seen.definition->json);
+    bytes += seen.definition->json.size();
     const bool is_full = request.tools_size() == kMaxReported || bytes >= kMaxReportBytes;
     if (!is_full && i + 1 < tools.size()) continue;
     request.set_server(server);
-    const auto response = co_await client_.Report(std::exchange(request, {}));
-    bytes = 0;
-    if (response.ok()) continue;
+    const auto response = co_await client_.Report(request);
+    if (response.ok()) {
+      Take(server, request, *response);
+      request.Clear();
+      bytes = 0;
+      continue;
+    }
     LogWarning("tools_not_reported", {{"server", server}, {"error", response.status()}});
     // At the next list they are news again.
     for (const std::string& name : tools) servers_[server].tools[name].reported_hash.clear();
@@ -78,9 +130,34 @@ Task<void> ToolPins::Report(std::string server, std::vector<std::string> tools) 
   }
 }
 
-bool ToolPins::IsFull(std::string_view server) const {
+void ToolPins::Take(const std::string& server, const v1::ReportToolsRequest& reported,
+                    const v1::ReportToolsResponse& response) {
+  std::set<std::string_view> pinned;
+  for (const types::v1::ToolPin& pin : response.pins()) pinned.insert(pin.name());
+  bool has_refused = false;
+  for (const v1::SeenTool& tool : reported.tools()) {
+    const bool is_refused = !pinned.contains(tool.name());
+    servers_[server].tools[tool.name()].is_refused = is_refused;
+    has_refused = has_refused || is_refused;
+  }
+  if (has_refused) Warn(server, "the control plane pins no more of them");
+}
+
+void ToolPins::Warn(const std::string& server, const char* why) {
+  absl::Duration& warned_at = servers_[server].warned_at;
+  const absl::Duration now = clock_.SinceBoot();
+  if (now - warned_at < kWarnAgain) return;
+  warned_at = now;
+  LogWarning("tools_not_pinned", {{"server", server}, {"why", why}});
+}
+
+bool ToolPins::CanPin(const AgentSnapshot& snapshot, std::string_view server,
+                      std::string_view tool) const {
+  if (!HasRoom(snapshot, server, tool)) return false;
+  if (snapshot.PinOf(server, tool) != nullptr) return true;
+  if (const Seen* seen = FindSeen(server, tool)) return !seen->is_refused;
   const auto of = servers_.find(server);
-  return of != servers_.end() && of->second.tools.size() >= kMaxTools;
+  return of == servers_.end() || of->second.tools.size() < kMaxToolsOfServer;
 }
 
 const ToolPins::Seen* ToolPins::FindSeen(std::string_view server, std::string_view tool) const {
@@ -90,24 +167,18 @@ const ToolPins::Seen* ToolPins::FindSeen(std::string_view server, std::string_vi
   return place == of->second.tools.end() ? nullptr : &place->second;
 }
 
-bool ToolPins::IsChanged(const AgentSnapshot& snapshot, std::string_view server,
-                         std::string_view tool) const {
-  const Seen* seen = FindSeen(server, tool);
-  if (const ToolPin* pin = snapshot.PinOf(server, tool)) {
-    return seen == nullptr ? pin->is_changed : seen->definition.hash != pin->definition_hash;
+bool ToolPins::IsAccepted(const AgentSnapshot& snapshot, std::string_view server,
+                          const ToolDefinition& definition) const {
+  if (const ToolPin* pin = snapshot.PinOf(server, definition.name)) {
+    return definition.hash == pin->definition_hash;
   }
-  if (seen == nullptr) return IsFull(server);
-  return seen->definition.hash != seen->first_hash;
+  const Seen* seen = FindSeen(server, definition.name);
+  return seen != nullptr && definition.hash == seen->first_hash;
 }
 
 bool ToolPins::IsReliedOn(const AgentSnapshot& snapshot, std::string_view server,
                           std::string_view tool) const {
   return snapshot.PinOf(server, tool) != nullptr || FindSeen(server, tool) != nullptr;
-}
-
-const ToolDefinition* ToolPins::Find(std::string_view server, std::string_view tool) const {
-  const Seen* seen = FindSeen(server, tool);
-  return seen == nullptr ? nullptr : &seen->definition;
 }
 
 ToolPins::Listener::Listener(ToolPins& pins, Signal& changed) : pins_(pins), changed_(changed) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,12 +19,10 @@ namespace sallyport::agent {
 
 // What servers say of their tools, as this agent has seen it, against what they are pinned to. The
 // first sight pins: here at once, at the control plane as soon as it hears of it. On the loop's
-// thread.
+// thread. A server may say something else on every connection: what it said on one is the
+// business of that one's ToolLook.
 class ToolPins {
  public:
-  // Of one definition, for people to read and to compare; its hash is of all of it.
-  static constexpr std::size_t kMaxDefinitionBytes = 256u << 10;
-
   // All of them outlive it.
   ToolPins(Loop& loop, const Clock& clock, ToolClient& client)
       : loop_(loop), clock_(clock), client_(client) {}
@@ -31,22 +30,25 @@ class ToolPins {
   ToolPins& operator=(const ToolPins&) = delete;
 
   // The server says this of a tool that policy lets somebody use; its `json` as people may read it,
-  // empty where they may not. What `snapshot` pins is always
-  // kept, and of all others the first 4,096 of a server. False: it is not kept, and the tool must
-  // not be relied on.
-  bool See(const std::string& server, ToolDefinition definition, const AgentSnapshot& snapshot);
+  // empty where they may not. What `snapshot` pins is always kept, and of all others the first
+  // 4,096 of a server. Null: it is not kept.
+  SeenDefinition See(const std::string& server, ToolDefinition definition,
+                     const AgentSnapshot& snapshot);
+  // What See has kept of that hash, and somebody still uses. Null: nothing.
+  SeenDefinition Find(std::string_view server, std::string_view tool, std::string_view hash) const;
   // Tells the control plane in the background of what was seen and is not as `snapshot` has it.
   void ReportNews(const std::string& server, const AgentSnapshot& snapshot);
 
-  // Whether what the server says of the tool, or said when somebody looked last, is not what it is
-  // pinned to; or nobody can say, for no more is kept of the server.
-  bool IsChanged(const AgentSnapshot& snapshot, std::string_view server,
-                 std::string_view tool) const;
+  // Whether the tool is pinned, or will be once the server lists it. Not: its name is none, the
+  // server has as many tools as are kept of one, or the control plane has not taken it.
+  bool CanPin(const AgentSnapshot& snapshot, std::string_view server, std::string_view tool) const;
+  // Whether it is what the tool is pinned to; or what this agent saw first, while nobody has pinned
+  // it.
+  bool IsAccepted(const AgentSnapshot& snapshot, std::string_view server,
+                  const ToolDefinition& definition) const;
   // Whether anything relies on the tool: it was accepted, or this agent has seen it.
   bool IsReliedOn(const AgentSnapshot& snapshot, std::string_view server,
                   std::string_view tool) const;
-  // As it was seen last. Null: never by this agent.
-  const ToolDefinition* Find(std::string_view server, std::string_view tool) const;
 
   // Sets `changed` whenever pins may have changed, for as long as it lives.
   class Listener {
@@ -65,19 +67,29 @@ class ToolPins {
 
  private:
   struct Seen {
-    ToolDefinition definition;
+    // As it was seen last, on whatever connection.
+    SeenDefinition definition;
+    // With what else connections were shown, while one of them still has it.
+    std::vector<std::weak_ptr<const ToolDefinition>> all;
     // What it was when this agent saw it first.
     std::string first_hash;
     // What was reported last, and when.
     std::string reported_hash;
     absl::Duration reported_at = -absl::InfiniteDuration();
+    // The control plane answered, and did not pin it.
+    bool is_refused = false;
   };
   struct Server {
     std::map<std::string, Seen, std::less<>> tools;
-    std::size_t kept_bytes = 0;
+    // Of the definitions that can be read, with those that only connections still have.
+    std::shared_ptr<std::size_t> kept_bytes = std::make_shared<std::size_t>(0);
+    absl::Duration warned_at = -absl::InfiniteDuration();
   };
 
-  bool IsFull(std::string_view server) const;
+  static SeenDefinition Keep(const Server& of, ToolDefinition definition);
+  void Warn(const std::string& server, const char* why);
+  void Take(const std::string& server, const v1::ReportToolsRequest& reported,
+            const v1::ReportToolsResponse& response);
   const Seen* FindSeen(std::string_view server, std::string_view tool) const;
   Task<void> Report(std::string server, std::vector<std::string> tools);
 

@@ -97,6 +97,11 @@ const ToolPin* AgentSnapshot::PinOf(std::string_view server, std::string_view to
   return pin == of->second.end() ? nullptr : &pin->second;
 }
 
+std::size_t AgentSnapshot::PinsOf(std::string_view server) const {
+  const auto of = tool_pins_.find(server);
+  return of == tool_pins_.end() ? 0 : of->second.size();
+}
+
 KnownKeys AgentSnapshot::KeysOf(std::string_view issuer_id) const {
   const auto found = keys_.find(issuer_id);
   return found == keys_.end() ? KnownKeys{} : found->second;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ struct ToolDefinition {
   // SHA-256 of it, hex.
   std::string hash;
 };
+
+// Shared by all connections that a server said it on.
+using SeenDefinition = std::shared_ptr<const ToolDefinition>;
 
 // Of one entry of a tools/list result, as it stands there. upstream_invalid when it has no name.
 absl::StatusOr<ToolDefinition> ReadToolDefinition(std::string_view entry);

@@ -8,6 +8,7 @@
 #include "common/denial.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/tool_limits.h"
 #include "controlplane/model/tool.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
@@ -18,20 +19,13 @@ namespace sallyport::controlplane {
 namespace {
 
 constexpr int kMaxReported = 1000;
-constexpr size_t kMaxNameBytes = 4096;
-constexpr size_t kMaxDefinitionBytes = 256 << 10;
-// A server names its tools as it likes; what is kept of them has an end.
-constexpr int64_t kMaxToolsOfServer = 4096;
-
+// Of what its agent is bound by, not its server.
 absl::Status CheckRequest(const agent::v1::ReportToolsRequest& request) {
   if (request.tools_size() > kMaxReported) {
     return absl::InvalidArgumentError("more than 1,000 tools in one report");
   }
   for (const agent::v1::SeenTool& seen : request.tools()) {
     const std::string& hash = seen.definition_hash();
-    if (seen.name().empty() || seen.name().size() > kMaxNameBytes) {
-      return absl::InvalidArgumentError("a tool's name is missing or longer than 4 KiB");
-    }
     if (hash.size() != 64 || hash.find_first_not_of("0123456789abcdef") != std::string::npos) {
       return absl::InvalidArgumentError("definition_hash is not 64 hex digits");
     }
@@ -55,7 +49,8 @@ absl::StatusOr<std::string> AgentFronting(Transaction& t, const Caller& caller,
   return agent->name;
 }
 
-// What is new of one tool, as its audit line calls it; empty: nothing.
+// What is new of one tool, as its audit line calls it; empty: nothing. Without the tool: it cannot
+// be pinned.
 struct News {
   std::optional<Tool> tool;
   std::string action;
@@ -64,6 +59,7 @@ struct News {
 absl::StatusOr<News> Learn(Transaction& t, const std::string& server,
                            const agent::v1::SeenTool& seen, const std::string& agent,
                            absl::Time now) {
+  if (!CanBePinned(seen.name())) return News{};
   ASSIGN_OR_RETURN(std::optional<Tool> tool, tools::Find(t, server, seen.name()));
   if (tool) {
     if (!tool->See(seen, agent, now)) return News{std::move(tool), ""};
@@ -71,7 +67,7 @@ absl::StatusOr<News> Learn(Transaction& t, const std::string& server,
     return News{std::move(tool), is_changed ? "tool.change" : "tool.return"};
   }
   ASSIGN_OR_RETURN(const int64_t known, tools::Count(t, server));
-  if (known >= kMaxToolsOfServer) return News{};
+  if (known >= static_cast<int64_t>(kMaxToolsOfServer)) return News{};
   return News{Tool::Pinned(server, seen, agent, now), "tool.pin"};
 }
 
@@ -85,9 +81,13 @@ absl::StatusOr<agent::v1::ReportToolsResponse> PinTools::Run(
   ASSIGN_OR_RETURN(const std::string agent, AgentFronting(*t, caller, request.server()));
   agent::v1::ReportToolsResponse response;
   bool is_anything_new = false;
+  int not_pinned = 0;
   for (const agent::v1::SeenTool& seen : request.tools()) {
     ASSIGN_OR_RETURN(const News news, Learn(*t, request.server(), seen, agent, now));
-    if (!news.tool) continue;
+    if (!news.tool) {
+      ++not_pinned;
+      continue;
+    }
     *response.add_pins() = news.tool->pin();
     if (news.action.empty()) continue;
     is_anything_new = true;
@@ -101,6 +101,10 @@ absl::StatusOr<agent::v1::ReportToolsResponse> PinTools::Run(
         LogWarning("tool_changed", {{"server", server}, {"tool", tool}, {"agent", agent}});
       });
     }
+  }
+  if (not_pinned > 0) {
+    LogWarning("tools_not_pinned",
+               {{"server", request.server()}, {"agent", agent}, {"tools", not_pinned}});
   }
   if (!is_anything_new) return response;
   RETURN_IF_ERROR(meta::BumpSnapshot(*t));

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -335,6 +336,11 @@ class FakeControlPlane {
       return std::nullopt;
     });
   }
+  // It is never pinned, as if the server had too many.
+  void set_not_pinned(const std::string& tool) {
+    std::lock_guard lock(mutex_);
+    not_pinned_.insert(tool);
+  }
   bool has_report(const std::string& tool) {
     std::lock_guard lock(mutex_);
     return std::any_of(reported_.begin(), reported_.end(),
@@ -542,7 +548,8 @@ class FakeControlPlane {
     FakeControlPlane& self;
   };
 
-  // Pins what is seen first, and says of the rest that it has changed.
+  // Pins what is seen first, but for what it does not take, and says of the rest that it has
+  // changed.
   struct Tools final : agent::v1::ToolService::Service {
     explicit Tools(FakeControlPlane& owner) : self(owner) {}
     grpc::Status ReportTools(Context*, const agent::v1::ReportToolsRequest* request,
@@ -550,6 +557,7 @@ class FakeControlPlane {
       std::lock_guard lock(self.mutex_);
       for (const agent::v1::SeenTool& seen : request->tools()) {
         self.reported_.push_back(seen);
+        if (self.not_pinned_.contains(seen.name())) continue;
         types::v1::ToolPin* pin = nullptr;
         for (types::v1::ToolPin& known : *self.snapshot_.mutable_tool_pins()) {
           if (known.server() == request->server() && known.name() == seen.name()) pin = &known;
@@ -626,6 +634,7 @@ class FakeControlPlane {
   std::vector<types::v1::Record> records_;
   std::vector<std::string> withdrawn_;
   std::vector<agent::v1::SeenTool> reported_;
+  std::set<std::string> not_pinned_;
   int opens_ = 0;
   Opener opener_;
   Asker asker_;

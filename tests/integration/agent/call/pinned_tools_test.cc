@@ -163,7 +163,7 @@ TEST_CASE("a server that says that its tools have changed is looked at again", "
   CHECK(door.Seen("tools/call") == 1);
 }
 
-TEST_CASE("where the server shows nothing, what another agent saw last decides", "[agent][pins]") {
+TEST_CASE("where the server shows nothing, what another agent saw is not called", "[agent][pins]") {
   Door door(kHoldOne);
   const Door::Bot bot = door.Connect();
   door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
@@ -223,6 +223,37 @@ TEST_CASE("a server's document says what becomes of a changed tool", "[agent][pi
     CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
     CHECK_FALSE(door.control.has_report("echo"));
   }
+}
+
+TEST_CASE("what a connection was shown last decides, whatever others are shown", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  const Door::Bot other = door.Connect("other");
+  Change(door, bot);
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+  Describe(door, "says it again");
+  CHECK(Listed(other) == std::vector<std::string>{"echo", "delete"});
+  CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "definition_changed");
+  CHECK(door.Seen("tools/call") == 0);
+  // And the other way round.
+  Describe(door, "says it again, to others too");
+  Listed(bot);
+  CHECK(Door::Message(other.Post(Door::Call("echo")))["result"].contains("content"));
+}
+
+TEST_CASE("a call of a changed tool looks again, for as long as it waits", "[agent][pins]") {
+  Door door(kHoldLong);
+  const Door::Bot bot = door.Connect();
+  Change(door, bot);
+  Listed(bot);
+  HttpClient client(door.agent->port());
+  client.Send(
+      door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo")}));
+  const int lists = door.Seen("tools/list");
+  REQUIRE(door.AwaitRequests("tools/list", lists + 1));
+  CHECK(door.Seen("tools/call") == 0);
+  Describe(door, "says it again");
+  CHECK(Door::Message(client.Read())["result"].contains("content"));
 }
 
 // Pins echo to what its server says of it, as a control plane has it before any agent looks.
@@ -338,15 +369,16 @@ TEST_CASE("an approval is about the definition of the moment, whatever becomes o
     *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
     return response;
   });
-  const auto ask = [&] {
-    const Door::Bot bot = door.Connect();
+  const auto ask_on = [&](const Door::Bot& bot) {
     bot.Post(Door::Call("delete"));
     std::lock_guard lock(mutex);
     REQUIRE_FALSE(asked.empty());
     return asked.back();
   };
+  const auto ask = [&] { return ask_on(door.Connect()); };
   Describe(door, "says it again");
-  const auto first = ask();
+  const Door::Bot early = door.Connect();
+  const auto first = ask_on(early);
   CHECK(Json::parse(first.tool_definition())["description"] == "deletes");
   CHECK(first.definition_hash().size() == 64);
   door.set_awkward([](const Json& message) {
@@ -356,6 +388,10 @@ TEST_CASE("an approval is about the definition of the moment, whatever becomes o
   const auto second = ask();
   CHECK(Json::parse(second.tool_definition())["description"] == "deletes all");
   CHECK(second.definition_hash() != first.definition_hash());
+  // The first connection has not been shown that, and was looked at a moment ago.
+  const auto third = ask_on(early);
+  CHECK(Json::parse(third.tool_definition())["description"] == "deletes");
+  CHECK(third.definition_hash() == first.definition_hash());
   CHECK_FALSE(door.control.has_report("delete"));
 }
 

@@ -114,8 +114,6 @@ TEST_CASE_METHOD(Pinning, "a report that is none changes nothing", "[controlplan
     *request.add_tools() = Saying("wiki", "fine", 'a').tools(0);
     return pin.Run(Agent("a1"), request).status().code() == absl::StatusCode::kInvalidArgument;
   };
-  CHECK(refused(Saying("wiki", "", 'a')));
-  CHECK(refused(Saying("wiki", std::string(5000, 'n'), 'a')));
   CHECK(refused(Saying("wiki", "echo", 'G')));
   agent::v1::ReportToolsRequest longest = Saying("wiki", "echo", 'a');
   longest.mutable_tools(0)->set_definition(std::string((256 << 10) + 1, 'x'));
@@ -125,6 +123,20 @@ TEST_CASE_METHOD(Pinning, "a report that is none changes nothing", "[controlplan
   for (int i = 0; i < 1000; ++i) *many.add_tools() = Saying("wiki", "t", 'a').tools(0);
   CHECK(refused(many));
   CHECK(tools::Pins(*Read(), "wiki")->empty());
+}
+
+TEST_CASE_METHOD(Pinning, "a name that cannot be pinned keeps no other tool from it",
+                 "[controlplane][access]") {
+  agent::v1::ReportToolsRequest request = Saying("wiki", std::string(4097, 'n'), 'a');
+  *request.add_tools() = Saying("wiki", "", 'a').tools(0);
+  *request.add_tools() = Saying("wiki", std::string(4096, 'n'), 'a').tools(0);
+  *request.add_tools() = Saying("wiki", "echo", 'a').tools(0);
+  const auto response = PinTools(*control, clock).Run(Agent("a1"), request);
+  REQUIRE(response.ok());
+  REQUIRE(response->pins_size() == 2);
+  CHECK(response->pins(0).name().size() == 4096);
+  CHECK(response->pins(1).name() == "echo");
+  CHECK(*tools::Count(*Read(), "wiki") == 2);
 }
 
 TEST_CASE_METHOD(Pinning, "of one server no more than 4,096 tools are kept",
