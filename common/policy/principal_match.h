@@ -5,7 +5,7 @@
 #include "sallyport/types/v1/policy.pb.h"
 #include "sallyport/types/v1/principal.pb.h"
 
-// Whom a policy names. For this folder alone.
+// Whom a policy names.
 namespace sallyport {
 
 // Whether all of the entry but its scopes holds.

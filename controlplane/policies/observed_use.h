@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "controlplane/model/recorded_call.h"
 #include "controlplane/policies/resource_patterns.h"
 #include "sallyport/types/v1/policy.pb.h"
@@ -40,10 +41,11 @@ struct ToolUse {
   void Add(const RecordedCall& call);
 };
 
-// Who was asked for an approval, and how many of them. Nobody: empty.
+// Who was asked for an approval, how many of them, and how long they had. Nobody: empty.
 struct AskedPeople {
   std::vector<std::string> approvers;
   uint32_t count = 0;
+  int64_t expires_after_seconds = 0;
   auto operator<=>(const AskedPeople&) const = default;
   bool empty() const { return approvers.empty(); }
 };

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/denial.h"
-#include "common/policy/compiled_policies.h"
 #include "common/policy/documents.h"
-#include "common/policy/session_policy.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/model/proto_time.h"
@@ -21,9 +17,9 @@
 #include "controlplane/policies/observed_use.h"
 #include "controlplane/policies/progress_report.h"
 #include "controlplane/policies/read_request.h"
+#include "controlplane/policies/terms_in_force.h"
 #include "controlplane/policies/write_suggestion.h"
 #include "controlplane/store/approvals.h"
-#include "controlplane/store/documents.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -48,7 +44,10 @@ absl::StatusOr<AskedPeople> AskedFor(Database& control, const std::string& appro
     return absl::NotFoundError(absl::StrCat("approval ", approval_id, " does not exist"));
   }
   const types::v1::Approval& proto = approval->proto();
-  return AskedPeople{.approvers = {proto.approvers().begin(), proto.approvers().end()}, .count = 1};
+  const absl::Duration had = FromProto(proto.expires_at()) - FromProto(proto.created_at());
+  return AskedPeople{.approvers = {proto.approvers().begin(), proto.approvers().end()},
+                     .count = std::max(proto.count(), 1U),
+                     .expires_after_seconds = std::max<int64_t>(absl::ToInt64Seconds(had), 1)};
 }
 
 // Who did what where, by (realm, kind, subject, client id, server).
@@ -95,52 +94,7 @@ class Uses {
   bool has_dropped_ = false;
 };
 
-// In ways that a suggestion does not repeat.
-bool RestrictsFurther(const types::v1::PolicySpec& policy) {
-  const auto is_plain = [](const types::v1::RuleBody& body) {
-    return body.when().empty() && !body.has_once() && !body.has_limit();
-  };
-  return !policy.hours().empty() ||
-         !std::all_of(policy.rules().begin(), policy.rules().end(), [&](const auto& rule) {
-           return is_plain(rule.allow()) && is_plain(rule.require_approval());
-         });
-}
-
-// What the documents in force say of whom a suggestion is for.
-struct InForceNow {
-  std::vector<Document> documents;
-  std::shared_ptr<const CompiledPolicies> policies;
-  absl::Time now;
-
-  TermsInForce For(const types::v1::Session& session) const {
-    TermsInForce terms;
-    const auto& principal = session.principal();
-    const OpenDecision open =
-        policies->EvaluateOpen(principal, session.server(), session.agent(), now);
-    if (open.is_allowed()) terms.open = open;
-    const auto bound = SessionPolicy::Bind(policies, principal, session.server());
-    terms.mask = bound->mask_names();
-    for (const Document& document : documents) {
-      const auto& names = bound->policy_names();
-      const bool names_him = std::find(names.begin(), names.end(), document.name()) != names.end();
-      if (document.has_policy() && names_him && RestrictsFurther(document.policy())) {
-        terms.stricter.push_back(document.name());
-      }
-    }
-    return terms;
-  }
-};
-
-absl::StatusOr<InForceNow> ReadInForce(Database& control, absl::Time now) {
-  ASSIGN_OR_RETURN(const auto t, control.Read());
-  InForceNow in_force{.now = now};
-  ASSIGN_OR_RETURN(in_force.documents, documents::All(*t));
-  std::erase_if(in_force.documents, [](const Document& document) { return document.has_lock(); });
-  ASSIGN_OR_RETURN(in_force.policies, CompiledPolicies::Compile(in_force.documents));
-  return in_force;
-}
-
-absl::StatusOr<admin::v1::Suggestion> Write(const Uses& uses, const InForceNow& in_force,
+absl::StatusOr<admin::v1::Suggestion> Write(const Uses& uses, const PoliciesInForce& in_force,
                                             bool with_arguments) {
   SuggestionWriter writer(with_arguments);
   uses.ForEach([&](const ObservedUse& use) {
@@ -195,7 +149,7 @@ absl::Status SuggestPolicy::Run(const Caller& caller,
     return absl::NotFoundError(absl::StrCat("no recording shows ", request.calls().principal(),
                                             " doing anything in that time"));
   }
-  ASSIGN_OR_RETURN(const InForceNow in_force, ReadInForce(control_, clock_.Now()));
+  ASSIGN_OR_RETURN(const PoliciesInForce in_force, PoliciesInForce::Read(control_, clock_.Now()));
   SuggestPolicyResponse response;
   ASSIGN_OR_RETURN(*response.mutable_suggestion(), Write(uses, in_force, request.with_arguments()));
 

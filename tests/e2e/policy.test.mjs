@@ -122,7 +122,7 @@ test('suggest writes what was done and no more; it can be applied, tested, and l
   assert.equal(run.code, 0, run.err);
   assert.match(run.err, /covers (\d+) of \1 recorded calls/);
   const file = write('suggested.yaml', run.out);
-  assert.match(run.out, /^# What service:demo:\S+ did on oracle: \d+ calls in 1 sessions\.\nkind: Policy\nname: suggested-deploy-bot-oracle\n/);
+  assert.match(run.out, /^# What service:demo:\S+ did on oracle: \d+ calls in 1 sessions\.\nkind: Policy\nname: suggested-deploy-bot-oracle-[0-9a-f]{12}\n/);
   assert.ok(!run.out.includes('get-env'), run.out);
   // Alone, it decides all that passed as it was decided.
   const { items } = await door.json(['policy', 'simulate', '-f', file, '--alone', '--since', '1h'], dora);
@@ -140,7 +140,7 @@ cases:
     expect: {decision: deny}
 `);
   assert.match(await out(['policy', 'test', tests]), /2 passed, 0 failed/);
-  assert.equal(await out(['apply', '-f', file]), 'policy/suggested-deploy-bot-oracle created\n');
+  assert.match(await out(['apply', '-f', file]), /^policy\/suggested-deploy-bot-oracle-[0-9a-f]{12} created\n$/);
   await out(['delete', 'policy', 'bots']);
   await until('echo passes by the suggestion', async () => (await session.call('tools/call', { name: 'echo', arguments: { message: 'x' } })).message?.result, { everyMs: 20 });
   const other = await session.call('tools/call', { name: 'get-env', arguments: {} });
@@ -205,7 +205,7 @@ test('token explain says what a token is taken for, and which policies name it',
   const bot = await door.json(['token', 'explain', token]);
   assert.equal(bot.agents.isAccepted, true);
   assert.equal(bot.agents.principal.clientId, 'deploy-bot');
-  assert.deepEqual(bot.policies.map(({ policy: name }) => name).sort(), ['bots', 'suggested-deploy-bot-oracle']);
+  assert.deepEqual(bot.policies.map(({ policy: name }) => name.replace(/-[0-9a-f]{12}$/, '')).sort(), ['bots', 'suggested-deploy-bot-oracle']);
   const now = Math.floor(Date.now() / 1000);
   const minted = await door.mint({ payload: { iss: door.issuer.url, aud: 'api://sallyport-admin', sub: 'dora', uid: 'dora', groups: ['platform-admins', 'auditors'], client_id: 'sallyport-cli', iat: now, exp: now + 600, jti: 'one' } });
   const person = await out(['token', 'explain', minted]);

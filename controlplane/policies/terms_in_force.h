@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/policy/compiled_policies.h"
+#include "common/policy/decision.h"
+#include "controlplane/store/database.h"
+#include "sallyport/types/v1/policy.pb.h"
+#include "sallyport/types/v1/session.pb.h"
+
+namespace sallyport::controlplane {
+
+// What holds now for whom a suggestion is for.
+struct TermsInForce {
+  std::optional<OpenDecision> open;  // unset: no policy names him
+  std::vector<std::string> mask;
+  types::v1::RecordingContent recording = types::v1::RECORDING_CONTENT_MASKED;
+  // What the policies that name him ask of him beside his name, so far as one entry can say it; and
+  // his owners by any of them.
+  types::v1::PrincipalMatch match;
+  // Where all of them say the same.
+  std::vector<types::v1::Hours> hours;
+  // Of those of them that are enforced, each complete: nothing in it is left to its policy's
+  // session.
+  std::vector<types::v1::Rule> rules;
+  // What one policy cannot say of theirs, a sentence each.
+  std::vector<std::string> not_carried;
+};
+
+// The documents in force at one moment, but for locks.
+class PoliciesInForce {
+ public:
+  static absl::StatusOr<PoliciesInForce> Read(Database& control, absl::Time now);
+
+  TermsInForce For(const types::v1::Session& session) const;
+
+ private:
+  std::vector<types::v1::Document> documents_;
+  std::shared_ptr<const CompiledPolicies> policies_;
+  absl::Time now_;
+};
+
+}  // namespace sallyport::controlplane
