@@ -77,9 +77,9 @@ struct Gateway {
   ApprovalDesk approvals = {};
   Openings openings = {};
   Metrics metrics = {};
-  // Of all sessions of a principal on a server, by LimitKey: a new session starts from what the
-  // ones before it did.
-  std::map<std::string, CallCounts> call_counts = {};
+  // Of all sessions of a principal on a server, by LimitKey, and of those of one client and address
+  // one after the other: a new session starts from what the ones before it did.
+  std::map<std::string, std::shared_ptr<CallCounts>> call_counts = {};
   // Calls that wait until a person decides.
   int held_calls = 0;
   bool is_draining = false;

@@ -12,8 +12,8 @@ namespace sallyport::agent {
 // A call's place under the limits of its session and its principal, as long as it lives: it counts
 // as one of the calls at a time, and, once it has gone out, as one of those within a time. One that
 // has gone out and was not answered keeps its place for kBusy more, whatever becomes of its client,
-// its MCP session and its session: the server may be busy with it for a while. The clock and both
-// counts outlive it.
+// its MCP session and its session: the server may be busy with it for a while. The clock
+// outlives it.
 class LimitPlace {
  public:
   static constexpr absl::Duration kBusy = absl::Seconds(10);
@@ -21,12 +21,16 @@ class LimitPlace {
   // It takes none.
   LimitPlace() = default;
   // `began` as it was begun in both.
-  LimitPlace(const Clock& clock, CallCounts& session, CallCounts& principal, absl::Duration began)
-      : clock_(&clock), session_(&session), principal_(&principal), began_(began) {}
+  LimitPlace(const Clock& clock, std::shared_ptr<CallCounts> session,
+             std::shared_ptr<CallCounts> principal, absl::Duration began)
+      : clock_(&clock),
+        session_(std::move(session)),
+        principal_(std::move(principal)),
+        began_(began) {}
   LimitPlace(LimitPlace&& other) noexcept
       : clock_(other.clock_),
-        session_(std::exchange(other.session_, nullptr)),
-        principal_(other.principal_),
+        session_(std::move(other.session_)),
+        principal_(std::move(other.principal_)),
         began_(other.began_),
         is_out_(other.is_out_),
         is_answered_(other.is_answered_) {}
@@ -42,7 +46,7 @@ class LimitPlace {
   ~LimitPlace() {
     if (session_ == nullptr) return;
     const absl::Duration now = clock_->SinceBoot();
-    for (CallCounts* counts : {session_, principal_}) {
+    for (CallCounts* counts : {session_.get(), principal_.get()}) {
       if (!is_out_) {
         counts->TakeBack(began_);
       } else if (is_answered_) {
@@ -60,8 +64,8 @@ class LimitPlace {
 
  private:
   const Clock* clock_ = nullptr;
-  CallCounts* session_ = nullptr;
-  CallCounts* principal_ = nullptr;
+  std::shared_ptr<CallCounts> session_;
+  std::shared_ptr<CallCounts> principal_;
   absl::Duration began_;
   bool is_out_ = false;
   bool is_answered_ = false;

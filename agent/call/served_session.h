@@ -241,7 +241,9 @@ class ServedSession final : public Holdable {
   StartLimit starts;
   // Calls of it that wait as tasks of our own, and what became of them.
   HeldTasks tasks;
-  CallCounts call_counts;
+  // Null until a limit asks for them.
+  std::shared_ptr<CallCounts> call_counts;
+  std::shared_ptr<CallCounts> principal_counts;
   // Calls of it that wait until a person decides.
   int held_calls = 0;
   // Calls that count against max_calls and have not been answered.

@@ -34,7 +34,8 @@ void Sweep(Gateway& gateway) {
   gateway.principals.Sweep();
   gateway.openings.Sweep(gateway.clock.SinceBoot() - gateway.limits.open_rest);
   std::erase_if(gateway.call_counts, [&](const auto& entry) {
-    return entry.second.IsForgotten(gateway.clock.SinceBoot(), kLongestWithin);
+    return entry.second.use_count() == 1 &&
+           entry.second->IsForgotten(gateway.clock.SinceBoot(), kLongestWithin);
   });
   for (ServedSession* session : gateway.sessions.all()) {
     if (EndIfDue(gateway, *session)) continue;

@@ -1,5 +1,6 @@
 #include "agent/call/take_limits.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,32 +42,47 @@ RefusedCall Refuse(const Gateway& gateway, ApprovedCall call, const types::v1::S
   return refused;
 }
 
+std::shared_ptr<CallCounts> CountsOf(Gateway& gateway, const std::string& key) {
+  std::shared_ptr<CallCounts>& counts = gateway.call_counts[key];
+  if (counts == nullptr) counts = std::make_shared<CallCounts>();
+  return counts;
+}
+
+// Whether the session's calls are counted: where a limit asks for it, or one of another session of
+// the principal does.
+bool EnsureCounted(Gateway& gateway, ServedSession& session, bool has_limits) {
+  if (session.principal_counts != nullptr) return true;
+  if (!has_limits && gateway.call_counts.empty()) return false;
+  const SessionFacts& facts = session.facts();
+  const std::string of_principal = LimitKey(facts.principal, facts.server);
+  if (!has_limits && !gateway.call_counts.contains(of_principal)) return false;
+  session.principal_counts = CountsOf(gateway, of_principal);
+  session.call_counts =
+      CountsOf(gateway, absl::StrCat("session\n", SessionKey(session.principal_key(), facts.server),
+                                     "\n", facts.client_address));
+  return true;
+}
+
 }  // namespace
 
 Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call) {
   const auto& limits = call.judged.judgement->rules->policy->limits();
-  if (!call.judged.judgement->is_counted) return call;
-  // Where none of the agent's sessions has a limit.
-  if (limits.empty() && gateway.call_counts.empty()) return call;
   ServedSession& session = *call.judged.granted.session;
-  CallCounts& of_session = session.call_counts;
-  const std::string key = LimitKey(session.facts().principal, session.facts().server);
-  const auto known = gateway.call_counts.find(key);
-  if (limits.empty() && known == gateway.call_counts.end()) return call;
-  CallCounts& of_principal =
-      known == gateway.call_counts.end() ? gateway.call_counts[key] : known->second;
+  const bool is_counted = call.judged.judgement->is_counted;
+  if (!is_counted || !EnsureCounted(gateway, session, !limits.empty())) return call;
   const absl::Duration now = gateway.clock.SinceBoot();
   std::vector<CallLimit> taken;
   for (const types::v1::SessionLimit& wire : limits) {
     const CallLimit& limit = taken.emplace_back(ToLimit(wire));
-    const CallCounts& counts =
-        wire.per() == types::v1::LIMIT_SCOPE_SESSION ? of_session : of_principal;
+    const CallCounts& counts = wire.per() == types::v1::LIMIT_SCOPE_SESSION
+                                   ? *session.call_counts
+                                   : *session.principal_counts;
     const absl::Duration free_at = counts.FreeAt(limit, now);
     if (free_at > now) return Refuse(gateway, std::move(call), wire, free_at - now);
   }
-  of_session.Begin(now, taken);
-  of_principal.Begin(now, taken);
-  call.place = LimitPlace(gateway.clock, of_session, of_principal, now);
+  session.call_counts->Begin(now, taken);
+  session.principal_counts->Begin(now, taken);
+  call.place = LimitPlace(gateway.clock, session.call_counts, session.principal_counts, now);
   return call;
 }
 

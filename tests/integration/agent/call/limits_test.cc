@@ -64,14 +64,15 @@ TEST_CASE("a new session of the principal starts from what the last one did", "[
   CHECK(door.Seen("tools/call") == 2);
 }
 
-TEST_CASE("a session's limit starts anew with the session", "[agent][limits]") {
+TEST_CASE("a session's limit goes on in the session that is opened after it", "[agent][limits]") {
   Door door(kConfig, PolicyWith("{per: session, calls: 1, within: 1h}"));
   const Door::Bot first = door.Connect();
   CHECK(ResultOf(first.Post(Door::Call("echo"))).contains("content"));
   CHECK(ReasonOf(first.Post(Door::Call("echo"))) == "limit_exceeded");
   CHECK(first.Delete().status == 204);
   REQUIRE(door.control.AwaitEnd());
-  CHECK(ResultOf(door.Connect().Post(Door::Call("echo"))).contains("content"));
+  CHECK(ReasonOf(door.Connect().Post(Door::Call("echo"))) == "limit_exceeded");
+  CHECK(ResultOf(door.Connect("other").Post(Door::Call("echo"))).contains("content"));
 }
 
 TEST_CASE("no more calls are without an answer than may be", "[agent][limits]") {
