@@ -26,6 +26,10 @@ std::string OriginOf(std::string_view uri) {
 }  // namespace
 
 void ResourcePatterns::Add(std::string_view uri) {
+  if (uri.find('*') != std::string_view::npos) {
+    has_starred_ = true;
+    return;
+  }
   const std::string folder = FolderOf(uri);
   const std::string origin = OriginOf(uri);
   if (!folder.empty() && patterns_.count(folder + "*") > 0) return;
@@ -61,6 +65,7 @@ void ResourcePatterns::Fold() {
 
 void ResourcePatterns::Replace(const std::string& prefix, const std::string& pattern) {
   const bool is_deep = pattern.ends_with("**");
+  has_folded_ = true;
   std::erase_if(patterns_, [&](const std::string& each) {
     return each.starts_with(prefix) && (is_deep || FolderOf(each) == prefix);
   });

@@ -202,6 +202,13 @@ void SuggestionWriter::AddRule(const AskedPeople& asked, const RuleUse& use,
       on_unknown == types::v1::ON_UNKNOWN_UNSPECIFIED ? body : resources;
   with_resources.set_on_unknown(on_unknown);
   for (const std::string& pattern : use.resources.Patterns()) with_resources.add_resources(pattern);
+  if (use.resources.has_starred())
+    Note(name, "a resource with a star in it is left out, for it would be a pattern");
+  if (use.resources.has_folded()) {
+    Note(name,
+         "so many resources were read that some are written as patterns, which reach further than "
+         "what was read, and maybe than the policies in force: look at them");
+  }
   if (use.resources.has_dropped()) Note(name, "some resources are left out: there were too many");
   for (const types::v1::RuleBody& part : {body, resources}) {
     const bool is_empty = part.tools().empty() && part.prompts().empty() &&

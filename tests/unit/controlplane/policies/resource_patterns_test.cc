@@ -23,12 +23,21 @@ TEST_CASE("few URIs stay as they are", "[policies]") {
   CHECK(resources.Patterns() == Patterns{"file:///a", "file:///b"});
 }
 
+TEST_CASE("a URI with a star in it is no pattern", "[policies]") {
+  ResourcePatterns resources;
+  for (const char* uri : {"*", "file:///public/**", "file:///a", "file:///*/b"}) resources.Add(uri);
+  CHECK(resources.Patterns() == Patterns{"file:///a"});
+  CHECK(resources.has_starred());
+  CHECK_FALSE(resources.has_folded());
+}
+
 TEST_CASE("the folder with the most of them is folded first, and no other", "[policies]") {
   ResourcePatterns resources;
   resources.Add("file:///secret/one");
   for (int i = 0; i < 100; ++i) resources.Add("file:///logs/" + std::to_string(i));
   CHECK(resources.Patterns() == Patterns{"file:///logs/*", "file:///secret/one"});
   CHECK_FALSE(Covers(resources, "file:///secret/two"));
+  CHECK(resources.has_folded());
 }
 
 TEST_CASE("many folders are folded to their origin", "[policies]") {
