@@ -13,6 +13,7 @@
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/meta.h"
 #include "controlplane/store/outbox.h"
+#include "controlplane/store/sessions.h"
 #include "migrations/migrations.h"
 
 namespace sallyport::controlplane {
@@ -48,9 +49,10 @@ absl::StatusOr<std::string> DeploymentId(Database& control) {
   return meta::DeploymentId(*t);
 }
 
-// Delivered ones are of use for as long as an approval may wait, dead ones until somebody looks.
+// Dead ones are of use until somebody looks and tries them again; delivered ones for longer, for
+// they say that somebody has been told when a dead one of the same fails once more.
 absl::Status ForgetNotices(Database& control, absl::Time now) {
-  constexpr absl::Duration kKeepDelivered = absl::Hours(24);
+  constexpr absl::Duration kKeepDelivered = absl::Hours(24 * 32);
   constexpr absl::Duration kKeepDead = absl::Hours(24 * 30);
   {
     ASSIGN_OR_RETURN(const auto t, control.Read());
@@ -154,6 +156,8 @@ absl::Status ControlPlane::OpenDoors() {
   });
   metrics_.Gauge("sallyport_approvals_unnotified",
                  [this] { return Counted(*control_, approvals::CountUnnotified); });
+  metrics_.Gauge("sallyport_sessions_unnotified",
+                 [this] { return Counted(*control_, sessions::CountUnnotified); });
   metrics_.Gauge("sallyport_notices_dead",
                  [this] { return Counted(*control_, outbox::CountDead); });
   MeasureDisk();

@@ -101,7 +101,7 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(outbox::Postpone(*t, notice.n, clock_.Now() + WaitAfter(notice.attempts),
                                    ToStd(sent.message())));
-  RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
+  RETURN_IF_ERROR(UpdateAlarmOf(*t, notice, clock_.Now()));
   RETURN_IF_ERROR(t->Commit());
   return false;
 }
@@ -126,7 +126,7 @@ absl::StatusOr<bool> DeliverNotices::LeaveIfMoot(const outbox::Notice& notice) {
 absl::Status DeliverNotices::NoteDelivered(const outbox::Notice& notice) {
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(outbox::SetDelivered(*t, notice.n));
-  RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
+  RETURN_IF_ERROR(UpdateAlarmOf(*t, notice, clock_.Now()));
   return t->Commit();
 }
 
@@ -137,7 +137,7 @@ absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::s
                            {"why", why}});
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   RETURN_IF_ERROR(outbox::Bury(*t, notice.n, notice.attempts, why));
-  RETURN_IF_ERROR(UpdateNoticeAlarm(*t, notice.approval_id).status());
+  RETURN_IF_ERROR(UpdateAlarmOf(*t, notice, clock_.Now()));
   RETURN_IF_ERROR(t->Commit());
   return true;
 }

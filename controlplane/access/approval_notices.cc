@@ -1,9 +1,11 @@
 #include "controlplane/access/approval_notices.h"
 
 #include <algorithm>
+#include <iterator>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/ids.h"
-#include "common/log.h"
 #include "common/status_macros.h"
 #include "controlplane/access/notice_alarm.h"
 #include "controlplane/access/notice_forms.h"
@@ -40,47 +42,51 @@ absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& appro
                               return NoticeBody(format, {.id = id, .type = kPending, .time = now},
                                                 approval.proto());
                             }},
-                       now)
-                      .status());
+                       now));
   return UpdateNoticeAlarm(t, approval.id()).status();
 }
 
-absl::Status ApprovalNotices::EnqueueBreakGlass(WriteTransaction& t, const Session& session,
+absl::Status ApprovalNotices::EnqueueBreakGlass(WriteTransaction& t, Session& session,
                                                 absl::Time now) const {
-  const auto& skipped = session.proto().break_glass().skipped_approvers();
-  ASSIGN_OR_RETURN(const int told,
-                   Tell(t,
-                        {.type = kBreakGlass,
-                         .approval_id = {},
-                         .approvers = {skipped.begin(), skipped.end()},
-                         .give_up_at = now + kBreakGlassPatience,
-                         .body =
-                             [&](config::v1::NoticeFormat format, const std::string& id) {
-                               return NoticeBody(format,
-                                                 {.id = id, .type = kBreakGlass, .time = now},
-                                                 session.proto());
-                             }},
-                        now));
-  if (told == 0) {
-    t.AfterCommit([id = session.id()] {
-      LogError("notice_unaddressed", {{"type", kBreakGlass}, {"about", id}});
-    });
+  const auto& proto = session.proto().break_glass().skipped_approvers();
+  const std::vector<std::string> skipped(proto.begin(), proto.end());
+  std::vector<std::string> unaddressed;
+  std::ranges::copy_if(skipped, std::back_inserter(unaddressed), [&](const std::string& approver) {
+    return std::ranges::none_of(targets_,
+                                [&](const Target& target) { return Concerns(target, {approver}); });
+  });
+  session.SetUnaddressed(unaddressed);
+  if (!unaddressed.empty()) {
+    RaiseGlassAlarm(
+        t, session,
+        absl::StrCat("no notifier is configured for ", absl::StrJoin(unaddressed, ", ")));
   }
-  return absl::OkStatus();
+  return Tell(t,
+              {.type = kBreakGlass,
+               .session_id = session.id(),
+               .approvers = skipped,
+               .give_up_at = now + kBreakGlassPatience,
+               .body =
+                   [&](config::v1::NoticeFormat format, const std::string& id) {
+                     return NoticeBody(format, {.id = id, .type = kBreakGlass, .time = now},
+                                       session.proto());
+                   }},
+              now);
 }
 
-absl::StatusOr<int> ApprovalNotices::Tell(WriteTransaction& t, const Notice& notice,
-                                          absl::Time now) const {
-  int told = 0;
+bool ApprovalNotices::Concerns(const Target& target, const std::vector<std::string>& approvers) {
+  return target.approvers.empty() ||
+         std::ranges::find_first_of(target.approvers, approvers) != target.approvers.end();
+}
+
+absl::Status ApprovalNotices::Tell(WriteTransaction& t, const Notice& notice,
+                                   absl::Time now) const {
   for (const Target& target : targets_) {
-    const bool concerns =
-        target.approvers.empty() ||
-        std::ranges::find_first_of(target.approvers, notice.approvers) != target.approvers.end();
-    if (!concerns) continue;
-    ++told;
+    if (!Concerns(target, notice.approvers)) continue;
     const std::string id = "evt_" + NewRequestId();
     RETURN_IF_ERROR(outbox::Enqueue(t, {.id = id,
                                         .approval_id = std::string(notice.approval_id),
+                                        .session_id = std::string(notice.session_id),
                                         .notifier = target.name,
                                         .type = std::string(notice.type),
                                         .body = notice.body(target.format, id),
@@ -88,7 +94,7 @@ absl::StatusOr<int> ApprovalNotices::Tell(WriteTransaction& t, const Notice& not
                                         .next_attempt_at = now,
                                         .give_up_at = notice.give_up_at}));
   }
-  return told;
+  return absl::OkStatus();
 }
 
 }  // namespace sallyport::controlplane

@@ -25,8 +25,10 @@ class ApprovalNotices {
   // The approval has been inserted. Given up when it expires. Where it concerns no notifier, it
   // carries an alarm from now on.
   absl::Status Enqueue(WriteTransaction& t, const Approval& approval, absl::Time now) const;
-  // For those whom a session that broke glass has not asked. Tried for a day.
-  absl::Status EnqueueBreakGlass(WriteTransaction& t, const Session& session, absl::Time now) const;
+  // For those whom a session that broke glass has not asked. Tried for a day. The session is
+  // written after this: it says whom of them no notifier concerns, and carries an alarm where there
+  // is one.
+  absl::Status EnqueueBreakGlass(WriteTransaction& t, Session& session, absl::Time now) const;
 
  private:
   struct Target {
@@ -34,16 +36,18 @@ class ApprovalNotices {
     std::vector<std::string> approvers;  // empty: all
     config::v1::NoticeFormat format;
   };
+  static bool Concerns(const Target& target, const std::vector<std::string>& approvers);
+
   struct Notice {
     std::string_view type;
-    std::string_view approval_id;
+    std::string_view approval_id = {};
+    std::string_view session_id = {};
     std::vector<std::string> approvers;
     absl::Time give_up_at;
     // The bytes for a notifier, given the notice's id.
     std::function<std::string(config::v1::NoticeFormat, const std::string& id)> body;
   };
-  // How many notifiers it concerns.
-  absl::StatusOr<int> Tell(WriteTransaction& t, const Notice& notice, absl::Time now) const;
+  absl::Status Tell(WriteTransaction& t, const Notice& notice, absl::Time now) const;
 
   std::vector<Target> targets_;
 };

@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "controlplane/store/approvals.h"
-#include "controlplane/store/outbox.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -32,6 +35,13 @@ std::string WhyUnheard(const std::vector<outbox::Notice>& notices) {
   return why;
 }
 
+std::string WhyUnheard(const types::v1::BreakGlass& glass,
+                       const std::vector<outbox::Notice>& notices) {
+  if (glass.unaddressed_approvers().empty()) return WhyUnheard(notices);
+  return absl::StrCat("no notifier is configured for ",
+                      absl::StrJoin(glass.unaddressed_approvers(), ", "));
+}
+
 }  // namespace
 
 absl::StatusOr<bool> UpdateNoticeAlarm(WriteTransaction& t, std::string_view approval_id) {
@@ -49,6 +59,35 @@ absl::StatusOr<bool> UpdateNoticeAlarm(WriteTransaction& t, std::string_view app
     LogError("approval_unnotified", {{"approval", id}, {"why", alarm}});
   });
   return true;
+}
+
+void RaiseGlassAlarm(WriteTransaction& t, Session& session, std::string_view why) {
+  session.SetNoticeAlarm(why);
+  t.AfterCommit([id = session.id(), why = std::string(why)] {
+    LogError("session_unnotified", {{"session", id}, {"why", why}});
+  });
+}
+
+absl::StatusOr<bool> UpdateGlassAlarm(WriteTransaction& t, std::string_view session_id,
+                                      absl::Time now) {
+  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(t, session_id));
+  if (!session.has_value() || !session->is_unreviewed()) return false;
+  ASSIGN_OR_RETURN(const std::vector<outbox::Notice> notices, outbox::OfSession(t, session_id));
+  const types::v1::BreakGlass& glass = session->proto().break_glass();
+  const std::string alarm = WhyUnheard(glass, notices);
+  if (alarm.empty() == glass.notice_alarm().empty()) return false;
+  alarm.empty() ? session->SetNoticeAlarm("") : RaiseGlassAlarm(t, *session, alarm);
+  RETURN_IF_ERROR(
+      sessions::Update(t, *session,
+                       audit_log::LineOf(Caller(SystemCaller{}, ""), now,
+                                         alarm.empty() ? "session.notified" : "session.unnotified",
+                                         session->id(), alarm)));
+  return !alarm.empty();
+}
+
+absl::Status UpdateAlarmOf(WriteTransaction& t, const outbox::Notice& notice, absl::Time now) {
+  return notice.session_id.empty() ? UpdateNoticeAlarm(t, notice.approval_id).status()
+                                   : UpdateGlassAlarm(t, notice.session_id, now).status();
 }
 
 }  // namespace sallyport::controlplane

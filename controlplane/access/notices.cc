@@ -40,6 +40,7 @@ admin::v1::Notice Shown(const outbox::Notice& notice) {
   shown.set_notifier(notice.notifier);
   shown.set_type(notice.type);
   shown.set_approval_id(notice.approval_id);
+  shown.set_session_id(notice.session_id);
   shown.set_state(notice.state);
   *shown.mutable_created_at() = ToProto(notice.created_at);
   if (notice.state == admin::v1::NOTICE_STATE_WAITING)

@@ -277,12 +277,12 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
   RETURN_IF_ERROR(admission.status());
   RETURN_IF_ERROR(
       session.BreakGlass(*admission, request.reason(), *decision.break_glass, opening.now));
+  RETURN_IF_ERROR(needs_.notices.EnqueueBreakGlass(t, session, opening.now));
   const audit_log::Line line = audit_log::LineOf(opening.caller, opening.now, "session.break_glass",
                                                  session.id(), request.reason());
   RETURN_IF_ERROR(is_new ? sessions::Insert(t, session, line) : sessions::Update(t, session, line));
   RETURN_IF_ERROR(
       sessions::WithdrawApprovals(t, session, "glass was broken", opening.caller, opening.now));
-  RETURN_IF_ERROR(needs_.notices.EnqueueBreakGlass(t, session, opening.now));
   ASSIGN_OR_RETURN(OpenSessionResponse response, Answer(t, opening, session));
   response.set_clamped(wanted > longest);
   return response;

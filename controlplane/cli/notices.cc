@@ -18,7 +18,7 @@ std::vector<std::string> Row(const Notice& notice) {
           EnumWord(notice.state()),
           notice.notifier(),
           notice.type(),
-          notice.approval_id(),
+          notice.session_id().empty() ? notice.approval_id() : notice.session_id(),
           TimeCell(notice.created_at(), notice.has_created_at()),
           absl::StrCat(notice.attempts()),
           TimeCell(notice.next_attempt_at(), notice.has_next_attempt_at()),
@@ -31,7 +31,7 @@ int List(const ClientOptions& options, bool is_dead) {
   return AskAll<NoticeService, admin::v1::ListNoticesRequest, admin::v1::ListNoticesResponse>(
       options, &NoticeService::Stub::ListNotices, request, [&](const auto& pages) {
         return ShowList(pages, options.format, is_dead ? "dead notices" : "notices",
-                        Table({"ID", "STATE", "NOTIFIER", "TYPE", "APPROVAL", "CREATED", "ATTEMPTS",
+                        Table({"ID", "STATE", "NOTIFIER", "TYPE", "ABOUT", "CREATED", "ATTEMPTS",
                                "NEXT", "ERROR"}),
                         Row);
       });

@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -80,9 +84,23 @@ void ShowGlass(const Session& session) {
     std::fprintf(stderr, "No glass was broken: the session needed no approval, or was open.\n");
     return;
   }
+  const types::v1::BreakGlass& glass = session.break_glass();
+  std::vector<std::string> told;
+  for (const std::string& approver : glass.skipped_approvers()) {
+    if (std::ranges::find(glass.unaddressed_approvers(), approver) ==
+        glass.unaddressed_approvers().end()) {
+      told.push_back(approver);
+    }
+  }
+  if (!told.empty())
+    std::fprintf(stderr, "Being told: %s.\n", Printable(absl::StrJoin(told, ", ")).c_str());
+  if (!glass.unaddressed_approvers().empty()) {
+    std::fprintf(stderr, "NOT told: %s. No notifier is configured for them: tell them yourself.\n",
+                 Printable(absl::StrJoin(glass.unaddressed_approvers(), ", ")).c_str());
+  }
   std::fprintf(stderr,
-               "Told: %s. One of them reviews it when it is over: sallyport sessions review %s\n",
-               Printable(absl::StrJoin(session.break_glass().skipped_approvers(), ", ")).c_str(),
+               "One of those who were skipped reviews it when it is over: sallyport sessions "
+               "review %s\n",
                session.id().c_str());
 }
 

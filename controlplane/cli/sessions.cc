@@ -43,7 +43,9 @@ std::string Who(const Session& session) {
 // Empty: glass was not broken.
 std::string Glass(const Session& session) {
   if (!session.has_break_glass()) return "";
-  return session.break_glass().has_review() ? "reviewed" : "unreviewed";
+  if (session.break_glass().has_review()) return "reviewed";
+  return session.break_glass().notice_alarm().empty() ? "unreviewed"
+                                                      : "unreviewed, and not all have been told";
 }
 
 std::vector<std::string> Row(const Session& session) {
@@ -118,6 +120,7 @@ void Show(const Session& session, const Calls& resolved, std::string_view format
   const types::v1::BreakGlass& glass = session.break_glass();
   line("break-glass", Glass(session));
   line("skipped", absl::StrJoin(glass.skipped_approvers(), ", "));
+  line("alarm", glass.notice_alarm());
   if (!glass.has_review()) return;
   line("reviewed by",
        absl::StrCat(glass.review().by().realm(), ":", glass.review().by().subject()));

@@ -150,6 +150,15 @@ absl::Status Session::Review(const types::v1::Principal& by, std::string_view no
   return absl::OkStatus();
 }
 
+void Session::SetUnaddressed(const std::vector<std::string>& approvers) {
+  stored_.proto.mutable_break_glass()->mutable_unaddressed_approvers()->Assign(approvers.begin(),
+                                                                               approvers.end());
+}
+
+void Session::SetNoticeAlarm(std::string_view why) {
+  stored_.proto.mutable_break_glass()->set_notice_alarm(std::string(why));
+}
+
 absl::Status Session::ReportCalls(uint64_t calls) {
   if (is_pending() || state() == types::v1::SESSION_STATE_DENIED || stored_.is_reported)
     return NotFrom(*this, "reported");

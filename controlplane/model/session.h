@@ -112,6 +112,13 @@ class Session {
   bool is_unreviewed() const {
     return stored_.proto.has_break_glass() && !stored_.proto.break_glass().has_review();
   }
+  // Of one that broke glass: those who were skipped and whom no notifier is configured for, and why
+  // not all have been told; empty: they have, or may soon be.
+  void SetUnaddressed(const std::vector<std::string>& approvers);
+  void SetNoticeAlarm(std::string_view why);
+  bool is_unnotified() const {
+    return is_unreviewed() && !stored_.proto.break_glass().notice_alarm().empty();
+  }
   // What the agent counted, once, at the session's end. Until then all of its budget counts as
   // used.
   absl::Status ReportCalls(uint64_t calls);

@@ -10,12 +10,13 @@ namespace {
 // What NoticeOf reads, in its order.
 #define NOTICE_COLUMNS                                                                         \
   "n, id, approval_id, notifier, type, body, state, created_at, next_attempt_at, give_up_at, " \
-  "attempts, last_error"
+  "attempts, last_error, session_id"
 
 Notice NoticeOf(const Statement& row) {
   return {.n = row.integer(0),
           .id = std::string(row.text(1)),
           .approval_id = std::string(row.text(2)),
+          .session_id = std::string(row.text(12)),
           .notifier = std::string(row.text(3)),
           .type = std::string(row.text(4)),
           .body = std::string(row.text(5)),
@@ -39,18 +40,20 @@ absl::StatusOr<std::vector<Notice>> Every(Statement& list) {
 }  // namespace
 
 absl::Status Enqueue(WriteTransaction& t, const Notice& notice) {
-  RETURN_IF_ERROR(t.Prepare("insert into outbox (id, approval_id, notifier, type, body, state, "
-                            "created_at, next_attempt_at, give_up_at, attempts, last_error)"
-                            " values (?, ?, ?, ?, ?, 1, ?, ?, ?, 0, '')")
-                      .Text(notice.id)
-                      .Text(notice.approval_id)
-                      .Text(notice.notifier)
-                      .Text(notice.type)
-                      .Text(notice.body)
-                      .Time(notice.created_at)
-                      .Time(notice.next_attempt_at)
-                      .Time(notice.give_up_at)
-                      .Run());
+  RETURN_IF_ERROR(
+      t.Prepare("insert into outbox (id, approval_id, session_id, notifier, type, body, "
+                "state, created_at, next_attempt_at, give_up_at, attempts, last_error)"
+                " values (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, 0, '')")
+          .Text(notice.id)
+          .Text(notice.approval_id)
+          .Text(notice.session_id)
+          .Text(notice.notifier)
+          .Text(notice.type)
+          .Text(notice.body)
+          .Time(notice.created_at)
+          .Time(notice.next_attempt_at)
+          .Time(notice.give_up_at)
+          .Run());
   t.Changed(ChangeKind::kOutbox, notice.id);
   return absl::OkStatus();
 }
@@ -81,6 +84,13 @@ absl::StatusOr<std::vector<Notice>> OfApproval(Transaction& t, std::string_view 
   Statement list =
       t.Prepare("select " NOTICE_COLUMNS " from outbox where approval_id = ? order by n");
   list.Text(approval_id);
+  return Every(list);
+}
+
+absl::StatusOr<std::vector<Notice>> OfSession(Transaction& t, std::string_view session_id) {
+  Statement list =
+      t.Prepare("select " NOTICE_COLUMNS " from outbox where session_id = ? order by n");
+  list.Text(session_id);
   return Every(list);
 }
 

@@ -21,6 +21,7 @@ struct Notice {
   int64_t n = 0;            // set by the outbox; its key
   std::string id;           // what the receiver sees and can deduplicate by
   std::string approval_id;  // what it is about; empty: no approval
+  std::string session_id;   // the session that broke glass; empty: it is about an approval
   std::string notifier;     // the `name` of the configuration's entry
   std::string type;         // approval.pending, ...
   std::string body;         // the exact bytes to sign and send
@@ -42,6 +43,7 @@ absl::StatusOr<absl::Time> NextDue(Transaction& t);
 
 absl::StatusOr<std::optional<Notice>> Find(Transaction& t, std::string_view id);
 absl::StatusOr<std::vector<Notice>> OfApproval(Transaction& t, std::string_view approval_id);
+absl::StatusOr<std::vector<Notice>> OfSession(Transaction& t, std::string_view session_id);
 // Newest first: those before `before`, of one state (UNSPECIFIED: of any), at most `limit`.
 absl::StatusOr<std::vector<Notice>> List(Transaction& t, admin::v1::NoticeState state,
                                          int64_t before, int limit);

@@ -58,6 +58,7 @@ void BindChanging(Statement& statement, const Session& session) {
       .Text(stored.issuer_id)
       .Text(stored.signing_key)
       .Bool(session.is_unreviewed())
+      .Bool(session.is_unnotified())
       .Proto(stored.proto)
       .Int(stored.revision + 1);
 }
@@ -142,14 +143,20 @@ absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, 
   return Every(list);
 }
 
+absl::StatusOr<int64_t> CountUnnotified(Transaction& t) {
+  Statement count = t.Prepare("select count(*) from sessions where is_unnotified");
+  RETURN_IF_ERROR(count.Step().status());
+  return count.integer(0);
+}
+
 absl::Status Insert(WriteTransaction& t, const Session& session, const audit_log::Line& why) {
   const types::v1::Session& proto = session.proto();
   const types::v1::Principal& principal = proto.principal();
   Statement insert = t.Prepare(
       "insert into sessions (id, request_id, realm, kind, subject, client_id, server, created_at, "
       "state, agent, expires_at, window_id, duration, policy_epoch, policy_version, call_budget, "
-      "calls, is_reported, issuer_id, signing_key, is_unreviewed, session, revision)"
-      " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "calls, is_reported, issuer_id, signing_key, is_unreviewed, is_unnotified, session, "
+      "revision) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Text(proto.id())
       .Text(session.stored().request_id)
       .Text(principal.realm())
@@ -168,7 +175,8 @@ absl::Status Update(WriteTransaction& t, const Session& session, const audit_log
   Statement update = t.Prepare(
       "update sessions set state = ?, agent = ?, expires_at = ?, window_id = ?, duration = ?, "
       "policy_epoch = ?, policy_version = ?, call_budget = ?, calls = ?, is_reported = ?, "
-      "issuer_id = ?, signing_key = ?, is_unreviewed = ?, session = ?, revision = ? where "
+      "issuer_id = ?, signing_key = ?, is_unreviewed = ?, is_unnotified = ?, session = ?, revision "
+      "= ? where "
       "id = ? and revision = ?");
   BindChanging(update, session);
   update.Text(session.id()).Int(session.stored().revision);

@@ -51,6 +51,10 @@ struct Filter {
 absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, absl::Time before,
                                           std::string_view before_id, int limit);
 
+// Those that broke glass, of which some who were skipped have not been told and which nobody has
+// reviewed.
+absl::StatusOr<int64_t> CountUnnotified(Transaction& t);
+
 // Watchers hear of both; `why` is appended to the audit log. Update: kAborted where the row changed
 // since the session was read.
 absl::Status Insert(WriteTransaction& t, const Session& session, const audit_log::Line& why);

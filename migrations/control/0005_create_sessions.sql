@@ -36,6 +36,7 @@ create table sessions (
   calls integer not null,
   is_reported integer not null,  -- its agent has said how many it made
   is_unreviewed integer not null,  -- it broke glass, and nobody has reviewed it
+  is_unnotified integer not null,  -- and some of those who were skipped have not been told
   session blob not null,
   revision integer not null,
   constraint sessions_pk primary key (id),
@@ -49,6 +50,7 @@ create index sessions_live_by_principal on sessions (realm, kind, subject, clien
 create index sessions_live_by_agent on sessions (agent) where state in (1, 2);
 create index sessions_live_by_end on sessions (expires_at) where state = 2;
 create index sessions_unreviewed on sessions (created_at, id) where is_unreviewed;
+create index sessions_unnotified on sessions (id) where is_unnotified;
 create index sessions_by_window on sessions (window_id);
 create index sessions_by_creation on sessions (created_at, id);
 

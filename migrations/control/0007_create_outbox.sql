@@ -3,6 +3,7 @@ create table outbox (
   n integer not null,
   id text not null,
   approval_id text not null,  -- what it is about; empty: no approval
+  session_id text not null,   -- the session that broke glass; empty: it is about an approval
   notifier text not null,
   type text not null,
   body text not null,         -- the exact bytes to send; empty once delivered or dropped
@@ -19,4 +20,5 @@ create table outbox (
 
 create index outbox_by_due on outbox (next_attempt_at) where state = 1;
 create index outbox_by_approval on outbox (approval_id);
+create index outbox_by_session on outbox (session_id);
 create index outbox_settled on outbox (created_at) where state in (2, 3, 4);

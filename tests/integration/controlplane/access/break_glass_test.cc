@@ -1,4 +1,6 @@
+#include "controlplane/access/notice_alarm.h"
 #include "controlplane/access/review_session.h"
+#include "tests/fakes/captured_stderr.h"
 #include "tests/integration/controlplane/access/fixture.h"
 
 namespace sallyport::controlplane {
@@ -31,6 +33,12 @@ struct Emergency : Fixture {
     REQUIRE(response.ok());
     REQUIRE(response->session().state() == types::v1::SESSION_STATE_ACTIVE);
     return response->session();
+  }
+  void EndIt(const std::string& id) {
+    auto t = Write();
+    Session session = **sessions::Find(*t, id);
+    REQUIRE(sessions::EndLive(*t, session, sessions::Revoked("drill"), admin, clock.Now()).ok());
+    REQUIRE(t->Commit().ok());
   }
   absl::StatusOr<admin::v1::ReviewSessionResponse> Review(const std::string& id,
                                                           const Caller& caller,
@@ -90,6 +98,70 @@ TEST_CASE_METHOD(Emergency, "every approver who was skipped is told, with the re
     CHECK_THAT(notice.body, Catch::Contains(session.id()));
   }
   CHECK(told == std::set<std::string>{"everyone", "approvers"});
+}
+
+TEST_CASE_METHOD(Emergency,
+                 "skipped approvers whom no notifier is configured for are an alarm at once",
+                 "[controlplane][access][notices]") {
+  config.clear_notify();
+  config.add_notify()->set_name("others");
+  config.mutable_notify(0)->add_approvers("okta:somebody-else");
+  Restart();
+  CapturedStderr said;
+  const types::v1::Session session = Broken();
+  CHECK_THAT(said.Text(), Catch::Contains("session_unnotified"));
+  REQUIRE(session.break_glass().unaddressed_approvers_size() == 1);
+  CHECK(session.break_glass().unaddressed_approvers(0) == "okta:approvers");
+  CHECK(session.break_glass().notice_alarm() == "no notifier is configured for okta:approvers");
+  CHECK(*sessions::CountUnnotified(*Read()) == 1);
+  EndIt(session.id());
+  REQUIRE(Review(session.id(), SignedIn("ann")).ok());
+  CHECK(*sessions::CountUnnotified(*Read()) == 0);
+}
+
+TEST_CASE_METHOD(Emergency, "one of two skipped approvers without a notifier is an alarm",
+                 "[controlplane][access][notices]") {
+  ApplyPolicy(
+      "max_duration: 1h, approval: {approvers: [\"okta:approvers\", \"okta:owners\"]}, "
+      "break_glass: {groups: [\"okta:oncall\"], max_duration: 5m}");
+  config.clear_notify();
+  config.add_notify()->set_name("approvers");
+  config.mutable_notify(0)->add_approvers("okta:approvers");
+  Restart();
+  const types::v1::Session session = Broken();
+  CHECK(session.break_glass().notice_alarm() == "no notifier is configured for okta:owners");
+  const outbox::Notice notice = outbox::OfSession(*Read(), session.id())->at(0);
+  const auto t = Write();
+  REQUIRE(outbox::SetDelivered(*t, notice.n).ok());
+  REQUIRE(UpdateAlarmOf(*t, notice, clock.Now()).ok());
+  REQUIRE(t->Commit().ok());
+  CHECK(*sessions::CountUnnotified(*Read()) == 1);
+}
+
+TEST_CASE_METHOD(Emergency,
+                 "glass whose notices nobody takes carries an alarm until one of them arrives",
+                 "[controlplane][access][notices]") {
+  const types::v1::Session session = Broken();
+  CHECK(session.break_glass().notice_alarm().empty());
+  const auto of_session = *outbox::OfSession(*Read(), session.id());
+  REQUIRE(of_session.size() == 2);
+  const auto settle = [&](const outbox::Notice& notice, auto how) {
+    const auto t = Write();
+    REQUIRE(how(*t, notice.n).ok());
+    REQUIRE(UpdateAlarmOf(*t, notice, clock.Now()).ok());
+    REQUIRE(t->Commit().ok());
+    return SessionOf(session.id()).proto().break_glass().notice_alarm();
+  };
+  const auto bury = [](WriteTransaction& t, int64_t n) {
+    return outbox::Bury(t, n, 1, "notifier chat: 404");
+  };
+  CHECK(settle(of_session[0], bury).empty());
+  CHECK_THAT(settle(of_session[1], bury), Catch::Contains("notifier chat: 404"));
+  CHECK(LastAction() == "session.unnotified");
+  CHECK(*sessions::CountUnnotified(*Read()) == 1);
+  CHECK(settle(of_session[1], outbox::SetDelivered).empty());
+  CHECK(LastAction() == "session.notified");
+  CHECK(*sessions::CountUnnotified(*Read()) == 0);
 }
 
 TEST_CASE_METHOD(Emergency, "the grant carries the reason, for the recording",
@@ -226,12 +298,7 @@ TEST_CASE_METHOD(Emergency,
 TEST_CASE_METHOD(Emergency, "its caller does not review it, nor does who was not skipped",
                  "[controlplane][access]") {
   const std::string id = Broken().id();
-  {
-    auto t = Write();
-    Session session = **sessions::Find(*t, id);
-    REQUIRE(sessions::EndLive(*t, session, sessions::Revoked("drill"), admin, clock.Now()).ok());
-    REQUIRE(t->Commit().ok());
-  }
+  EndIt(id);
   const Caller self = SignedIn("olga", R"(["approvers","oncall"])");
   for (const Caller& caller : {self, SignedIn("eve", "[]"), admin, Agent("a1"), Person(OnCall())}) {
     CHECK(ReasonOf(Review(id, caller).status()) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
