@@ -1,5 +1,6 @@
 #include "controlplane/access/decide_approval.h"
 
+#include <utility>
 #include <vector>
 
 #include "common/denial.h"
@@ -106,13 +107,14 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
   if (!approval.has_value()) return absl::NotFoundError("there is no approval " + id);
   audit_log::Line line =
       audit_log::LineOf(caller, now, approve ? "approval.approve" : "approval.deny", id, reason);
-  if (absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
-    line.denial_reason = ReasonOf(eligible);
-    line.detail = std::string(eligible.message());
-    RETURN_IF_ERROR(audit_log::CommitRefusal(t, line));
-    return eligible;
+  if (const absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
+    return audit_log::Refuse(t, std::move(line), eligible);
   }
-  RETURN_IF_ERROR(approval->Decide(caller.person()->principal, approve, reason, now));
+  if (const absl::Status decides =
+          approval->Decide(caller.person()->principal, approve, reason, now);
+      !decides.ok()) {
+    return audit_log::Refuse(t, std::move(line), decides);
+  }
   // One yes of several decides nothing yet.
   absl::Status refused;
   if (!approval->is_for_call() && approval->state() != types::v1::APPROVAL_STATE_PENDING) {

@@ -26,8 +26,9 @@ class DecideApproval {
   // One person's yes; the last that it takes approves it. The approval of a session activates it,
   // on the terms that the policies in force give it, and its time counts from now.
   // kPermissionDenied (APPROVER_NOT_ELIGIBLE); kFailedPrecondition where it is no longer pending,
-  // with what became of it as the reason. Where the policies in force do not open the session any
-  // more, or not on this approval, it is denied and the approval withdrawn: then with their reason.
+  // with what became of it as the reason. Each refusal is audited. Where the policies in force do
+  // not open the session any more, or not on this approval, it is denied and the approval
+  // withdrawn: then with their reason.
   absl::StatusOr<admin::v1::ApproveApprovalResponse> Run(
       const Caller& caller, const admin::v1::ApproveApprovalRequest& request);
   // Likewise; `reason` is required.

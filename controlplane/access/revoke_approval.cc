@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/denial.h"
@@ -28,6 +30,16 @@ absl::Status CheckMayRevoke(const Caller& caller, const Approval& approval) {
                        approval.owners());
 }
 
+absl::Status TakeBack(Approval& approval, const Caller& caller, std::string_view reason,
+                      absl::Time now) {
+  if (!approval.is_for_call() && approval.state() == types::v1::APPROVAL_STATE_CONSUMED) {
+    return Denied(types::v1::DENIAL_REASON_APPROVAL_CONSUMED,
+                  "approval " + approval.id() + " is for session " + approval.proto().session_id() +
+                      ": what it opened is ended, not taken back");
+  }
+  return approval.Revoke(ActorName(caller), reason, now);
+}
+
 absl::Status Revoke(WriteTransaction& t, const admin::v1::RevokeApprovalRequest& request,
                     const Caller& caller, absl::Time now, types::v1::Approval& revoked) {
   ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(t, request.id()));
@@ -35,17 +47,10 @@ absl::Status Revoke(WriteTransaction& t, const admin::v1::RevokeApprovalRequest&
   audit_log::Line line =
       audit_log::LineOf(caller, now, "approval.revoke", request.id(), request.reason());
   if (const absl::Status may = CheckMayRevoke(caller, *approval); !may.ok()) {
-    line.denial_reason = ReasonOf(may);
-    line.detail = std::string(may.message());
-    RETURN_IF_ERROR(audit_log::CommitRefusal(t, line));
-    return may;
+    return audit_log::Refuse(t, std::move(line), may);
   }
-  if (!approval->is_for_call() && !approval->is_open()) {
-    return absl::FailedPreconditionError("approval " + approval->id() + " is for session " +
-                                         approval->proto().session_id() +
-                                         ": what it opened is ended, not taken back");
-  }
-  RETURN_IF_ERROR(approval->Revoke(ActorName(caller), request.reason(), now));
+  if (const absl::Status taken = TakeBack(*approval, caller, request.reason(), now); !taken.ok())
+    return audit_log::Refuse(t, std::move(line), taken);
   RETURN_IF_ERROR(approvals::Update(t, *approval));
   RETURN_IF_ERROR(audit_log::Append(t, line));
   revoked = approval->proto();

@@ -24,7 +24,9 @@ absl::Status Approval::Closed() const {
       return Denied(types::v1::DENIAL_REASON_APPROVAL_PENDING,
                     "approval " + id() + " has not been decided");
     case types::v1::APPROVAL_STATE_APPROVED:
-      return absl::FailedPreconditionError("approval " + id() + " has been approved already");
+      // Only a decision meets this one.
+      return Denied(types::v1::DENIAL_REASON_APPROVAL_CONSUMED,
+                    "approval " + id() + " has been approved already: nobody is asked any more");
     case types::v1::APPROVAL_STATE_DENIED:
       return WithReason(absl::FailedPreconditionError("approval " + id() + " was denied"),
                         types::v1::DENIAL_REASON_APPROVAL_DENIED);
@@ -95,8 +97,8 @@ int Approval::approvals() const {
 
 absl::Status Approval::Revoke(std::string_view by, std::string_view reason, absl::Time now) {
   if (state() == types::v1::APPROVAL_STATE_PENDING) {
-    return absl::FailedPreconditionError("approval " + id() +
-                                         " has not been granted: it can be denied");
+    return Denied(types::v1::DENIAL_REASON_APPROVAL_PENDING,
+                  "approval " + id() + " has not been granted: it can be denied");
   }
   if (state() != types::v1::APPROVAL_STATE_APPROVED) return Closed();
   stored_.proto.set_state(types::v1::APPROVAL_STATE_REVOKED);

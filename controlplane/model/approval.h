@@ -48,15 +48,16 @@ class Approval {
   absl::Time expires_at() const;
 
   // By somebody who is eligible (controlplane/access says who). APPROVAL_EXPIRED when it is too
-  // late, APPROVER_NOT_ELIGIBLE for the second approval of one person.
+  // late, APPROVER_NOT_ELIGIBLE for the second approval of one person, APPROVAL_CONSUMED where it
+  // has been approved by as many as it takes.
   absl::Status Decide(const types::v1::Principal& by, bool approve, std::string_view reason,
                       absl::Time now);
   // Uses it up for `call_id`; once more for the same is OK. APPROVAL_CONSUMED for any other.
   absl::Status Consume(std::string_view call_id, absl::Time now);
   absl::Status Expire(absl::Time now);
   absl::Status Withdraw();
-  // Takes a granted one back before it is used. kFailedPrecondition for a pending one: that is
-  // denied.
+  // Takes a granted one back before it is used. APPROVAL_PENDING for one that is not granted: that
+  // is denied.
   absl::Status Revoke(std::string_view by, std::string_view reason, absl::Time now);
 
   // Why nobody has been told of it; empty: somebody has.

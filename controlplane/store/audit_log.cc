@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/denial.h"
 #include "common/status_macros.h"
 
 namespace sallyport::controlplane::audit_log {
@@ -76,6 +77,13 @@ absl::Status CommitRefusal(WriteTransaction& t, Line line) {
   line.detail = Cut(std::move(line.detail), kMaxDetailBytes);
   RETURN_IF_ERROR(Append(t, line));
   return t.Commit();
+}
+
+absl::Status Refuse(WriteTransaction& t, Line line, const absl::Status& why) {
+  line.denial_reason = ReasonOf(why);
+  line.detail = std::string(why.message());
+  RETURN_IF_ERROR(CommitRefusal(t, std::move(line)));
+  return why;
 }
 
 absl::Status SummarizeRefusals(Database& control, absl::Time now) {

@@ -39,6 +39,9 @@ absl::Status Append(WriteTransaction& t, const Line& line);
 // its own, by Append. Object and detail, which callers choose, are cut to what a line may have.
 absl::Status CommitRefusal(WriteTransaction& t, Line line);
 
+// The same of a request that is refused for `why`, a denial, which it gives back.
+absl::Status Refuse(WriteTransaction& t, Line line, const absl::Status& why);
+
 // Writes what was counted in minutes that are over at `now`, one line for each actor;
 // InfiniteFuture: all of it. To be called about once a second.
 absl::Status SummarizeRefusals(Database& control, absl::Time now);

@@ -285,9 +285,19 @@ TEST_CASE_METHOD(Calling, "a granted approval is taken back until it is used",
   admin::v1::RevokeApprovalRequest request;
   request.set_id(id);
   request.set_reason("wrong page");
-  CHECK(revoke->Run(SignedIn("alice"), request).status().code() ==
-        absl::StatusCode::kFailedPrecondition);
+  const auto refused = [&](const Caller& by, types::v1::DenialReason reason) {
+    const absl::Status status = revoke->Run(by, request).status();
+    CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
+    CHECK(ReasonOf(status) == reason);
+    CHECK(LastAction() == "approval.revoke");
+    CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason == reason);
+  };
+  refused(SignedIn("alice"), types::v1::DENIAL_REASON_APPROVAL_PENDING);
   REQUIRE(Approve(id, SignedIn("alice")).ok());
+  const absl::Status again = Approve(id, SignedIn("bob")).status();
+  CHECK(again.code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason ==
+        types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
   CHECK(ReasonOf(revoke->Run(SignedIn("mallory", "[]"), request).status()) ==
         types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
   CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason ==
@@ -299,6 +309,7 @@ TEST_CASE_METHOD(Calling, "a granted approval is taken back until it is used",
   REQUIRE(pushed->has_value());
   CHECK((*pushed)->approval().state() == types::v1::APPROVAL_STATE_REVOKED);
   CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  refused(admin, types::v1::DENIAL_REASON_APPROVAL_REVOKED);
   CHECK(Ask().id() != id);
 }
 
@@ -310,6 +321,9 @@ TEST_CASE_METHOD(Calling, "an approval of a session is not taken back, but ended
   admin::v1::RevokeApprovalRequest request;
   request.set_id(id);
   CHECK(revoke->Run(admin, request).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(LastAction() == "approval.revoke");
+  CHECK(audit_log::List(*Read(), 0, 1000)->back().denial_reason ==
+        types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
 }
 
 TEST_CASE_METHOD(Calling, "an approval binds the tool's definition", "[controlplane][access]") {

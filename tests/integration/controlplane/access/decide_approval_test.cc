@@ -120,6 +120,50 @@ TEST_CASE_METHOD(Asking, "a decision comes too late once the time is up, swept o
   CHECK(ReasonOf(late) == types::v1::DENIAL_REASON_APPROVAL_EXPIRED);
 }
 
+TEST_CASE_METHOD(Asking, "a decision that comes too late or twice is audited with its reason",
+                 "[controlplane][access]") {
+  const auto last = [&] { return audit_log::List(*Read(), 0, 1000)->back(); };
+  ApplyPolicy(
+      "max_duration: 15m, approval: {approvers: [\"okta:approvers\"], count: 2, expires_after: "
+      "10m}");
+  const std::string id = ByAgent(BotToken()).session().approval_id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  CHECK(RefusalOf(id, SignedIn("alice")) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(last().action == "approval.approve");
+  CHECK(last().object == id);
+  CHECK(last().actor == "user:okta:alice");
+  CHECK(last().denial_reason == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  SECTION("used") {
+    REQUIRE(Approve(id, SignedIn("bob")).ok());
+    CHECK_FALSE(Approve(id, SignedIn("carol")).ok());
+    CHECK(last().denial_reason == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+    CHECK_FALSE(Deny(id, SignedIn("carol")).ok());
+    CHECK(last().action == "approval.deny");
+    CHECK(last().denial_reason == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+    CHECK_THAT(last().detail, Catch::Contains("has been used"));
+  }
+  SECTION("denied") {
+    REQUIRE(Deny(id, SignedIn("bob")).ok());
+    CHECK_FALSE(Approve(id, SignedIn("carol")).ok());
+    CHECK(last().denial_reason == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  }
+  SECTION("expired") {
+    clock.Advance(absl::Minutes(10));
+    CHECK_FALSE(Approve(id, SignedIn("carol")).ok());
+    CHECK(last().denial_reason == types::v1::DENIAL_REASON_APPROVAL_EXPIRED);
+  }
+  SECTION("more often than has a line") {
+    for (int i = 0; i < 20; ++i) CHECK_FALSE(Approve(id, SignedIn("alice")).ok());
+    int lines = 0;
+    const auto listed = audit_log::List(*Read(), 0, 1000);
+    for (const auto& line : *listed) {
+      lines += line.actor == "user:okta:alice" &&
+               line.denial_reason != types::v1::DENIAL_REASON_UNSPECIFIED;
+    }
+    CHECK(lines == 10);
+  }
+}
+
 TEST_CASE_METHOD(Asking, "of many who decide at once, one decides", "[controlplane][access]") {
   const auto pending = ByAgent(BotToken());
   std::vector<Caller> people;
