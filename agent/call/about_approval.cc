@@ -34,7 +34,9 @@ absl::Status DenialOf(const Approval& approval) {
         if (!decision.approve() && !decision.reason().empty()) words = ": " + decision.reason();
       }
       return Denied(types::v1::DENIAL_REASON_APPROVAL_DENIED,
-                    absl::StrCat("approval ", approval.id(), " was denied", words));
+                    absl::StrCat("approval ", approval.id(), " was denied", words,
+                                 "; the same call is refused, and nobody is asked again, until ",
+                                 Deadline(approval)));
     }
     case types::v1::APPROVAL_STATE_EXPIRED:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED,

@@ -113,6 +113,24 @@ absl::StatusOr<std::optional<Approval>> Attach(const Question& question) {
   return std::nullopt;
 }
 
+// The no that stands: somebody has denied this client the identical call, in this or an earlier
+// session with the server, and the time that the question was given is not over. nullopt: there is
+// none, or it would be asked for otherwise now.
+absl::StatusOr<std::optional<Approval>> StandingNo(const Question& question) {
+  ASSIGN_OR_RETURN(
+      std::vector<Approval> denied,
+      approvals::DeniedCalls(question.t, question.request.call_digest(), question.now));
+  const types::v1::Session& session = question.session.proto();
+  for (Approval& approval : denied) {
+    const types::v1::Approval& proto = approval.proto();
+    if (proto.server() == session.server() &&
+        IsSameClient(proto.principal(), session.principal()) && IsStillAsked(question, proto)) {
+      return std::move(approval);
+    }
+  }
+  return std::nullopt;
+}
+
 absl::StatusOr<Approval> NewApproval(const Question& question, std::vector<std::string> owners) {
   const RequestCallApprovalRequest& request = question.request;
   const types::v1::Session& session = question.session.proto();
@@ -140,7 +158,8 @@ absl::StatusOr<Approval> NewApproval(const Question& question, std::vector<std::
                                                           .server = session.server(),
                                                           .session_id = session.id()},
                                                          request.method(), request.target()));
-  return Approval::Pending(std::move(proto), session.agent(), std::move(owners));
+  return Approval::Pending(std::move(proto), session.agent(), std::move(owners),
+                           request.call_digest());
 }
 
 // The refusal as the response has it; what is no refusal stays a status.
@@ -182,7 +201,11 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
   }
   if (const absl::Status asked = CheckAsked(question); !asked.ok()) return Refused(asked);
   RequestCallApprovalResponse response;
-  ASSIGN_OR_RETURN(const std::optional<Approval> attached, Attach(question));
+  ASSIGN_OR_RETURN(std::optional<Approval> attached, Attach(question));
+  if (!attached.has_value()) {
+    ASSIGN_OR_RETURN(attached, StandingNo(question));
+    if (attached.has_value()) RETURN_IF_ERROR(t->Commit());
+  }
   if (attached.has_value()) {
     *response.mutable_approval() = attached->proto();
     return response;

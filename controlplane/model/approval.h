@@ -26,13 +26,14 @@ class Approval {
     types::v1::Approval proto;
     std::string agent;                // of a call; empty for a session's
     std::vector<std::string> owners;  // who own the requesting service, and never decide for it
-    std::string call_id;              // what consumed it
+    std::string call_digest;  // tells an identical call in all sessions; empty: there is none
+    std::string call_id;      // what consumed it
     int64_t revision = 0;
   };
 
   // A new one: pending. `proto` has everything but the state.
   static Approval Pending(types::v1::Approval proto, std::string agent,
-                          std::vector<std::string> owners);
+                          std::vector<std::string> owners, std::string call_digest = {});
   explicit Approval(Stored stored) : stored_(std::move(stored)) {}
   const Stored& stored() const { return stored_; }
 

@@ -7,7 +7,7 @@ namespace sallyport::controlplane::approvals {
 namespace {
 
 // What ApprovalOf reads, in its order.
-#define APPROVAL_COLUMNS "approval, agent, owners, call_id, revision"
+#define APPROVAL_COLUMNS "approval, agent, owners, call_id, revision, call_digest"
 
 absl::StatusOr<Approval> ApprovalOf(const Statement& row) {
   Approval::Stored stored;
@@ -20,6 +20,7 @@ absl::StatusOr<Approval> ApprovalOf(const Statement& row) {
   }
   stored.call_id = std::string(row.text(3));
   stored.revision = row.integer(4);
+  stored.call_digest = std::string(row.text(5));
   return Approval(std::move(stored));
 }
 
@@ -59,11 +60,23 @@ absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string
   return One(find);
 }
 
+absl::StatusOr<std::vector<Approval>> DeniedCalls(Transaction& t, std::string_view call_digest,
+                                                  absl::Time now) {
+  if (call_digest.empty()) return std::vector<Approval>();
+  Statement list = t.Prepare(
+      "select " APPROVAL_COLUMNS
+      " from approvals where state = 3 and call_digest <> '' and call_digest = ? and expires_at > ?"
+      " order by created_at desc");
+  list.Text(call_digest).Time(now);
+  return Every(list);
+}
+
 absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,
                                                          const types::v1::Principal& principal,
                                                          std::string_view server, absl::Time now) {
   Statement find = t.Prepare(
-      "select a.approval, a.agent, a.owners, a.call_id, a.revision from approvals a join sessions "
+      "select a.approval, a.agent, a.owners, a.call_id, a.revision, a.call_digest from approvals a "
+      "join sessions "
       "s on s.id = a.session_id"
       " where a.method = '' and a.expires_at > ? and s.realm = ? and s.kind = ? and s.subject = ? "
       "and s.client_id = ? and s.server = ?"
@@ -122,15 +135,16 @@ absl::Status Insert(WriteTransaction& t, const Approval& approval) {
   std::string owners;
   for (const std::string& owner : approval.owners()) owners.append(owner).append("\n");
   RETURN_IF_ERROR(t.Prepare("insert into approvals (id, session_id, agent, method, target, "
-                            "arguments_digest, state, created_at,"
+                            "arguments_digest, call_digest, state, created_at,"
                             " expires_at, owners, call_id, is_unnotified, approval, revision) "
-                            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
+                            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
                       .Text(proto.id())
                       .Text(proto.session_id())
                       .Text(approval.stored().agent)
                       .Text(proto.method())
                       .Text(proto.tool())
                       .Text(proto.arguments_digest())
+                      .Text(approval.stored().call_digest)
                       .Int(proto.state())
                       .Time(FromProto(proto.created_at()))
                       .Time(approval.expires_at())

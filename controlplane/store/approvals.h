@@ -25,6 +25,11 @@ absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string
                                                      std::string_view target,
                                                      std::string_view arguments_digest);
 
+// Those of the identical call, in any session, that were denied and whose time is not up at `now`,
+// newest first.
+absl::StatusOr<std::vector<Approval>> DeniedCalls(Transaction& t, std::string_view call_digest,
+                                                  absl::Time now);
+
 // The latest approval that was asked for a session of (realm, kind, subject, client id) with a
 // server and whose time is not up at `now`, whatever became of it. nullopt: there is none.
 absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,

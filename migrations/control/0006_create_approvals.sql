@@ -6,6 +6,7 @@ create table approvals (
   method text not null,  -- empty: it is for the session itself
   target text not null,
   arguments_digest text not null,
+  call_digest text not null,  -- tells an identical call in all sessions; empty: there is none
   state integer not null,
   created_at integer not null,
   expires_at integer not null,
@@ -24,6 +25,7 @@ create index approvals_open_by_session on approvals (session_id, method, target,
 create index approvals_open_by_agent on approvals (agent) where state in (1, 2);
 create index approvals_open_by_end on approvals (expires_at) where state in (1, 2);
 create index approvals_of_sessions_by_end on approvals (expires_at) where method = '';
+create index approvals_denied_by_call on approvals (call_digest) where state = 3 and call_digest <> '';
 create index approvals_unnotified on approvals (id) where state = 1 and is_unnotified = 1;
 create index approvals_by_creation on approvals (created_at, id);
 

@@ -1,7 +1,9 @@
 #include "controlplane/access/call_approvals.h"
 
 #include <atomic>
+#include <cstdint>
 #include <thread>
+#include <utility>
 
 #include "tests/integration/controlplane/access/fixture.h"
 
@@ -96,6 +98,47 @@ TEST_CASE_METHOD(Calling, "an approval passes exactly one call, and says so agai
   CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_UNSPECIFIED);
   CHECK(RefusalOf(id, "call-2") == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
   CHECK(Ask().id() != id);
+}
+
+TEST_CASE_METHOD(Calling, "a no to a call stands for the identical call, in a new session too",
+                 "[controlplane][access]") {
+  const auto asked = [&](const std::string& call_digest = std::string(64, 'c')) {
+    auto request = Asked();
+    request.set_call_digest(call_digest);
+    const auto response = calls->Run(Agent("a1"), request);
+    INFO(response.status());
+    REQUIRE(response.ok());
+    return response->approval();
+  };
+  const std::string id = asked().id();
+  REQUIRE(Deny(id, SignedIn("alice")).ok());
+  const auto told = [&] { return outbox::List(*Read(), {}, INT64_MAX, 100)->size(); };
+  const auto before = told();
+  CHECK(asked().id() == id);
+  CHECK(asked().state() == types::v1::APPROVAL_STATE_DENIED);
+  CHECK(asked().decisions(0).reason() == "not today");
+  SECTION("another call") { CHECK(asked(std::string(64, 'd')).id() != id); }
+  SECTION("another client's") {
+    session_id = ByAgent(BotToken("other")).session().id();
+    CHECK(asked().id() != id);
+  }
+  SECTION("in a new session, with another key") {
+    REQUIRE(EndByAgent(session_id, types::v1::END_REASON_COMPLETED, 0).ok());
+    const std::string first = std::exchange(session_id, ByAgent(BotToken()).session().id());
+    REQUIRE(session_id != first);
+    CHECK(asked().id() == id);
+    CHECK(told() == before);
+  }
+  SECTION("of other people") {
+    ApplyPolicy("max_duration: 15m",
+                "[{require_approval: {tools: [\"delete-*\"], approvers: [\"okta:others\"]}}]");
+    CHECK(asked().state() == types::v1::APPROVAL_STATE_PENDING);
+  }
+  SECTION("until its time is over") {
+    clock.Advance(absl::Minutes(5));
+    CHECK(asked().state() == types::v1::APPROVAL_STATE_PENDING);
+    CHECK(told() == before + 1);
+  }
 }
 
 TEST_CASE_METHOD(Calling, "of many calls that come for one approval, one wins",
