@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -18,6 +20,7 @@
 #include "common/policy/session_policy.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "common/time_text.h"
 #include "controlplane/policies/policy_call.h"
 
 namespace sallyport::controlplane {
@@ -112,17 +115,62 @@ bool Meets(const Answer& answer, const types::v1::PolicyTestExpectation& expecte
              std::set<std::string>(answer.approvers.begin(), answer.approvers.end());
 }
 
-// The case says no time, and passes at one time of the week and fails at another: asked every
-// quarter of an hour, which `hours` begin and end at.
-bool GoesByTheHour(const std::shared_ptr<const CompiledPolicies>& policies,
-                   const types::v1::PolicyTestCase& test, absl::Time now) {
-  if (test.has_at()) return false;
-  const bool passes_now = Meets(Decide(policies, test, now), test.expect());
-  const absl::Time quarter = absl::FromUnixSeconds(absl::ToUnixSeconds(now) / 900 * 900);
-  for (absl::Time at = quarter; at < quarter + absl::Hours(7 * 24); at += absl::Minutes(15)) {
-    if (Meets(Decide(policies, test, at), test.expect()) != passes_now) return true;
+// When a case that says no time is asked besides now: `hours` begin and end at quarters of an hour,
+// and what a document says of a day holds on one side of it.
+struct Moments {
+  bool has_hours = false;
+  // What comes to an end, and when.
+  std::vector<std::pair<absl::Time, std::string>> ends;
+};
+
+Moments MomentsOf(const std::vector<types::v1::Document>& documents, absl::Time now) {
+  Moments moments;
+  const auto add = [&](bool is_set, const google::protobuf::Timestamp& end, std::string what) {
+    const absl::Time at = absl::FromUnixSeconds(end.seconds()) + absl::Nanoseconds(end.nanos());
+    if (is_set && at > now) moments.ends.emplace_back(at, std::move(what));
+  };
+  for (const types::v1::Document& document : documents) {
+    const types::v1::PolicySpec& policy = document.policy();
+    moments.has_hours = moments.has_hours || !policy.hours().empty();
+    add(policy.has_observe_until(), policy.observe_until(),
+        absl::StrCat("`observe_until` of policy ", document.name()));
+    add(document.lock().has_expires(), document.lock().expires(),
+        absl::StrCat("`expires` of lock ", document.name()));
   }
-  return false;
+  std::ranges::sort(moments.ends);
+  return moments;
+}
+
+// The case says no time, and passes at one time and fails at another: as what has it. Empty: it
+// does not.
+std::string TimeItGoesBy(const std::shared_ptr<const CompiledPolicies>& policies,
+                         const types::v1::PolicyTestCase& test, const Moments& moments,
+                         absl::Time now) {
+  if (test.has_at()) return {};
+  const auto passes = [&](absl::Time at) {
+    return Meets(Decide(policies, test, at), test.expect());
+  };
+  const bool passes_now = passes(now);
+  const auto goes_by_the_hour = [&](absl::Time from) {
+    if (!moments.has_hours) return false;
+    const absl::Time quarter = absl::FromUnixSeconds(absl::ToUnixSeconds(from) / 900 * 900);
+    for (absl::Time at = quarter; at < quarter + absl::Hours(7 * 24); at += absl::Minutes(15)) {
+      if (at >= from && passes(at) != passes_now) return true;
+    }
+    return false;
+  };
+  constexpr std::string_view kHours =
+      "it passes at one time of the week and fails at another, as `hours` have it: say `at`";
+  if (goes_by_the_hour(now)) return std::string(kHours);
+  for (const auto& [end, what] : moments.ends) {
+    if (passes(end) != passes_now) {
+      return absl::StrCat("it ", passes_now ? "passes" : "fails", " until ", TimeText(end), " and ",
+                          passes_now ? "fails" : "passes", " from then on, as ", what,
+                          " has it: say `at`");
+    }
+    if (goes_by_the_hour(end)) return std::string(kHours);
+  }
+  return {};
 }
 
 std::string Describe(const Answer& answer) {
@@ -154,11 +202,12 @@ std::string DescribeExpected(const types::v1::PolicyTestExpectation& expected) {
 
 struct LoadedPolicies {
   std::shared_ptr<const CompiledPolicies> compiled;
-  bool has_hours = false;
+  Moments moments;
 };
 
 absl::StatusOr<LoadedPolicies> LoadPolicies(const types::v1::PolicyTestDocument& test,
-                                            const std::filesystem::path& directory) {
+                                            const std::filesystem::path& directory,
+                                            absl::Time now) {
   std::vector<types::v1::Document> documents;
   std::set<std::string> profiles;
   std::set<std::pair<int, std::string>> seen;
@@ -179,9 +228,7 @@ absl::StatusOr<LoadedPolicies> LoadPolicies(const types::v1::PolicyTestDocument&
   RETURN_IF_ERROR(CheckMaskNames(documents, profiles));
   LoadedPolicies loaded;
   ASSIGN_OR_RETURN(loaded.compiled, CompiledPolicies::Compile(documents));
-  loaded.has_hours = std::ranges::any_of(documents, [](const types::v1::Document& document) {
-    return !document.policy().hours().empty();
-  });
+  loaded.moments = MomentsOf(documents, now);
   return loaded;
 }
 
@@ -191,17 +238,17 @@ absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxYamlBytes));
   ASSIGN_OR_RETURN(const types::v1::PolicyTestDocument test, ParsePolicyTest(text, path));
   ASSIGN_OR_RETURN(const LoadedPolicies policies,
-                   LoadPolicies(test, std::filesystem::path(path).parent_path()));
+                   LoadPolicies(test, std::filesystem::path(path).parent_path(), now));
   std::vector<PolicyTestResult> results;
   for (const types::v1::PolicyTestCase& test_case : test.cases()) {
     const Answer answer = Decide(policies.compiled, test_case, now);
     PolicyTestResult& result = results.emplace_back();
     result.name = test_case.name();
     result.has_passed = Meets(answer, test_case.expect());
-    if (policies.has_hours && GoesByTheHour(policies.compiled, test_case, now)) {
+    if (std::string goes_by = TimeItGoesBy(policies.compiled, test_case, policies.moments, now);
+        !goes_by.empty()) {
       result.has_passed = false;
-      result.explanation =
-          "it passes at one time of the week and fails at another, as `hours` have it: say `at`";
+      result.explanation = std::move(goes_by);
     } else if (!result.has_passed) {
       result.explanation = absl::StrCat("expected ", DescribeExpected(test_case.expect()), ", got ",
                                         Describe(answer));

@@ -100,7 +100,8 @@ TEST_CASE("policy test decides each case without a server", "[policies]") {
       {kBot, "{server: everything}", "{decision: require_approval, count: 1}"},
       {kBot, "{server: everything, tool: echo}", "{decision: allow, observed: false}"},
       {"{realm: okta, kind: user, subject: s, claims: {team: [ops, pay], level: 3}}",
-       "{server: trial, tool: t}", "{decision: allow, policy: trial, observed: true}"},
+       "{server: trial, tool: t}",
+       "{decision: allow, policy: trial, observed: true}, at: 2027-01-20T00:00:00Z"},
       {"{realm: okta, kind: user, subject: s, claims: {team: [ops, pay], level: \"3\"}}",
        "{server: trial, tool: t}", "{decision: deny, reason: server_unknown}"},
   }));
@@ -197,6 +198,43 @@ TEST_CASE("a case without a time that would go by the hour fails, whatever the h
     }
     CHECK((*results)[2].has_passed);
   }
+}
+
+TEST_CASE("a case without a time that passes until a trial or a lock is over fails", "[policies]") {
+  Files files;
+  REQUIRE(WriteFileAtomically(files.dir / "policies.yaml", R"(kind: Policy
+name: trial
+spec: {principals: [{realm: okta}], servers: [wiki], observe_until: 2027-02-01T00:00:00Z, rules: [{allow: {tools: [echo]}}]}
+---
+kind: Lock
+name: l
+spec: {server: wiki, principal: {realm: okta, subject: locked}, expires: 2027-01-20T00:00:00Z}
+)")
+              .ok());
+  const auto run = [&](const std::string& subject, const std::string& tool,
+                       const std::string& expect, absl::Time now = kNow) {
+    REQUIRE(WriteFileAtomically(files.dir / "test.yaml",
+                                "kind: PolicyTest\npolicies: [policies.yaml]\ncases:\n" +
+                                    Case("{realm: okta, kind: user, subject: " + subject + "}",
+                                         "{server: wiki, tool: " + tool + "}", expect))
+                .ok());
+    const auto results = TestPolicy(files.dir / "test.yaml", now);
+    INFO(results.status());
+    REQUIRE(results.ok());
+    CHECK((*results)[0].has_passed == (*results)[0].explanation.empty());
+    return (*results)[0].explanation;
+  };
+  CHECK(run("s", "echo", "{decision: allow}").empty());
+  CHECK_THAT(run("s", "drop", "{decision: allow}"),
+             Contains("passes until 2027-02-01T00:00:00Z and fails from then on, as "
+                      "`observe_until` of policy trial has it: say `at`"));
+  CHECK_THAT(run("s", "drop", "{decision: deny}"), Contains("fails until 2027-02-01"));
+  CHECK_THAT(run("locked", "echo", "{decision: deny, reason: locked}"),
+             Contains("passes until 2027-01-20T00:00:00Z") && Contains("`expires` of lock l"));
+  // When it is over, nothing goes by it.
+  const absl::Time over = kNow + absl::Hours(24 * 60);
+  CHECK(run("s", "drop", "{decision: deny}", over).empty());
+  CHECK(run("locked", "echo", "{decision: allow}", over).empty());
 }
 
 TEST_CASE("a file that is no good stops the test, naming file and line", "[policies]") {
