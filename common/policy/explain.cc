@@ -11,6 +11,7 @@
 #include "common/denial.h"
 #include "common/policy/compiled_policy.h"
 #include "common/policy/explain_rule.h"
+#include "common/policy/explain_terms.h"
 #include "common/policy/principal_match.h"
 #include "common/policy/proto_duration.h"
 #include "common/policy/session_policy.h"
@@ -54,6 +55,25 @@ void SetApproval(const std::vector<std::string>& approvers, std::uint32_t count,
   SetDuration(expires_after, explanation.mutable_expires_after());
 }
 
+// What the caller of an opening that is allowed needs first, and whose words say so. Empty:
+// nothing.
+std::string AskingFor(const OpenDecision& open,
+                      const google::protobuf::RepeatedPtrField<types::v1::TermExplanation>& terms) {
+  std::vector<std::string> asking;
+  for (const types::v1::TermExplanation& term : terms) {
+    const std::string documents = absl::StrJoin(term.documents(), " and ");
+    if (term.term() == "approval")
+      asking.push_back(absl::StrCat("session.approval of ", documents, " asks for it"));
+    if (term.term() == "open") {
+      asking.push_back(absl::StrCat("session.open of ", documents,
+                                    " is `request`: the caller asks first (`sallyport request`), "
+                                    "and a connection that has not is refused"));
+    }
+  }
+  if (asking.empty()) return open.detail;
+  return absl::StrJoin(asking, "; ");
+}
+
 void SetDecision(const OpenDecision& open, types::v1::Explanation& explanation) {
   explanation.set_detail(open.detail);
   if (open.observed) explanation.set_observed(open.observed->reason);
@@ -66,6 +86,7 @@ void SetDecision(const OpenDecision& open, types::v1::Explanation& explanation) 
     }
     return;
   }
+  explanation.set_detail(AskingFor(open, explanation.terms()));
   explanation.set_decision(open.terms.has_approval() ? "require_approval" : "allow");
   if (!open.terms.has_approval()) return;
   SetApproval({open.terms.approval().approvers().begin(), open.terms.approval().approvers().end()},
@@ -142,6 +163,7 @@ class Explainer {
     const OpenDecision open = policies_->EvaluateOpen(principal_, server_, agent, now_);
     AddPolicies();
     if (!open.is_allowed() || !IsAboutCall(question_)) {
+      if (open.is_allowed()) AddTerms(open);
       SetDecision(open, explanation_);
       AddChanges(open);
       return std::move(explanation_);
@@ -179,6 +201,15 @@ class Explainer {
     return absl::StrJoin(why, "; ");
   }
 
+  void AddTerms(const OpenDecision& open) {
+    std::vector<const CompiledPolicy*> applying;
+    for (const std::string& name : open.policies) applying.push_back(bound_->Find(name));
+    for (types::v1::TermExplanation& term :
+         ExplainTerms(open, applying, server_, policies_->FindServer(server_), now_)) {
+      *explanation_.add_terms() = std::move(term);
+    }
+  }
+
   void Change(std::string sentence) { *explanation_.add_changes() = std::move(sentence); }
 
   void AddChanges(const OpenDecision& open) {
@@ -193,6 +224,8 @@ class Explainer {
       Change(absl::StrCat("the approval of ", open.terms.approval().count(), " of ",
                           absl::StrJoin(open.terms.approval().approvers(), ", ")));
     }
+    if (open.terms.open() == types::v1::OPEN_MODE_REQUEST)
+      Change(absl::StrCat("sallyport request ", ToAbsl(server_), " --reason TEXT"));
     AddHours();
     AddObservers();
   }

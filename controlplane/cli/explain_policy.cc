@@ -83,13 +83,18 @@ void Show(std::string_view what, const Explanation& explanation) {
   const std::string_view reason = ReasonName(explanation.reason());
   std::printf("%s: %s%s\n", std::string(what).c_str(), explanation.decision().c_str(),
               reason.empty() ? "" : absl::StrCat(" (", ToAbsl(reason), ")").c_str());
-  Line("decided by", WhoDecides(explanation));
+  // Of an opening the terms say whose they are.
+  if (explanation.terms().empty()) Line("decided by", WhoDecides(explanation));
   Line("because", explanation.detail());
   if (!explanation.approvers().empty()) {
     Line("approvers",
          absl::StrCat(explanation.count(), " of ", absl::StrJoin(explanation.approvers(), ", ")));
   }
   Line("observed", std::string(ReasonName(explanation.observed())));
+  for (const types::v1::TermExplanation& term : explanation.terms()) {
+    Line("term", absl::StrCat(term.term(), ": ", term.value(), " (",
+                              absl::StrJoin(term.documents(), ", "), ")"));
+  }
   ShowPolicies(explanation);
   for (const std::string& change : explanation.changes()) Line("to change", change);
 }

@@ -122,6 +122,52 @@ TEST_CASE("an opening and a server's request are explained, too", "[policy][expl
         "deny");
 }
 
+std::string Terms(const types::v1::Explanation& explanation) {
+  std::string all;
+  for (const types::v1::TermExplanation& term : explanation.terms()) {
+    all += term.term() + ": " + term.value() + " (";
+    for (const std::string& document : term.documents()) all += " " + document;
+    all += " )\n";
+  }
+  return all;
+}
+
+std::string Named(const std::string& name, const std::string& more) {
+  return "kind: Policy\nname: " + name +
+         "\nspec:\n  principals: [{realm: okta}]\n  servers: [wiki]\n" + more + "\n---\n";
+}
+
+TEST_CASE("the terms of an opening say which documents make them so", "[policy][explain]") {
+  const auto policies = Compiled(
+      Named("a",
+            "  session: {max_duration: 30m, max_calls: 9, approval: {approvers: [okta:x, okta:y]}, "
+            "limits: [{per: principal, calls: 60, within: 1m}]}") +
+      Named(
+          "b",
+          "  session: {max_duration: 5m, open: request, approval: {approvers: [okta:x], count: 2, "
+          "expires_after: 3m}}") +
+      Named("c",
+            "  observe_until: 2027-02-01T00:00:00Z\n"
+            "  session: {idle_timeout: 1m, approval: {approvers: [okta:z]}}") +
+      "kind: Server\nname: wiki\nspec: {limits: [{per: session, concurrent: 4}]}\n");
+  const auto opening = Explain(policies, Bot(), "wiki", "", {}, kNow);
+  CHECK(opening.decision() == "require_approval");
+  CHECK_THAT(opening.detail(), Contains("session.approval of policy/a and policy/b asks for it"));
+  CHECK_THAT(opening.detail(), Contains("session.open of policy/b is `request`"));
+  CHECK_THAT(Changes(opening), Contains("sallyport request wiki"));
+  const std::string terms = Terms(opening);
+  CHECK_THAT(terms, Contains("approval: 2 of okta:x, for 3m ( policy/a policy/b )"));
+  CHECK_THAT(terms, Contains("open: request ( policy/b )"));
+  CHECK_THAT(terms, Contains("max_duration: 5m ( policy/b )"));
+  CHECK_THAT(terms, Contains("idle_timeout: 1m ( policy/c )"));
+  CHECK_THAT(terms, Contains("max_calls: 9 ( policy/a )"));
+  CHECK_THAT(terms, Contains("limits: 60 calls within 1m per principal ( policy/a )"));
+  CHECK_THAT(terms, Contains("limits: 4 calls at a time per session ( server/wiki )"));
+  // What nobody has set is left out, and so is all of it where nothing is opened.
+  CHECK(terms.find("disconnect_grace") == std::string::npos);
+  CHECK(Terms(Explain(policies, Bot(), "elsewhere", "", {}, kNow)).empty());
+}
+
 TEST_CASE("an explanation decides as the evaluator does", "[policy][explain]") {
   const auto policies = Compiled(BotPolicy(kRules));
   const auto bound = SessionPolicy::Bind(policies, Bot(), "wiki");
