@@ -8,4 +8,7 @@ namespace sallyport::controlplane {
 // difference above it.
 void ShowApplied(const admin::v1::AppliedDocument& document, bool dry_run);
 
+// Its warnings, on stderr: whoever applies it must hear of them, whatever reads the output.
+void WarnOf(const admin::v1::AppliedDocument& document);
+
 }  // namespace sallyport::controlplane

@@ -84,6 +84,7 @@ int Apply(const ClientOptions& options, const Flags& flags) {
   if (!request.ok()) return Fail(request.status());
   return Ask<PolicyService>(options, &PolicyService::Stub::ApplyDocuments, *request,
                             [&](const admin::v1::ApplyDocumentsResponse& response) {
+                              for (const auto& document : response.documents()) WarnOf(document);
                               if (options.format != "table") {
                                 PrintMessage(response, options.format);
                                 return 0;
@@ -109,6 +110,13 @@ void ShowApplied(const admin::v1::AppliedDocument& document, bool dry_run) {
                   ? absl::StrCat(" (version ", document.version(), ")").c_str()
                   : "",
               dry_run ? " (dry run)" : "");
+}
+
+void WarnOf(const admin::v1::AppliedDocument& document) {
+  for (const std::string& warning : document.warnings()) {
+    std::fprintf(stderr, "sallyport: %s/%s: %s\n", KindWord(document.kind()).c_str(),
+                 document.name().c_str(), Printable(warning).c_str());
+  }
 }
 
 void AddApplyCommand(CommandLine& line) {

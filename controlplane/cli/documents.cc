@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "common/json_printer.h"
 #include "common/value.h"
 #include "controlplane/cli/base_versions.h"
@@ -50,8 +51,10 @@ std::string ShutText(const types::v1::LockSpec& lock) {
 
 std::vector<std::string> LockRow(const Document& document) {
   const types::v1::LockSpec& lock = document.lock();
+  const bool is_over =
+      lock.has_expires() && absl::FromUnixSeconds(lock.expires().seconds()) <= absl::Now();
   return {document.name(),
-          ShutText(lock),
+          is_over ? absl::StrCat("nothing: it has ended (", ShutText(lock), ")") : ShutText(lock),
           TimeCell(lock.expires(), lock.has_expires()),
           TimeCell(document.updated_at(), document.has_updated_at()),
           document.updated_by(),

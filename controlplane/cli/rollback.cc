@@ -31,6 +31,7 @@ int Rollback(const ClientOptions& options, const Flags& flags) {
   request.set_dry_run(flags.dry_run);
   return Ask<PolicyService>(options, &PolicyService::Stub::RollbackDocument, request,
                             [&](const admin::v1::RollbackDocumentResponse& response) {
+                              WarnOf(response.document());
                               if (options.format != "table") {
                                 PrintMessage(response, options.format);
                                 return 0;

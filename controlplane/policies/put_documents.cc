@@ -7,6 +7,7 @@
 #include "common/json_printer.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
+#include "controlplane/policies/lock_warnings.h"
 #include "controlplane/policies/unified_diff.h"
 #include "controlplane/store/documents.h"
 
@@ -49,6 +50,9 @@ absl::StatusOr<Replaced> PutOver(WriteTransaction& t, const NewDocument& put, co
                    documents::PutDocument(t, document, caller, now, put.restored_from));
   replaced.after = std::move(stored.document);
   replaced.is_changed = stored.is_changed;
+  if (document.has_lock()) {
+    ASSIGN_OR_RETURN(replaced.warnings, LockWarnings(t, document.lock(), now));
+  }
   return replaced;
 }
 
@@ -58,6 +62,7 @@ admin::v1::AppliedDocument Describe(const Replaced& replaced) {
   applied.set_name(replaced.after.name());
   applied.set_version(replaced.after.version());
   if (replaced.before.has_value()) applied.set_previous_version(replaced.before->version());
+  for (const std::string& warning : replaced.warnings) applied.add_warnings(warning);
   if (!replaced.is_changed) {
     applied.set_change(admin::v1::CHANGE_KIND_UNCHANGED);
     return applied;

@@ -29,6 +29,8 @@ struct Replaced {
   std::optional<types::v1::Document> before;
   types::v1::Document after;
   bool is_changed = false;
+  // Why it does less than it reads.
+  std::vector<std::string> warnings = {};
 };
 
 // Puts one document. kAborted, naming it and both versions, where `base_version` is not the one in

@@ -1,3 +1,4 @@
+#include "controlplane/store/agents.h"
 #include "tests/integration/controlplane/policies/fixture.h"
 
 namespace sallyport::controlplane {
@@ -111,6 +112,39 @@ TEST_CASE("a realm that no issuer entry has is refused, in policies and in locks
   CHECK_THAT(Text(f.Apply("kind: Lock\nname: l\nspec: {principal: {realm: okat}}\n").status()),
              Contains("okat"));
   CHECK(f.Apply(APolicy("p", "", "ci")).ok());
+}
+
+TEST_CASE("a lock that shuts less than it reads is applied with a word about it", "[policies]") {
+  Fixture f;
+  {
+    const auto t = *f.control->Write();
+    REQUIRE(agents::Put(*t, {.name = "a1",
+                             .servers = {"wiki"},
+                             .enrolled_at = f.clock.Now(),
+                             .certificate_expires_at = f.clock.Now()})
+                .ok());
+    REQUIRE(t->Commit().ok());
+  }
+  REQUIRE(f.Apply("kind: Server\nname: later\nspec: {owner: \"okta:team\"}\n").ok());
+  const auto warnings = [&](const std::string& spec, bool dry_run = false) {
+    const auto applied = f.Apply("kind: Lock\nname: l\nspec: " + spec + "\n", dry_run);
+    INFO(applied.status());
+    REQUIRE(applied.ok());
+    const auto& said = applied->documents(0).warnings();
+    return std::vector<std::string>(said.begin(), said.end());
+  };
+  using Said = std::vector<std::string>;
+  CHECK(warnings("{}") == Said{});
+  CHECK(warnings("{server: wiki, agent: a1, expires: 2999-01-01T00:00:00Z}") == Said{});
+  CHECK(warnings("{server: later}") == Said{});
+  CHECK(warnings("{expires: 2020-01-01T00:00:00Z}") ==
+        Said{"it ended at 2020-01-01T00:00:00Z and shuts nothing"});
+  CHECK(warnings("{server: wikki}", true) == Said{"no agent fronts a server called wikki"});
+  // Word for word what is in force: still a mistake.
+  warnings("{agent: a7}");
+  CHECK(warnings("{agent: a7}") == Said{"there is no agent a7"});
+  CHECK(warnings("{principal: {realm: okta, client_id: bot}}") ==
+        Said{"nobody called okta:bot has ever had a session here"});
 }
 
 TEST_CASE("a mask name must be known once everything has been applied", "[policies]") {
