@@ -1,5 +1,7 @@
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "common/json_printer.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/follow_stream.h"
 #include "controlplane/cli/show_approval.h"
 #include "sallyport/admin/v1/approval_service.grpc.pb.h"
 
@@ -64,32 +67,34 @@ int List(const ClientOptions& options, bool all_states) {
       });
 }
 
+std::string WatchText(const Approval& approval, std::string_view format) {
+  // One line each, so that a reader knows where one ends.
+  if (format == "json") return absl::StrCat(ToJson(approval), "\n");
+  if (format == "yaml") return absl::StrCat("---\n", ToYaml(approval));
+  std::vector<std::string> row = Row(approval);
+  std::erase(row, "");
+  return absl::StrCat(Printable(absl::StrJoin(row, "  ")), "\n");
+}
+
+// A change may be one that is not shown, and after a restart of the control plane all that is
+// pending comes again: each is printed when it reads otherwise than before.
 int Watch(const ClientOptions& options) {
-  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
-  if (!connection.ok()) return Fail(connection.status());
-  auto context = connection->Context(absl::InfiniteDuration());
-  auto stream = connection->Stub<ApprovalService>();
-  auto reader = stream->WatchApprovals(context.get(), {});
-  admin::v1::WatchApprovalsResponse response;
-  std::string last;
-  while (reader->Read(&response)) {
+  std::map<std::string, std::string> printed;
+  const auto take = [&](const admin::v1::WatchApprovalsResponse& response) -> std::optional<int> {
     const Approval& approval = response.approval();
-    if (options.format == "table") {
-      std::vector<std::string> row = Row(approval);
-      std::erase(row, "");
-      // A change may be one that a row does not show.
-      std::string line = Printable(absl::StrJoin(row, "  "));
-      if (line != last) std::printf("%s\n", line.c_str());
-      last = std::move(line);
-    } else if (options.format == "yaml") {
-      std::printf("---\n%s", ToYaml(approval).c_str());
-    } else {
-      // One line each, so that a reader knows where one ends.
-      std::printf("%s\n", ToJson(approval).c_str());
-    }
+    std::string text = WatchText(approval, options.format);
+    std::string& before = printed[approval.id()];
+    if (text != before) std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
-  }
-  return Fail(reader->Finish(), connection->address());
+    before = std::move(text);
+    const bool is_open = approval.state() == types::v1::APPROVAL_STATE_PENDING ||
+                         approval.state() == types::v1::APPROVAL_STATE_APPROVED;
+    if (!is_open) printed.erase(approval.id());
+    return std::nullopt;
+  };
+  return Follow<ApprovalService, admin::v1::WatchApprovalsRequest,
+                admin::v1::WatchApprovalsResponse>(options, &ApprovalService::Stub::WatchApprovals,
+                                                   {}, {}, take);
 }
 
 // What the decision has come to. The approval of a session is used up by opening it: that it is

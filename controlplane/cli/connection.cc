@@ -3,6 +3,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,10 @@ absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) 
   std::string address = TargetAddress(options);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  // A stream that waits for people hears nothing for hours, also of a machine that has gone.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   if (absl::StartsWith(address, "unix://")) {
     absl::string_view path = absl::StripPrefix(address, "unix://");
     auto channel = grpc::CreateCustomChannel(absl::StrCat("unix:", path),
@@ -63,6 +68,15 @@ absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) 
   }
   auto channel = grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
   return ApiConnection(std::move(address), std::move(token), std::move(channel));
+}
+
+bool ApiConnection::Connect() const {
+  for (;;) {
+    const grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
+    if (state == GRPC_CHANNEL_READY) return true;
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN) return false;
+    channel_->WaitForStateChange(state, std::chrono::system_clock::now() + std::chrono::seconds(1));
+  }
 }
 
 std::unique_ptr<grpc::ClientContext> ApiConnection::Context(absl::Duration timeout) const {

@@ -33,6 +33,9 @@ class ApiConnection {
   // For one call. Streams that wait for people have no deadline: absl::InfiniteDuration().
   std::unique_ptr<grpc::ClientContext> Context(absl::Duration timeout = absl::Seconds(30)) const;
 
+  // Whether there is a way to it now: waits until it is there, or until an attempt has failed.
+  bool Connect() const;
+
   const std::string& address() const { return address_; }
 
  private:

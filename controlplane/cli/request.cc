@@ -13,6 +13,7 @@
 #include "common/time_text.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/follow_stream.h"
 #include "sallyport/access/v1/access_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -47,26 +48,24 @@ void ShowSession(const Session& session, std::string_view format) {
   std::printf("\n");
 }
 
-// Until the session is active (0), or was denied or ended (1).
-int WaitFor(const ApiConnection& connection, const std::string& session_id,
-            std::string_view format) {
+// Until the session is active (0), or was denied or ended (1), also where the control plane is
+// started again meanwhile; in vain after `until`.
+int WaitFor(const ClientOptions& options, const std::string& session_id, absl::Time until) {
   access::v1::WatchSessionRequest request;
   request.set_session_id(session_id);
-  auto context = connection.Context(absl::InfiniteDuration());
-  auto stub = connection.Stub<AccessService>();
-  auto reader = stub->WatchSession(context.get(), request);
-  access::v1::WatchSessionResponse response;
-  while (reader->Read(&response)) {
+  const auto take = [&](const access::v1::WatchSessionResponse& response) -> std::optional<int> {
     const Session& session = response.session();
-    if (session.state() == types::v1::SESSION_STATE_PENDING) continue;
-    ShowSession(session, format);
+    if (session.state() == types::v1::SESSION_STATE_PENDING) return std::nullopt;
+    ShowSession(session, options.format);
     if (session.state() == types::v1::SESSION_STATE_ACTIVE) return 0;
     const std::string why = session.detail().empty() ? "it was not opened" : session.detail();
     const auto reason = session.denial_reason();
     return Fail(reason == types::v1::DENIAL_REASON_UNSPECIFIED ? absl::FailedPreconditionError(why)
                                                                : Denied(reason, why));
-  }
-  return Fail(reader->Finish(), connection.address());
+  };
+  return Follow<AccessService, access::v1::WatchSessionRequest, access::v1::WatchSessionResponse>(
+      options, &AccessService::Stub::WatchSession, request, {.was_reached = true, .until = until},
+      take);
 }
 
 // A session that waits for its approval gets all that the policy gives; one that is open says how
@@ -144,7 +143,14 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
       stderr, "Waiting for approval %s by %s until %s.\n", response.session().approval_id().c_str(),
       Printable(absl::StrJoin(response.approvers(), ", ")).c_str(),
       TimeCell(response.approval_expires_at(), response.has_approval_expires_at()).c_str());
-  return flags.wait ? WaitFor(*connection, response.session().id(), options.format) : 0;
+  if (!flags.wait) return 0;
+  // By then it is known what has become of it, whoever has to write it down.
+  constexpr absl::Duration kWrittenDown = absl::Minutes(1);
+  const absl::Time until =
+      response.has_approval_expires_at()
+          ? absl::FromUnixSeconds(response.approval_expires_at().seconds()) + kWrittenDown
+          : absl::InfiniteFuture();
+  return WaitFor(options, response.session().id(), until);
 }
 
 }  // namespace

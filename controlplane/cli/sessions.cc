@@ -1,5 +1,9 @@
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -10,6 +14,7 @@
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/end_sessions.h"
+#include "controlplane/cli/follow_stream.h"
 #include "controlplane/cli/replay.h"
 #include "controlplane/cli/resolve_call.h"
 #include "controlplane/cli/show_approval.h"
@@ -139,33 +144,30 @@ int Review(const ClientOptions& options, const Flags& flags) {
                              });
 }
 
+std::string WatchText(const Session& session, std::string_view format) {
+  // One line each, so that a reader knows where one ends.
+  if (format == "json") return absl::StrCat(ToJson(session), "\n");
+  if (format == "yaml") return absl::StrCat("---\n", ToYaml(session));
+  const std::string why = Why(session);
+  return absl::StrCat(session.id(), " ", EnumWord(session.state()), why.empty() ? "" : ", ", why,
+                      "  calls ", session.calls(), session.detail().empty() ? "" : ": ",
+                      Printable(session.detail()), "\n");
+}
+
 // Each time it changes, until it is over.
 int Watch(const ClientOptions& options, const std::string& id) {
-  absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
-  if (!connection.ok()) return Fail(connection.status());
   admin::v1::WatchSessionRequest request;
   request.set_id(id);
-  auto context = connection->Context(absl::InfiniteDuration());
-  auto stub = connection->Stub<SessionService>();
-  auto reader = stub->WatchSession(context.get(), request);
-  admin::v1::WatchSessionResponse response;
-  while (reader->Read(&response)) {
-    const Session& session = response.session();
-    if (options.format == "table") {
-      std::printf("%s %s%s%s  calls %s%s\n", session.id().c_str(),
-                  EnumWord(session.state()).c_str(), Why(session).empty() ? "" : ", ",
-                  Why(session).c_str(), absl::StrCat(session.calls()).c_str(),
-                  session.detail().empty() ? "" : (": " + Printable(session.detail())).c_str());
-    } else if (options.format == "yaml") {
-      std::printf("---\n%s", ToYaml(session).c_str());
-    } else {
-      // One line each, so that a reader knows where one ends.
-      std::printf("%s\n", ToJson(session).c_str());
-    }
+  std::string printed;
+  const auto take = [&](const admin::v1::WatchSessionResponse& response) -> std::optional<int> {
+    std::string text = WatchText(response.session(), options.format);
+    if (text != printed) std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
-  }
-  const grpc::Status status = reader->Finish();
-  return status.ok() ? 0 : Fail(status, connection->address());
+    printed = std::move(text);
+    return std::nullopt;
+  };
+  return Follow<SessionService, admin::v1::WatchSessionRequest, admin::v1::WatchSessionResponse>(
+      options, &SessionService::Stub::WatchSession, request, {}, take);
 }
 
 // As text, or as one list in JSON or YAML, printed as it comes: a recording may be larger than

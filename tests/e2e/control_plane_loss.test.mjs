@@ -120,3 +120,18 @@ test('an agent that is killed serves its session again once it is confirmed, wit
   assert.ok(!door.oracle.calls().some(({ params }) => ['gone', 'four'].includes(params?.arguments?.message)));
   await until('its recording is whole', () => door.isWhole(id));
 });
+
+test('who waits for an approval goes on waiting over a restart of the control plane', async () => {
+  const alice = await door.person('alice');
+  await door.apply(policy('continuity', 'second-bot', '{open: request, approval: {approvers: ["demo:approvers"]}}'), 'continuity.yaml');
+  const waiting = door.cli(['request', 'oracle', '--reason', 'a look', '--wait'], { token: await door.token('second-bot') });
+  const approval = await until('it waits', async () => (await door.json(['approvals', 'list'], alice)).items[0]);
+  await door.stage.stop(door.controlPlane, 'SIGKILL');
+  await pause(1000);
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  assert.equal((await door.cli(['approvals', 'approve', approval.id], alice)).code, 0);
+  const { code, out, err } = await waiting;
+  assert.equal(code, 0, err);
+  assert.match(out, /^ses_\S+ active until/m);
+  assert.match(err, /The control plane is away: .+\nTrying again until it is back\.\nThe control plane is back\./);
+});
