@@ -123,7 +123,11 @@ absl::Status ControlPlane::OpenIdentity() {
       Issuers::Create({config.issuers().begin(), config.issuers().end()},
                       {config.admin_audiences().begin(), config.admin_audiences().end()}, clock_));
   ASSIGN_OR_RETURN(Roles roles, Roles::Create(config.roles(), issuers_->trusted()));
-  identify_ = std::make_unique<IdentifyCaller>(*issuers_, *control_, std::move(roles));
+  policies_ = std::make_unique<CurrentPolicies>();
+  identify_ = std::make_unique<IdentifyCaller>(
+      IdentifyCaller::Needs{
+          .issuers = *issuers_, .control = *control_, .policies = *policies_, .clock = clock_},
+      std::move(roles));
   return absl::OkStatus();
 }
 
@@ -139,6 +143,7 @@ absl::Status ControlPlane::OpenDoors() {
                                                 .recordings = *recordings_,
                                                 .clock = clock_,
                                                 .issuers = *issuers_,
+                                                .policies = *policies_,
                                                 .keys = *keys_,
                                                 .deployment_id = std::move(deployment_id)});
   use_cases_ = std::make_unique<UseCases>(

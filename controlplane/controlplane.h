@@ -66,6 +66,7 @@ class ControlPlane {
   std::unique_ptr<Database> recordings_;
   std::unique_ptr<DeploymentKeys> keys_;
   std::unique_ptr<Issuers> issuers_;
+  std::unique_ptr<CurrentPolicies> policies_;
   std::unique_ptr<Foundations> foundations_;
   std::unique_ptr<UseCases> use_cases_;
   std::unique_ptr<IdentifyCaller> identify_;

@@ -153,6 +153,16 @@ std::string_view CompiledPolicies::LockOn(const types::v1::Principal& principal,
   return {};
 }
 
+std::string_view CompiledPolicies::LockOut(const types::v1::Principal& principal,
+                                           absl::Time now) const {
+  for (const Lock& lock : locks_) {
+    // One without a principal shuts servers, not people.
+    if (lock.spec.has_principal() && LockMatches(lock.spec, principal, {}, {}, now))
+      return lock.name;
+  }
+  return {};
+}
+
 std::vector<std::string> CompiledPolicies::OwnersOf(const types::v1::Principal& principal) const {
   std::set<std::string> owners;
   for (const std::unique_ptr<CompiledPolicy>& policy : policies_) {

@@ -60,6 +60,10 @@ class CompiledPolicies {
   std::string_view LockOn(const types::v1::Principal& principal, std::string_view server,
                           std::string_view agent, absl::Time now) const;
 
+  // The name of a lock that shuts this principal out of everything now: one that names principals,
+  // and neither a server nor an agent. Empty: none does. Lives as long as this.
+  std::string_view LockOut(const types::v1::Principal& principal, absl::Time now) const;
+
   // Who owns this principal by any policy entry that matches it, whatever its scopes.
   std::vector<std::string> OwnersOf(const types::v1::Principal& principal) const;
 

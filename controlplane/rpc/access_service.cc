@@ -17,7 +17,7 @@ grpc::Status AccessRpc::WatchSession(grpc::ServerContext* context,
                                      grpc::ServerWriter<access::v1::WatchSessionResponse>* writer) {
   return door_.Pass(*context, *request->GetDescriptor(), [&](const Caller& caller) {
     return controlplane::WatchSession(
-        *context, caller, needs_.changes, needs_.clock, request->session_id(),
+        {*context, door_, caller, needs_.changes, needs_.clock}, request->session_id(),
         [&] { return needs_.read.Own(caller, request->session_id()); },
         [&](const types::v1::Session& session) {
           access::v1::WatchSessionResponse response;

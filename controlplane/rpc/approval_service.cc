@@ -51,7 +51,8 @@ grpc::Status ApprovalRpc::WatchApprovals(
       RETURN_IF_ERROR(show(found->approval()));
       return WatchStep::kGoOn;
     };
-    return Watch(*context, caller, needs_.changes, needs_.clock, show_pending, show_change);
+    return Watch({*context, door_, caller, needs_.changes, needs_.clock}, show_pending,
+                 show_change);
   });
 }
 

@@ -14,6 +14,7 @@
 #include "common/strings.h"
 #include "controlplane/keys/certificate_authority.h"
 #include "controlplane/store/agents.h"
+#include "controlplane/store/audit_log.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -46,7 +47,7 @@ absl::Status CheckEnrollment(const grpc::AuthContext& connection, absl::Time enr
 absl::StatusOr<Caller> IdentifyCaller::Person(std::string_view authorization,
                                               std::string address) const {
   std::variant<Identity, TokenRefusal> result =
-      issuers_.Identify(BearerToken(authorization), {.door = sallyport::Door::kPeople});
+      needs_.issuers.Identify(BearerToken(authorization), {.door = sallyport::Door::kPeople});
   if (const auto* refusal = std::get_if<TokenRefusal>(&result)) {
     LogWarning("token_refused", {{"reason", ReasonName(refusal->reason)},
                                  {"detail", refusal->detail},
@@ -80,10 +81,34 @@ absl::StatusOr<Caller> IdentifyCaller::Agent(const grpc::AuthContext& connection
                   "the client certificate is not an agent's");
   }
   std::string name = uri.substr(kAgentUri.size());
-  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(const auto t, needs_.control.Read());
   ASSIGN_OR_RETURN(const sallyport::controlplane::Agent agent, agents::FindInService(*t, name));
   RETURN_IF_ERROR(CheckEnrollment(connection, agent.enrolled_at));
   return Caller(AgentCaller{.name = std::move(name)}, std::move(address));
+}
+
+absl::Status IdentifyCaller::CheckLock(const Caller& caller) const {
+  if (caller.person() == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto t, needs_.control.Read());
+  ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
+  const std::string_view lock =
+      in_force.policies->LockOut(caller.person()->principal, needs_.clock.Now());
+  if (lock.empty()) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_LOCKED,
+                absl::StrCat("the lock ", ToAbsl(lock), " shuts you out"));
+}
+
+absl::Status IdentifyCaller::RefuseLocked(const Caller& caller, std::string_view method) const {
+  const absl::Status refused = CheckLock(caller);
+  if (ReasonOf(refused) != types::v1::DENIAL_REASON_LOCKED) return refused;
+  audit_log::Line line = audit_log::LineOf(caller, needs_.clock.Now(), "api.refuse",
+                                           std::string(method), std::string(refused.message()));
+  line.denial_reason = types::v1::DENIAL_REASON_LOCKED;
+  // Refused also where that cannot be written.
+  const absl::Status written = needs_.control.Write(
+      WriteFor::kOperators, [&](WriteTransaction& t) { return audit_log::CommitRefusal(t, line); });
+  if (!written.ok()) LogError("refusal_not_audited", {{"error", written}});
+  return refused;
 }
 
 std::string AddressOfPeer(std::string_view peer) {

@@ -5,7 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "controlplane/access/current_policies.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/rpc/roles.h"
@@ -16,9 +19,14 @@ namespace sallyport::controlplane {
 // From what a connection or a call has proved to who it is. Thread-safe.
 class IdentifyCaller {
  public:
-  // Both outlive it.
-  IdentifyCaller(Issuers& issuers, Database& control, Roles roles)
-      : issuers_(issuers), control_(control), roles_(std::move(roles)) {}
+  // They outlive it.
+  struct Needs {
+    Issuers& issuers;
+    Database& control;
+    CurrentPolicies& policies;
+    const Clock& clock;
+  };
+  IdentifyCaller(const Needs& needs, Roles roles) : needs_(needs), roles_(std::move(roles)) {}
 
   // By the value of the authorization header, which must be one `Bearer TOKEN`. Refused with
   // TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or ISSUER_UNAVAILABLE. May wait for an issuer, 5 s
@@ -29,11 +37,17 @@ class IdentifyCaller {
   // which must have enrolled, not since the certificate was made, and must not be banned (LOCKED).
   absl::StatusOr<Caller> Agent(const grpc::AuthContext& connection, std::string address) const;
 
+  // LOCKED, naming the lock, where one shuts the person out of everything
+  // (CompiledPolicies::LockOut): who is locked out neither decides nor manages nor reads. A lock
+  // that names no principal keeps nobody from deleting it. OK for whoever is no person.
+  absl::Status CheckLock(const Caller& caller) const;
+  // The same about one call of `method`, whose refusal goes to the audit log.
+  absl::Status RefuseLocked(const Caller& caller, std::string_view method) const;
+
   const Roles& roles() const { return roles_; }
 
  private:
-  Issuers& issuers_;
-  Database& control_;
+  const Needs needs_;
   const Roles roles_;
 };
 

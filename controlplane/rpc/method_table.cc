@@ -203,6 +203,8 @@ Who MethodRow::On(DoorKind door) const {
   return kNobody;
 }
 
+bool IsOfGrpc(const MethodRow& row) { return row.method.starts_with("grpc."); }
+
 std::span<const MethodRow> MethodTable() { return kTable; }
 
 const MethodRow* FindMethod(std::string_view path) {

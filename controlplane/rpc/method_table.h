@@ -39,6 +39,9 @@ struct MethodRow {
   Who On(DoorKind door) const;
 };
 
+// A method of gRPC's own services (health, reflection), which no service of ours answers.
+bool IsOfGrpc(const MethodRow& row);
+
 std::span<const MethodRow> MethodTable();
 
 // Null: the method has no row. `path` with or without the first slash.

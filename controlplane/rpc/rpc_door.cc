@@ -54,10 +54,15 @@ class RpcDoor::GuardProcessor final : public grpc::AuthMetadataProcessor {
     const MethodRow* row = FindMethod(path);
     const absl::StatusOr<Caller> caller =
         door_.Admit(row, OnlyValue(metadata, kAuthorization), connection, {});
-    if (caller.ok()) return grpc::Status::OK;
-    door_.Note(row != nullptr ? row->method : "unknown", kUnknownActor, {}, caller.status(),
+    absl::Status status = caller.status();
+    if (status.ok() && IsOfGrpc(*row)) {
+      status = door_.identify_.RefuseLocked(*caller, row->method);
+    }
+    if (status.ok()) return grpc::Status::OK;
+    door_.Note(row != nullptr ? row->method : "unknown",
+               caller.ok() ? ActorName(*caller) : std::string(kUnknownActor), {}, status,
                absl::Now() - begin);
-    return WithReasonInWords(caller.status());
+    return WithReasonInWords(status);
   }
 
  private:
@@ -77,7 +82,9 @@ grpc::Status RpcDoor::Pass(grpc::ServerContext& context,
   const absl::StatusOr<Caller> caller =
       Admit(row, OnlyValue(context.client_metadata(), kAuthorization), context.auth_context().get(),
             address);
-  const absl::Status status = caller.ok() ? serve(*caller) : caller.status();
+  absl::Status status = caller.status();
+  if (status.ok()) status = identify_.RefuseLocked(*caller, row->method);
+  if (status.ok()) status = serve(*caller);
   Note(row != nullptr ? row->method : "unknown",
        caller.ok() ? ActorName(*caller) : std::string(kUnknownActor), address, status,
        absl::Now() - begin);

@@ -18,11 +18,14 @@
 
 namespace sallyport::controlplane {
 
-// What every call passes, whichever method it is for: who is it, does the method table let him, and
-// one line in the log. A service method is: pass the door, then one use case.
+// What every call passes, whichever method it is for: who is it, does the method table let him,
+// does no lock shut him out, and one line in the log. A service method is: pass the door, then one
+// use case.
 //
 // On the TLS doors the same is asked once before (Guard), when only the headers of the call are
-// there, so that nobody gets a message of his read, or a thread, before he is known.
+// there, so that nobody gets a message of his read, or a thread, before he is known. Locks are
+// asked at the head of the method: the message may have taken its time, and only there is it known
+// from where it came. What has no head of ours, gRPC's own methods, the guard refuses.
 class RpcDoor {
  public:
   // Both outlive it. `local_uid` is that of the admin socket's callers, and of no meaning
@@ -54,6 +57,9 @@ class RpcDoor {
   // The same for a stream, which `serve` runs to its end.
   grpc::Status Pass(grpc::ServerContext& context, const google::protobuf::Descriptor& request,
                     absl::FunctionRef<absl::Status(const Caller&)> serve) const;
+
+  // LOCKED where a lock has come to shut the caller out: for streams, which outlive their head.
+  absl::Status CheckLock(const Caller& caller) const { return identify_.CheckLock(caller); }
 
  private:
   class GuardProcessor;

@@ -30,7 +30,7 @@ grpc::Status SessionRpc::WatchSession(grpc::ServerContext* context,
     admin::v1::GetSessionRequest get;
     get.set_id(request->id());
     return controlplane::WatchSession(
-        *context, caller, needs_.changes, needs_.clock, request->id(),
+        {*context, door_, caller, needs_.changes, needs_.clock}, request->id(),
         [&]() -> absl::StatusOr<types::v1::Session> {
           ASSIGN_OR_RETURN(admin::v1::GetSessionResponse got, needs_.read.Run(caller, get));
           return std::move(*got.mutable_session());

@@ -54,6 +54,7 @@ struct Foundations {
   Database& recordings;
   const Clock& clock;
   Issuers& issuers;
+  CurrentPolicies& policies;
   const DeploymentKeys& keys;
   std::string deployment_id;
 };
@@ -69,7 +70,6 @@ struct UseCases {
 
   ConnectedAgents connected_agents;
 
-  CurrentPolicies policies;
   SessionGrants grants;
   ApprovalNotices notices;
   OpenSession open_session;

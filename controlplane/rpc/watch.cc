@@ -15,16 +15,16 @@ absl::Status MayGoOn(const grpc::ServerContext& context, const Caller& caller,
   return absl::OkStatus();
 }
 
-absl::Status Watch(const grpc::ServerContext& context, const Caller& caller, ChangeFeed& changes,
-                   const Clock& clock, absl::FunctionRef<absl::StatusOr<WatchStep>()> first,
+absl::Status Watch(const Reader& reader, absl::FunctionRef<absl::StatusOr<WatchStep>()> first,
                    absl::FunctionRef<absl::StatusOr<WatchStep>(const Change&)> next) {
   for (;;) {
-    uint64_t cursor = changes.Now();
+    uint64_t cursor = reader.changes.Now();
     ASSIGN_OR_RETURN(WatchStep step, first());
     if (step == WatchStep::kDone) return absl::OkStatus();
     for (bool has_gap = false; !has_gap;) {
-      RETURN_IF_ERROR(MayGoOn(context, caller, changes, clock));
-      const Changes news = changes.WaitSince(cursor, kWatchTick);
+      RETURN_IF_ERROR(MayGoOn(reader.context, reader.caller, reader.changes, reader.clock));
+      const Changes news = reader.changes.WaitSince(cursor, kWatchTick);
+      RETURN_IF_ERROR(reader.door.CheckLock(reader.caller));
       has_gap = news.is_gap;
       cursor = news.cursor;
       for (const Change& change : news.items) {
@@ -35,8 +35,7 @@ absl::Status Watch(const grpc::ServerContext& context, const Caller& caller, Cha
   }
 }
 
-absl::Status WatchSession(const grpc::ServerContext& context, const Caller& caller,
-                          ChangeFeed& changes, const Clock& clock, std::string_view id,
+absl::Status WatchSession(const Reader& reader, std::string_view id,
                           absl::FunctionRef<absl::StatusOr<types::v1::Session>()> read,
                           absl::FunctionRef<bool(const types::v1::Session&)> write) {
   const auto show = [&]() -> absl::StatusOr<WatchStep> {
@@ -46,11 +45,10 @@ absl::Status WatchSession(const grpc::ServerContext& context, const Caller& call
                          session.state() == types::v1::SESSION_STATE_DENIED;
     return is_over ? WatchStep::kDone : WatchStep::kGoOn;
   };
-  return Watch(context, caller, changes, clock, show,
-               [&](const Change& change) -> absl::StatusOr<WatchStep> {
-                 const bool is_it = change.kind == ChangeKind::kSession && change.id == id;
-                 return is_it ? show() : WatchStep::kGoOn;
-               });
+  return Watch(reader, show, [&](const Change& change) -> absl::StatusOr<WatchStep> {
+    const bool is_it = change.kind == ChangeKind::kSession && change.id == id;
+    return is_it ? show() : WatchStep::kGoOn;
+  });
 }
 
 }  // namespace sallyport::controlplane

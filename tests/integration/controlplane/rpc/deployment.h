@@ -17,6 +17,8 @@
 #include "common/ids.h"
 #include "common/tls.h"
 #include "controlplane/controlplane.h"
+#include "controlplane/store/audit_log.h"
+#include "migrations/migrations.h"
 #include "sallyport/admin/v1/agent_service.grpc.pb.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 #include "sallyport/agent/v1/enrollment_service.grpc.pb.h"
@@ -166,6 +168,15 @@ class Deployment {
                             ->ApplyDocuments(Context().get(), request, &response);
     INFO(status.error_message());
     REQUIRE(status.ok());
+  }
+
+  // Stops the control plane for good, and reads what it has written down.
+  std::vector<audit_log::Line> StopAndReadAudit() {
+    plane_.reset();
+    const auto control = Database::Open(dir_ / "data/control.db", migrations::Control());
+    INFO(control.status());
+    REQUIRE(control.ok());
+    return *audit_log::List(**(*control)->Read(), 0, 1000);
   }
 
  private:

@@ -1,5 +1,3 @@
-#include <grpcpp/generic/generic_stub.h>
-
 #include "common/denial.h"
 #include "controlplane/rpc/method_table.h"
 #include "sallyport/admin/v1/approval_service.grpc.pb.h"
@@ -7,28 +5,10 @@
 #include "sallyport/admin/v1/session_service.grpc.pb.h"
 #include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
 #include "tests/fakes/test_ca.h"
-#include "tests/integration/controlplane/rpc/deployment.h"
+#include "tests/integration/controlplane/rpc/any_method.h"
 
 namespace sallyport::controlplane {
 namespace {
-
-// What any method, known or not, answers to an empty message.
-grpc::Status Call(const std::shared_ptr<grpc::Channel>& channel, std::string_view method,
-                  const std::string& token = "") {
-  grpc::GenericStub stub(channel);
-  grpc::CompletionQueue queue;
-  const auto context = Deployment::Context(token);
-  const grpc::ByteBuffer request(nullptr, 0);
-  auto call = stub.PrepareUnaryCall(context.get(), "/" + std::string(method), request, &queue);
-  call->StartCall();
-  grpc::ByteBuffer response;
-  grpc::Status status;
-  call->Finish(&response, &status, &status);
-  void* tag = nullptr;
-  bool ok = false;
-  REQUIRE(queue.Next(&tag, &ok));
-  return status;
-}
 
 bool IsRefusal(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAUTHENTICATED ||
