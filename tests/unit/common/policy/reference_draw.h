@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/policy/decision.h"
 #include "sallyport/types/v1/policy.pb.h"
 #include "tests/unit/common/policy/reference_model.h"
 
@@ -45,6 +46,15 @@ class Draw {
     return principal;
   }
 
+  // The same caller with a later token, which may say something else of him.
+  types::v1::Principal LaterToken(types::v1::Principal principal) {
+    const types::v1::Principal other = Principal();
+    if (Chance(60)) *principal.mutable_scopes() = other.scopes();
+    if (Chance(60)) *principal.mutable_groups() = other.groups();
+    if (Chance(60)) *principal.mutable_claims() = other.claims();
+    return principal;
+  }
+
   types::v1::PolicySpec Policy() {
     types::v1::PolicySpec policy;
     for (int i = 1 + Below(2); i > 0; --i) *policy.add_principals() = Match();
@@ -63,13 +73,22 @@ class Draw {
   std::string Server() { return One(kServers); }
   std::string Tool() { return One(kNames); }
 
-  reference::Call Call(std::string& arguments) {
+  std::string ServerRequest() { return One(kServerRequests); }
+
+  reference::Call Call(std::string& arguments, std::vector<ArgumentPlace>& cut) {
     reference::Call call;
     call.method = One(kMethods);
-    if (call.method == "resources/read") {
-      call.target = One(kUris);
-    } else {
-      call.target = One(kNames);
+    call.target = One(kNames);
+    if (call.method.starts_with("resources/")) call.target = One(kUris);
+    if (call.method == "subscriptions/listen") call.target = Chance(30) ? "" : One(kUris);
+    if (call.method == "completion/complete" && Chance(50)) {
+      call.of_resource = true;
+      call.target = Chance(50) ? One(kTemplates) : One(kUris);
+    }
+    if (call.method == "tools/call" && Chance(20)) {
+      const int place = Below(static_cast<int>(std::size(kCutPlaces)));
+      cut.push_back(kCutPlaces[place]);
+      call.is_cut = place < kCutsV;
     }
     const int pick = Below(static_cast<int>(std::size(Literals())) + 2);
     arguments = pick % 2 == 0 ? "{\"x\":{\"v\":1}}" : "";
@@ -267,19 +286,21 @@ class Draw {
       if (Chance(30)) body.mutable_expires_after()->set_seconds(50 + Below(40));
       if (Chance(30)) body.set_count(1 + static_cast<unsigned>(Below(3)));
     }
-    if (effect < 2 && Chance(20)) {
+    if (effect < 2 && Chance(35)) {
       body.set_on_unknown(Chance(30)                   ? types::v1::ON_UNKNOWN_ALLOW
                           : has_approval && Chance(60) ? types::v1::ON_UNKNOWN_ASK
                                                        : types::v1::ON_UNKNOWN_DENY);
     }
-    AddNames(body, effect == 0 ? 5 : 6, effect == 2);
+    AddNames(body, effect);
     return rule;
   }
 
-  void AddNames(types::v1::RuleBody& body, int kinds, bool denies) {
-    switch (Chance(50) ? 4 : Below(kinds)) {
+  // `effect`: 0 allows, 1 asks, 2 denies.
+  void AddNames(types::v1::RuleBody& body, int effect) {
+    const bool may_be_of_server = effect != 1 && body.on_unknown() == 0;
+    switch (Chance(45) ? 4 : Below(7)) {
       case 0:
-        body.add_resources(One(kUriPatterns));
+        for (int i = 1 + Below(2); i > 0; --i) body.add_resources(One(kUriPatterns));
         break;
       case 1:
         body.add_prompts(One(kNamePatterns));
@@ -289,12 +310,18 @@ class Draw {
         body.add_tools(One(kNamePatterns));
         break;
       case 5:
-        body.add_methods("tools/*");
+        body.add_methods(effect == 0 ? One(kMethodPatterns) : "tools/*");
         break;
+      case 6:
+        if (may_be_of_server) {
+          for (int i = 1 + Below(2); i > 0; --i) body.add_server_requests(One(kServerRequests));
+          break;
+        }
+        [[fallthrough]];
       default:
         for (int i = 1 + Below(2); i > 0; --i) body.add_tools(One(kNamePatterns));
         for (int i = Below(3); i > 0; --i) *body.add_when() = Condition();
-        if (!denies) AddEffects(body);
+        if (effect != 2) AddEffects(body);
     }
   }
 
@@ -305,13 +332,46 @@ class Draw {
   static constexpr const char* kServerPatterns[] = {"wiki", "wiki*", "*", "git", "*i*"};
   static constexpr const char* kNames[] = {"get-a", "get-b", "drop", "", "a*b"};
   static constexpr const char* kNamePatterns[] = {"get-*", "*", "drop", "*-a", "g*t*b", "get-a"};
-  static constexpr const char* kUris[] = {"f:///a", "f:///a/b", "f:///a/b/c", "f:///x", "g:a"};
+  static constexpr const char* kUris[] = {
+      "f:///a",      "f:///a/b",    "f:///a/b/c",      "f:///x",    "g:a",    "F:///x",
+      "f:///a%2Fb",  "f:///%61",    "f:///a%252fb",    "f:///a//b", "",       "f:///a\\b",
+      "f:///\uFF41", "f:///a/../x", "f:///a/%2e%2e/x", "f:///a%00", "f:///a", "f:///x"};
+  static constexpr const char* kTemplates[] = {"f:///a/{x}", "f:///{x}", "{x}", "g:{x}",
+                                               "f:///a//{x}"};
   static constexpr const char* kUriPatterns[] = {"*",        "f:///*",     "f:///**", "f:///a/*",
-                                                 "f:**/b/c", "f:///*/b**", "g:*"};
-  static constexpr const char* kMethods[] = {"tools/call",  "tools/call", "resources/read",
-                                             "prompts/get", "ping",       "tools/list",
-                                             "vendor/x",    "vendor/y"};
-  static constexpr const char* kMethodPatterns[] = {"vendor/*", "vendor/x", "*"};
+                                                 "f:**/b/c", "f:///*/b**", "g:*",     "f:///a",
+                                                 "f:*",      "f:///a/b"};
+  static constexpr const char* kMethods[] = {"tools/call",
+                                             "tools/call",
+                                             "tools/call",
+                                             "tools/call",
+                                             "tools/call",
+                                             "tools/call",
+                                             "resources/read",
+                                             "resources/read",
+                                             "prompts/get",
+                                             "ping",
+                                             "tools/list",
+                                             "vendor/x",
+                                             "vendor/y",
+                                             "completion/complete",
+                                             "resources/subscribe",
+                                             "subscriptions/listen",
+                                             "resources/unsubscribe",
+                                             "notifications/roots/list_changed"};
+  static constexpr const char* kMethodPatterns[] = {"vendor/*",
+                                                    "vendor/x",
+                                                    "*",
+                                                    "completion/complete",
+                                                    "*/subscribe",
+                                                    "subscriptions/*",
+                                                    "notifications/roots/list_changed",
+                                                    "*complete"};
+  static constexpr const char* kServerRequests[] = {"sampling", "elicitation", "roots"};
+  // The first kCutsV of them are about `/v`.
+  static inline const std::vector<std::string> kCutPlaces[] = {
+      {}, {"v"}, {"*"}, {"v", "0"}, {"*", "0"}, {"x"}, {"x", "v"}};
+  static constexpr int kCutsV = 5;
   static constexpr const char* kApprovers[] = {"r:g", "r:h", "s:g"};
   static constexpr const char* kTexts[] = {"a", "ab", "1000", ""};
   static constexpr const char* kMinutes[] = {"00:00", "03:00", "08:00", "13:01", "23:59", "24:00"};

@@ -22,6 +22,22 @@ bool Like(const std::string& pattern, const std::string& text, bool slashes) {
   return false;
 }
 
+// Some text that begins with `begin` is like the URI pattern.
+bool CouldBegin(const std::string& pattern, const std::string& begin) {
+  if (begin.empty()) return true;
+  if (pattern.empty()) return false;
+  if (pattern[0] != '*') {
+    return begin[0] == pattern[0] && CouldBegin(pattern.substr(1), begin.substr(1));
+  }
+  const bool is_double = pattern.size() > 1 && pattern[1] == '*';
+  const std::string rest = pattern.substr(is_double ? 2 : 1);
+  for (size_t taken = 0; taken <= begin.size(); ++taken) {
+    if (CouldBegin(rest, begin.substr(taken))) return true;
+    if (taken < begin.size() && !is_double && begin[taken] == '/') return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool AnyLike(const google::protobuf::RepeatedPtrField<std::string>& patterns,
@@ -33,11 +49,36 @@ bool AnyLike(const google::protobuf::RepeatedPtrField<std::string>& patterns,
 }
 
 bool AnyUriLike(const google::protobuf::RepeatedPtrField<std::string>& patterns,
-                const std::string& uri) {
+                const std::string& form) {
   for (const std::string& pattern : patterns) {
-    if (pattern == "*" || Like(pattern, uri, true)) return true;
+    if (pattern == "*" || Like(pattern, form, true)) return true;
   }
   return false;
+}
+
+bool AnyUriCouldBegin(const google::protobuf::RepeatedPtrField<std::string>& patterns,
+                      const std::string& form) {
+  for (const std::string& pattern : patterns) {
+    if (pattern == "*" || CouldBegin(pattern, form)) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> FormsOf(const std::string& uri) {
+  static const std::map<std::string, std::vector<std::string>> kForms = {
+      {"F:///x", {"f:///x"}},
+      {"f:///a%2Fb", {"f:///a%2Fb", "f:///a/b"}},
+      {"f:///a%252fb", {"f:///a%252fb", "f:///a%2fb", "f:///a/b"}},
+      {"f:///%61", {"f:///%61", "f:///a"}},
+      {"f:///a//b", {"f:///a//b", "f:///a/b"}},
+      {"f:///a\\b", {"f:///a\\b", "f:///a/b"}},
+      {"f:///\uFF41", {"f:///\uFF41", "f:///a"}},
+      {"f:///a/../x", {}},
+      {"f:///a/%2e%2e/x", {}},
+      {"f:///a%00", {}},
+      {"", {}}};
+  const auto found = kForms.find(uri);
+  return found == kForms.end() ? std::vector<std::string>{uri} : found->second;
 }
 
 namespace {

@@ -29,7 +29,13 @@ bool Names(const types::v1::PolicySpec& policy, const types::v1::Principal& prin
            const std::string& server);
 
 bool AnyLike(const Patterns& patterns, const std::string& text);
-bool AnyUriLike(const Patterns& patterns, const std::string& uri);
+
+// A URI in all forms that some server may read it in, from a table of those the test uses; none: no
+// server should read it.
+std::vector<std::string> FormsOf(const std::string& uri);
+bool AnyUriLike(const Patterns& patterns, const std::string& form);
+// Whether some pattern matches something that begins so.
+bool AnyUriCouldBegin(const Patterns& patterns, const std::string& form);
 
 // All of a rule's conditions, each on `/v`.
 bool HoldsAll(const types::v1::RuleBody& body, const std::optional<Value>& argument);

@@ -1,265 +1,112 @@
 #include "tests/unit/common/policy/reference_model.h"
 
-#include <algorithm>
-#include <map>
-#include <optional>
+#include "tests/unit/common/policy/reference_judge.h"
 
 namespace sallyport::reference {
 namespace {
 
-bool NamesTarget(const types::v1::RuleBody& body, const Call& call) {
-  if (call.method == "tools/call") return AnyLike(body.tools(), call.target);
-  if (call.method == "prompts/get") return AnyLike(body.prompts(), call.target);
-  if (call.method == "resources/read") return AnyUriLike(body.resources(), call.target);
-  return AnyLike(body.methods(), call.method);
-}
-
-bool Restricts(const types::v1::RuleBody& body, const Call& call) {
-  return NamesTarget(body, call) || AnyLike(body.methods(), call.method);
-}
-
-// A rule that lets the call through, or would.
-struct Passing {
-  int policy;
-  int rule;
-  const types::v1::PolicySpec* spec;
-  const types::v1::RuleBody* body;
-  bool asks;
-
-  const types::v1::ApprovalTerms& session() const { return spec->session().approval(); }
-  std::set<std::string> Approvers() const {
-    const auto& names = body->approvers().empty() ? session().approvers() : body->approvers();
-    return {names.begin(), names.end()};
+// Whether something that comes of the template could be read: the URI, or whatever begins as it
+// does before its first variable.
+bool TemplateCouldPass(const Bound& bound, const std::string& uri_template, long now) {
+  const std::size_t brace = uri_template.find('{');
+  const std::string begin = uri_template.substr(0, brace);
+  const std::vector<std::string> forms = FormsOf(begin);
+  if (brace == std::string::npos) {
+    const Call read{.method = "resources/read", .target = begin};
+    return !forms.empty() && CouldPass(bound, read, now);
   }
-  int Count() const {
-    if (body->count() != 0) return static_cast<int>(body->count());
-    return body->approvers().empty() && session().count() != 0 ? static_cast<int>(session().count())
-                                                               : 1;
-  }
-  long Expires() const {
-    return body->has_expires_after()       ? body->expires_after().seconds()
-           : session().has_expires_after() ? session().expires_after().seconds()
-                                           : 600;
-  }
-  types::v1::OnUnknown OnUnknown() const {
-    if (body->on_unknown() != types::v1::ON_UNKNOWN_UNSPECIFIED) return body->on_unknown();
-    if (!body->has_once() && !asks) return types::v1::ON_UNKNOWN_ALLOW;
-    return Approvers().empty() ? types::v1::ON_UNKNOWN_DENY : types::v1::ON_UNKNOWN_ASK;
-  }
-};
-
-void Ask(const std::vector<Passing>& demands, Decision& decision) {
-  decision.expires_seconds = 1 << 30;
-  bool is_first = true;
-  for (const Passing& demand : demands) {
-    std::set<std::string> common;
-    for (const std::string& name : demand.Approvers()) {
-      if (is_first || decision.approvers.count(name) > 0) common.insert(name);
+  if (!begin.empty() && forms.empty()) return false;
+  const auto is_all = [](const types::v1::RuleBody& body) {
+    for (const std::string& pattern : body.resources()) {
+      if (pattern == "*") return true;
     }
-    decision.approvers = common;
-    decision.count = std::max(decision.count, demand.Count());
-    decision.expires_seconds = std::min(decision.expires_seconds, demand.Expires());
-    is_first = false;
-  }
-}
-
-std::string TextOf(const Value& value) {
-  std::string text = std::to_string(static_cast<int>(value.kind)) + "<" + value.text;
-  for (const Value& item : value.items) text += TextOf(item);
-  return text + ">";
-}
-
-Decision Refusal(types::v1::DenialReason reason, int policy = -1, int rule = -1) {
-  return {.verdict = "deny", .reason = reason, .policy = policy, .rule = rule};
-}
-
-// The objects of `/v`; nullopt where nothing says how many.
-std::optional<long> Objects(const std::optional<Value>& argument) {
-  if (!argument || argument->kind == Value::Kind::kNull) return std::nullopt;
-  if (argument->kind != Value::Kind::kList && argument->kind != Value::Kind::kObject) return 1;
-  return static_cast<long>(argument->items.size());
-}
-
-// What one rule's `once` and `limit` refuse by themselves.
-types::v1::DenialReason RefusalOf(const Passing& passing, const std::optional<Value>& argument) {
-  if (passing.body->has_once() && !argument) return types::v1::DENIAL_REASON_CONDITION_FAILED;
-  if (!passing.body->has_limit()) return types::v1::DENIAL_REASON_UNSPECIFIED;
-  const types::v1::ObjectLimit& limit = passing.body->limit();
-  const std::optional<long> objects = Objects(argument);
-  if (!objects) return types::v1::DENIAL_REASON_CONDITION_FAILED;
-  const bool is_over =
-      (limit.per_call() != 0 && *objects > static_cast<long>(limit.per_call())) ||
-      (limit.per_window() != 0 && *objects > static_cast<long>(limit.per_window()));
-  return is_over ? types::v1::DENIAL_REASON_LIMIT_EXCEEDED : types::v1::DENIAL_REASON_UNSPECIFIED;
-}
-
-// Completes a decision that lets through, with all that the rules ask.
-Decision WithDemands(Decision decision, const std::vector<Passing>& passing,
-                     const std::optional<Value>& argument) {
-  for (const auto reason :
-       {types::v1::DENIAL_REASON_CONDITION_FAILED, types::v1::DENIAL_REASON_LIMIT_EXCEEDED}) {
-    for (const Passing& one : passing) {
-      if (RefusalOf(one, argument) == reason) return Refusal(reason, one.policy, one.rule);
+    return AnyLike(body.methods(), "resources/read");
+  };
+  if (IsShut(bound, now, is_all)) return false;
+  if (HasObserver(bound, now)) return true;
+  for (const auto& [index, spec] : bound.naming) {
+    for (const types::v1::Rule& rule : spec->rules()) {
+      if (rule.has_deny()) continue;
+      const auto& body = rule.has_allow() ? rule.allow() : rule.require_approval();
+      bool reaches = !body.resources().empty();
+      for (const std::string& form : forms)
+        reaches = reaches && AnyUriCouldBegin(body.resources(), form);
+      if (reaches) return true;
     }
   }
-  std::map<std::string, long> longest;
-  std::vector<Passing> askers;
-  for (const Passing& one : passing) {
-    if (one.body->has_once()) {
-      long& within = longest[std::to_string(one.policy) + "|" + TextOf(*argument)];
-      within = std::max(
-          within, one.body->once().has_within() ? one.body->once().within().seconds() : 1L << 40);
-    }
-    if (one.body->has_limit() && one.body->limit().per_window() != 0) {
-      const long window = one.body->limit().has_window() ? one.body->limit().window().seconds()
-                          : one.spec->session().has_max_duration()
-                              ? one.spec->session().max_duration().seconds()
-                              : 3600;
-      decision.limits.insert(std::to_string(one.policy) + "|" + std::to_string(*Objects(argument)) +
-                             "|" + std::to_string(one.body->limit().per_window()) + "|" +
-                             std::to_string(window));
-    }
-    decision.on_unknown = std::max(decision.on_unknown, one.OnUnknown());
-    if (one.OnUnknown() == types::v1::ON_UNKNOWN_ASK) askers.push_back(one);
-  }
-  decision.once.insert(longest.begin(), longest.end());
-  if (decision.on_unknown != types::v1::ON_UNKNOWN_ASK || decision.verdict == "approve") {
-    return decision;
-  }
-  Decision asked = decision;
-  Ask(askers, asked);
-  if (!asked.approvers.empty()) return asked;
-  decision.on_unknown = types::v1::ON_UNKNOWN_DENY;
-  return decision;
+  return false;
 }
 
-struct InForce {
-  int index;
-  const types::v1::PolicySpec* spec;
-};
-
-bool IsNamedKind(const Call& call) {
-  return call.method == "tools/call" || call.method == "prompts/get" ||
-         call.method == "resources/read";
+Decision ReadOf(const Bound& bound, const std::string& uri, long now) {
+  if (FormsOf(uri).empty()) return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED);
+  return JudgeOne(bound, {.method = "resources/read", .target = uri}, now);
 }
 
-// As the policies say, with all else let through by `observer` where there is one.
-Decision Judge(const std::vector<InForce>& policies, const Call& call, long now, int observer) {
-  std::vector<Passing> passing, asking;
-  Decision failed, closed, granted;
-  for (const auto& [index, spec] : policies) {
-    for (int i = 0; i < spec->rules_size(); ++i) {
-      const types::v1::Rule& rule = spec->rules(i);
-      if (rule.has_deny() && Restricts(rule.deny(), call) && HoldsAll(rule.deny(), call.argument)) {
-        return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED, index, i);
-      }
-    }
+// A method that takes a rule of its own, of something that must be allowed as well.
+Decision Both(Decision method, const Decision& target) {
+  if (Rank(method) == 2) return method;
+  if (target.verdict == "approve") {
+    return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED, target.policy, target.rule);
   }
-  for (const auto& [index, spec] : policies) {
-    for (int i = 0; i < spec->rules_size(); ++i) {
-      const types::v1::Rule& rule = spec->rules(i);
-      const bool asks = rule.has_require_approval();
-      const types::v1::RuleBody& body = asks ? rule.require_approval() : rule.allow();
-      if (rule.has_deny() || !(asks ? Restricts(body, call) : NamesTarget(body, call))) continue;
-      const Decision here = Refusal(types::v1::DENIAL_REASON_CONDITION_FAILED, index, i);
-      if (!HoldsAll(body, call.argument)) {
-        if (failed.verdict.empty()) failed = here;
-        continue;
-      }
-      passing.push_back({index, i, spec, &body, asks});
-      if (asks) asking.push_back(passing.back());
-      Decision& first = IsOpen(*spec, now) ? granted : closed;
-      if (first.verdict.empty()) first = here;
-    }
-  }
-  if (granted.verdict.empty() && observer < 0) {
-    if (!closed.verdict.empty()) {
-      closed.reason = types::v1::DENIAL_REASON_POLICY_DENIED;
-      return closed;
-    }
-    if (!failed.verdict.empty()) return failed;
-    return {.verdict = "hidden",
-            .reason = IsNamedKind(call) ? types::v1::DENIAL_REASON_POLICY_DENIED
-                                        : types::v1::DENIAL_REASON_METHOD_UNKNOWN};
-  }
-  Decision decision{.verdict = "allow", .policy = observer};
-  if (!asking.empty()) {
-    decision = {.verdict = "approve", .policy = asking[0].policy, .rule = asking[0].rule};
-    Ask(asking, decision);
-    if (decision.approvers.empty()) {
-      return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED, decision.policy, decision.rule);
-    }
-  } else if (!granted.verdict.empty()) {
-    decision.policy = granted.policy;
-    decision.rule = granted.rule;
-  }
-  return WithDemands(std::move(decision), passing, call.argument);
+  if (target.verdict != "allow") return target;
+  if (method.observed == types::v1::DENIAL_REASON_UNSPECIFIED) method.observed = target.observed;
+  if (target.on_unknown <= method.on_unknown) return method;
+  method.on_unknown = target.on_unknown;
+  if (method.verdict == "approve") return method;
+  method.approvers = target.approvers;
+  method.count = target.count;
+  method.expires_seconds = target.expires_seconds;
+  return method;
 }
 
-int Rank(const Decision& decision) {
-  return decision.verdict == "allow" ? 0 : decision.verdict == "approve" ? 1 : 2;
-}
-
-std::vector<InForce> NamingPolicies(const Policies& policies, const types::v1::Principal& principal,
-                                    const std::string& server) {
-  std::vector<InForce> naming;
-  for (std::size_t i = 0; i < policies.size(); ++i) {
-    if (Names(policies[i], principal, server))
-      naming.push_back({static_cast<int>(i), &policies[i]});
-  }
-  return naming;
-}
-
-// Without those that observe; the first of which is `observer`.
-std::vector<InForce> Enforcing(const std::vector<InForce>& policies, long now, int& observer) {
-  std::vector<InForce> enforcing;
-  for (const InForce& policy : policies) {
-    if (!Observes(*policy.spec, now)) {
-      enforcing.push_back(policy);
-    } else if (observer < 0) {
-      observer = policy.index;
-    }
-  }
-  return enforcing;
+Decision NoPolicy() {
+  return {.verdict = "hidden", .reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN};
 }
 
 }  // namespace
 
-Decision Decide(const Policies& policies, const types::v1::Principal& principal,
-                const std::string& server, const Call& call, long now) {
-  const std::vector<InForce> naming = NamingPolicies(policies, principal, server);
-  if (naming.empty()) {
-    return {.verdict = "hidden", .reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN};
+Decision Decide(const Policies& policies, const Tokens& tokens, const std::string& server,
+                const Call& call, long now) {
+  const Bound bound = Bind(policies, tokens, server, now);
+  if (bound.naming.empty()) return NoPolicy();
+  const std::string& method = call.method;
+  if (method == "ping" || method == "tools/list") return {.verdict = "allow"};
+  if (method == "resources/read") return ReadOf(bound, call.target, now);
+  if (method == "completion/complete") {
+    if (!call.of_resource) {
+      return Both(JudgeOne(bound, call, now),
+                  JudgeOne(bound, {.method = "prompts/get", .target = call.target}, now));
+    }
+    const bool is_shown = TemplateCouldPass(bound, call.target, now);
+    return Both(JudgeOne(bound, call, now),
+                {.verdict = is_shown ? "allow" : "hidden",
+                 .reason = is_shown ? types::v1::DENIAL_REASON_UNSPECIFIED
+                                    : types::v1::DENIAL_REASON_POLICY_DENIED});
   }
-  if (call.method == "ping" || call.method == "tools/list") return {.verdict = "allow"};
-  const Decision enforced = Judge(naming, call, now, -1);
-  int observer = -1;
-  const std::vector<InForce> enforcing = Enforcing(naming, now, observer);
-  if (observer < 0) return enforced;
-  Decision lifted = Judge(enforcing, call, now, observer);
-  if (Rank(enforced) > Rank(lifted)) {
-    lifted.observed =
-        enforced.verdict == "approve" ? types::v1::DENIAL_REASON_APPROVAL_PENDING : enforced.reason;
+  const bool is_stream = method == "subscriptions/listen" && call.target.empty();
+  const bool names_uri = method == "resources/subscribe" || method == "resources/unsubscribe" ||
+                         method == "subscriptions/listen";
+  if (names_uri && !is_stream) {
+    return Both(JudgeOne(bound, call, now), ReadOf(bound, call.target, now));
   }
-  return lifted;
+  const Call roots{.method = kServerRequest, .target = "roots"};
+  if (method == "notifications/roots/list_changed" && CouldPass(bound, roots, now)) {
+    return {.verdict = "allow"};
+  }
+  return JudgeOne(bound, call, now);
 }
 
-bool Shows(const Policies& policies, const types::v1::Principal& principal,
-           const std::string& server, const std::string& tool, long now) {
-  int observer = -1;
-  bool is_granted = false;
-  const Call call{.method = "tools/call", .target = tool};
-  for (const auto& [index, spec] :
-       Enforcing(NamingPolicies(policies, principal, server), now, observer)) {
-    for (const types::v1::Rule& rule : spec->rules()) {
-      if (rule.has_deny() && rule.deny().when().empty() && Restricts(rule.deny(), call)) {
-        return false;
-      }
-      is_granted = is_granted || (rule.has_allow() && NamesTarget(rule.allow(), call)) ||
-                   (rule.has_require_approval() && Restricts(rule.require_approval(), call));
-    }
-  }
-  return is_granted || observer >= 0;
+Decision DecideServerRequest(const Policies& policies, const Tokens& tokens,
+                             const std::string& server, const std::string& word, long now) {
+  const Bound bound = Bind(policies, tokens, server, now);
+  if (bound.naming.empty()) return NoPolicy();
+  return JudgeOne(bound, {.method = kServerRequest, .target = word}, now);
+}
+
+bool Shows(const Policies& policies, const Tokens& tokens, const std::string& server,
+           const std::string& tool, long now) {
+  return CouldPass(Bind(policies, tokens, server, now), {.method = "tools/call", .target = tool},
+                   now);
 }
 
 }  // namespace sallyport::reference

@@ -21,7 +21,17 @@ struct Call {
   std::string method;
   std::string target;
   // `/v` of the arguments. nullopt: it is not there.
-  std::optional<Value> argument;
+  std::optional<Value> argument = std::nullopt;
+  // What `/v` shows is not what the server gets.
+  bool is_cut = false;
+  // completion/complete: of a resource, not of a prompt.
+  bool of_resource = false;
+};
+
+// The token of a call, and that with which its session was opened.
+struct Tokens {
+  types::v1::Principal principal;
+  types::v1::Principal opened_as;
 };
 
 struct Decision {
@@ -61,15 +71,18 @@ struct Opening {
 };
 
 // `now` in seconds of the epoch.
-Decision Decide(const Policies& policies, const types::v1::Principal& principal,
-                const std::string& server, const Call& call, long now);
+Decision Decide(const Policies& policies, const Tokens& tokens, const std::string& server,
+                const Call& call, long now);
+// A request of the server, by policy's word for it.
+Decision DecideServerRequest(const Policies& policies, const Tokens& tokens,
+                             const std::string& server, const std::string& word, long now);
 
 Opening Open(const Policies& policies, const types::v1::Principal& principal,
              const std::string& server, long now);
 
 // Whether a tool stands in the list: some arguments at some hour would let it through, if need be
 // by approval.
-bool Shows(const Policies& policies, const types::v1::Principal& principal,
-           const std::string& server, const std::string& tool, long now);
+bool Shows(const Policies& policies, const Tokens& tokens, const std::string& server,
+           const std::string& tool, long now);
 
 }  // namespace sallyport::reference

@@ -155,8 +155,15 @@ std::string Shrunk(Policies policies, const std::function<bool(const Policies&)>
 
 struct Tally {
   std::map<std::string, int> seen;
-  void Add(const reference::Decision& decision) {
+  void Add(const reference::Call& call, const reference::Decision& decision) {
     ++seen[decision.verdict];
+    const bool passes = decision.verdict == "allow" || decision.verdict == "approve";
+    ++seen[call.method + (passes ? " passes" : " is refused")];
+    if (call.is_cut) ++seen[passes ? "cut passes" : "cut is refused"];
+    if (call.of_resource) ++seen[passes ? "template passes" : "template is refused"];
+    if (call.target.find('%') != std::string::npos) {
+      ++seen[passes ? "encoded passes" : "encoded is refused"];
+    }
     if (!decision.once.empty()) ++seen["once"];
     if (!decision.limits.empty()) ++seen["limits"];
     if (decision.observed != types::v1::DENIAL_REASON_UNSPECIFIED) ++seen["observed"];
@@ -171,63 +178,119 @@ struct Tally {
   }
 };
 
-// One set of policies with the calls of one principal at one time.
-void RunSet(unsigned seed, Tally& tally) {
-  Draw draw(seed);
-  Policies policies;
-  for (int i = seed % 1000 == 0 ? kManyPolicies : 1 + draw.Below(3); i > 0; --i) {
-    policies.push_back(draw.Policy());
+// One set of policies, and the two tokens of a session at one time.
+class Set {
+ public:
+  explicit Set(unsigned seed) : seed_(seed), draw_(seed) {
+    for (int i = seed % 1000 == 0 ? kManyPolicies : 1 + draw_.Below(3); i > 0; --i) {
+      policies_.push_back(draw_.Policy());
+    }
+    tokens_.opened_as = draw_.Principal();
+    tokens_.principal = draw_.Chance(40) ? draw_.LaterToken(tokens_.opened_as) : tokens_.opened_as;
+    server_ = draw_.Server();
+    now_ = draw_.Now();
+    time_ = absl::FromUnixSeconds(now_);
+    compiled_ = CompileAll(policies_);
+    bound_ = Bind(compiled_);
   }
-  const types::v1::Principal principal = draw.Principal();
-  const std::string server = draw.Server();
-  const long now = draw.Now();
-  const absl::Time time = absl::FromUnixSeconds(now);
-  const auto compiled = CompileAll(policies);
-  const auto bound = SessionPolicy::Bind(compiled, principal, server);
-  Keys keys;
-  for (int i = 0; i < kCallsEach; ++i) {
+
+  void CompareCall(Tally& tally) {
     std::string arguments;
-    const reference::Call call = draw.Call(arguments);
-    const PolicyCall asked{.method = call.method, .target = call.target, .arguments = arguments};
-    const reference::Decision expected = reference::Decide(policies, principal, server, call, now);
-    tally.Add(expected);
-    if (IsSame(bound->EvaluateCall(asked, time), expected, keys)) continue;
+    std::vector<ArgumentPlace> cut;
+    const reference::Call call = draw_.Call(arguments, cut);
+    const PolicyCall asked{.method = call.method,
+                           .target = call.target,
+                           .ref_is_resource = call.of_resource,
+                           .arguments = arguments,
+                           .cut = cut};
+    const reference::Decision expected = reference::Decide(policies_, tokens_, server_, call, now_);
+    tally.Add(call, expected);
+    const CallDecision actual = bound_->EvaluateCall(asked, time_);
+    if (IsSame(actual, expected, keys_)) return;
     const auto differs = [&](const Policies& fewer) {
       Keys of_one;
-      return !IsSame(
-          SessionPolicy::Bind(CompileAll(fewer), principal, server)->EvaluateCall(asked, time),
-          reference::Decide(fewer, principal, server, call, now), of_one);
+      return !IsSame(Bind(CompileAll(fewer))->EvaluateCall(asked, time_),
+                     reference::Decide(fewer, tokens_, server_, call, now_), of_one);
     };
-    const CallDecision actual = bound->EvaluateCall(asked, time);
-    FAIL("seed " << seed << ", at " << now << ": " << call.method << " " << call.target << " "
-                 << arguments << ": " << InModelsWords(actual).verdict << " " << actual.reason
-                 << " by " << actual.policy << " " << actual.rule << " and not " << expected.verdict
-                 << " " << expected.reason << " by " << expected.policy << " " << expected.rule
-                 << "\n"
-                 << principal.DebugString() << Shrunk(policies, differs));
+    Fail(call.method + " " + call.target + " " + arguments + (call.is_cut ? " cut" : ""),
+         InModelsWords(actual), expected, differs);
   }
-  const std::string tool = draw.Tool();
-  const bool shows = reference::Shows(policies, principal, server, tool, now);
-  tally.seen["shown"] += shows;
-  if (bound->ShowsTool(tool, time) != shows) {
-    FAIL("seed " << seed << ": list of " << tool << "\n"
-                 << Shrunk(policies, [&](const auto& fewer) {
-                      return SessionPolicy::Bind(CompileAll(fewer), principal, server)
-                                 ->ShowsTool(tool, time) !=
-                             reference::Shows(fewer, principal, server, tool, now);
-                    }));
+
+  void CompareServerRequest(Tally& tally) {
+    const std::string word = draw_.ServerRequest();
+    const auto ask = [&](const SessionPolicy& policy) {
+      return InModelsWords(policy.EvaluateServerRequest(word, time_));
+    };
+    const reference::Decision expected =
+        reference::DecideServerRequest(policies_, tokens_, server_, word, now_);
+    tally.Add({.method = word}, expected);
+    if (ask(*bound_) == expected) return;
+    Fail(word, ask(*bound_), expected, [&](const Policies& fewer) {
+      return ask(*Bind(CompileAll(fewer))) !=
+             reference::DecideServerRequest(fewer, tokens_, server_, word, now_);
+    });
   }
-  const reference::Opening opening = reference::Open(policies, principal, server, now);
-  tally.Add(opening);
-  const auto open = [&](const Policies& some) {
-    return InModelsWords(CompileAll(some)->EvaluateOpen(principal, server, "", time));
-  };
-  if (open(policies) != opening) {
-    FAIL("seed " << seed << ", at " << now << ": opening\n"
-                 << principal.DebugString() << Shrunk(policies, [&](const auto& fewer) {
-                      return open(fewer) != reference::Open(fewer, principal, server, now);
-                    }));
+
+  void CompareList(Tally& tally) {
+    const std::string tool = draw_.Tool();
+    const bool shows = reference::Shows(policies_, tokens_, server_, tool, now_);
+    tally.seen["shown"] += shows;
+    if (bound_->ShowsTool(tool, time_) == shows) return;
+    Fail("list of " + tool, {}, {}, [&](const Policies& fewer) {
+      return Bind(CompileAll(fewer))->ShowsTool(tool, time_) !=
+             reference::Shows(fewer, tokens_, server_, tool, now_);
+    });
   }
+
+  void CompareOpening(Tally& tally) {
+    const auto open = [&](const CompiledPolicies& policies) {
+      return InModelsWords(policies.EvaluateOpen(tokens_.opened_as, server_, "", time_));
+    };
+    const reference::Opening expected =
+        reference::Open(policies_, tokens_.opened_as, server_, now_);
+    tally.Add(expected);
+    if (open(*compiled_) == expected) return;
+    Fail("opening", {}, {}, [&](const Policies& fewer) {
+      return open(*CompileAll(fewer)) != reference::Open(fewer, tokens_.opened_as, server_, now_);
+    });
+  }
+
+ private:
+  using Compiled = std::shared_ptr<const CompiledPolicies>;
+
+  std::shared_ptr<const SessionPolicy> Bind(const Compiled& policies) const {
+    return SessionPolicy::Bind(policies, tokens_.principal, tokens_.opened_as, server_);
+  }
+
+  void Fail(const std::string& what, const reference::Decision& actual,
+            const reference::Decision& expected,
+            const std::function<bool(const Policies&)>& differs) const {
+    FAIL("seed " << seed_ << ", at " << now_ << ": " << what << ": " << actual.verdict << " "
+                 << actual.reason << " by " << actual.policy << " " << actual.rule << " and not "
+                 << expected.verdict << " " << expected.reason << " by " << expected.policy << " "
+                 << expected.rule << "\n"
+                 << tokens_.opened_as.DebugString() << tokens_.principal.DebugString()
+                 << Shrunk(policies_, differs));
+  }
+
+  const unsigned seed_;
+  Draw draw_;
+  Policies policies_;
+  reference::Tokens tokens_;
+  std::string server_;
+  long now_ = 0;
+  absl::Time time_;
+  Compiled compiled_;
+  std::shared_ptr<const SessionPolicy> bound_;
+  Keys keys_;
+};
+
+void RunSet(unsigned seed, Tally& tally) {
+  Set set(seed);
+  for (int i = 0; i < kCallsEach; ++i) set.CompareCall(tally);
+  set.CompareServerRequest(tally);
+  set.CompareList(tally);
+  set.CompareOpening(tally);
 }
 
 // `--rng-seed time` draws others.
@@ -245,6 +308,15 @@ TEST_CASE("the evaluator and a model written from the description never differ",
   for (const char* answer : {"too many", "shown", "glass", "opened 0", "opened, observed"}) {
     INFO("first seed " << first << ", " << answer << ": " << tally.seen[answer]);
     CHECK(tally.seen[answer] > kPolicySets / 250);
+  }
+  for (const std::string what :
+       {"tools/call", "resources/read", "prompts/get", "completion/complete", "resources/subscribe",
+        "subscriptions/listen", "notifications/roots/list_changed", "sampling", "roots", "cut",
+        "template", "encoded"}) {
+    for (const std::string& answer : {what + " passes", what + " is refused"}) {
+      INFO("first seed " << first << ", " << answer << ": " << tally.seen[answer]);
+      CHECK(tally.seen[answer] > kPolicySets / 250);
+    }
   }
 }
 
