@@ -1,14 +1,18 @@
 #include "controlplane/access/decide_approval.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/policy/approvers.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "controlplane/access/admission.h"
+#include "controlplane/access/agent_session.h"
 #include "controlplane/access/approved_enough.h"
+#include "controlplane/access/judge_call.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
@@ -52,7 +56,8 @@ absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
     return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                   "the policies in force bind it to an address, and it was asked for from none");
   }
-  if (decision.terms.has_approval()) {
+  // One yes of several decides nothing yet.
+  if (decision.terms.has_approval() && approval.state() != types::v1::APPROVAL_STATE_PENDING) {
     const auto& approvers = decision.terms.approval().approvers();
     if (!IsApprovedEnough(approval.proto(), std::vector(approvers.begin(), approvers.end()),
                           decision.terms.approval().count(),
@@ -62,6 +67,29 @@ absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
     }
   }
   return decision.terms;
+}
+
+// What the policies in force say of a call that somebody was asked about, or why nobody's yes lets
+// it through any more. A condition that fails may have met what the masks cut out.
+absl::StatusOr<CallDecision> JudgeAgain(const InForce& in_force, const Session& session,
+                                        const types::v1::Approval& approval, absl::Time now) {
+  RETURN_IF_ERROR(CheckGoesOn(session, *in_force.policies, now));
+  ASSIGN_OR_RETURN(const std::vector<ArgumentPlace> cut, PlacesOf(approval.cut()));
+  CallDecision decision = JudgeCall(in_force, session,
+                                    {.method = approval.method(),
+                                     .target = approval.tool(),
+                                     .arguments = approval.arguments(),
+                                     .cut = cut},
+                                    now);
+  const bool is_sure = cut.empty() || decision.verdict == Verdict::kHidden ||
+                       decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED;
+  if (MayPass(decision) || !is_sure) return decision;
+  return Denied(decision.reason, "the policies in force deny the call");
+}
+
+bool AsksTheSame(const CallDecision& decision, const types::v1::Approval& approval) {
+  return decision.verdict == Verdict::kRequireApproval &&
+         std::ranges::equal(decision.approvers, approval.approvers());
 }
 
 absl::Status OpenApproved(WriteTransaction& t, const InForce& in_force,
@@ -110,23 +138,51 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
   if (const absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
     return audit_log::Refuse(t, std::move(line), eligible);
   }
-  if (const absl::Status decides =
-          approval->Decide(caller.person()->principal, approve, reason, now);
-      !decides.ok()) {
+  const types::v1::Principal& decider = caller.person()->principal;
+  // On a copy: a yes about a call is judged by the policies in force before it counts.
+  Approval tried = *approval;
+  if (const absl::Status decides = tried.Decide(decider, approve, reason, now); !decides.ok())
     return audit_log::Refuse(t, std::move(line), decides);
-  }
-  // One yes of several decides nothing yet.
   absl::Status refused;
-  if (!approval->is_for_call() && approval->state() != types::v1::APPROVAL_STATE_PENDING) {
-    RETURN_IF_ERROR(DecideSession(t, *approval, caller, reason, now, refused));
-    line.denial_reason = ReasonOf(refused);
-    if (!refused.ok()) line.detail = std::string(refused.message());
+  if (approval->is_for_call() && approve) {
+    RETURN_IF_ERROR(ApproveCall(t, *approval, caller, reason, now, refused));
+  } else {
+    RETURN_IF_ERROR(approval->Decide(decider, approve, reason, now));
+    if (!approval->is_for_call())
+      RETURN_IF_ERROR(DecideSession(t, *approval, caller, reason, now, refused));
   }
+  line.denial_reason = ReasonOf(refused);
+  if (!refused.ok()) line.detail = std::string(refused.message());
   RETURN_IF_ERROR(approvals::Update(t, *approval));
   RETURN_IF_ERROR(audit_log::Append(t, line));
   RETURN_IF_ERROR(t.Commit());
   decided = approval->proto();
   return refused;
+}
+
+absl::Status DecideApproval::ApproveCall(WriteTransaction& t, Approval& approval,
+                                         const Caller& caller, const std::string& reason,
+                                         absl::Time now, absl::Status& refused) {
+  ASSIGN_OR_RETURN(const Session session, SessionOf(t, approval));
+  ASSIGN_OR_RETURN(const InForce in_force, policies_.In(t));
+  const absl::StatusOr<CallDecision> decision =
+      JudgeAgain(in_force, session, approval.proto(), now);
+  refused = decision.status();
+  if (!refused.ok() && ReasonOf(refused) == types::v1::DENIAL_REASON_UNSPECIFIED) return refused;
+  // Of the same people, another one can still say yes.
+  if (refused.ok() && AsksTheSame(*decision, approval.proto())) approval.AskMore(decision->count);
+  RETURN_IF_ERROR(approval.Decide(caller.person()->principal, true, reason, now));
+  const bool is_granted = approval.state() == types::v1::APPROVAL_STATE_APPROVED;
+  if (refused.ok() && is_granted && decision->verdict == Verdict::kRequireApproval &&
+      !IsApprovedEnough(approval.proto(), decision->approvers, decision->count,
+                        in_force.policies->OwnersOf(session.proto().principal()))) {
+    refused = Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
+                     "the policies in force ask for other approvers");
+  }
+  if (refused.ok()) return absl::OkStatus();
+  refused = Denied(ReasonOf(refused),
+                   absl::StrCat(refused.message(), "; approval ", approval.id(), " is withdrawn"));
+  return approval.Withdraw();
 }
 
 absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approval,
@@ -139,6 +195,8 @@ absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approv
   }
   ASSIGN_OR_RETURN(const InForce in_force, policies_.In(t));
   const auto terms = JudgeAgain(in_force, session, approval, now);
+  const bool is_granted = approval.state() == types::v1::APPROVAL_STATE_APPROVED;
+  if (terms.ok() && !is_granted) return absl::OkStatus();
   if (terms.ok()) return OpenApproved(t, in_force, *terms, session, approval, caller, now);
   refused = terms.status();
   RETURN_IF_ERROR(approval.Withdraw());

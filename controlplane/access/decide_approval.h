@@ -26,9 +26,11 @@ class DecideApproval {
   // One person's yes; the last that it takes approves it. The approval of a session activates it,
   // on the terms that the policies in force give it, and its time counts from now.
   // kPermissionDenied (APPROVER_NOT_ELIGIBLE); kFailedPrecondition where it is no longer pending,
-  // with what became of it as the reason. Each refusal is audited. Where the policies in force do
-  // not open the session any more, or not on this approval, it is denied and the approval
-  // withdrawn: then with their reason.
+  // with what became of it as the reason. Each refusal is audited. Each yes is judged again by the
+  // policies in force: where they do not open the session any more, or not on this approval, it is
+  // denied and the approval withdrawn, and so is that of a call which they deny or ask others
+  // about: then with their reason. Where they ask more of the same people about a call, it stays
+  // pending until these have said yes.
   absl::StatusOr<admin::v1::ApproveApprovalResponse> Run(
       const Caller& caller, const admin::v1::ApproveApprovalRequest& request);
   // Likewise; `reason` is required.
@@ -40,6 +42,10 @@ class DecideApproval {
                                              bool approve, const std::string& reason);
   absl::Status DecideIn(WriteTransaction& t, const Caller& caller, const std::string& id,
                         bool approve, const std::string& reason, types::v1::Approval& decided);
+
+  // A yes about a call. `refused`: why the policies in force let it through on no such approval.
+  absl::Status ApproveCall(WriteTransaction& t, Approval& approval, const Caller& caller,
+                           const std::string& reason, absl::Time now, absl::Status& refused);
 
   // Decides the session as its approval has been. `refused`: why the policies in force do not open
   // it though it was approved.

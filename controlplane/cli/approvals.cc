@@ -108,7 +108,7 @@ std::string Decided(const Approval& approval) {
                         Printable(approval.server()));
   }
   if (approval.state() == types::v1::APPROVAL_STATE_PENDING)
-    return absl::StrCat("has ", Progress(approval), " approvals; another person must approve it");
+    return absl::StrCat("has ", Progress(approval), " approvals; ", StillNeeded(approval));
   return EnumWord(approval.state());
 }
 

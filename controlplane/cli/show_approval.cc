@@ -19,6 +19,11 @@ std::string PersonOf(const types::v1::Principal& principal) {
   return absl::StrCat(principal.realm(), ":", principal.subject());
 }
 
+int64_t Approved(const Approval& approval) {
+  return std::ranges::count_if(approval.decisions(),
+                               [](const auto& decision) { return decision.approve(); });
+}
+
 void AddCaller(const Approval& approval, Facts& facts) {
   const types::v1::Principal& principal = approval.principal();
   facts.Add("principal", PersonOf(principal));
@@ -58,9 +63,13 @@ void AddDecisions(const Approval& approval, Facts& facts) {
 }  // namespace
 
 std::string Progress(const Approval& approval) {
-  const auto approved = std::ranges::count_if(
-      approval.decisions(), [](const auto& decision) { return decision.approve(); });
-  return absl::StrCat(approved, " of ", std::max(1U, approval.count()));
+  return absl::StrCat(Approved(approval), " of ", std::max(1U, approval.count()));
+}
+
+std::string StillNeeded(const Approval& approval) {
+  const int64_t more = std::max<int64_t>(1, approval.count()) - Approved(approval);
+  return more == 1 ? "another person must approve it"
+                   : absl::StrCat(more, " more people must approve it");
 }
 
 std::string CallText(const types::v1::Call& call) {

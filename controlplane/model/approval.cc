@@ -46,6 +46,11 @@ absl::Status Approval::Closed() const {
   }
 }
 
+void Approval::AskMore(uint32_t count) {
+  if (state() == types::v1::APPROVAL_STATE_PENDING && count > stored_.proto.count())
+    stored_.proto.set_count(count);
+}
+
 absl::Status Approval::Decide(const types::v1::Principal& by, bool approve, std::string_view reason,
                               absl::Time now) {
   if (state() != types::v1::APPROVAL_STATE_PENDING) return Closed();

@@ -48,6 +48,8 @@ class Approval {
   }
   absl::Time expires_at() const;
 
+  // So many people must approve, where that is more than so far: while it is pending.
+  void AskMore(uint32_t count);
   // By somebody who is eligible (controlplane/access says who). APPROVAL_EXPIRED when it is too
   // late, APPROVER_NOT_ELIGIBLE for the second approval of one person, APPROVAL_CONSUMED where it
   // has been approved by as many as it takes.

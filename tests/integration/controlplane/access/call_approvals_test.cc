@@ -322,6 +322,56 @@ TEST_CASE_METHOD(Calling,
   CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
 }
 
+TEST_CASE_METHOD(Calling, "who decides is told what today's policies make of his yes",
+                 "[controlplane][access]") {
+  const std::string id = Ask().id();
+  const auto refusal = [&] {
+    const absl::Status status = Approve(id, SignedIn("alice")).status();
+    CHECK(std::string(status.message()).ends_with("approval " + id + " is withdrawn"));
+    CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+    CHECK(ApprovalOf(id).approvals() == 1);
+    const auto lines = *audit_log::List(*Read(), 0, 1000);
+    CHECK(lines.back().action == "approval.approve");
+    CHECK(lines.back().denial_reason == ReasonOf(status));
+    return ReasonOf(status);
+  };
+  SECTION("more of the same people: one more is needed") {
+    ApplyPolicy("max_duration: 15m", kTwo);
+    CHECK(Approve(id, SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_PENDING);
+    CHECK(ApprovalOf(id).proto().count() == 2);
+    CHECK(Ask().id() == id);
+    CHECK(Approve(id, SignedIn("bob"))->state() == types::v1::APPROVAL_STATE_APPROVED);
+    CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_UNSPECIFIED);
+  }
+  SECTION("a deny") {
+    ApplyPolicy("max_duration: 15m", "[{deny: {tools: [\"delete-*\"]}}]");
+    CHECK(refusal() == types::v1::DENIAL_REASON_POLICY_DENIED);
+  }
+  SECTION("nothing that lets it through") {
+    ApplyPolicy("max_duration: 15m", "[{allow: {tools: [echo]}}]");
+    CHECK(refusal() == types::v1::DENIAL_REASON_POLICY_DENIED);
+  }
+  SECTION("a condition that fails") {
+    ApplyPolicy("max_duration: 15m",
+                "[{require_approval: {tools: [\"delete-*\"], approvers: [\"okta:approvers\"], "
+                "when: [{path: /page, equals: about}]}}]");
+    CHECK(refusal() == types::v1::DENIAL_REASON_CONDITION_FAILED);
+  }
+  SECTION("other people") {
+    ApplyPolicy("max_duration: 15m",
+                "[{require_approval: {tools: [\"delete-*\"], approvers: [\"okta:others\"]}}]");
+    CHECK(refusal() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  }
+  SECTION("fewer, or none: it is granted") {
+    ApplyPolicy("max_duration: 15m", "[{allow: {tools: [\"delete-*\"]}}]");
+    CHECK(Approve(id, SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_APPROVED);
+  }
+  SECTION("a no needs no policy") {
+    ApplyPolicy("max_duration: 15m", "[{deny: {tools: [\"delete-*\"]}}]");
+    CHECK(Deny(id, SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_DENIED);
+  }
+}
+
 TEST_CASE_METHOD(Calling, "a granted approval is taken back until it is used",
                  "[controlplane][access]") {
   const std::string id = Ask().id();
@@ -434,6 +484,20 @@ TEST_CASE_METHOD(Calling, "a session that takes two people opens with the second
   CHECK(session.expires_at() == clock.Now() + absl::Minutes(15));
 }
 
+TEST_CASE_METHOD(Calling, "the first yes of two is told, too, that the policies open nothing",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], count: 2}", kRules);
+  const auto pending = ByAgent(BotToken("other"));
+  const std::string id = pending.session().approval_id();
+  Apply(
+      "kind: Policy\nname: bots\nspec:\n  principals: [{realm: okta, subjects: [nobody]}]\n"
+      "  servers: [wiki]\n");
+  CHECK(ReasonOf(Approve(id, SignedIn("alice")).status()) ==
+        types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_DENIED);
+}
+
 // Rules whose conditions read what masks cut out.
 struct CallingMasked : Calling {
   CallingMasked() {
@@ -471,6 +535,22 @@ TEST_CASE_METHOD(CallingMasked, "a rule that reads what was cut is asked for, an
   REQUIRE(Approve(id, SignedIn("alice")).ok());
   CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_UNSPECIFIED);
   CHECK(RefusalOf(id, "call-2") == types::v1::DENIAL_REASON_APPROVAL_CONSUMED);
+}
+
+TEST_CASE_METHOD(CallingMasked, "a yes is not taken for what was cut", "[controlplane][access]") {
+  const std::string id = calls->Run(Agent("a1"), Cut("delete-page"))->approval().id();
+  SECTION("what reads it may still ask") {
+    ApplyPolicy("max_duration: 15m",
+                "[{require_approval: {tools: [delete-page], when: [{path: /to, equals: joe}], "
+                "approvers: [\"okta:approvers\"]}}]");
+    CHECK(Approve(id, SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_APPROVED);
+  }
+  SECTION("what does not read it denies") {
+    ApplyPolicy("max_duration: 15m",
+                "[{deny: {tools: [delete-page], when: [{path: /n, max: 1}]}}]");
+    CHECK(ReasonOf(Approve(id, SignedIn("alice")).status()) ==
+          types::v1::DENIAL_REASON_POLICY_DENIED);
+  }
 }
 
 TEST_CASE_METHOD(CallingMasked, "what was cut makes no deny a question, and no question another's",
