@@ -6,6 +6,7 @@
 #include "common/denial.h"
 #include "common/status_macros.h"
 #include "controlplane/access/page.h"
+#include "controlplane/model/named_principal.h"
 #include "controlplane/store/calls.h"
 #include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
@@ -31,13 +32,16 @@ absl::StatusOr<admin::v1::ListSessionsResponse> ReadSessions::Run(
   RETURN_IF_ERROR(RequireReader(caller));
   ASSIGN_OR_RETURN(const int limit, PageLimit(request.page_size()));
   ASSIGN_OR_RETURN(const PageStart start, ReadPageToken(request.page_token()));
+  sessions::Filter filter{
+      .state = request.state(), .server = request.server(), .unreviewed = request.unreviewed()};
+  if (!request.principal().empty()) {
+    ASSIGN_OR_RETURN(NamedPrincipal named, ParseNamedPrincipal(request.principal()));
+    filter.realm = std::move(named.realm);
+    filter.name = std::move(named.name);
+  }
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(std::vector<Session> found,
-                   sessions::List(*t,
-                                  {.state = request.state(),
-                                   .server = request.server(),
-                                   .unreviewed = request.unreviewed()},
-                                  start.before, start.before_id, limit + 1));
+                   sessions::List(*t, filter, start.before, start.before_id, limit + 1));
   admin::v1::ListSessionsResponse response;
   if (found.size() > static_cast<size_t>(limit)) {
     found.pop_back();

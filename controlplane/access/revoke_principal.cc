@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/denial.h"
@@ -9,6 +10,7 @@
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "controlplane/access/operator_lock.h"
+#include "controlplane/model/named_principal.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
 
@@ -24,14 +26,12 @@ std::string LockName(const std::string& principal) {
 
 absl::StatusOr<OperatorLock> LockOf(const admin::v1::RevokePrincipalRequest& request) {
   const std::string& principal = request.principal();
-  const std::size_t colon = principal.find(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == principal.size())
-    return absl::InvalidArgumentError("a principal is realm:subject or realm:client-id");
+  ASSIGN_OR_RETURN(NamedPrincipal named, ParseNamedPrincipal(principal));
   OperatorLock lock{.name = LockName(principal),
                     .reason = request.reason().empty() ? "principal " + principal + " was revoked"
                                                        : request.reason()};
-  lock.principal.set_realm(principal.substr(0, colon));
-  lock.principal.set_name(principal.substr(colon + 1));
+  lock.principal.set_realm(std::move(named.realm));
+  lock.principal.set_name(std::move(named.name));
   return lock;
 }
 

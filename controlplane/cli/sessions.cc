@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +35,19 @@ struct Flags {
   std::string note;
   bool unreviewed = false;
   std::string server;
+  std::string principal;
+  types::v1::SessionState state = types::v1::SESSION_STATE_UNSPECIFIED;
 };
+
+// The words of the states, for the flag.
+std::map<std::string, types::v1::SessionState> States() {
+  std::map<std::string, types::v1::SessionState> states;
+  for (const auto state : {types::v1::SESSION_STATE_PENDING, types::v1::SESSION_STATE_ACTIVE,
+                           types::v1::SESSION_STATE_ENDED, types::v1::SESSION_STATE_DENIED}) {
+    states[EnumWord(state)] = state;
+  }
+  return states;
+}
 
 // A person by who it is, a service by what policies call it: `end --principal` takes both.
 std::string Who(const Session& session) {
@@ -70,6 +83,8 @@ int List(const ClientOptions& options, const Flags& flags) {
   admin::v1::ListSessionsRequest request;
   request.set_server(flags.server);
   request.set_unreviewed(flags.unreviewed);
+  request.set_principal(flags.principal);
+  request.set_state(flags.state);
   return AskAll<SessionService, admin::v1::ListSessionsRequest, admin::v1::ListSessionsResponse>(
       options, &SessionService::Stub::ListSessions, request, [&](const auto& pages) {
         return ShowList(pages, options.format, "sessions",
@@ -247,6 +262,10 @@ void AddSessionCommands(CommandLine& line) {
 
   CLI::App* list = sessions->add_subcommand("list", "Lists them, newest first.");
   list->add_option("--server", flags->server, "only this server's");
+  list->add_option("--principal", flags->principal,
+                   "only this one's: REALM:NAME, the name being a subject or a client id");
+  list->add_option("--state", flags->state, "only these: pending, active, ended or denied")
+      ->transform(CLI::CheckedTransformer(States()));
   list->add_flag("--unreviewed", flags->unreviewed,
                  "only those that broke glass and that nobody has reviewed");
   line.OnRun(list, [&options, flags] { return List(options, *flags); });

@@ -1,8 +1,11 @@
 #include "controlplane/policies/read_request.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
+#include "controlplane/model/named_principal.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/audit_log.h"
 
@@ -40,14 +43,9 @@ absl::StatusOr<CallFilter> FilterOf(const admin::v1::RecordedCalls& calls, absl:
     return absl::InvalidArgumentError("calls.since is behind calls.until");
   }
   if (calls.principal().empty()) return filter;
-  const std::size_t colon = calls.principal().find(':');
-  if (colon == 0 || colon == std::string::npos || colon + 1 == calls.principal().size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("principal \"", calls.principal(),
-                     "\": expected REALM:NAME, the name being a subject or a client id"));
-  }
-  filter.realm = calls.principal().substr(0, colon);
-  filter.name = calls.principal().substr(colon + 1);
+  ASSIGN_OR_RETURN(NamedPrincipal named, ParseNamedPrincipal(calls.principal()));
+  filter.realm = std::move(named.realm);
+  filter.name = std::move(named.name);
   return filter;
 }
 

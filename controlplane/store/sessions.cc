@@ -133,12 +133,15 @@ absl::StatusOr<std::vector<Session>> List(Transaction& t, const Filter& filter, 
   Statement list = t.Prepare("select " SESSION_COLUMNS
                              " from sessions where (created_at, id) < (?, ?) and (?3 = 0 or state "
                              "= ?3) and (?4 = '' or server = ?4) and (?5 = 0 or is_unreviewed)"
-                             " order by created_at desc, id desc limit ?6");
+                             " and (?6 = '' or (realm = ?6 and (subject = ?7 or client_id = ?7)))"
+                             " order by created_at desc, id desc limit ?8");
   list.Time(before)
       .Text(before_id)
       .Int(filter.state)
       .Text(filter.server)
       .Bool(filter.unreviewed)
+      .Text(filter.realm)
+      .Text(filter.name)
       .Int(limit);
   return Every(list);
 }

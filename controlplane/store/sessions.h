@@ -44,6 +44,9 @@ absl::StatusOr<bool> KnowsName(Transaction& t, std::string_view realm, std::stri
 struct Filter {
   types::v1::SessionState state = types::v1::SESSION_STATE_UNSPECIFIED;  // unspecified: all
   std::string server;                                                    // empty: all
+  // Both or neither; the name is a subject or a client id.
+  std::string realm = {};
+  std::string name = {};
   bool unreviewed = false;  // only those that broke glass and wait for their review
 };
 // Newest first: those made before `before` (made at the same instant: with a smaller id), at most

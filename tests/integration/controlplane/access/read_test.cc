@@ -1,3 +1,5 @@
+#include <set>
+
 #include "tests/integration/controlplane/access/fixture.h"
 
 namespace sallyport::controlplane {
@@ -42,6 +44,39 @@ TEST_CASE_METHOD(Reading, "sessions are listed page by page, newest first, for a
         types::v1::DENIAL_REASON_ROLE_MISSING);
   CHECK(ReasonOf(read_sessions->Run(Person(BotToken()), kAllSessions).status()) ==
         types::v1::DENIAL_REASON_ROLE_MISSING);
+}
+
+TEST_CASE_METHOD(Reading, "sessions are listed by state and by principal",
+                 "[controlplane][access]") {
+  const std::string one = ByAgent(BotToken("one", "client-1")).session().id();
+  const std::string two = ByAgent(BotToken("two", "client-1")).session().id();
+  const std::string three = ByAgent(BotToken("three", "two")).session().id();
+  REQUIRE(Deny(SessionOf(two).proto().approval_id(), SignedIn("alice")).ok());
+  admin::v1::ListSessionsRequest request;
+  const auto listed = [&] {
+    const auto page = read_sessions->Run(admin, request);
+    INFO(page.status());
+    REQUIRE(page.ok());
+    std::set<std::string> ids;
+    for (const auto& session : page->items()) ids.insert(session.id());
+    return ids;
+  };
+  using Ids = std::set<std::string>;
+  request.set_principal("okta:client-1");
+  CHECK(listed() == Ids{one, two});
+  request.set_state(types::v1::SESSION_STATE_DENIED);
+  CHECK(listed() == Ids{two});
+  request.set_state(types::v1::SESSION_STATE_ACTIVE);
+  CHECK(listed().empty());
+  request.clear_state();
+  request.set_principal("okta:two");  // a subject, and a client id
+  CHECK(listed() == Ids{two, three});
+  request.set_principal("other:two");
+  CHECK(listed().empty());
+  for (const char* malformed : {"two", ":two", "okta:"}) {
+    request.set_principal(malformed);
+    CHECK(absl::IsInvalidArgument(read_sessions->Run(admin, request).status()));
+  }
 }
 
 TEST_CASE_METHOD(Reading, "a page token or size that cannot be is refused",
