@@ -183,6 +183,20 @@ Decision FirstDenial(const std::vector<InForce>& policies, const std::vector<InF
   return first;
 }
 
+// What rules of `others` that would let the call through ask of it beside those that do.
+void AddAsked(const std::vector<InForce>& others, const Call& call, std::vector<Passing>& passing) {
+  for (const auto& [index, spec] : others) {
+    for (int i = 0; i < spec->rules_size(); ++i) {
+      const types::v1::RuleBody& body = spec->rules(i).allow();
+      if (!spec->rules(i).has_allow() || !Grants(body, call) || !Holds(body, call)) continue;
+      passing.push_back({index, i, spec, &body, false, IsUnsure(body, call)});
+    }
+  }
+  std::sort(passing.begin(), passing.end(), [](const Passing& a, const Passing& b) {
+    return std::pair(a.policy, a.rule) < std::pair(b.policy, b.rule);
+  });
+}
+
 // As the policies say, with all else let through by `observer` where there is one.
 Decision Judge(const std::vector<InForce>& policies, const std::vector<InForce>& others,
                const Call& call, long now, int observer) {
@@ -227,6 +241,7 @@ Decision Judge(const std::vector<InForce>& policies, const std::vector<InForce>&
     decision.policy = granted.policy;
     decision.rule = granted.rule;
   }
+  AddAsked(others, call, passing);
   return WithDemands(std::move(decision), passing, call.argument);
 }
 
