@@ -1,5 +1,7 @@
 #include "agent/call/about_approval.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +19,12 @@ namespace {
 
 std::string Deadline(const Approval& approval) {
   return TimeText(absl::FromUnixSeconds(approval.expires_at().seconds()));
+}
+
+bool IsGranted(const Approval& approval) {
+  return std::ranges::count_if(approval.decisions(), [](const auto& decision) {
+           return decision.approve();
+         }) >= static_cast<std::ptrdiff_t>(std::max(1U, approval.count()));
 }
 
 }  // namespace
@@ -40,7 +48,8 @@ absl::Status DenialOf(const Approval& approval) {
     }
     case types::v1::APPROVAL_STATE_EXPIRED:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED,
-                    absl::StrCat("approval ", approval.id(), " expired before anybody decided"));
+                    absl::StrCat("approval ", approval.id(), " expired before it was ",
+                                 IsGranted(approval) ? "used" : "decided"));
     case types::v1::APPROVAL_STATE_WITHDRAWN:
     case types::v1::APPROVAL_STATE_REVOKED:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_REVOKED,

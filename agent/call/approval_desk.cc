@@ -1,49 +1,48 @@
 #include "agent/call/approval_desk.h"
 
+#include <iterator>
 #include <utility>
 
 namespace sallyport::agent {
 namespace {
 
-using types::v1::APPROVAL_STATE_EXPIRED;
-using types::v1::APPROVAL_STATE_PENDING;
+// Somebody may still decide it, or use it.
+bool IsOpen(const types::v1::Approval& approval) {
+  return approval.state() == types::v1::APPROVAL_STATE_PENDING ||
+         approval.state() == types::v1::APPROVAL_STATE_APPROVED;
+}
 
 }  // namespace
 
 void ApprovalDesk::Learn(const types::v1::Approval& approval, SessionTable& sessions) {
   Entry& entry = entries_[approval.id()];
-  const bool was_pending = entry.approval.state() == APPROVAL_STATE_PENDING;
-  const bool is_pending = approval.state() == APPROVAL_STATE_PENDING;
   entry.approval = approval;
-  // A session that waits for its own approval is not there yet.
-  if (is_pending && !was_pending) {
-    if (ServedSession* session = sessions.FindById(approval.session_id())) {
-      session->live().ApprovalAsked();
-    }
-  }
-  if (was_pending && !is_pending) Settle(entry, sessions);
+  Count(entry, sessions);
   for (Signal* waiter : entry.waiters) waiter->Set();
-  if (!is_pending && entry.waiters.empty()) entries_.erase(approval.id());
+  if (!IsOpen(approval) && entry.waiters.empty()) entries_.erase(approval.id());
 }
 
-void ApprovalDesk::Settle(Entry& entry, SessionTable& sessions) {
-  if (ServedSession* session = sessions.FindById(entry.approval.session_id())) {
-    session->live().ApprovalSettled();
-  }
+void ApprovalDesk::Count(Entry& entry, SessionTable& sessions) {
+  // A session that waits for its own approval is not there yet.
+  ServedSession* session = sessions.FindById(entry.approval.session_id());
+  const bool is_open = IsOpen(entry.approval);
+  if (session == nullptr || is_open == entry.is_counted) return;
+  is_open ? session->live().ApprovalAsked() : session->live().ApprovalSettled();
+  entry.is_counted = is_open;
 }
 
 void ApprovalDesk::Sweep(absl::Time now, SessionTable& sessions) {
   for (auto place = entries_.begin(); place != entries_.end();) {
     Entry& entry = place->second;
     const absl::Time expires_at = absl::FromUnixSeconds(entry.approval.expires_at().seconds());
-    const bool has_lapsed = entry.approval.state() == APPROVAL_STATE_PENDING && now >= expires_at;
-    if (has_lapsed) {
-      entry.approval.set_state(APPROVAL_STATE_EXPIRED);
-      Settle(entry, sessions);
+    if (IsOpen(entry.approval) && now >= expires_at) {
+      entry.approval.set_state(types::v1::APPROVAL_STATE_EXPIRED);
       for (Signal* waiter : entry.waiters) waiter->Set();
     }
-    const bool is_settled = entry.approval.state() != APPROVAL_STATE_PENDING;
-    place = is_settled && entry.waiters.empty() ? entries_.erase(place) : std::next(place);
+    // An approval may have been told of before its session was there.
+    Count(entry, sessions);
+    const bool is_settled = !IsOpen(entry.approval) && entry.waiters.empty();
+    place = is_settled ? entries_.erase(place) : std::next(place);
   }
 }
 

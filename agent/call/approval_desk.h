@@ -16,8 +16,8 @@ namespace sallyport::agent {
 // wait for them. On the loop's thread.
 class ApprovalDesk {
  public:
-  // As the control plane sees it now, from an answer or a push. While one of a call is pending its
-  // session is not idle.
+  // As the control plane sees it now, from an answer or a push. While one of a call is pending, or
+  // granted and not used yet, its session is not idle: a client that was told to come back may.
   void Learn(const types::v1::Approval& approval, SessionTable& sessions);
 
   // Waits for decisions on one approval for as long as it lives.
@@ -44,8 +44,11 @@ class ApprovalDesk {
   struct Entry {
     types::v1::Approval approval;
     std::vector<Signal*> waiters;
+    // Its session has been told that it is open.
+    bool is_counted = false;
   };
-  void Settle(Entry& entry, SessionTable& sessions);
+  // Tells its session whether it is still open.
+  void Count(Entry& entry, SessionTable& sessions);
 
   std::map<std::string, Entry, std::less<>> entries_;
 };

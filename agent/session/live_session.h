@@ -43,11 +43,12 @@ struct SessionEnd {
 // session is over; cutting what hangs on it is the business of its owner, who calls End.
 //
 // Over by the earlier of the wall clock's `expires_at` and CLOCK_BOOTTIME counted from the grant's
-// receipt; by `idle_timeout` with nothing in flight, nothing waiting for an approval and nothing
-// arrived; by `disconnect_grace` when a client that had a stream has closed its last one, with
-// nothing in flight and nothing waiting. An open stream alone does not hold idleness off. Where its
-// terms have a lease, by the control plane's silence for that long, whatever is going on; and from
-// the moment on at which the policies in force would have it opened on stricter terms.
+// receipt; by `idle_timeout` with nothing in flight, no approval open (waiting for a person, or
+// granted and waiting for its call) and nothing arrived; by `disconnect_grace` when a client that
+// had a stream has closed its last one, with nothing in flight and nothing waiting. An open stream
+// alone does not hold idleness off. Where its terms have a lease, by the control plane's silence
+// for that long, whatever is going on; and from the moment on at which the policies in force would
+// have it opened on stricter terms.
 class LiveSession {
  public:
   // `clock` and `loop` outlive the session.
@@ -111,7 +112,8 @@ class LiveSession {
   // False when something was still in flight, or listening, after `timeout`.
   Task<bool> WaitUntilQuiet(absl::Duration timeout);
 
-  // A call waits for a person, whether or not its client still holds the connection.
+  // A call waits for a person, or may go out by an approval that it has not used yet, whether or
+  // not its client still holds the connection.
   void ApprovalAsked() { ++approvals_waiting_; }
   void ApprovalSettled();
 

@@ -40,7 +40,7 @@ TEST_CASE(
   stage.desk.Learn(stage.approval, stage.sessions);
   stage.clock.Advance(absl::Minutes(2));
   CHECK_FALSE(stage.is_idle());
-  stage.approval.set_state(types::v1::APPROVAL_STATE_APPROVED);
+  stage.approval.set_state(types::v1::APPROVAL_STATE_DENIED);
   stage.desk.Learn(stage.approval, stage.sessions);
   stage.clock.Advance(absl::Seconds(59));
   CHECK_FALSE(stage.is_idle());
@@ -48,8 +48,40 @@ TEST_CASE(
   CHECK(stage.is_idle());
 }
 
-TEST_CASE("an approval that lapses without a word is settled", "[agent][call]") {
+TEST_CASE("a granted approval keeps its session from being idle until it is used",
+          "[agent][call]") {
   Stage stage;
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.approval.set_state(types::v1::APPROVAL_STATE_APPROVED);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.clock.Advance(absl::Minutes(4));
+  stage.desk.Sweep(stage.clock.Now(), stage.sessions);
+  CHECK_FALSE(stage.is_idle());
+  stage.approval.set_state(types::v1::APPROVAL_STATE_CONSUMED);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  CHECK_FALSE(stage.is_idle());
+  stage.clock.Advance(absl::Minutes(1));
+  CHECK(stage.is_idle());
+}
+
+TEST_CASE("an approval that was told of before its session was there holds it all the same",
+          "[agent][call]") {
+  Stage stage;
+  stage.approval.set_session_id("ses_2");
+  stage.desk.Learn(stage.approval, stage.sessions);
+  SessionFacts facts = stage.sessions.FindById("ses_1")->facts();
+  facts.id = "ses_2";
+  stage.sessions.Add(std::make_unique<ServedSession>(stage.loop, stage.clock, facts, "other"));
+  stage.desk.Sweep(stage.clock.Now(), stage.sessions);
+  stage.clock.Advance(absl::Minutes(2));
+  CHECK_FALSE(stage.sessions.FindById("ses_2")->live().Due(absl::ZeroDuration()).has_value());
+  CHECK(stage.is_idle());
+}
+
+TEST_CASE("an approval that lapses without a word is settled, granted or not", "[agent][call]") {
+  Stage stage;
+  stage.approval.set_state(
+      GENERATE(types::v1::APPROVAL_STATE_PENDING, types::v1::APPROVAL_STATE_APPROVED));
   stage.desk.Learn(stage.approval, stage.sessions);
   stage.clock.Advance(absl::Minutes(5));
   stage.desk.Sweep(stage.clock.Now(), stage.sessions);
