@@ -38,7 +38,7 @@ OwnAnswer EndedSession(Gateway& gateway, const AuthenticatedCall& call) {
     return NoSuchSession(gateway, call);
   }
   return Refuse(
-      gateway, call, types::v1::DENIAL_REASON_SESSION_ENDED,
+      gateway, call, ended->reason,
       absl::StrCat("the session has ended: ", ToAbsl(ended->detail), "; initialize again"),
       ended->session_id);
 }

@@ -28,7 +28,7 @@ void EndedMcpSessions::Add(std::string_view id, const EndedMcpSession& ended) {
   };
   const std::string_view kept_id = kept(id);
   known_[kept_id] = EndedMcpSession{kept(ended.principal_key), kept(ended.server),
-                                    kept(ended.session_id), kept(ended.detail)};
+                                    kept(ended.session_id), kept(ended.detail), ended.reason};
   block.ids.push_back(kept_id);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "sallyport/types/v1/denial.pb.h"
 
 namespace sallyport::agent {
 
@@ -18,6 +19,8 @@ struct EndedMcpSession {
   std::string_view session_id;
   // What became of it.
   std::string_view detail;
+  // SESSION_ENDED, or SNAPSHOT_STALE where the control plane had been silent for the lease.
+  types::v1::DenialReason reason = types::v1::DENIAL_REASON_SESSION_ENDED;
 };
 
 // The ended MCP sessions that are remembered: some thousands, enough for the clients of a day; the

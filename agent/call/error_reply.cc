@@ -32,6 +32,7 @@ using types::v1::DENIAL_REASON_SERVER_UNKNOWN;
 using types::v1::DENIAL_REASON_SESSION_ENDED;
 using types::v1::DENIAL_REASON_SESSION_PENDING;
 using types::v1::DENIAL_REASON_SESSION_REQUIRED;
+using types::v1::DENIAL_REASON_SNAPSHOT_STALE;
 using types::v1::DENIAL_REASON_TOKEN_EXPIRED;
 using types::v1::DENIAL_REASON_TOKEN_INVALID;
 using types::v1::DENIAL_REASON_TOKEN_MISSING;
@@ -59,6 +60,7 @@ int HttpStatus(DenialReason reason) {
       return 413;
     case DENIAL_REASON_SERVER_UNKNOWN:
     case DENIAL_REASON_SESSION_ENDED:
+    case DENIAL_REASON_SNAPSHOT_STALE:
     case DENIAL_REASON_CLIENT_MISMATCH:
       return 404;
     case DENIAL_REASON_ISSUER_UNAVAILABLE:
@@ -139,6 +141,7 @@ RpcError ErrorFor(const ClientMessage& request, DenialReason reason, const absl:
     case DENIAL_REASON_POLICY_CHANGED:
       return {rpc_code::kPolicyDenied, said};
     case DENIAL_REASON_SESSION_ENDED:
+    case DENIAL_REASON_SNAPSHOT_STALE:
       return {rpc_code::kSessionEnded, absl::StrCat("Session ended: ", said)};
     case DENIAL_REASON_SESSION_PENDING:
     case DENIAL_REASON_SERVER_STARTING:

@@ -81,7 +81,7 @@ absl::Status Failure(const LiveSession& live, const McpConnection& connection,
   using types::v1::DENIAL_REASON_SESSION_ENDED;
   using types::v1::DENIAL_REASON_UPSTREAM_INVALID;
   using types::v1::DENIAL_REASON_UPSTREAM_LOST;
-  if (live.is_ended()) return Denied(DENIAL_REASON_SESSION_ENDED, live.end().detail);
+  if (live.is_ended()) return live.end().Refusal();
   if (IsGivenUp(status)) {
     return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
                   "limit_exceeded: the client did not read its stream while other calls of its "
@@ -145,10 +145,9 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   LiveSession& live = call.granted.session->live();
   McpConnection& connection = *call.granted.connection;
   if (live.is_ended() || connection.is_over() || request.is_cancelled) {
-    absl::Status why =
-        live.is_ended()
-            ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
-            : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
+    absl::Status why = live.is_ended() ? live.end().Refusal()
+                                       : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                                                "the MCP session has ended");
     co_await AnswerUnsent(gateway, call, "cancelled", std::move(why), request.is_cancelled);
     co_return;
   }
@@ -158,7 +157,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
     claim.Withdraw();
     absl::Status why =
         live.is_ended()
-            ? Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail)
+            ? live.end().Refusal()
             : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server cannot be reached; the call was not sent");
     co_await AnswerUnsent(gateway, call, "error", std::move(why), false);

@@ -8,8 +8,8 @@ namespace sallyport::agent {
 
 // Sends the call to its server, once, and delivers what the server says until the response; then
 // the answer is complete. When no response comes, the record says what became of the call, and the
-// client gets UPSTREAM_LOST, UPSTREAM_INVALID or SESSION_ENDED; a request that the client took back
-// gets none.
+// client gets UPSTREAM_LOST, UPSTREAM_INVALID, SESSION_ENDED or SNAPSHOT_STALE; a request that the
+// client took back gets none.
 Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request);
 
 }  // namespace sallyport::agent

@@ -52,11 +52,11 @@ absl::StatusOr<std::shared_ptr<const ClientMessage>> WithoutTasks(const ClientMe
 // What keeps a call from going on with its next round. Ok: nothing.
 absl::Status CheckGoesOn(const GrantedCall& call, absl::Time now) {
   const LiveSession& live = call.session->live();
+  if (live.is_ended()) return live.end().Refusal();
   if (now >= call.session->token_expires_at()) {
     return Denied(types::v1::DENIAL_REASON_TOKEN_EXPIRED,
                   "the token expired between two rounds of the call");
   }
-  if (live.is_ended()) return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, live.end().detail);
   if (call.connection->is_over()) {
     return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                   "upstream_lost: the server was lost between two rounds of the call");

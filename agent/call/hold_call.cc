@@ -62,7 +62,7 @@ absl::Status CheckStillLive(const Gateway& gateway, const GrantedCall& call) {
   ServedSession& session = *call.session;
   const McpConnection& connection = *call.connection;
   if (auto end = session.live().Due(gateway.snapshots.SilentFor())) {
-    return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, end->detail);
+    return end->Refusal();
   }
   if (gateway.clock.Now() >= session.token_expires_at()) {
     return Denied(types::v1::DENIAL_REASON_TOKEN_EXPIRED,

@@ -87,7 +87,7 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
   }
   connection.set_upstream(*std::move(upstream));
   if (session->live().is_ended()) {
-    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+    co_return session->live().end().Refusal();
   }
   auto outbound = co_await RecordOutbound(gateway, session, Held<McpConnection>(connection),
                                           std::make_shared<const ClientMessage>(std::move(request)),
@@ -199,7 +199,7 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
       co_await gateway.recorder.RecordMessage(*session->chain, facts, *std::move(masked));
   if (!recorded.ok()) co_return recorded.status();
   if (session->live().is_ended()) {
-    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+    co_return session->live().end().Refusal();
   }
   ++gateway.metrics.messages_delivered;
   std::string id;

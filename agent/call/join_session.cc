@@ -95,7 +95,7 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
   gateway.sessions.AddConnection(*session, std::move(made));
   if (session->live().is_ended()) {
     EndConnection(gateway, *session, *connection, session->live().end().detail);
-    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+    co_return session->live().end().Refusal();
   }
   const auto is_modern = co_await IsModern(gateway, session, connection);
   if (is_modern.ok() && *is_modern && !connection->is_over()) {
@@ -107,7 +107,7 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
     EndConnection(gateway, *session, *connection, "the server is of another era");
   }
   if (session->live().is_ended()) {
-    co_return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session->live().end().detail);
+    co_return session->live().end().Refusal();
   }
   if (!is_modern.ok()) {
     LogError("upstream_failed",

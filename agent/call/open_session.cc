@@ -186,8 +186,8 @@ Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gatewa
   if (is_due()) {
     opened = co_await OpenOnce(gateway, call, std::move(token));
     if (is_due()) {
-      const std::string why = std::get<Held<ServedSession>>(opened)->live().end().detail;
-      opened = OpenRefusal{.why = Denied(DENIAL_REASON_SESSION_ENDED, why)};
+      absl::Status why = std::get<Held<ServedSession>>(opened)->live().end().Refusal();
+      opened = OpenRefusal{.why = std::move(why)};
     }
   }
   co_return opened;

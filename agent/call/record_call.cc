@@ -46,7 +46,7 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
                        std::move(details)};
   };
   if (session.live().is_ended()) {
-    co_return refuse(Denied(types::v1::DENIAL_REASON_SESSION_ENDED, session.live().end().detail));
+    co_return refuse(session.live().end().Refusal());
   }
   auto masked = gateway.masker.MaskRequest(judged.message, session.mask);
   if (!masked.ok()) {

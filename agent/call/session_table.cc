@@ -51,7 +51,9 @@ void SessionTable::EndConnection(ServedSession& session, McpConnection& connecti
   ended_.Add(id, {.principal_key = session.principal_key(),
                   .server = session.facts().server,
                   .session_id = session.id(),
-                  .detail = detail});
+                  .detail = detail,
+                  .reason = session.live().is_ended() ? session.live().end().denial_reason()
+                                                      : types::v1::DENIAL_REASON_SESSION_ENDED});
 }
 
 std::size_t SessionTable::connections_of(std::string_view principal_key) const {

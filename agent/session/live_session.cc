@@ -1,6 +1,7 @@
 #include "agent/session/live_session.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/denial.h"
 
 namespace sallyport::agent {
 namespace {
@@ -10,6 +11,8 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
 }
 
 }  // namespace
+
+absl::Status SessionEnd::Refusal() const { return Denied(denial_reason(), detail); }
 
 LiveSession::LiveSession(Loop& loop, const Clock& clock, SessionFacts facts)
     : clock_(clock),
@@ -34,7 +37,8 @@ std::optional<SessionEnd> LiveSession::Due(absl::Duration silence) const {
   if (lease_ != absl::InfiniteDuration() && silence >= lease_) {
     return SessionEnd{types::v1::END_REASON_REVOKED,
                       absl::StrCat("the control plane has been silent for ",
-                                   absl::FormatDuration(lease_), ", the session's lease")};
+                                   absl::FormatDuration(lease_), ", the session's lease"),
+                      /*is_stale=*/true};
   }
   if (clock_.Now() >= by_policy_.first) {
     return SessionEnd{types::v1::END_REASON_REVOKED, by_policy_.second};

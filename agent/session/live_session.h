@@ -5,9 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "agent/loop/signal.h"
 #include "common/clock.h"
+#include "sallyport/types/v1/denial.pb.h"
 #include "sallyport/types/v1/session.pb.h"
 
 namespace sallyport::agent {
@@ -37,6 +39,15 @@ struct SessionEnd {
   types::v1::EndReason reason = types::v1::END_REASON_UNSPECIFIED;
   // A sentence for people.
   std::string detail;
+  // The control plane has been silent for the session's lease.
+  bool is_stale = false;
+
+  // Of a call that the end refuses: SNAPSHOT_STALE or SESSION_ENDED.
+  types::v1::DenialReason denial_reason() const {
+    return is_stale ? types::v1::DENIAL_REASON_SNAPSHOT_STALE
+                    : types::v1::DENIAL_REASON_SESSION_ENDED;
+  }
+  absl::Status Refusal() const;
 };
 
 // The life of one active session: its deadlines, its counters and its end. It decides when a

@@ -55,8 +55,11 @@ test('a strict session ends when the control plane has been silent for the lease
   const silent = Date.now() - at;
   assert.equal(answer.message.error.code, 40302, answer.body);
   assert.match(answer.message.error.message, /silent for 8s/);
+  assert.equal(answer.message.error.data.reason, 'snapshot_stale');
   assert.ok(silent < 9000, `it took ${silent} ms`);
-  assert.equal((await echo(one.mcp, 'late')).status, 404);
+  const late = await echo(one.mcp, 'late');
+  assert.equal(late.status, 404);
+  assert.equal(JSON.parse(late.body).reason, 'snapshot_stale');
   assert.ok((await echo(other.mcp, 'on')).message.result);
   const refused = await door.session('oracle', strict).then(() => undefined, ({ body }) => JSON.parse(body).error.data.reason);
   assert.equal(refused, 'control_plane_unavailable');

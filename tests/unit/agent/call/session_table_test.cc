@@ -64,6 +64,11 @@ TEST_CASE("an MCP session that ended is remembered with its end", "[agent][sessi
   REQUIRE(stage.table.FindEnded("m1") != nullptr);
   CHECK(stage.table.FindEnded("m1")->detail == "its client deleted it");
   CHECK(stage.table.FindEnded("m1")->principal_key == session.principal_key());
+  CHECK(stage.table.FindEnded("m1")->reason == types::v1::DENIAL_REASON_SESSION_ENDED);
+  McpConnection& other = stage.Connect(session, "m2");
+  session.live().End({types::v1::END_REASON_REVOKED, "silent", /*is_stale=*/true});
+  stage.table.EndConnection(session, other, "silent");
+  CHECK(stage.table.FindEnded("m2")->reason == types::v1::DENIAL_REASON_SNAPSHOT_STALE);
 }
 
 TEST_CASE("only what is over and held by nobody is deleted", "[agent][session]") {

@@ -65,6 +65,7 @@ TEST_CASE("a session ends when the control plane has been silent for its lease, 
   CHECK(session.Due(absl::Seconds(10))->reason == END_REASON_REVOKED);
   CHECK(session.Due(absl::InfiniteDuration())->detail ==
         "the control plane has been silent for 10s, the session's lease");
+  CHECK(session.Due(absl::Seconds(10))->denial_reason() == types::v1::DENIAL_REASON_SNAPSHOT_STALE);
 }
 
 TEST_CASE("a session without a lease outlives the control plane's silence", "[agent][session]") {
