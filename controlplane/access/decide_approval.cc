@@ -171,18 +171,27 @@ absl::Status DecideApproval::ApproveCall(WriteTransaction& t, Approval& approval
   if (!refused.ok() && ReasonOf(refused) == types::v1::DENIAL_REASON_UNSPECIFIED) return refused;
   // Of the same people, another one can still say yes.
   if (refused.ok() && AsksTheSame(*decision, approval.proto())) approval.AskMore(decision->count);
-  RETURN_IF_ERROR(approval.Decide(caller.person()->principal, true, reason, now));
-  const bool is_granted = approval.state() == types::v1::APPROVAL_STATE_APPROVED;
+  // A yes that is refused decides nothing.
+  Approval decided = approval;
+  RETURN_IF_ERROR(decided.Decide(caller.person()->principal, true, reason, now));
+  const bool is_granted = decided.state() == types::v1::APPROVAL_STATE_APPROVED;
   if (refused.ok() && is_granted && decision->verdict == Verdict::kRequireApproval &&
-      !IsApprovedEnough(approval.proto(), decision->approvers, decision->count,
+      !IsApprovedEnough(decided.proto(), decision->approvers, decision->count,
                         in_force.policies->OwnersOf(session.proto().principal()))) {
     refused = Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                      "the policies in force ask for other approvers");
   }
-  if (refused.ok()) return absl::OkStatus();
+  if (refused.ok()) {
+    approval = std::move(decided);
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(approval.Withdraw());
+  RETURN_IF_ERROR(
+      audit_log::Append(t, audit_log::LineOf(caller, now, "approval.withdraw", approval.id(),
+                                             std::string(refused.message()))));
   refused = Denied(ReasonOf(refused),
                    absl::StrCat(refused.message(), "; approval ", approval.id(), " is withdrawn"));
-  return approval.Withdraw();
+  return absl::OkStatus();
 }
 
 absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approval,

@@ -329,7 +329,7 @@ TEST_CASE_METHOD(Calling, "who decides is told what today's policies make of his
     const absl::Status status = Approve(id, SignedIn("alice")).status();
     CHECK(std::string(status.message()).ends_with("approval " + id + " is withdrawn"));
     CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
-    CHECK(ApprovalOf(id).approvals() == 1);
+    CHECK(ApprovalOf(id).approvals() == 0);
     const auto lines = *audit_log::List(*Read(), 0, 1000);
     CHECK(lines.back().action == "approval.approve");
     CHECK(lines.back().denial_reason == ReasonOf(status));
