@@ -73,6 +73,8 @@ absl::Status Approval::Decide(const types::v1::Principal& by, bool approve, std:
   } else if (approvals() >= static_cast<int>(std::max(1U, stored_.proto.count()))) {
     stored_.proto.set_state(types::v1::APPROVAL_STATE_APPROVED);
   }
+  // Once it is decided, nobody is to be told any more.
+  if (state() != types::v1::APPROVAL_STATE_PENDING) stored_.proto.clear_notice_alarm();
   return absl::OkStatus();
 }
 

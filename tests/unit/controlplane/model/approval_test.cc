@@ -41,6 +41,24 @@ TEST_CASE("an approval keeps who decided, how and when", "[controlplane][model]"
   CHECK(FromProto(approval.proto().decisions(0).at()) == kNow);
 }
 
+TEST_CASE("once it is decided, that nobody was told of it is past", "[controlplane][model]") {
+  for (const bool yes : {true, false}) {
+    Approval approval = APending();
+    approval.SetNoticeAlarm("no notifier is configured for its approvers");
+    approval.AskMore(2);
+    REQUIRE(approval.Decide(Alice(), yes, "", kNow).ok());
+    CHECK(approval.proto().notice_alarm().empty() == !yes);
+    if (!yes) continue;
+    types::v1::Principal bob = Alice();
+    bob.set_subject("bob");
+    REQUIRE(approval.Decide(bob, true, "", kNow).ok());
+    CHECK(approval.proto().notice_alarm().empty());
+    approval.AskMore(3);
+    CHECK(approval.state() == types::v1::APPROVAL_STATE_APPROVED);
+    CHECK(approval.proto().count() == 2);
+  }
+}
+
 TEST_CASE("an approval is decided once", "[controlplane][model]") {
   Approval approval = AnApproved();
   CHECK(approval.Decide(Alice(), false, "no", kNow).code() ==
