@@ -59,6 +59,13 @@ std::vector<Piece> SplitPieces(std::string_view text) {
   return pieces;
 }
 
+// Some editors begin a file of UTF-8 with a byte order mark.
+std::string_view WithoutByteOrderMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
+
 absl::StatusOr<std::string> TextOf(const YamlNode& node, std::string_view key,
                                    std::string_view file) {
   if (!node.is_scalar() || TypeOf(node) != YamlType::kString || node.text.empty()) {
@@ -76,7 +83,7 @@ absl::Status LoadConfigFile(const std::string& path, google::protobuf::Message* 
 
 absl::Status ParseConfig(std::string_view text, std::string_view file,
                          google::protobuf::Message* message) {
-  ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(text, file));
+  ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(WithoutByteOrderMark(text), file));
   if (root.is_null()) return YamlError(file, root.line, "the file is empty");
   return ReadNode(root, file, "", message);
 }
@@ -87,7 +94,7 @@ absl::StatusOr<std::vector<YamlDocument>> SplitDocuments(std::string_view text,
     return YamlError(file, 1, absl::StrCat("larger than ", kMaxYamlBytes, " bytes"));
   }
   std::vector<YamlDocument> documents;
-  for (Piece& piece : SplitPieces(text)) {
+  for (Piece& piece : SplitPieces(WithoutByteOrderMark(text))) {
     ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(piece.source, file, piece.line));
     if (root.is_null()) continue;
     YamlDocument document;

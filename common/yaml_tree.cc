@@ -179,7 +179,10 @@ absl::Status CheckText(std::string_view text, std::string_view file, int first_l
     char32_t c = 0;
     const std::size_t length = DecodeUtf8(text, &c);
     if (length == 0) return YamlError(file, line, "not UTF-8");
-    if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F || c == 0xFEFF) {
+    if (c == 0xFEFF) {
+      return YamlError(file, line, "a byte order mark (U+FEFF), which may only begin a file");
+    }
+    if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F) {
       return YamlError(file, line, "a control character");
     }
     if (c == '\n') ++line;

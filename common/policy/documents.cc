@@ -33,12 +33,11 @@ std::string_view TakeStep(std::string_view& path) {
   return step;
 }
 
-// Where the place stands that an error of the spec begins with, as near as it can be found.
-int LineOf(const YamlDocument& document, std::string_view place) {
-  const absl::StatusOr<YamlNode> tree = ParseTree(document);
-  int line = document.kind_line;
-  const YamlNode* node = tree.ok() ? &*tree : nullptr;
-  for (std::string_view step = "spec"; node != nullptr && !step.empty(); step = TakeStep(place)) {
+// Where the place below `node` stands that an error begins with, as near as it can be found;
+// `line`: where `node` does.
+int LineBelow(const YamlNode* node, std::string_view place, int line) {
+  for (std::string_view step = TakeStep(place); node != nullptr && !step.empty();
+       step = TakeStep(place)) {
     const YamlNode* next = nullptr;
     std::size_t index = 0;
     if (!node->items.empty() && absl::SimpleAtoi(ToAbsl(step), &index) &&
@@ -54,6 +53,12 @@ int LineOf(const YamlDocument& document, std::string_view place) {
     node = next;
   }
   return line;
+}
+
+int LineOf(const YamlDocument& document, std::string_view place) {
+  const absl::StatusOr<YamlNode> tree = ParseTree(document);
+  return LineBelow(tree.ok() ? &*tree : nullptr, absl::StrCat("spec.", ToAbsl(place)),
+                   document.kind_line);
 }
 
 google::protobuf::Message* MutableSpec(types::v1::Document& document) {
@@ -223,11 +228,14 @@ absl::StatusOr<types::v1::PolicyTestDocument> ParsePolicyTest(std::string_view t
   RETURN_IF_ERROR(ReadNode(tree, file, "", &test));
   if (test.policies().empty()) return At(parts[0], "policies is missing");
   if (test.cases().empty()) return At(parts[0], "cases is missing");
+  const YamlNode& cases = *tree.Find("cases");
   for (int i = 0; i < test.cases_size(); ++i) {
+    const YamlNode& node = cases.items[static_cast<std::size_t>(i)];
     if (test.cases(i).name().empty())
-      return At(parts[0], absl::StrCat("cases[", i, "]: name is missing"));
+      return YamlError(file, node.line, absl::StrCat("cases[", i, "]: name is missing"));
     if (absl::Status status = CheckTestCase(test.cases(i)); !status.ok()) {
-      return At(parts[0], absl::StrCat("case \"", test.cases(i).name(), "\": ", status.message()));
+      return YamlError(file, LineBelow(&node, ToStd(status.message()), node.line),
+                       absl::StrCat("case \"", test.cases(i).name(), "\": ", status.message()));
     }
   }
   return test;

@@ -17,6 +17,16 @@ std::string ErrorOf(std::string_view text) {
   return std::string(ParseConfig(text, "f.yaml", &message).message());
 }
 
+TEST_CASE("a file of UTF-8 may begin with a byte order mark", "[common][config]") {
+  CHECK(ErrorOf<types::v1::ServerSpec>("\uFEFFowner: okta:wiki\n").empty());
+  CHECK(ErrorOf<types::v1::ServerSpec>("\uFEFF\uFEFFowner: okta:wiki\n") ==
+        "f.yaml:1: a byte order mark (U+FEFF), which may only begin a file");
+  const auto documents = SplitDocuments("\uFEFFkind: Lock\nname: all\nspec: {}\n", "f.yaml");
+  REQUIRE(documents.ok());
+  CHECK(documents->at(0).source.starts_with("kind: Lock"));
+  CHECK(SplitDocuments("\uFEFF---\nkind: Lock\n---\nkind: Lock\n", "f.yaml")->size() == 2);
+}
+
 TEST_CASE("an agent's file is read with all its forms", "[common][config]") {
   config::v1::AgentConfig config;
   const absl::Status status = ParseConfig(R"(

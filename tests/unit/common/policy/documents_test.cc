@@ -252,6 +252,30 @@ cases:
         R"({"env":"production","n":1e3,"deep":{"list":[1,"1","yes"]}})");
 }
 
+TEST_CASE("what is wrong with a case of a test names the case's line", "[policy][documents]") {
+  const std::string head = R"(# a comment
+kind: PolicyTest
+policies: [p.yaml]
+cases:
+  - name: one
+    principal: {realm: r, kind: user, subject: s}
+    call: {server: s}
+    expect: {decision: allow}
+)";
+  const auto error = [&](const std::string& second) {
+    return std::string(ParsePolicyTest(head + second, "t").status().message());
+  };
+  const std::string call = "    call: {server: s}\n";
+  const std::string principal = "    principal: {realm: r, kind: user, subject: s}\n";
+  CHECK(error("  - name: two\n" + call + principal +
+              "    expect:\n      decision: deny\n      reason: because\n") ==
+        "t:14: case \"two\": expect.reason: \"because\" is no denial reason");
+  CHECK(error("  - name: two\n" + call + "    principal: {realm: r}\n    expect: {}\n") ==
+        "t:11: case \"two\": principal.kind is missing: service or user");
+  CHECK(error("  - name: two\n" + principal) == "t:9: case \"two\": call.server is missing");
+  CHECK(error("  - call: {server: s}\n") == "t:9: cases[1]: name is missing");
+}
+
 TEST_CASE("a test that tests nothing is refused", "[policy][documents]") {
   const auto error = [](const std::string& test_case) {
     const auto test =
