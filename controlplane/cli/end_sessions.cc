@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
-#include "common/time_text.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/duration_flag.h"
 #include "sallyport/admin/v1/session_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -91,13 +91,12 @@ int FillEnd(const Flags& flags, Request& request) {
   request.set_no_lock(flags.no_lock);
   request.set_reason(flags.reason);
   if (flags.lock_for.empty()) return 0;
-  absl::StatusOr<absl::Duration> duration = ParseDuration(flags.lock_for);
+  auto duration = ReadDurationFlag("--for", flags.lock_for);
   if (!duration.ok()) {
-    Fail(absl::InvalidArgumentError(
-        absl::StrCat("--for ", flags.lock_for, ": ", duration.status().message())));
+    Fail(duration.status());
     return 2;
   }
-  request.mutable_lock_duration()->set_seconds(absl::ToInt64Seconds(*duration));
+  *request.mutable_lock_duration() = *std::move(duration);
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "common/time_text.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/duration_flag.h"
 #include "controlplane/cli/follow_stream.h"
 #include "sallyport/access/v1/access_service.grpc.pb.h"
 
@@ -110,13 +111,12 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
   request.set_reason(flags.reason);
   request.set_break_glass(flags.break_glass);
   if (!flags.duration.empty()) {
-    absl::StatusOr<absl::Duration> duration = ParseDuration(flags.duration);
+    auto duration = ReadDurationFlag("--duration", flags.duration);
     if (!duration.ok()) {
-      Fail(absl::InvalidArgumentError(
-          absl::StrCat("--duration ", flags.duration, ": ", duration.status().message())));
+      Fail(duration.status());
       return 2;
     }
-    request.mutable_duration()->set_seconds(absl::ToInt64Seconds(*duration));
+    *request.mutable_duration() = *std::move(duration);
   }
   absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
