@@ -14,9 +14,10 @@
 // JSON numbers, map keys sorted. A types.v1.Scalar is the scalar itself, and a message with the
 // option `bare` of which nothing else is set is that field's value.
 //
-// Left out: what is not set, empty strings, bytes and lists, enums that are UNSPECIFIED. Numbers
-// and booleans that know no "unset" are printed even when they are 0 or false, because `calls: 0`
-// says something.
+// Left out: what is not set, empty strings, bytes and maps, enums that are UNSPECIFIED, and a 0
+// that means no limit (the option `zero_is_unset`). Lists are printed even when they are empty, so
+// that a reader may go through them unasked; so are numbers and booleans that know no "unset" when
+// they are 0 or false, because `calls: 0` says something.
 namespace sallyport {
 
 struct JsonStyle {
@@ -24,7 +25,7 @@ struct JsonStyle {
   bool is_pretty = false;
   // Names as the proto files (and YAML documents) have them: max_duration.
   bool keeps_proto_names = false;
-  // Leaves out 0 and false too: a document as someone would write it.
+  // Leaves out 0, false and empty lists too: a document as someone would write it.
   bool omits_zeros = false;
 };
 

@@ -13,6 +13,7 @@
 #include "common/json_string.h"
 #include "common/strings.h"
 #include "common/time_text.h"
+#include "sallyport/options/v1/no_limit.pb.h"
 #include "sallyport/options/v1/sensitivity.pb.h"
 #include "sallyport/types/v1/policy.pb.h"
 
@@ -78,7 +79,9 @@ class Converter {
 
   bool Shows(const Message& message, const FieldDescriptor& field) const {
     const Reflection& reflection = *message.GetReflection();
-    if (field.is_repeated()) return reflection.FieldSize(message, &field) > 0;
+    if (field.is_repeated()) {
+      return reflection.FieldSize(message, &field) > 0 || (!field.is_map() && !style_.omits_zeros);
+    }
     if (reflection.HasField(message, &field)) {
       return field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM ||
              !EnumWord(*field.enum_type(), reflection.GetEnumValue(message, &field)).empty();
@@ -86,7 +89,8 @@ class Converter {
     const bool is_number = field.cpp_type() != FieldDescriptor::CPPTYPE_STRING &&
                            field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM &&
                            field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
-    return is_number && !field.has_presence() && !style_.omits_zeros;
+    return is_number && !field.has_presence() && !style_.omits_zeros &&
+           !field.options().GetExtension(options::v1::zero_is_unset);
   }
 
   Value OfField(const Message& message, const FieldDescriptor& field) const {

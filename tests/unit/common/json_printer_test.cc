@@ -37,14 +37,15 @@ TEST_CASE("a session is printed with the names and words that scripts depend on"
   CHECK(
       ToJson(SomeSession()) ==
       R"({"id":"ses_abc","server":"wiki","principal":{"realm":"okta","kind":"service","subject":"0oa1deploy",)"
-      R"("clientId":"0oa1deploy","scopes":["mcp.use"]},"state":"ended","endReason":"expired",)"
-      R"("expiresAt":"2026-12-31T00:00:00Z","calls":0,"terms":{"maxDuration":"15m","maxCalls":0,"bind":"address"}})");
+      R"("clientId":"0oa1deploy","scopes":["mcp.use"],"groups":[],"claims":[]},"state":"ended","endReason":"expired",)"
+      R"("expiresAt":"2026-12-31T00:00:00Z","calls":0,"terms":{"maxDuration":"15m","bind":"address",)"
+      R"("limits":[]},"unsettledCalls":[]})");
 }
 
 TEST_CASE("numbers of any width are numbers, and zeros can be left out", "[common][json]") {
   types::v1::Session session;
   session.set_calls(18'446'744'073'709'551'615u);
-  CHECK(ToJson(session) == R"({"calls":18446744073709551615})");
+  CHECK(ToJson(session) == R"({"calls":18446744073709551615,"unsettledCalls":[]})");
   session.set_calls(0);
   CHECK(ToJson(session, {.omits_zeros = true}) == "{}");
 }
@@ -55,14 +56,37 @@ TEST_CASE("bytes are base64 and an approval's decisions say no as well as yes", 
   CHECK(ToJson(record) == R"({"n":0,"timeUnixNanos":0,"salt":"AQL/"})");
   types::v1::Approval approval;
   approval.add_decisions()->set_reason("no");
-  CHECK(ToJson(approval) == R"({"decisions":[{"approve":false,"reason":"no"}],"count":0})");
+  CHECK(ToJson(approval) == R"({"approvers":[],"decisions":[{"approve":false,"reason":"no"}],)"
+                            R"("count":0,"repeats":[],"cut":[]})");
+}
+
+TEST_CASE("a list is there where it is empty, but for documents", "[common][json]") {
+  types::v1::Approval approval;
+  const auto json = nlohmann::json::parse(ToJson(approval));
+  for (const char* list : {"approvers", "decisions", "repeats", "cut"}) {
+    INFO(list);
+    CHECK(json.at(list) == nlohmann::json::array());
+  }
+  CHECK(ToJson(approval, {.omits_zeros = true}) == "{}");
+  CHECK(ToYaml(approval).find("decisions: []\n") != std::string::npos);
+}
+
+TEST_CASE("a 0 that means no limit is left out, and any other says 0", "[common][json]") {
+  types::v1::EffectiveTerms terms;
+  CHECK(ToJson(terms) == R"({"limits":[]})");
+  terms.set_max_calls(3);
+  terms.add_limits()->set_concurrent(2);
+  CHECK(ToJson(terms) == R"({"maxCalls":3,"limits":[{"concurrent":2}]})");
+  types::v1::ObjectLimit limit;
+  limit.set_count("/ids");
+  CHECK(ToJson(limit) == R"({"count":"/ids"})");
 }
 
 TEST_CASE("a list has its items and, where there is more, its token", "[common][json]") {
-  types::v1::Principal principal;
-  principal.set_subject("a");
-  CHECK(ListToJson({&principal, &principal}, "") ==
-        R"({"items":[{"subject":"a"},{"subject":"a"}]})");
+  types::v1::ServerSpec server;
+  server.set_owner("a");
+  CHECK(ListToJson({&server, &server}, "") ==
+        R"({"items":[{"owner":"a","limits":[]},{"owner":"a","limits":[]}]})");
   CHECK(ListToJson({}, "t") == R"({"items":[],"nextPageToken":"t"})");
 }
 
