@@ -122,6 +122,8 @@ test('open: request tells the client what to do, and a request opens the session
 
 test('a request longer than the policy allows is clamped, and said', async () => {
   const second = await door.token('second-bot');
+  await until('none of it is open', async () =>
+    (await door.json(['sessions', 'list'])).items.every(({ state, principal }) => state !== 'active' || principal.clientId !== 'second-bot'));
   const { code, out, err } = await door.cli(['request', 'oracle', '--duration', '5h'], { token: second });
   assert.equal(code, 0, err);
   assert.match(out + err, /clamp|11m/);
