@@ -99,7 +99,8 @@ std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedC
     return Refuse(gateway, call, types::v1::DENIAL_REASON_VERSION_UNSUPPORTED,
                   "MCP-Protocol-Version names no version that is served here");
   }
-  if (const auto refusal = CheckNamed(gateway, session, call)) {
+  const auto named = CheckNamed(gateway, session, call);
+  if (const auto* refusal = std::get_if<OpenRefusal>(&named)) {
     return RefuseUnnamed(gateway, call, *refusal);
   }
   session.live().Touch();

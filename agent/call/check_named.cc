@@ -28,8 +28,8 @@ absl::Status WhyNot(const OpenDecision& opening, const std::string& server) {
 
 }  // namespace
 
-std::optional<OpenRefusal> CheckNamed(Gateway& gateway, ServedSession& session,
-                                      const AuthenticatedCall& call) {
+std::variant<std::shared_ptr<const SessionRules>, OpenRefusal> CheckNamed(
+    Gateway& gateway, ServedSession& session, const AuthenticatedCall& call) {
   OpenRefusal refusal;
   refusal.details.session_id = session.id();
   auto rules = RulesFor(gateway, session, *call.caller, call.snapshot);
@@ -37,7 +37,7 @@ std::optional<OpenRefusal> CheckNamed(Gateway& gateway, ServedSession& session,
     refusal.why = rules.status();
     return refusal;
   }
-  if (!(*rules)->policy->is_empty()) return std::nullopt;
+  if (!(*rules)->policy->is_empty()) return *std::move(rules);
   const std::string& server = session.facts().server;
   OpenDecision opening = call.snapshot->policies()->EvaluateOpen(
       *call.caller->principal, server, gateway.agent, gateway.clock.Now());

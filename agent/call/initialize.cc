@@ -8,7 +8,6 @@
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
 #include "agent/call/check_named.h"
-#include "agent/call/check_policy.h"
 #include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/end_session.h"
@@ -233,22 +232,18 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
     co_return;
   }
   const Held<ServedSession> session = std::get<Held<ServedSession>>(opened);
-  if (const auto unnamed = CheckNamed(gateway, *session, call)) {
-    co_await AnswerOpenRefusal(gateway, call, *message, &*session, *unnamed);
+  const auto named = CheckNamed(gateway, *session, call);
+  if (const auto* refusal = std::get_if<OpenRefusal>(&named)) {
+    co_await AnswerOpenRefusal(gateway, call, *message, &*session, *refusal);
     co_return;
   }
+  const auto& rules = std::get<std::shared_ptr<const SessionRules>>(named);
   const LiveSession::InFlight in_flight(session->live());
   session->live().Touch();
   TakeToken(gateway, *session, call);
   OpenRefusal refusal;
   refusal.details.session_id = session->id();
-  auto rules = RulesFor(gateway, *session, *call.caller, call.snapshot);
-  if (!rules.ok()) {
-    refusal.why = rules.status();
-    co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);
-    co_return;
-  }
-  auto attached = Attach(gateway, session, **rules, call, *message, refusal.details);
+  auto attached = Attach(gateway, session, *rules, call, *message, refusal.details);
   if (!attached.ok()) {
     refusal.why = attached.status();
     co_await AnswerOpenRefusal(gateway, call, *message, &*session, refusal);
@@ -268,7 +263,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
   }
   std::erase(session->starting, starting);
   absl::Status finished = starting->response.status();
-  if (finished.ok()) finished = co_await Finish(gateway, call, session, **rules, *starting);
+  if (finished.ok()) finished = co_await Finish(gateway, call, session, *rules, *starting);
   // What did not become an MCP session is closed again.
   if (starting->connection != nullptr) gateway.loop.Spawn(CloseUpstream(starting));
   if (!finished.ok()) {

@@ -10,7 +10,6 @@
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
 #include "agent/call/check_named.h"
-#include "agent/call/check_policy.h"
 #include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/end_session.h"
@@ -20,7 +19,6 @@
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
-#include "agent/session/session_key.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/denial.h"
 #include "common/ids.h"
@@ -140,15 +138,6 @@ Task<void> AnswerLegacyOnly(Gateway& gateway, const AuthenticatedCall& call,
       OwnAnswer{.status = HttpStatusOf(Era::kModern, refusal), .body = refusal.bytes});
 }
 
-// The live session that the caller has, as of now.
-ServedSession* LiveOne(Gateway& gateway, const AuthenticatedCall& call) {
-  ServedSession* session = gateway.sessions.Find(SessionKey(call.caller->key, call.incoming.server),
-                                                 call.incoming.client_address);
-  const bool is_live =
-      session != nullptr && !EndIfDue(gateway, *session) && session->chain->n() > 0;
-  return is_live ? session : nullptr;
-}
-
 // The live session of the caller, or one that is opened now. Nothing: it has been answered.
 Task<std::optional<Held<ServedSession>>> FindSession(Gateway& gateway,
                                                      const AuthenticatedCall& call,
@@ -160,7 +149,8 @@ Task<std::optional<Held<ServedSession>>> FindSession(Gateway& gateway,
     co_await AnswerOpenRefusal(gateway, call, message, nullptr, refusal);
     co_return std::nullopt;
   }
-  if (ServedSession* live = LiveOne(gateway, call)) co_return Held<ServedSession>(*live);
+  ServedSession* live = FindLive(gateway, call);
+  if (live != nullptr && live->chain->n() > 0) co_return Held<ServedSession>(*live);
   auto opened = co_await OpenSession(gateway, call, std::string(BearerToken(call.incoming)));
   if (const auto* refusal = std::get_if<OpenRefusal>(&opened)) {
     co_await AnswerOpenRefusal(gateway, call, message, nullptr, *refusal);
@@ -171,11 +161,8 @@ Task<std::optional<Held<ServedSession>>> FindSession(Gateway& gateway,
 
 // The connection that the session's calls share, in the making or ready; why it cannot be made.
 absl::StatusOr<std::shared_ptr<SharedConnection>> AttachShared(Gateway& gateway,
-                                                               const AuthenticatedCall& call,
                                                                Held<ServedSession> session,
                                                                RefusalDetails& details) {
-  // The server's own messages are judged, masked and recorded by them.
-  RETURN_IF_ERROR(RulesFor(gateway, *session, *call.caller, call.snapshot).status());
   if (session->shared == nullptr) {
     RETURN_IF_ERROR(CheckStart(gateway, *session, details));
     session->shared = std::make_shared<SharedConnection>(gateway.loop);
@@ -209,7 +196,8 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
   const auto found = co_await FindSession(gateway, call, message);
   if (!found) co_return std::nullopt;
   const Held<ServedSession> session = *found;
-  if (const auto unnamed = CheckNamed(gateway, *session, call)) {
+  const auto named = CheckNamed(gateway, *session, call);
+  if (const auto* unnamed = std::get_if<OpenRefusal>(&named)) {
     co_await AnswerOpenRefusal(gateway, call, message, &*session, *unnamed);
     co_return std::nullopt;
   }
@@ -222,7 +210,7 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
   }
   OpenRefusal refusal;
   refusal.details.session_id = session->id();
-  const auto shared = AttachShared(gateway, call, session, refusal.details);
+  const auto shared = AttachShared(gateway, session, refusal.details);
   refusal.why =
       shared.ok() ? co_await AwaitReady(gateway, session, *shared, until) : shared.status();
   if (shared.ok() && (*shared)->is_legacy_only) {

@@ -12,8 +12,8 @@ namespace sallyport::agent {
 // A call's place under the limits of its session and its principal, as long as it lives: it counts
 // as one of the calls at a time, and, once it has gone out, as one of those within a time. One that
 // has gone out and was not answered keeps its place for kBusy more, whatever becomes of its client,
-// its MCP session and its session: the server may be busy with it for a while. The clock
-// outlives it.
+// its MCP session and its session: the server may be busy with it for a while. The clock outlives
+// it.
 class LimitPlace {
  public:
   static constexpr absl::Duration kBusy = absl::Seconds(10);

@@ -140,13 +140,6 @@ OpenRefusal RefusalOf(const Opening& opening, absl::Status why) {
   return refusal;
 }
 
-// The caller's session here; null: there is none. One whose time is over ends now.
-ServedSession* FindLive(Gateway& gateway, const AuthenticatedCall& call,
-                        const std::string& session_key) {
-  ServedSession* session = gateway.sessions.Find(session_key, call.incoming.client_address);
-  return session == nullptr || EndIfDue(gateway, *session) ? nullptr : session;
-}
-
 // A session may be due at once: the control plane has one of the caller's that the policies would
 // open on stricter terms by now.
 Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenOnce(Gateway& gateway,
@@ -154,7 +147,7 @@ Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenOnce(Gateway& gateway,
                                                               std::string token) {
   const std::string server(call.incoming.server);
   const std::string session_key = SessionKey(call.caller->key, server);
-  ServedSession* session = FindLive(gateway, call, session_key);
+  ServedSession* session = FindLive(gateway, call);
   if (session == nullptr) {
     const std::shared_ptr<Opening> opening = Attach(gateway, call, session_key, std::move(token));
     if (!co_await AwaitDecision(gateway, opening))
@@ -174,6 +167,12 @@ Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenOnce(Gateway& gateway,
 }
 
 }  // namespace
+
+ServedSession* FindLive(Gateway& gateway, const AuthenticatedCall& call) {
+  ServedSession* session = gateway.sessions.Find(SessionKey(call.caller->key, call.incoming.server),
+                                                 call.incoming.client_address);
+  return session == nullptr || EndIfDue(gateway, *session) ? nullptr : session;
+}
 
 Task<std::variant<Held<ServedSession>, OpenRefusal>> OpenSession(Gateway& gateway,
                                                                  const AuthenticatedCall& call,

@@ -18,6 +18,10 @@ struct OpenRefusal {
   std::vector<std::string> required_scopes;
 };
 
+// The session here of this caller, server and address; null: there is none. One that must not go on
+// by now ends.
+ServedSession* FindLive(Gateway& gateway, const AuthenticatedCall& call);
+
 // The live session of this caller, server and address, or one that the control plane opens now.
 // Waits a few seconds for it; what is pending then is SESSION_PENDING, and the next attempt
 // attaches to it. Attempts that follow each other closely, as of a client that tries one era of the

@@ -138,16 +138,17 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
   if (const absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
     return audit_log::Refuse(t, std::move(line), eligible);
   }
-  const types::v1::Principal& decider = caller.person()->principal;
   // On a copy: a yes about a call is judged by the policies in force before it counts.
   Approval tried = *approval;
-  if (const absl::Status decides = tried.Decide(decider, approve, reason, now); !decides.ok())
+  if (const absl::Status decides = tried.Decide(caller.person()->principal, approve, reason, now);
+      !decides.ok()) {
     return audit_log::Refuse(t, std::move(line), decides);
+  }
   absl::Status refused;
   if (approval->is_for_call() && approve) {
     RETURN_IF_ERROR(ApproveCall(t, *approval, caller, reason, now, refused));
   } else {
-    RETURN_IF_ERROR(approval->Decide(decider, approve, reason, now));
+    approval = std::move(tried);
     if (!approval->is_for_call())
       RETURN_IF_ERROR(DecideSession(t, *approval, caller, reason, now, refused));
   }
