@@ -26,10 +26,6 @@ spec:
 )";
 
 Json AnswerOf(const HttpClient::Answer& answer) { return Door::Message(answer)["result"]; }
-std::string ReasonOf(const HttpClient::Answer& answer) {
-  return AnswerOf(answer).value("_meta", Json::object()).value("reason", "");
-}
-
 // Asks for an approval of each call, which is given at once.
 struct Approving {
   explicit Approving(Door& door) {

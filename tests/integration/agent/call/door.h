@@ -316,4 +316,24 @@ class Door {
   RawHttpServer server_;
 };
 
+// The configuration of a door that keeps a call that waits for a person for so long.
+inline std::string HoldFor(int seconds) {
+  return "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: "
+         "{approval_hold_seconds: " +
+         std::to_string(seconds) + "}";
+}
+
+// Why a call was refused, as its result says it. Empty: it was not.
+inline std::string ReasonOf(const HttpClient::Answer& answer) {
+  return Door::Message(answer)["result"].value("_meta", Json::object()).value("reason", "");
+}
+
+// The names of the tools that the client is shown.
+inline std::vector<std::string> Listed(const Door::Bot& bot) {
+  std::vector<std::string> names;
+  const Json list = Door::Message(bot.Post(R"({"jsonrpc":"2.0","id":5,"method":"tools/list"})"));
+  for (const Json& tool : list["result"]["tools"]) names.push_back(tool["name"]);
+  return names;
+}
+
 }  // namespace sallyport

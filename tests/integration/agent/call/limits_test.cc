@@ -30,10 +30,6 @@ spec:
 }
 
 Json ResultOf(const HttpClient::Answer& answer) { return Door::Message(answer)["result"]; }
-std::string ReasonOf(const HttpClient::Answer& answer) {
-  return ResultOf(answer).value("_meta", Json::object()).value("reason", "");
-}
-
 TEST_CASE("a call beyond the rate is refused, and told when to come again", "[agent][limits]") {
   Door door(kConfig, PolicyWith("{per: session, calls: 2, within: 1h}"));
   const Door::Bot bot = door.Connect();

@@ -39,10 +39,6 @@ bool Passes(const HttpClient::Answer& answer) {
   return result.contains("content") && !result.value("isError", false);
 }
 
-std::string ReasonOf(const HttpClient::Answer& answer) {
-  return Door::Message(answer)["result"].value("_meta", Json::object()).value("reason", "");
-}
-
 std::optional<types::v1::RecordContent> Recorded(Door& door, const std::string& tool) {
   return door.control.AwaitContent(RECORD_TYPE_REQUEST,
                                    [&](const auto& content) { return content.target() == tool; });

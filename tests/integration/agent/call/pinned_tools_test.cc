@@ -10,12 +10,8 @@ namespace {
 using enum types::v1::DenialReason;
 
 constexpr char kList[] = R"({"jsonrpc":"2.0","id":5,"method":"tools/list"})";
-constexpr char kHoldOne[] =
-    "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
-    "1}";
-constexpr char kHoldLong[] =
-    "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
-    "20}";
+const std::string kHoldOne = HoldFor(1);
+const std::string kHoldLong = HoldFor(20);
 
 // The server lists its tools with that description of echo.
 void Describe(Door& door, const std::string& description) {
@@ -31,17 +27,6 @@ void Describe(Door& door, const std::string& description) {
                                                       {"description", "deletes"},
                                                       {"inputSchema", {{"type", "object"}}}}})}});
   });
-}
-
-std::vector<std::string> Listed(const Door::Bot& bot) {
-  std::vector<std::string> names;
-  const Json list = Door::Message(bot.Post(kList));
-  for (const Json& tool : list["result"]["tools"]) names.push_back(tool["name"]);
-  return names;
-}
-
-std::string ReasonOf(const HttpClient::Answer& answer) {
-  return Door::Message(answer)["result"].value("_meta", Json::object()).value("reason", "");
 }
 
 // Lists with the first description, and then with another one.

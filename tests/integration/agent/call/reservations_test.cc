@@ -56,9 +56,6 @@ struct Reserved {
 };
 
 Json AnswerOf(const HttpClient::Answer& answer) { return Door::Message(answer)["result"]; }
-std::string ReasonOf(const HttpClient::Answer& answer) {
-  return AnswerOf(answer).value("_meta", Json::object()).value("reason", "");
-}
 std::string Refund(const std::string& more = "", int id = 1) {
   return Door::Call("refund", R"({"payment_id":"p-1","items":["a","b"])" + more + "}", id);
 }

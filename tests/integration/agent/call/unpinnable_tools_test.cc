@@ -7,10 +7,7 @@
 namespace sallyport {
 namespace {
 
-constexpr char kList[] = R"({"jsonrpc":"2.0","id":5,"method":"tools/list"})";
-constexpr char kHoldLong[] =
-    "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {approval_hold_seconds: "
-    "20}";
+const std::string kHoldLong = HoldFor(20);
 
 std::string Policy(const std::string& pin) {
   return R"(
@@ -35,17 +32,6 @@ void List(Door& door, const std::vector<std::string>& tools) {
     for (const std::string& name : tools) list.push_back({{"name", name}, {"description", "does"}});
     return ResultOf(message, {{"tools", list}});
   });
-}
-
-std::vector<std::string> Listed(const Door::Bot& bot) {
-  std::vector<std::string> names;
-  const Json list = Door::Message(bot.Post(kList));
-  for (const Json& tool : list["result"]["tools"]) names.push_back(tool["name"]);
-  return names;
-}
-
-std::string ReasonOf(const HttpClient::Answer& answer) {
-  return Door::Message(answer)["result"].value("_meta", Json::object()).value("reason", "");
 }
 
 TEST_CASE("a name that cannot be pinned switches nothing off", "[agent][pins]") {
