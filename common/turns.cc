@@ -6,15 +6,12 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <thread>
 
 namespace sallyport {
 namespace {
 
 constexpr std::uint64_t kShortNanos = 100'000;
-// The longest that the kernel takes.
-constexpr std::uint64_t kLongNanos = 100'000'000;
-// What the system gives everybody.
-constexpr std::uint64_t kOrdinaryNanos = 0;
 
 // The kernel's sched_attr: its own header cannot be included beside the C library's.
 struct SchedulingAttributes {
@@ -28,24 +25,39 @@ struct SchedulingAttributes {
   std::uint64_t period;
 };
 
-void AskFor(std::uint64_t turn_nanos) {
+}  // namespace
+
+void AskForShortTurns() {
   const SchedulingAttributes attributes{.size = sizeof attributes,
                                         .policy = SCHED_OTHER,
                                         .flags = 1,  // SCHED_FLAG_RESET_ON_FORK
                                         .nice = getpriority(PRIO_PROCESS, 0),
                                         .priority = 0,
-                                        .runtime = turn_nanos,
+                                        .runtime = kShortNanos,
                                         .deadline = 0,
                                         .period = 0};
   // Where it is refused everything goes on as before.
   (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
-}  // namespace
+bool MayLeaveIdleTurns() {
+  bool may = false;
+  std::thread([&may] {
+    const sched_param param{};
+    may = sched_setscheduler(0, SCHED_IDLE, &param) == 0 &&
+          sched_setscheduler(0, SCHED_OTHER, &param) == 0;
+  }).join();
+  return may;
+}
 
-void AskForShortTurns() { AskFor(kShortNanos); }
+void TakeIdleTurns(pid_t thread) {
+  const sched_param param{};
+  sched_setscheduler(thread, SCHED_IDLE, &param);
+}
 
-LongTurns::LongTurns() { AskFor(kLongNanos); }
-LongTurns::~LongTurns() { AskFor(kOrdinaryNanos); }
+void TakeOrdinaryTurns(pid_t thread) {
+  const sched_param param{};
+  sched_setscheduler(thread, SCHED_OTHER, &param);
+}
 
 }  // namespace sallyport

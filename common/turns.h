@@ -1,22 +1,24 @@
 #pragma once
 
-// How long the scheduler lets a thread run before others have their turn. No thread gets more or
-// less of the processor by it, only in other pieces: a thread with shorter turns takes the
-// processor at once when it is woken. Linux takes notice from 6.12 on; no privilege is needed.
+#include <sys/types.h>
+
+// When the scheduler lets a thread run, and for how long before others have their turn.
 namespace sallyport {
 
 // For the calling thread, whose work is short and for which calls wait: turns of a tenth of a
-// millisecond. What it starts has ordinary turns.
+// millisecond. It gets no more of the processor, but takes it at once when it is woken. Linux takes
+// notice from 6.12 on; no privilege is needed. What it starts has ordinary turns.
 void AskForShortTurns();
 
-// For the calling thread while it lives, whose work is long and nobody's call: whoever is woken
-// meanwhile goes first.
-class LongTurns {
- public:
-  LongTurns();
-  ~LongTurns();
-  LongTurns(const LongTurns&) = delete;
-  LongTurns& operator=(const LongTurns&) = delete;
-};
+// Whether a thread that has gone to idle turns may come back: without CAP_SYS_NICE only where
+// RLIMIT_NICE allows it, and one that may not starves on a busy machine. Tried, not computed, in a
+// thread that ends with it.
+bool MayLeaveIdleTurns();
+
+// For the thread of that id (0: the calling one), which MayLeaveIdleTurns: it runs while nobody
+// else wants its processor.
+void TakeIdleTurns(pid_t thread = 0);
+// As everybody does.
+void TakeOrdinaryTurns(pid_t thread = 0);
 
 }  // namespace sallyport

@@ -5,7 +5,6 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 #include "common/log.h"
 #include "common/record_run.h"
 #include "common/strings.h"
+#include "common/turns.h"
 #include "sallyport/agent/v1/recording_service.pb.h"
 
 namespace sallyport::agent {
@@ -39,19 +39,6 @@ constexpr absl::Duration kSayAgain = absl::Minutes(1);
 
 std::int64_t Nanos(Steady::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-
-// Whether a thread that has gone to idle priority may come back: without CAP_SYS_NICE only where
-// RLIMIT_NICE allows it, and one that may not starves on a busy machine. Tried, not computed, in a
-// thread that ends with it.
-bool MayRaiseAgain() {
-  bool may = false;
-  std::thread([&may] {
-    const sched_param param{};
-    may = sched_setscheduler(0, SCHED_IDLE, &param) == 0 &&
-          sched_setscheduler(0, SCHED_OTHER, &param) == 0;
-  }).join();
-  return may;
 }
 
 // A block as it grows: the spool's bytes as they are, for parsing them only to serialize them again
@@ -281,10 +268,7 @@ void Uploader::Hurry(absl::Duration time) {
   hurry_until_.store(Nanos(Steady::now() + absl::ToChronoNanoseconds(time)),
                      std::memory_order_release);
   // From here: at idle priority it might not come to do so itself for a long time.
-  if (const pid_t tid = tid_.load(std::memory_order_acquire); tid != 0) {
-    sched_param param{};
-    sched_setscheduler(tid, SCHED_OTHER, &param);
-  }
+  if (const pid_t tid = tid_.load(std::memory_order_acquire); tid != 0) TakeOrdinaryTurns(tid);
 }
 
 bool Uploader::Hurries() const {
@@ -301,8 +285,7 @@ void Uploader::AdjustPriority() {
 
 void Uploader::SetPriority(bool raised) {
   raised_ = raised;
-  sched_param param{};
-  sched_setscheduler(0, raised ? SCHED_OTHER : SCHED_IDLE, &param);
+  raised ? TakeOrdinaryTurns() : TakeIdleTurns();
 }
 
 void Uploader::NoteNotTaken(const grpc::Status& status) {
@@ -322,7 +305,7 @@ void Uploader::NoteNotTaken(const grpc::Status& status) {
 
 void Uploader::Run() {
   tid_.store(gettid(), std::memory_order_release);
-  may_yield_ = MayRaiseAgain();
+  may_yield_ = MayLeaveIdleTurns();
   if (may_yield_) SetPriority(false);
   Backoff backoff(options_.backoff_min, options_.backoff_max);
   auto stopped = [this] {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "common/chain/chain.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
@@ -12,6 +13,7 @@
 #include "common/record_run.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "common/turns.h"
 #include "controlplane/recordings/recording.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
@@ -24,6 +26,11 @@ namespace {
 using types::v1::Record;
 
 constexpr std::size_t kSaltBytes = 16;
+
+// How long a block may take that gets the processor last, and for how long the next ones do not
+// once one has taken longer.
+constexpr absl::Duration kPatience = absl::Milliseconds(250);
+constexpr absl::Duration kOrdinaryFor = absl::Seconds(1);
 
 absl::Status Bad(const Record& record, const std::string& what) {
   return absl::InvalidArgumentError("record " + std::to_string(record.n()) + " of " +
@@ -76,6 +83,19 @@ absl::StatusOr<uint64_t> CallsOf(Database& recordings, std::string_view session_
 
 }  // namespace
 
+IngestRecords::IngestRecords(Database& control, Database& recordings, records::Appender& appender,
+                             const Clock& clock)
+    : control_(control),
+      recordings_(recordings),
+      appender_(appender),
+      clock_(clock),
+      may_wait_(MayLeaveIdleTurns()) {}
+
+struct IngestRecords::Unpacked {
+  google::protobuf::Arena arena;  // a thousand small allocations fewer
+  std::vector<records::ReceivedRun> runs;
+};
+
 absl::Status IngestRecords::Run(const Caller& caller,
                                 const agent::v1::StreamRecordsRequest& block) {
   if (caller.agent() == nullptr) {
@@ -83,20 +103,12 @@ absl::Status IngestRecords::Run(const Caller& caller,
   }
   const std::string& agent = caller.agent()->name;
   RETURN_IF_ERROR(CheckInService(agent));
-  google::protobuf::Arena arena;  // a thousand small allocations fewer
-  std::vector<records::ReceivedRun> batch;
-  std::size_t room = kMaxRunBytes;
-  for (const std::string& packed : block.runs()) {
-    auto* run = google::protobuf::Arena::CreateMessage<types::v1::RecordRun>(&arena);
-    RETURN_IF_ERROR(UnpackRun(packed, room, *run));
-    RETURN_IF_ERROR(CheckRun(agent, *run));
-    batch.push_back({packed, run});
-  }
-  const absl::Status appended = appender_.Append(agent, batch, clock_.Now(), CheckFollows);
-  if (absl::IsDataLoss(appended)) Alarm(caller, block, appended);
-  RETURN_IF_ERROR(appended);
+  Unpacked unpacked;
+  const absl::Status taken = TakeInTurn(agent, block, unpacked);
+  if (absl::IsDataLoss(taken)) Alarm(caller, block, taken);
+  RETURN_IF_ERROR(taken);
   // Also for an END that was there already: the last time may have got no further.
-  for (const records::ReceivedRun& received : batch) {
+  for (const records::ReceivedRun& received : unpacked.runs) {
     for (const Record& record : received.run->records()) {
       if (record.type() == types::v1::RECORD_TYPE_END) {
         RETURN_IF_ERROR(CloseSession(caller, record));
@@ -104,6 +116,34 @@ absl::Status IngestRecords::Run(const Caller& caller,
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status IngestRecords::TakeInTurn(const std::string& agent,
+                                       const agent::v1::StreamRecordsRequest& block,
+                                       Unpacked& unpacked) {
+  const absl::Duration began = clock_.SinceBoot();
+  const bool waits = may_wait_ && absl::ToInt64Nanoseconds(began) >= ordinary_until_.load();
+  if (!waits) return Take(agent, block, unpacked);
+  TakeIdleTurns();
+  const absl::Cleanup done = [] { TakeOrdinaryTurns(); };
+  const absl::Status taken = Take(agent, block, unpacked);
+  const absl::Duration ended = clock_.SinceBoot();
+  if (ended - began > kPatience) {
+    ordinary_until_ = absl::ToInt64Nanoseconds(ended + kOrdinaryFor);
+  }
+  return taken;
+}
+
+absl::Status IngestRecords::Take(const std::string& agent,
+                                 const agent::v1::StreamRecordsRequest& block, Unpacked& unpacked) {
+  std::size_t room = kMaxRunBytes;
+  for (const std::string& packed : block.runs()) {
+    auto* run = google::protobuf::Arena::CreateMessage<types::v1::RecordRun>(&unpacked.arena);
+    RETURN_IF_ERROR(UnpackRun(packed, room, *run));
+    RETURN_IF_ERROR(CheckRun(agent, *run));
+    unpacked.runs.push_back({packed, run});
+  }
+  return appender_.Append(agent, unpacked.runs, clock_.Now(), CheckFollows);
 }
 
 absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end) {

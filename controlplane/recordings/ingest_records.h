@@ -1,5 +1,9 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <string>
+
 #include "absl/status/status.h"
 #include "common/clock.h"
 #include "controlplane/model/caller.h"
@@ -10,13 +14,14 @@
 
 namespace sallyport::controlplane {
 
-// Takes an agent's records into the store, once their chain has been checked.
+// Takes an agent's records into the store, once their chain has been checked. A block is some
+// milliseconds' work for which nobody's call waits: as long as that goes well enough, it is done
+// while nobody else wants the processor. Thread-safe.
 class IngestRecords {
  public:
   // All of them outlive it.
   IngestRecords(Database& control, Database& recordings, records::Appender& appender,
-                const Clock& clock)
-      : control_(control), recordings_(recordings), appender_(appender), clock_(clock) {}
+                const Clock& clock);
 
   // One block: all of it is durable when this returns OK, and nothing of it otherwise. Blocks until
   // then. Records that are there already are passed over. An END record ends its session, if that
@@ -30,6 +35,13 @@ class IngestRecords {
   absl::Status Run(const Caller& caller, const agent::v1::StreamRecordsRequest& block);
 
  private:
+  struct Unpacked;
+
+  absl::Status TakeInTurn(const std::string& agent, const agent::v1::StreamRecordsRequest& block,
+                          Unpacked& unpacked);
+  // Unpacks, checks and appends.
+  absl::Status Take(const std::string& agent, const agent::v1::StreamRecordsRequest& block,
+                    Unpacked& unpacked);
   absl::Status CheckRun(const std::string& agent, const types::v1::RecordRun& run);
   absl::Status CheckInService(const std::string& agent);
   absl::Status CheckOwner(const std::string& agent, const std::string& session_id);
@@ -41,6 +53,9 @@ class IngestRecords {
   Database& recordings_;
   records::Appender& appender_;
   const Clock& clock_;
+  const bool may_wait_;
+  // By Clock::SinceBoot, in nanoseconds: until then records are taken like everything else.
+  std::atomic<std::int64_t> ordinary_until_{0};
 };
 
 }  // namespace sallyport::controlplane

@@ -2,7 +2,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
-#include "common/turns.h"
 
 namespace sallyport::controlplane {
 
@@ -12,8 +11,6 @@ grpc::Status RecordingRpc::StreamRecords(
         stream) {
   return door_.Pass(*context, *agent::v1::StreamRecordsRequest::descriptor(),
                     [&](const Caller& caller) -> absl::Status {
-                      // A block is a millisecond's work that nobody waits for.
-                      const LongTurns long_turns;
                       agent::v1::StreamRecordsRequest block;
                       for (uint64_t expected = 1; stream->Read(&block); ++expected) {
                         if (block.block() != expected) {

@@ -1,11 +1,14 @@
+#include <sched.h>
 #include <sqlite3.h>
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <vector>
 
 #include "common/chain/chain.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
+#include "common/turns.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/recordings/ingest_records.h"
 #include "controlplane/recordings/replay_recording.h"
@@ -555,6 +558,53 @@ TEST_CASE_METHOD(Fixture, "what is no run is refused, however it is packed", "[r
   cut.pop_back();
   CHECK(sent(cut) == absl::StatusCode::kInvalidArgument);
   CHECK(sent(Packed(run)) == absl::StatusCode::kOk);
+}
+
+// Notes how the scheduler treats who asks for the time, and lets time pass with every look.
+class WatchingClock final : public Clock {
+ public:
+  explicit WatchingClock(FakeClock& clock) : clock_(clock) {}
+  absl::Time Now() const override {
+    policies.push_back(sched_getscheduler(0));
+    clock_.Advance(step);
+    return clock_.Now();
+  }
+  absl::Duration SinceBoot() const override { return clock_.SinceBoot(); }
+
+  absl::Duration step = absl::ZeroDuration();
+  mutable std::vector<int> policies;
+
+ private:
+  FakeClock& clock_;
+};
+
+TEST_CASE("records are taken while nobody else wants the processor, and ends are not",
+          "[recordings]") {
+  Fixture fixture;
+  WatchingClock clock(fixture.clock);
+  IngestRecords ingest(*fixture.control, *fixture.recordings, fixture.appender, clock);
+  Recording recording("ses_1");
+  uint64_t blocks = 0;
+  const auto send = [&](types::v1::RecordType type) {
+    clock.policies.clear();
+    agent::v1::StreamRecordsRequest block;
+    block.set_block(++blocks);
+    block.add_runs(Packed(RunsOf({recording.Next(type)})[0]));
+    REQUIRE(ingest.Run(Agent("a1"), block).ok());
+    CHECK(sched_getscheduler(0) == SCHED_OTHER);
+    return clock.policies;
+  };
+  const int last = MayLeaveIdleTurns() ? SCHED_IDLE : SCHED_OTHER;
+  CHECK(send(RECORD_TYPE_OPEN) == std::vector{last});
+  // One that has waited for too long is taken, and those after it do not wait.
+  clock.step = absl::Milliseconds(251);
+  CHECK(send(RECORD_TYPE_REQUEST) == std::vector{last});
+  clock.step = absl::ZeroDuration();
+  CHECK(send(RECORD_TYPE_RESULT) == std::vector{int{SCHED_OTHER}});
+  fixture.clock.Advance(absl::Seconds(1));
+  // Who ends a session holds what decisions are written with.
+  CHECK(send(RECORD_TYPE_END) == std::vector{last, int{SCHED_OTHER}});
+  CHECK(fixture.SessionOf("ses_1").state() == types::v1::SESSION_STATE_ENDED);
 }
 
 }  // namespace
