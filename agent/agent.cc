@@ -217,6 +217,8 @@ absl::Status Agent::Parts::Wire() {
   if (public_url.empty())
     public_url = absl::StrCat(config.has_tls() ? "https://" : "http://", clients->address());
   ASSIGN_OR_RETURN(std::string session_secret, LoadSessionSecret(config.data_dir()));
+  ASSIGN_OR_RETURN(CountTable call_counts,
+                   CountTable::Open(absl::StrCat(config.data_dir(), "/call-counts"), clock));
   CallLimits limits;
   limits.message_bytes = LargestMessage(*upstreams);
   if (config.limits().approval_hold_seconds() > 0) {
@@ -237,7 +239,8 @@ absl::Status Agent::Parts::Wire() {
                             .agent = enrollment.name,
                             .public_url = public_url,
                             .session_secret = std::move(session_secret),
-                            .limits = limits});
+                            .limits = limits,
+                            .call_counts = std::move(call_counts)});
   for (auto& chain : recorder->TakeOpenChains()) {
     std::string id = chain->session_id();
     gateway->openings.open_chains[std::move(id)] = std::move(chain);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 #include "agent/control/snapshot_watch.h"
 #include "agent/loop/loop.h"
 #include "agent/mask/json_masker.h"
+#include "agent/record/count_table.h"
 #include "agent/record/recorder.h"
 #include "agent/upstream/upstreams.h"
 #include "common/clock.h"
@@ -70,6 +70,9 @@ struct Gateway {
   // 32 bytes that stay the same over restarts: the keys of sessions are derived from it.
   std::string session_secret;
   CallLimits limits;
+  // Of all sessions of a principal on a server, by LimitKey, and of those of one client and address
+  // one after the other: a new session starts from what the ones before it did.
+  CountTable call_counts;
 
   SessionTable sessions = {};
   TokenTable tokens = {};
@@ -77,9 +80,6 @@ struct Gateway {
   ApprovalDesk approvals = {};
   Openings openings = {};
   Metrics metrics = {};
-  // Of all sessions of a principal on a server, by LimitKey, and of those of one client and address
-  // one after the other: a new session starts from what the ones before it did.
-  std::map<std::string, std::shared_ptr<CallCounts>> call_counts = {};
   // Calls that wait until a person decides.
   int held_calls = 0;
   bool is_draining = false;

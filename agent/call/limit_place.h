@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "agent/session/call_counts.h"
+#include "agent/record/count_table.h"
 #include "common/clock.h"
 
 namespace sallyport::agent {
@@ -21,8 +21,8 @@ class LimitPlace {
   // It takes none.
   LimitPlace() = default;
   // `began` as it was begun in both.
-  LimitPlace(const Clock& clock, std::shared_ptr<CallCounts> session,
-             std::shared_ptr<CallCounts> principal, absl::Duration began)
+  LimitPlace(const Clock& clock, std::shared_ptr<CountTable::Kept> session,
+             std::shared_ptr<CountTable::Kept> principal, absl::Duration began)
       : clock_(&clock),
         session_(std::move(session)),
         principal_(std::move(principal)),
@@ -46,13 +46,13 @@ class LimitPlace {
   ~LimitPlace() {
     if (session_ == nullptr) return;
     const absl::Duration now = clock_->SinceBoot();
-    for (CallCounts* counts : {session_.get(), principal_.get()}) {
+    for (CountTable::Kept* kept : {session_.get(), principal_.get()}) {
       if (!is_out_) {
-        counts->TakeBack(began_);
+        kept->calls.TakeBack(began_);
       } else if (is_answered_) {
-        counts->End();
+        kept->calls.End();
       } else {
-        counts->Abandon(now, now + kBusy);
+        kept->calls.Abandon(now, now + kBusy);
       }
     }
   }
@@ -64,8 +64,8 @@ class LimitPlace {
 
  private:
   const Clock* clock_ = nullptr;
-  std::shared_ptr<CallCounts> session_;
-  std::shared_ptr<CallCounts> principal_;
+  std::shared_ptr<CountTable::Kept> session_;
+  std::shared_ptr<CountTable::Kept> principal_;
   absl::Duration began_;
   bool is_out_ = false;
   bool is_answered_ = false;

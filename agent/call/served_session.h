@@ -23,8 +23,8 @@
 #include "agent/mcp/message.h"
 #include "agent/mcp/tool_definition.h"
 #include "agent/mcp/tool_headers.h"
+#include "agent/record/count_table.h"
 #include "agent/record/recording_chain.h"
-#include "agent/session/call_counts.h"
 #include "agent/session/held.h"
 #include "agent/session/live_session.h"
 #include "agent/session/mcp_session.h"
@@ -242,8 +242,8 @@ class ServedSession final : public Holdable {
   // Calls of it that wait as tasks of our own, and what became of them.
   HeldTasks tasks;
   // Null until a limit asks for them.
-  std::shared_ptr<CallCounts> call_counts;
-  std::shared_ptr<CallCounts> principal_counts;
+  std::shared_ptr<CountTable::Kept> call_counts;
+  std::shared_ptr<CountTable::Kept> principal_counts;
   // Calls of it that wait until a person decides.
   int held_calls = 0;
   // Calls that count against max_calls and have not been answered.

@@ -8,9 +8,6 @@
 namespace sallyport::agent {
 namespace {
 
-// Of all that a policy may say.
-constexpr absl::Duration kLongestWithin = absl::Hours(24);
-
 Task<void> CloseStarted(std::shared_ptr<StartingConnection> starting) {
   if (Upstream* upstream = starting->connection->upstream()) co_await upstream->Close();
 }
@@ -33,10 +30,7 @@ void Sweep(Gateway& gateway) {
   gateway.tokens.Sweep(now);
   gateway.principals.Sweep();
   gateway.openings.Sweep(gateway.clock.SinceBoot() - gateway.limits.open_rest);
-  std::erase_if(gateway.call_counts, [&](const auto& entry) {
-    return entry.second.use_count() == 1 &&
-           entry.second->IsForgotten(gateway.clock.SinceBoot(), kLongestWithin);
-  });
+  gateway.call_counts.Sweep();
   for (ServedSession* session : gateway.sessions.all()) {
     if (EndIfDue(gateway, *session)) continue;
     DropStarted(gateway, *session);

@@ -42,12 +42,6 @@ RefusedCall Refuse(const Gateway& gateway, ApprovedCall call, const types::v1::S
   return refused;
 }
 
-std::shared_ptr<CallCounts> CountsOf(Gateway& gateway, const std::string& key) {
-  std::shared_ptr<CallCounts>& counts = gateway.call_counts[key];
-  if (counts == nullptr) counts = std::make_shared<CallCounts>();
-  return counts;
-}
-
 // Whether the session's calls are counted: where a limit asks for it, or one of another session of
 // the principal does.
 bool EnsureCounted(Gateway& gateway, ServedSession& session, bool has_limits) {
@@ -55,11 +49,10 @@ bool EnsureCounted(Gateway& gateway, ServedSession& session, bool has_limits) {
   if (!has_limits && gateway.call_counts.empty()) return false;
   const SessionFacts& facts = session.facts();
   const std::string of_principal = LimitKey(facts.principal, facts.server);
-  if (!has_limits && !gateway.call_counts.contains(of_principal)) return false;
-  session.principal_counts = CountsOf(gateway, of_principal);
-  session.call_counts =
-      CountsOf(gateway, absl::StrCat("session\n", SessionKey(session.principal_key(), facts.server),
-                                     "\n", facts.client_address));
+  if (!has_limits && !gateway.call_counts.Has(of_principal)) return false;
+  session.principal_counts = gateway.call_counts.Of(of_principal);
+  session.call_counts = gateway.call_counts.Of(absl::StrCat(
+      "session\n", SessionKey(session.principal_key(), facts.server), "\n", facts.client_address));
   return true;
 }
 
@@ -74,14 +67,19 @@ Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call) {
   std::vector<CallLimit> taken;
   for (const types::v1::SessionLimit& wire : limits) {
     const CallLimit& limit = taken.emplace_back(ToLimit(wire));
-    const CallCounts& counts = wire.per() == types::v1::LIMIT_SCOPE_SESSION
-                                   ? *session.call_counts
-                                   : *session.principal_counts;
-    const absl::Duration free_at = counts.FreeAt(limit, now);
+    const CountTable::Kept& counts = wire.per() == types::v1::LIMIT_SCOPE_SESSION
+                                         ? *session.call_counts
+                                         : *session.principal_counts;
+    const absl::Duration free_at = counts.calls.FreeAt(limit, now);
     if (free_at > now) return Refuse(gateway, std::move(call), wire, free_at - now);
   }
-  session.call_counts->Begin(now, taken);
-  session.principal_counts->Begin(now, taken);
+  absl::Status begun =
+      gateway.call_counts.Begin(*session.call_counts, *session.principal_counts, now, taken);
+  if (!begun.ok()) {
+    return RefuseAbout(std::move(call.judged),
+                       WithReason(begun, types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE),
+                       call.approval.get());
+  }
   call.place = LimitPlace(gateway.clock, session.call_counts, session.principal_counts, now);
   return call;
 }

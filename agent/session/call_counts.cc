@@ -18,10 +18,21 @@ absl::Duration CallCounts::FreeAt(const CallLimit& limit, absl::Duration now) co
 
 void CallCounts::Begin(absl::Duration now, absl::Span<const CallLimit> limits) {
   ++in_flight_;
-  for (const CallLimit& limit : limits) {
-    within_ = std::max(within_, limit.within);
-    calls_ = std::max(calls_, limit.calls);
-  }
+  for (const CallLimit& limit : limits) Reach(limit);
+  Note(now);
+}
+
+void CallCounts::TakeUp(absl::Duration begun, const CallLimit& limit) {
+  Reach(limit);
+  Note(begun_.empty() ? begun : std::max(begun, begun_.back()));
+}
+
+void CallCounts::Reach(const CallLimit& limit) {
+  within_ = std::max(within_, limit.within);
+  calls_ = std::max(calls_, limit.calls);
+}
+
+void CallCounts::Note(absl::Duration now) {
   while (!begun_.empty() && (begun_.front() + within_ <= now || begun_.size() >= calls_)) {
     begun_.pop_front();
   }

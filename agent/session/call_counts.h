@@ -29,6 +29,9 @@ class CallCounts {
   // One goes out. As far back as one of `limits` looks, and for so many calls, it will be known,
   // and so it is for all limits of earlier calls: sessions of one principal may have others.
   void Begin(absl::Duration now, absl::Span<const CallLimit> limits);
+  // One went out in an earlier run of the agent, after all that were taken up before it, under a
+  // limit that looks so far back.
+  void TakeUp(absl::Duration begun, const CallLimit& limit);
   // It has been answered.
   void End() { --in_flight_; }
   // Nobody waits for its answer any more, and the server may still be busy with it: until then it
@@ -37,10 +40,18 @@ class CallCounts {
   // It did not go out, and was begun at `began`.
   void TakeBack(absl::Duration began);
 
+  // Those that went out, the oldest first, as far back as is looked at.
+  const std::deque<absl::Duration>& begun() const { return begun_; }
+  // How far back that is, and for how many calls.
+  CallLimit reach() const { return {.calls = calls_, .within = within_}; }
+
   // Nothing that any limit would look at.
   bool IsForgotten(absl::Duration now, absl::Duration longest_within) const;
 
  private:
+  void Reach(const CallLimit& limit);
+  void Note(absl::Duration now);
+
   std::deque<absl::Duration> begun_;
   absl::Duration within_ = absl::ZeroDuration();
   std::uint64_t calls_ = 0;

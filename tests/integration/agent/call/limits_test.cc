@@ -71,6 +71,24 @@ TEST_CASE("a session's limit goes on in the session that is opened after it", "[
   CHECK(ResultOf(door.Connect("other").Post(Door::Call("echo"))).contains("content"));
 }
 
+TEST_CASE("an agent that was killed gives no call back", "[agent][limits]") {
+  Door door(kConfig,
+            PolicyWith("{per: principal, calls: 2, within: 1h}, {per: session, calls: 1, within: "
+                       "1h}"));
+  const Door::Bot first = door.Connect();
+  CHECK(ResultOf(first.Post(Door::Call("echo"))).contains("content"));
+  door.agent->Stop(SIGKILL);
+  const std::size_t logged = door.agent->log().size();
+  door.agent->Start();
+  REQUIRE(door.agent->AwaitLog("control_plane_connected", logged));
+  const auto refused = door.Connect().Post(Door::Call("echo"));
+  CHECK(ReasonOf(refused) == "limit_exceeded");
+  CHECK(ResultOf(refused)["_meta"].contains("retryAt"));
+  const Door::Bot other = door.Connect("other");
+  CHECK(ResultOf(other.Post(Door::Call("echo"))).contains("content"));
+  CHECK(door.Seen("tools/call") == 2);
+}
+
 TEST_CASE("no more calls are without an answer than may be", "[agent][limits]") {
   Door door(kConfig, PolicyWith("{per: session, concurrent: 1}"));
   const Door::Bot bot = door.Connect();
