@@ -105,6 +105,20 @@ std::uint64_t LargestMessage(const Upstreams& upstreams) {
   return largest;
 }
 
+CallLimits LimitsOf(const AgentConfig& config, const Upstreams& upstreams) {
+  CallLimits limits;
+  limits.message_bytes = LargestMessage(upstreams);
+  if (config.limits().approval_hold_seconds() > 0) {
+    limits.approval_hold = absl::Seconds(config.limits().approval_hold_seconds());
+  }
+  for (const config::v1::ServerEntry& server : config.servers()) {
+    if (const auto hold = server.limits().approval_hold_seconds(); hold > 0) {
+      limits.approval_hold_of[server.name()] = absl::Seconds(hold);
+    }
+  }
+  return limits;
+}
+
 }  // namespace
 
 struct Agent::Parts {
@@ -219,11 +233,6 @@ absl::Status Agent::Parts::Wire() {
   ASSIGN_OR_RETURN(std::string session_secret, LoadSessionSecret(config.data_dir()));
   ASSIGN_OR_RETURN(CountTable call_counts,
                    CountTable::Open(absl::StrCat(config.data_dir(), "/call-counts"), clock));
-  CallLimits limits;
-  limits.message_bytes = LargestMessage(*upstreams);
-  if (config.limits().approval_hold_seconds() > 0) {
-    limits.approval_hold = absl::Seconds(config.limits().approval_hold_seconds());
-  }
   gateway.reset(new Gateway{.loop = loop,
                             .clock = clock,
                             .snapshots = *snapshots,
@@ -239,7 +248,7 @@ absl::Status Agent::Parts::Wire() {
                             .agent = enrollment.name,
                             .public_url = public_url,
                             .session_secret = std::move(session_secret),
-                            .limits = limits,
+                            .limits = LimitsOf(config, *upstreams),
                             .call_counts = std::move(call_counts)});
   for (auto& chain : recorder->TakeOpenChains()) {
     std::string id = chain->session_id();

@@ -69,6 +69,8 @@ Task<void> AnswerRequest(Gateway& gateway, GrantedCall call,
 
 Task<void> PassStages(Gateway& gateway, GrantedCall call,
                       std::shared_ptr<const ClientMessage> message, OpenRequest& request) {
+  // Its body, its session and its server may have been waited for.
+  BringUpToDate(gateway, call);
   auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) {
     co_await AnswerRefused(gateway, std::move(*refused));

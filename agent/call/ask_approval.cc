@@ -78,7 +78,8 @@ Task<Stage<AskedCall>> Ask(Gateway& gateway, JudgedCall call) {
     place->Leave();
   }
   co_return AskedCall{std::move(call), std::make_shared<const Approval>(*std::move(approval)),
-                      *std::move(digest), gateway.limits.approval_hold, *std::move(place)};
+                      *std::move(digest), gateway.ApprovalHold(session.facts().server),
+                      *std::move(place)};
 }
 
 }  // namespace

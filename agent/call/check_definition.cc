@@ -85,7 +85,9 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standi
   const auto is_over = std::make_shared<bool>(false);
   gateway.loop.Spawn(KeepLooking(gateway, call.granted.session, call.granted.connection, is_over));
   co_await HoldCall(gateway, call.granted, *call.message, request, changed,
-                    {.text = Waiting(call, standing), .hold = gateway.limits.approval_hold}, [&] {
+                    {.text = Waiting(call, standing),
+                     .hold = gateway.ApprovalHold(call.granted.session->facts().server)},
+                    [&] {
                       return StandingOf(gateway, call, *gateway.snapshots.current()) ==
                              Standing::kAccepted;
                     });
@@ -117,12 +119,15 @@ bool WantsLook(const Gateway& gateway, const JudgedCall& call, Standing standing
 
 Task<Outcome> Check(Gateway& gateway, JudgedCall call, Standing standing, OpenRequest& request) {
   const std::string& server = call.granted.session->facts().server;
-  const AgentSnapshot& snapshot = *call.granted.authenticated->snapshot;
   if (WantsLook(gateway, call, standing)) {
     co_await LearnTools(gateway, call.granted.session, call.granted.connection, kLookGoodFor);
-    standing = StandingOf(gateway, call, snapshot);
+    auto judged = JudgeAgain(gateway, std::move(call));
+    if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);
+    call = std::get<JudgedCall>(std::move(judged));
+    standing = StandingOf(gateway, call, *call.granted.authenticated->snapshot);
   }
   if (standing == Standing::kAccepted) co_return std::move(call);
+  const AgentSnapshot& snapshot = *call.granted.authenticated->snapshot;
   // Nothing that anybody does makes one of these pinned while the call waits.
   if (standing == Standing::kUnpinnable || snapshot.PinModeOf(server) == PinMode::kDeny) {
     const absl::Status why = Barred(call, standing);

@@ -1,10 +1,14 @@
 #include "agent/call/check_policy.h"
 
+#include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/mcp/methods.h"
 #include "common/denial.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
@@ -84,6 +88,34 @@ bool IsForAnotherSession(const GrantedCall& call, const ClientMessage& message,
   return verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval;
 }
 
+// The session's mask is for all whom its tokens have named.
+absl::Status AddMasks(Gateway& gateway, ServedSession& session, const SessionRules& rules) {
+  std::set<std::string> names;
+  const auto add = [&](const SessionRules& of) {
+    names.insert(of.policy->mask_names().begin(), of.policy->mask_names().end());
+  };
+  add(rules);
+  auto& all = session.spoken_as;
+  const bool is_new = std::find(all.begin(), all.end(), rules.principal) == all.end();
+  if (session.masks_of == rules.snapshot) {
+    names.insert(session.mask_names.begin(), session.mask_names.end());
+  } else {
+    for (const auto& principal : all) {
+      ASSIGN_OR_RETURN(const auto before,
+                       gateway.rule_maker.Make(rules.snapshot, principal, *session.opened_as,
+                                               session.facts().server));
+      add(*before);
+    }
+  }
+  ASSIGN_OR_RETURN(session.mask.plan,
+                   gateway.rule_maker.PlanFor(
+                       rules.snapshot, std::vector<std::string>(names.begin(), names.end())));
+  if (is_new) all.push_back(rules.principal);
+  session.masks_of = rules.snapshot;
+  session.mask_names = std::move(names);
+  return absl::OkStatus();
+}
+
 JudgedCall Judged(GrantedCall call, std::shared_ptr<const ClientMessage> message,
                   std::shared_ptr<const SessionRules> rules, CallDecision decision,
                   bool counts_as_call) {
@@ -107,10 +139,9 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
   }
   auto rules = gateway.rule_maker.Make(std::move(snapshot), caller.principal, *session.opened_as,
                                        session.facts().server);
-  if (rules.ok()) {
-    session.rules = *rules;
-    session.mask.plan = (*rules)->mask_plan;
-  }
+  if (!rules.ok()) return rules;
+  RETURN_IF_ERROR(AddMasks(gateway, session, **rules));
+  session.rules = *rules;
   return rules;
 }
 
@@ -149,15 +180,20 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
                 method != nullptr && method->is_counted);
 }
 
-Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {
+bool BringUpToDate(Gateway& gateway, GrantedCall& call) {
   auto current = gateway.snapshots.current();
-  const AuthenticatedCall& asked = *call.granted.authenticated;
-  auto caller = call.granted.session->CallerFor(asked.caller, gateway.clock.Now());
-  if (current == asked.snapshot && caller == asked.caller) return call;
+  const AuthenticatedCall& asked = *call.authenticated;
+  auto caller = call.session->CallerFor(asked.caller, gateway.clock.Now());
+  if (current == asked.snapshot && caller == asked.caller) return false;
   AuthenticatedCall authenticated = asked;
   authenticated.snapshot = std::move(current);
   authenticated.caller = std::move(caller);
-  call.granted.authenticated = std::make_shared<const AuthenticatedCall>(std::move(authenticated));
+  call.authenticated = std::make_shared<const AuthenticatedCall>(std::move(authenticated));
+  return true;
+}
+
+Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call) {
+  if (!BringUpToDate(gateway, call.granted)) return call;
   return CheckPolicy(gateway, std::move(call.granted), std::move(call.message));
 }
 

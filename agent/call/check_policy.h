@@ -18,8 +18,12 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
 Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message);
 
-// The same for a call that has waited: by the policy in force now, and where the token it came with
-// has expired, for the principal as the session's freshest token names it.
+// For a call that has waited: from now on it is judged by the policy in force now, and where the
+// token it came with has expired, for the principal as the session's freshest token names it.
+// False: both are as they were.
+bool BringUpToDate(Gateway& gateway, GrantedCall& call);
+
+// CheckPolicy for a call that has waited, if BringUpToDate says that anything has changed.
 Stage<JudgedCall> JudgeAgain(Gateway& gateway, JudgedCall call);
 
 }  // namespace sallyport::agent

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +34,8 @@ struct CallLimits {
   std::uint64_t message_bytes = std::uint64_t{16} << 20;
   // How long a call that waits for a person is held before it gets the retry answer.
   absl::Duration approval_hold = absl::Seconds(50);
+  // For servers that have their own.
+  std::map<std::string, absl::Duration, std::less<>> approval_hold_of = {};
   absl::Duration approval_progress = absl::Seconds(5);
   // How long initialize waits for its session, and in all for its server: hosted clients give up at
   // 10 s.
@@ -87,6 +91,7 @@ struct Gateway {
   // The canonical resource URI of a server (RFC 9728).
   std::string ResourceUri(std::string_view server) const;
   std::string MetadataUrl(std::string_view server) const;
+  absl::Duration ApprovalHold(std::string_view server) const;
 };
 
 }  // namespace sallyport::agent

@@ -111,6 +111,7 @@ Task<void> RefuseNotification(Gateway& gateway, RefusedCall refused) {
 Task<void> HandleNotification(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message) {
   Reply& reply = *call.reply;
+  BringUpToDate(gateway, call);
   auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) {
     co_await RefuseNotification(gateway, std::move(*refused));

@@ -218,6 +218,12 @@ class ServedSession final : public Holdable {
   // The rules for its principal, as the latest token names it, under the snapshot in force.
   std::shared_ptr<const SessionRules> rules;
 
+  // Whom its tokens have named, each once, and the masks of them all under a snapshot: `mask` is
+  // made of these, so that nothing comes out unmasked because another token was used meanwhile.
+  std::vector<std::shared_ptr<const types::v1::Principal>> spoken_as;
+  std::shared_ptr<const AgentSnapshot> masks_of;
+  std::set<std::string> mask_names;
+
   // The caller whose token came last, and the one whose token holds longest. Null after a restart
   // of the agent.
   std::shared_ptr<const Caller> caller;

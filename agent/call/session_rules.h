@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "agent/control/agent_snapshot.h"
 #include "agent/mask/mask_engine.h"
 #include "agent/mask/mask_plan.h"
@@ -35,6 +36,10 @@ class RuleMaker {
       std::shared_ptr<const AgentSnapshot> snapshot,
       std::shared_ptr<const types::v1::Principal> principal, const types::v1::Principal& opened_as,
       const std::string& server);
+
+  // For all masks of those names. masker_blocked as Make.
+  absl::StatusOr<std::shared_ptr<const MaskPlan>> PlanFor(
+      const std::shared_ptr<const AgentSnapshot>& snapshot, absl::Span<const std::string> names);
 
  private:
   std::shared_ptr<const MaskEngine> engine_;

@@ -230,7 +230,16 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
                                           ? gateway_.upstreams.request_bytes(server)
                                           : gateway_.limits.message_bytes;
   if (!co_await connection.ReadBody(message_bytes)) co_return;
-  co_await HandlePost(gateway_, std::move(call), connection.TakeBody());
+  if (!incoming.remembered->Holds(gateway_.snapshots.current().get(), gateway_.clock.Now())) {
+    // The body was long in coming, and the token may not hold any more.
+    authenticated = co_await Authenticate(gateway_, incoming);
+    if (const auto* why = std::get_if<absl::Status>(&authenticated)) {
+      co_await connection.Answer(HttpRefusal(*why, Challenge{gateway_.MetadataUrl(server), {}}));
+      co_return;
+    }
+  }
+  co_await HandlePost(gateway_, std::get<AuthenticatedCall>(std::move(authenticated)),
+                      connection.TakeBody());
 }
 
 }  // namespace sallyport::agent

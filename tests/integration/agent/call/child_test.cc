@@ -13,14 +13,17 @@ namespace {
 // A server that ends at `moment`, until told otherwise.
 class Mortal {
  public:
-  explicit Mortal(const std::string& moment = "") {
+  explicit Mortal(
+      const std::string& moment = "",
+      const std::string& config = "recording: {durability: process, spool_max_bytes: 128MiB}",
+      const std::string& more = "") {
     chmod(place_.path().c_str(), 0755);
     std::ofstream(place_ / "server.py") << std::ifstream(MORTAL_SERVER).rdbuf();
     set_moment(moment);
-    door.emplace("recording: {durability: process, spool_max_bytes: 128MiB}", kPolicy, false,
+    door.emplace(config, kPolicy, false,
                  "{name: wiki, stdio: {command: [/usr/bin/python3, \"" + (place_ / "server.py") +
                      "\", \"" + (place_ / "moment") + "\"], isolation: none" +
-                     (geteuid() == 0 ? ", run_as: nobody" : "") + "}}");
+                     (geteuid() == 0 ? ", run_as: nobody" : "") + "}" + more + "}");
   }
   void set_moment(const std::string& moment) { std::ofstream(place_ / "moment") << moment; }
 
@@ -55,6 +58,14 @@ TEST_CASE("a child that ends while it starts says so at once, and another one is
   CHECK(Json::parse(refused.body)["error"]["data"]["reason"] == "upstream_lost");
   mortal.set_moment("");
   CHECK_FALSE(mortal.Initialize(token).session_id.empty());
+}
+
+TEST_CASE("a call is held as long as its own server's entry says", "[agent][call]") {
+  Mortal mortal("", HoldFor(60), ", limits: {approval_hold_seconds: 1}");
+  const std::string token = mortal.door->control.Token("bot");
+  const Door::Bot bot{&*mortal.door, token, mortal.Initialize(token).session_id};
+  // The agent's own hold is longer than the test waits for an answer.
+  CHECK(ReasonOf(bot.Post(Door::Call("delete"))) == "approval_pending");
 }
 
 TEST_CASE("a child that ends behind its first answer ends its MCP session, and no other is needed",

@@ -108,6 +108,50 @@ TEST_CASE("a call under way when its tool is forbidden is answered, and the next
   CHECK(door.Seen("tools/call") == 1);
 }
 
+// A POST whose last byte is kept back, and that the agent has begun to read.
+class LatePost {
+ public:
+  LatePost(const Door& door, const Door::Bot& bot, const std::string& body)
+      : client_(door.agent->port()),
+        bytes_(door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = body})) {
+    client_.Send(std::string_view(bytes_).substr(0, bytes_.size() - 1));
+    // Whoever comes later is answered: the head has been read.
+    CHECK(bot.Post(R"({"jsonrpc":"2.0","id":77,"method":"ping"})").status == 200);
+  }
+  HttpClient::Answer Finish() {
+    client_.Send(std::string_view(bytes_).substr(bytes_.size() - 1));
+    return client_.Read();
+  }
+
+ private:
+  HttpClient client_;
+  std::string bytes_;
+};
+
+TEST_CASE("a call is judged by the policy that is in force when its body has come",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  const Door::Bot bot = door.Connect();
+  LatePost late(door, bot, Echo(1));
+  Change(door, Policy("other"));
+  CHECK(Door::Message(late.Finish())["error"]["code"] == -32602);
+  CHECK(door.Seen("tools/call") == 0);
+}
+
+TEST_CASE("a token that has expired before the body came lets nothing in",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  Door::Bot bot = door.Connect();
+  // It is accepted for 30 s behind its end.
+  bot.token = door.control.Token("bot", absl::Seconds(-26));
+  LatePost late(door, bot, Echo(1));
+  absl::SleepFor(absl::Seconds(5));
+  const auto refused = late.Finish();
+  CHECK(refused.status == 401);
+  CHECK(refused.body.find("token_expired") != std::string::npos);
+  CHECK(door.Seen("tools/call") == 0);
+}
+
 constexpr char kReaders[] =
     "kind: Policy\nname: readers\nspec:\n  principals: [{realm: okta, scopes: [mcp.use]}]\n"
     "  servers: [wiki]\n  rules: [{allow: {tools: [echo]}}]\n";
