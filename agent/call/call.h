@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "agent/call/caller.h"
+#include "agent/call/counted_operation.h"
 #include "agent/call/error_reply.h"
 #include "agent/call/held_place.h"
 #include "agent/call/limit_place.h"
@@ -68,6 +69,8 @@ struct GrantedCall {
   Held<McpConnection> connection;
   // Set: it is a retry that goes on with an operation (modern era).
   std::shared_ptr<const Continuation> continues = nullptr;
+  // Set: it is of an operation that was counted against max_calls.
+  std::shared_ptr<const CountedOperation> counted = nullptr;
 };
 
 // What policy said of a call that it did not refuse. The stages share it.

@@ -15,23 +15,6 @@
 namespace sallyport::agent {
 namespace {
 
-// A counted call until its answer is complete.
-class Counted {
- public:
-  explicit Counted(const RecordedCall& call)
-      : session_(call.judgement->is_counted ? &*call.granted.session : nullptr) {
-    if (session_ != nullptr) ++session_->counted_in_flight;
-  }
-  ~Counted() {
-    if (session_ != nullptr) --session_->counted_in_flight;
-  }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  ServedSession* session_;
-};
-
 // In the modern era a client cancels its request by closing the stream of the answer.
 class CancelWhenGone {
  public:
@@ -140,7 +123,6 @@ Task<void> AnswerBroken(Gateway& gateway, RecordedCall& call, const OpenRequest&
 }  // namespace
 
 Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
-  const Counted counted(call);
   Reply& reply = *call.granted.reply;
   LiveSession& live = call.granted.session->live();
   McpConnection& connection = *call.granted.connection;

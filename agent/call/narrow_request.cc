@@ -33,6 +33,7 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
   if (!narrowed.modern.request_state.empty()) {
     // It is bound to the call as its server was, or would have been, shown it.
     ASSIGN_OR_RETURN(Continuation before, OpenRequestState(*call.session, narrowed));
+    if (before.is_counted) call.counted = std::make_shared<const CountedOperation>(call.session);
     call.continues = std::make_shared<const Continuation>(std::move(before));
     terms.request_state = call.continues->server_state;
     ASSIGN_OR_RETURN(narrowed, NarrowModernRequest(std::move(narrowed), terms));

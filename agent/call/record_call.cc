@@ -1,5 +1,6 @@
 #include "agent/call/record_call.h"
 
+#include <memory>
 #include <utility>
 
 #include "agent/call/settle_call.h"
@@ -57,6 +58,8 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
     co_return refuse(
         Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "the session has used up its max_calls"));
   }
+  if (is_counted)
+    judged.granted.counted = std::make_shared<const CountedOperation>(judged.granted.session);
   RequestFacts facts;
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *judged.granted.connection, judgement.rules.get(), judgement.decision.policy,
@@ -69,7 +72,10 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   auto outbound =
       co_await gateway.recorder.RecordRequest(*session.chain, facts, *std::move(masked));
   if (!outbound.ok()) {
-    if (is_counted) session.live().UncountCall();
+    if (is_counted) {
+      session.live().UncountCall();
+      judged.granted.counted = nullptr;
+    }
     co_return refuse(outbound.status());
   }
   co_return RecordedCall{std::move(judged.granted), std::move(judged.judgement),

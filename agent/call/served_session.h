@@ -252,7 +252,7 @@ class ServedSession final : public Holdable {
   std::shared_ptr<CountTable::Kept> principal_counts;
   // Calls of it that wait until a person decides.
   int held_calls = 0;
-  // Calls that count against max_calls and have not been answered.
+  // How many CountedOperations there are.
   int counted_in_flight = 0;
   // Its client has deleted an MCP session: when no other is left, it is completed.
   bool was_deleted = false;

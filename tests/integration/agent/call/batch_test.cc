@@ -81,6 +81,27 @@ TEST_CASE("the calls of a batch run at the same time", "[agent][call]") {
   CHECK(Messages(client.Read()).size() == 3);
 }
 
+TEST_CASE("the last call of max_calls goes out, whatever else of its session ends before it does",
+          "[agent][call]") {
+  Door door;
+  door.control.set_opener([&](const auto&) {
+    types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+    session.mutable_terms()->set_max_calls(1);
+    return door.control.Active(session);
+  });
+  const Door::Bot bot = ConnectWith(door, "2025-03-26");
+  // They are refused while the call is on its way to its record.
+  std::vector<std::string> messages;
+  for (int id = 2; id < 10; ++id) messages.push_back(Door::Call("drop-all", "{}", id));
+  messages.push_back(Door::Call("echo", "{}", 1));
+  const auto answers = Messages(bot.Post(Batch(messages)));
+  CHECK(answers.at("1")["result"].contains("content"));
+  CHECK(door.Seen("tools/call") == 1);
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
+}
+
 TEST_CASE("a batch without a request is accepted", "[agent][call]") {
   Door door;
   const Door::Bot bot = ConnectWith(door, "2025-03-26");

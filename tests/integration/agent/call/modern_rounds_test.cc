@@ -83,6 +83,32 @@ TEST_CASE("all rounds of a call are one call, and the session ends with the last
   CHECK(end->calls == 1);
 }
 
+TEST_CASE("a later round of the last call is not cut off by what else of its session ends",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->set_max_calls(1);
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const ModernClient client(door);
+  const std::string state = StateOf(client.Post(Deploy()));
+  std::promise<void> done;
+  door.set_awkward([until = done.get_future().share()](
+                       const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") == "tools/call") until.wait();
+    return std::nullopt;
+  });
+  const auto retry = client.Send(Retry(state));
+  REQUIRE(door.AwaitRequests("tools/call", 2));
+  CHECK(Door::Message(client.Post({.method = "tools/list"})).contains("result"));
+  done.set_value();
+  CHECK(Door::Message(retry->Read())["result"].contains("content"));
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
+  CHECK(end->calls == 1);
+}
+
 TEST_CASE("a retry that policy refuses meanwhile ends a used-up session, too", "[agent][modern]") {
   Door door(ServerEras::kModern);
   AskFirst(door);
