@@ -81,10 +81,9 @@ bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& conne
                   const ServerMethod& method, const UpstreamMessage& message) {
   const bool needs_request = method.request != ServerRequestKind::kNone;
   const bool needs_target = method.target != TargetKind::kNone;
-  if (!needs_request && !needs_target) return true;
   const auto policy = PolicyNow(gateway, session);
   const absl::Time now = gateway.clock.Now();
-  return policy != nullptr &&
+  return policy != nullptr && !policy->is_empty() &&
          (!needs_request ||
           MayAsk(*policy, connection.mcp().capabilities(), method.request, now)) &&
          (!needs_target || MayKnow(*policy, connection, method.target, message.target, now)) &&

@@ -9,7 +9,8 @@ namespace sallyport::agent {
 
 // Whether a message of the server's may reach the client under the policy that is in force now: a
 // request must be one that the client has declared and policy allows, and what a message tells of
-// the client must have asked for and may still know.
+// the client must have asked for and may still know. Nothing may where no policy names the client
+// any more.
 bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
                   const ServerMethod& method, const UpstreamMessage& message);
 

@@ -152,6 +152,52 @@ TEST_CASE("a token that has expired before the body came lets nothing in",
   CHECK(door.Seen("tools/call") == 0);
 }
 
+// The `n`th thing that a server says on its stream; it wants to be asked for the next one.
+RawHttpServer::Reply News(int n) {
+  const std::string event = std::string("retry: ") + (n < 3 ? "50" : "60000") + "\nid: u" +
+                            std::to_string(n) +
+                            R"(
+data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"news )" +
+                            std::to_string(n) + "\"}}\n\n";
+  return {.bytes =
+              "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n" +
+              HttpChunk(event) + "0\r\n\r\n"};
+}
+
+TEST_CASE("a client that no policy names any more hears nothing of its server",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  std::promise<void> deleted, restored;
+  door.set_stream([after_one = deleted.get_future().share(),
+                   after_two = restored.get_future().share()](const std::string& request) {
+    if (request.find("Last-Event-ID: u2\r\n") != std::string::npos) {
+      after_two.wait();
+      return News(3);
+    }
+    if (request.find("Last-Event-ID: u1\r\n") == std::string::npos) return News(1);
+    after_one.wait();
+    return News(2);
+  });
+  const Door::Bot bot = door.Connect();
+  CHECK(bot.Post(R"({"jsonrpc":"2.0","method":"notifications/initialized"})").status == 202);
+  HttpClient stream(door.agent->port());
+  stream.Send(door.Bytes({.method = "GET", .token = bot.token, .session_id = bot.session_id}));
+  CHECK(stream.ReadUntil("news 1").is_stream());
+  Change(door,
+         "kind: Policy\nname: others\nspec: {principals: [{realm: okta, client_ids: [other]}], "
+         "servers: [wiki], rules: [{allow: {tools: [echo]}}]}\n");
+  deleted.set_value();
+  while (!door.SawText("Last-Event-ID: u2")) std::this_thread::yield();
+  CHECK(bot.Post(Echo(1)).status == 404);
+  Change(door, Policy("echo"));
+  restored.set_value();
+  const auto heard = stream.ReadOn("news 3");
+  CHECK(heard.body.find("news 1") != std::string::npos);
+  CHECK(heard.body.find("news 2") == std::string::npos);
+  CHECK(heard.body.find("news 3") != std::string::npos);
+}
+
 constexpr char kReaders[] =
     "kind: Policy\nname: readers\nspec:\n  principals: [{realm: okta, scopes: [mcp.use]}]\n"
     "  servers: [wiki]\n  rules: [{allow: {tools: [echo]}}]\n";
