@@ -46,6 +46,7 @@ void EndConnection(Gateway& gateway, ServedSession& session, McpConnection& conn
   if (session.shared != nullptr && session.shared->connection == &connection) {
     session.shared = nullptr;
   }
+  session.was_deleted = connection.is_deleted();
   gateway.loop.Spawn(CloseUpstream(Held<McpConnection>(connection)));
   gateway.sessions.EndConnection(session, connection, detail);
 }

@@ -306,7 +306,6 @@ Task<void> HandleDelete(Gateway& gateway, AuthenticatedCall call) {
   }
   const GrantedCall granted = std::get<GrantedCall>(std::move(checked));
   ServedSession& session = *granted.session;
-  session.was_deleted = true;
   granted.connection->set_deleted();
   EndConnection(gateway, session, *granted.connection, "its client deleted it");
   EndIfCompleted(gateway, session);

@@ -254,7 +254,8 @@ class ServedSession final : public Holdable {
   int held_calls = 0;
   // How many CountedOperations there are.
   int counted_in_flight = 0;
-  // Its client has deleted an MCP session: when no other is left, it is completed.
+  // The MCP session that ended last was deleted by its client: when no other is left, it is
+  // completed.
   bool was_deleted = false;
   // Its END record is durable and its end has been told: it may be deleted.
   bool is_closed = false;

@@ -114,6 +114,26 @@ TEST_CASE("a child that ends in a call: all that is in flight hears of it, its s
   CHECK(Door::Message(mortal.door->Connect().Post(How("")))["result"].contains("content"));
 }
 
+TEST_CASE(
+    "a child that ends does not complete the session, though another MCP session of it was "
+    "deleted",
+    "[agent][call]") {
+  Mortal mortal;
+  const Door::Bot one = mortal.door->Connect(), two = mortal.door->Connect();
+  CHECK(one.Delete().status == 204);
+  CHECK(Door::Message(two.Post(How("unanswered")))["result"]["_meta"]["reason"] == "upstream_lost");
+  HttpClient::Answer late;
+  for (int i = 0; i < 500 && late.status != 404; ++i) late = two.Post(How(""));
+  CHECK(late.status == 404);
+  const Door::Bot again = mortal.door->Connect();
+  CHECK(Door::Message(again.Post(How("")))["result"].contains("content"));
+  CHECK(mortal.door->control.opens() == 1);
+  CHECK(again.Delete().status == 204);
+  const auto end = mortal.door->control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
+}
+
 TEST_CASE("the answer of a child that ends behind it arrives", "[agent][call]") {
   Mortal mortal;
   const Door::Bot bot = mortal.door->Connect();
