@@ -13,11 +13,17 @@
 #include "agent/call/record_call.h"
 #include "agent/call/reserve_call.h"
 #include "agent/call/serve_task.h"
+#include "agent/call/settle_call.h"
 #include "agent/call/take_limits.h"
 #include "common/denial.h"
 
 namespace sallyport::agent {
 namespace {
+
+Task<void> EndAbandoned(Gateway& gateway, AbandonedCall abandoned) {
+  SettleDropped(gateway, abandoned.granted);
+  co_await abandoned.granted.reply->End();
+}
 
 // The stages from the tool's definition on.
 Task<void> CheckAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& request) {
@@ -26,8 +32,8 @@ Task<void> CheckAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& reques
     co_await AnswerRefused(gateway, std::move(*refused));
     co_return;
   }
-  if (const auto* abandoned = std::get_if<AbandonedCall>(&defined)) {
-    co_await abandoned->granted.reply->End();
+  if (auto* abandoned = std::get_if<AbandonedCall>(&defined)) {
+    co_await EndAbandoned(gateway, std::move(*abandoned));
     co_return;
   }
   auto asked = co_await AskApproval(gateway, std::get<JudgedCall>(std::move(defined)));
@@ -80,14 +86,13 @@ Task<void> PassStages(Gateway& gateway, GrantedCall call,
 }
 
 Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request) {
-  Reply& reply = *call.judged.granted.reply;
   auto approved = co_await AwaitApproval(gateway, std::move(call), request);
   if (auto* refused = std::get_if<RefusedCall>(&approved)) {
     co_await AnswerRefused(gateway, std::move(*refused));
     co_return;
   }
-  if (std::holds_alternative<AbandonedCall>(approved)) {
-    co_await reply.End();
+  if (auto* abandoned = std::get_if<AbandonedCall>(&approved)) {
+    co_await EndAbandoned(gateway, std::move(*abandoned));
     co_return;
   }
   auto placed = TakeLimits(gateway, std::get<ApprovedCall>(std::move(approved)));

@@ -330,10 +330,7 @@ Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_
 
 Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
   ServedSession& session = *refused.granted.session;
-  const Continuation* continues = refused.granted.continues.get();
-  if (continues != nullptr && refused.details.request_state.empty()) {
-    SettleUnsent(gateway, refused.granted, continues->call_id);
-  }
+  if (refused.details.request_state.empty()) SettleDropped(gateway, refused.granted);
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
       FactsOf(session, *refused.granted.connection, session.rules.get(), refused.details.policy,

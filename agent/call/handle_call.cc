@@ -16,6 +16,7 @@
 #include "agent/call/narrow_request.h"
 #include "agent/call/record_call.h"
 #include "agent/call/resumable_reply.h"
+#include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_batch.h"
@@ -217,6 +218,8 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
   }
   auto judged = std::make_shared<const ClientMessage>(*std::move(narrowed));
   if (judged->shape == Shape::kNotification) {
+    // It is no round of a call, whatever state it brings back.
+    SettleDropped(gateway, granted);
     co_await HandleNotification(gateway, std::move(granted), std::move(judged));
   } else {
     co_await HandleRequest(gateway, std::move(granted), std::move(judged));

@@ -34,6 +34,10 @@ void SettleUnsent(Gateway& gateway, const GrantedCall& call, const std::string& 
               has_gone_out ? v1::CALL_OUTCOME_UNKNOWN : v1::CALL_OUTCOME_NOT_FORWARDED));
 }
 
+void SettleDropped(Gateway& gateway, const GrantedCall& call) {
+  if (call.continues) SettleUnsent(gateway, call, call.continues->call_id);
+}
+
 bool SettleAnswered(Gateway& gateway, const RecordedCall& call, const UpstreamMessage& response) {
   if (call.call_id.empty()) return true;
   if (AsksForInput(response)) return false;

@@ -12,6 +12,10 @@ namespace sallyport::agent {
 // Nothing where it was not let through there.
 void SettleUnsent(Gateway& gateway, const GrantedCall& call, const std::string& call_id);
 
+// The call goes no further, and no other round will: where it is a later one, an earlier one went
+// out, and nobody knows what that did.
+void SettleDropped(Gateway& gateway, const GrantedCall& call);
+
 // The server has answered it. False, and nothing said, for an answer that asks the client for
 // something first: the call goes on with the next round.
 bool SettleAnswered(Gateway& gateway, const RecordedCall& call, const UpstreamMessage& response);

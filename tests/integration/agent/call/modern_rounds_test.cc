@@ -132,6 +132,72 @@ spec: {principals: [{realm: okta}], servers: [wiki], rules: [{allow: {tools: [ec
   CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
 }
 
+TEST_CASE("a later round that goes no further leaves its call unknown", "[agent][modern]") {
+  Door door(HoldFor(20), R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [deploy], once: {by: [/n]}}
+    - allow: {server_requests: [elicitation]}
+)",
+            false, "", ServerEras::kModern);
+  AskFirst(door);
+  std::promise<std::string> reserved;
+  door.control.set_reserver([&](const agent::v1::ReserveCallRequest& request) {
+    reserved.set_value(request.call_id());
+    return agent::v1::ReserveCallResponse();
+  });
+  const ModernClient client(door);
+  Ask retry = Retry(StateOf(client.Post(Deploy())));
+  const std::string call_id = reserved.get_future().get();
+  SECTION("its client goes while an administrator is waited for") {
+    const std::size_t logged = door.agent->log().size();
+    door.control.Edit([](agent::v1::Snapshot& snapshot) {
+      types::v1::ToolPin& pin = *snapshot.add_tool_pins();
+      pin.set_server("wiki");
+      pin.set_name("deploy");
+      pin.set_definition_hash(std::string(64, 'a'));
+      pin.set_is_changed(true);
+    });
+    REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+    retry.more_meta = {{"progressToken", "p"}};
+    const auto waiting = client.Send(retry);
+    CHECK(waiting->ReadUntil("notifications/progress").is_stream());
+  }
+  SECTION("its client goes while a person is waited for") {
+    const std::size_t logged = door.agent->log().size();
+    door.control.Apply(R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - require_approval: {tools: [deploy], approvers: ["okta:approvers"]}
+    - allow: {server_requests: [elicitation]}
+)",
+                       {"wiki"});
+    REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+    retry.more_meta = {{"progressToken", "p"}};
+    const auto waiting = client.Send(retry);
+    CHECK(waiting->ReadUntil("notifications/progress").is_stream());
+  }
+  SECTION("it is a notification") {
+    Door::Request notification = client.Make(retry);
+    Json body = Json::parse(notification.body);
+    body.erase("id");
+    notification.body = body.dump();
+    CHECK(door.Send(notification).status == 404);
+  }
+  const auto settled = door.control.AwaitSettlement(call_id);
+  REQUIRE(settled);
+  CHECK(settled->outcome() == agent::v1::CALL_OUTCOME_UNKNOWN);
+  CHECK(door.Seen("tools/call") == 1);
+}
+
 TEST_CASE("a state is good for one retry of the same call by the same principal",
           "[agent][modern]") {
   Door door(ServerEras::kModern);
