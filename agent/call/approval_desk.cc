@@ -1,5 +1,6 @@
 #include "agent/call/approval_desk.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -12,14 +13,32 @@ bool IsOpen(const types::v1::Approval& approval) {
          approval.state() == types::v1::APPROVAL_STATE_APPROVED;
 }
 
+// How far it has come: it only goes on.
+int StepOf(const types::v1::Approval& approval) {
+  switch (approval.state()) {
+    case types::v1::APPROVAL_STATE_UNSPECIFIED:
+      return 0;  // nothing has been told of it
+    case types::v1::APPROVAL_STATE_PENDING:
+      return 1;
+    case types::v1::APPROVAL_STATE_APPROVED:
+      return 2;
+    default:
+      return 3;
+  }
+}
+
+// How long what is over is remembered: longer than anybody waits for an answer that may still say
+// how it stood before.
+constexpr absl::Duration kRemembered = absl::Seconds(30);
+
 }  // namespace
 
 void ApprovalDesk::Learn(const types::v1::Approval& approval, SessionTable& sessions) {
   Entry& entry = entries_[approval.id()];
+  if (StepOf(approval) < StepOf(entry.approval)) return;
   entry.approval = approval;
   Count(entry, sessions);
   for (Signal* waiter : entry.waiters) waiter->Set();
-  if (!IsOpen(approval) && entry.waiters.empty()) entries_.erase(approval.id());
 }
 
 void ApprovalDesk::Count(Entry& entry, SessionTable& sessions) {
@@ -41,8 +60,9 @@ void ApprovalDesk::Sweep(absl::Time now, SessionTable& sessions) {
     }
     // An approval may have been told of before its session was there.
     Count(entry, sessions);
-    const bool is_settled = !IsOpen(entry.approval) && entry.waiters.empty();
-    place = is_settled ? entries_.erase(place) : std::next(place);
+    if (!IsOpen(entry.approval)) entry.forget_at = std::min(entry.forget_at, now + kRemembered);
+    const bool is_forgotten = now >= entry.forget_at && entry.waiters.empty();
+    place = is_forgotten ? entries_.erase(place) : std::next(place);
   }
 }
 

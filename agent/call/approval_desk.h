@@ -16,8 +16,9 @@ namespace sallyport::agent {
 // wait for them. On the loop's thread.
 class ApprovalDesk {
  public:
-  // As the control plane sees it now, from an answer or a push. While one of a call is pending, or
-  // granted and not used yet, its session is not idle: a client that was told to come back may.
+  // As the control plane sees it, from an answer or a push, which may overtake each other: what is
+  // older than what is known already changes nothing. While one of a call is pending, or granted
+  // and not used yet, its session is not idle: a client that was told to come back may.
   void Learn(const types::v1::Approval& approval, SessionTable& sessions);
 
   // Waits for decisions on one approval for as long as it lives.
@@ -37,7 +38,8 @@ class ApprovalDesk {
     Signal& changed_;
   };
 
-  // Forgets what has lapsed without a word of the control plane.
+  // Ends what has lapsed without a word of the control plane, and forgets what has been over for a
+  // while.
   void Sweep(absl::Time now, SessionTable& sessions);
 
  private:
@@ -46,6 +48,7 @@ class ApprovalDesk {
     std::vector<Signal*> waiters;
     // Its session has been told that it is open.
     bool is_counted = false;
+    absl::Time forget_at = absl::InfiniteFuture();
   };
   // Tells its session whether it is still open.
   void Count(Entry& entry, SessionTable& sessions);

@@ -130,6 +130,34 @@ TEST_CASE("calls that come at once wait in no more places than those that come o
   CHECK(asked == 8);
 }
 
+TEST_CASE("a decision that overtakes the answer to its question stands", "[agent][approvals]") {
+  Door door(HoldFor(1), kAsking);
+  const Door::Bot bot = door.Connect();
+  std::optional<types::v1::Approval> approval;
+  const auto decided = GENERATE(APPROVAL_STATE_APPROVED, APPROVAL_STATE_DENIED);
+  door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
+    if (!approval) approval = FakeControlPlane::PendingApproval(request);
+    agent::v1::RequestCallApprovalResponse response;
+    *response.mutable_approval() = *approval;
+    return response;
+  });
+  CHECK(ReasonOf(bot.Post(Door::Call("delete"))) == "approval_pending");
+  types::v1::Approval told = *approval;
+  told.set_state(decided);
+  door.control.PushApproval(told);
+  // The agent has it with the next snapshot at the latest.
+  const std::size_t logged = door.agent->log().size();
+  door.control.Apply(kAsking, {"wiki"});
+  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+  const auto answer = bot.Post(Door::Call("delete", "{}", 2));
+  if (decided == APPROVAL_STATE_APPROVED) {
+    CHECK(AnswerOf(answer).contains("content"));
+    CHECK(ReasonOf(answer).empty());
+  } else {
+    CHECK(ReasonOf(answer) == "approval_denied");
+  }
+}
+
 TEST_CASE("what is too long to be shown is refused as that", "[agent][approvals]") {
   Door door(kConfig, kAsking);
   Approving approving(door);

@@ -89,6 +89,30 @@ TEST_CASE("an approval that lapses without a word is settled, granted or not", "
   CHECK(stage.is_idle());
 }
 
+TEST_CASE("what is told later and was read before changes nothing", "[agent][call]") {
+  Stage stage;
+  stage.desk.Learn(stage.approval, stage.sessions);
+  types::v1::Approval older = stage.approval;
+  stage.approval.set_state(types::v1::APPROVAL_STATE_APPROVED);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.desk.Learn(older, stage.sessions);
+  Signal changed(stage.loop);
+  {
+    const ApprovalDesk::Waiting waiting(stage.desk, "apr_1", changed);
+    CHECK(waiting.approval().state() == types::v1::APPROVAL_STATE_APPROVED);
+  }
+  older = stage.approval;
+  stage.approval.set_state(types::v1::APPROVAL_STATE_CONSUMED);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  stage.desk.Sweep(stage.clock.Now(), stage.sessions);
+  stage.clock.Advance(absl::Seconds(10));
+  stage.desk.Sweep(stage.clock.Now(), stage.sessions);
+  // Nobody waited for it, and it is still known to be over.
+  stage.desk.Learn(older, stage.sessions);
+  stage.clock.Advance(absl::Minutes(1));
+  CHECK(stage.is_idle());
+}
+
 TEST_CASE("who waits is woken by a decision and sees it", "[agent][call]") {
   Stage stage;
   stage.desk.Learn(stage.approval, stage.sessions);
