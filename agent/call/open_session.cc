@@ -14,6 +14,7 @@
 #include "agent/call/shown.h"
 #include "agent/session/session_key.h"
 #include "common/denial.h"
+#include "common/strings.h"
 #include "common/time_text.h"
 
 namespace sallyport::agent {
@@ -98,12 +99,14 @@ Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,
   }
 }
 
-// The opening that this attempt belongs to, with the control plane being asked about it.
+// The opening that this attempt belongs to, with the control plane being asked about it. Another
+// token has one of its own, for its refusal would be another.
 std::shared_ptr<Opening> Attach(Gateway& gateway, const AuthenticatedCall& call,
                                 const std::string& session_key, std::string token) {
   const std::string address(call.incoming.client_address);
   std::shared_ptr<Opening>& known =
-      gateway.openings.by_key[absl::StrCat(session_key, "\n", address)];
+      gateway.openings
+          .by_key[absl::StrCat(session_key, "\n", address, "\n", ToAbsl(Sha256(token)))];
   // What was decided is not asked about again by those who waited for it; who comes later asks
   // anew.
   if (known == nullptr || known->decided.is_set()) known = std::make_shared<Opening>(gateway.loop);

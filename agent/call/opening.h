@@ -13,8 +13,8 @@
 
 namespace sallyport::agent {
 
-// A session that is being asked for: all connections of the same principal, server and address wait
-// for the one request.
+// A session that is being asked for with one token: all its connections of the same server and
+// address wait for the one request.
 struct Opening {
   explicit Opening(Loop& loop) : answered(loop), decided(loop) {}
 
@@ -41,7 +41,7 @@ struct Openings {
   // `since`. Who comes for one of them asks anew.
   void Sweep(absl::Duration since);
 
-  // By SessionKey and client address.
+  // By SessionKey, client address and the token's SHA-256.
   std::map<std::string, std::shared_ptr<Opening>> by_key;
   // What the last run of the agent left open, by session id: continued when the control plane
   // confirms the session.

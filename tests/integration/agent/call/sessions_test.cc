@@ -25,6 +25,32 @@ TEST_CASE("clients that connect at the same time share one session", "[agent][se
   CHECK(door.control.opens() == 1);
 }
 
+TEST_CASE("each token that asks for a session is told its own reason", "[agent][session]") {
+  Door door;
+  const std::string good = door.control.Token("bot");
+  const std::string bare = door.control.Token("bot", absl::Minutes(10), {{"scope", "mcp.read"}});
+  std::promise<void> answers;
+  door.control.set_opener(
+      [&, until = answers.get_future().share()](const access::v1::OpenSessionRequest& request) {
+        until.wait();
+        if (request.token() == good)
+          return door.control.Active(door.control.ActiveSession("wiki", "bot"));
+        access::v1::OpenSessionResponse refused = FakeControlPlane::Denial(
+            types::v1::DENIAL_REASON_SCOPE_MISSING, "the token lacks scopes; needed: mcp.use");
+        refused.add_required_scopes("mcp.use");
+        return refused;
+      });
+  HttpClient first(door.agent->port()), second(door.agent->port());
+  first.Send(door.Bytes({.token = bare, .body = Door::Initialize()}));
+  while (door.control.opens() == 0) std::this_thread::yield();
+  second.Send(door.Bytes({.token = good, .body = Door::Initialize()}));
+  for (int i = 0; i < 200 && door.control.opens() < 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  answers.set_value();
+  CHECK(first.Read().status == 403);
+  CHECK_FALSE(second.Read().session_id.empty());
+}
+
 TEST_CASE("the last DELETE completes the session, with its end record", "[agent][session]") {
   Door door;
   const Door::Bot one = door.Connect(), two = door.Connect();
