@@ -50,6 +50,14 @@ void ApprovalDesk::Count(Entry& entry, SessionTable& sessions) {
   entry.is_counted = is_open;
 }
 
+std::vector<types::v1::Approval> ApprovalDesk::Open() const {
+  std::vector<types::v1::Approval> open;
+  for (const auto& [id, entry] : entries_) {
+    if (IsOpen(entry.approval)) open.push_back(entry.approval);
+  }
+  return open;
+}
+
 void ApprovalDesk::Sweep(absl::Time now, SessionTable& sessions) {
   for (auto place = entries_.begin(); place != entries_.end();) {
     Entry& entry = place->second;

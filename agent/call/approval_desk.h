@@ -38,6 +38,9 @@ class ApprovalDesk {
     Signal& changed_;
   };
 
+  // Those that somebody may still decide or use, as far as it is known here.
+  std::vector<types::v1::Approval> Open() const;
+
   // Ends what has lapsed without a word of the control plane, and forgets what has been over for a
   // while.
   void Sweep(absl::Time now, SessionTable& sessions);

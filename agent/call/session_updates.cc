@@ -1,6 +1,7 @@
 #include "agent/call/session_updates.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "agent/call/begin_session.h"
@@ -28,6 +29,24 @@ Task<void> CloseLeftChain(Gateway& gateway, std::unique_ptr<RecordingChain> chai
   absl::Status recorded = co_await gateway.recorder.RecordEvent(*chain, std::move(facts));
   if (!recorded.ok())
     LogError("record_failed", {{"session", chain->session_id()}, {"error", recorded}});
+}
+
+// One that the control plane has lost, for it was restored, was taken back.
+Task<void> AskAfterApprovals(Gateway& gateway, std::vector<types::v1::Approval> open) {
+  for (types::v1::Approval& approval : open) {
+    auto now = co_await gateway.approval_client.Find(approval.id(), approval.session_id());
+    if (absl::IsNotFound(now.status())) {
+      approval.set_state(types::v1::APPROVAL_STATE_WITHDRAWN);
+      now = std::move(approval);
+    }
+    if (!now.ok()) {
+      // The control plane is lost again: the next stream begins with the same questions.
+      LogWarning("approval_not_learnt", {{"approval", approval.id()}, {"error", now.status()}});
+      continue;
+    }
+    if (now->state() == types::v1::APPROVAL_STATE_PENDING) continue;
+    gateway.approvals.Learn(*now, gateway.sessions);
+  }
 }
 
 void TellOpenings(Gateway& gateway, const types::v1::Session& session,
@@ -101,6 +120,8 @@ void TakeResync(Gateway& gateway, const absl::flat_hash_set<std::string>& active
     gateway.loop.Spawn(CloseLeftChain(gateway, std::move(place->second)));
     place = gateway.openings.open_chains.erase(place);
   }
+  // What was decided while there was no stream, no stream tells.
+  gateway.loop.Spawn(AskAfterApprovals(gateway, gateway.approvals.Open()));
 }
 
 void TakeRefusal(Gateway& gateway, const absl::Status& why) {

@@ -17,7 +17,8 @@ namespace sallyport::agent {
 void TakeSessionUpdate(Gateway& gateway, const v1::SessionUpdate& update);
 
 // All that is live has been told: what we serve and the control plane does not know is cut, and
-// recordings that the last run left open and nobody confirmed are closed.
+// recordings that the last run left open and nobody confirmed are closed. What became of the
+// approvals that are open here is asked, in the background.
 void TakeResync(Gateway& gateway, const absl::flat_hash_set<std::string>& active);
 
 // The control plane will not have this agent (any more), as `why` says: all that it serves is cut,

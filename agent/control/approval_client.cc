@@ -57,4 +57,16 @@ void ApprovalClient::Withdraw(std::string approval_id, std::string session_id) {
   channel_.loop().Spawn(TellWithdrawn(channel_, std::move(request)));
 }
 
+Task<absl::StatusOr<types::v1::Approval>> ApprovalClient::Find(std::string approval_id,
+                                                               std::string session_id,
+                                                               absl::Duration timeout) {
+  v1::GetCallApprovalRequest request;
+  request.set_approval_id(std::move(approval_id));
+  request.set_session_id(std::move(session_id));
+  auto response = co_await CallIdempotent<v1::CallApprovalService>(channel_, &Rpc::GetCallApproval,
+                                                                   std::move(request), timeout);
+  if (!response.ok()) co_return response.status();
+  co_return std::move(*response->mutable_approval());
+}
+
 }  // namespace sallyport::agent

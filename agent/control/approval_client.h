@@ -32,6 +32,10 @@ class ApprovalClient {
   // withdraws expires anyway.
   void Withdraw(std::string approval_id, std::string session_id);
 
+  // An approval as it is now. kNotFound: the control plane knows none of that id for the session.
+  Task<absl::StatusOr<types::v1::Approval>> Find(std::string approval_id, std::string session_id,
+                                                 absl::Duration timeout = absl::Seconds(10));
+
  private:
   ControlPlaneChannel& channel_;
 };

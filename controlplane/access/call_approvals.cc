@@ -244,4 +244,14 @@ absl::StatusOr<WithdrawCallApprovalResponse> CallApprovals::Run(
   return WithdrawCallApprovalResponse();
 }
 
+absl::StatusOr<agent::v1::GetCallApprovalResponse> CallApprovals::Run(
+    const Caller& caller, const agent::v1::GetCallApprovalRequest& request) {
+  ASSIGN_OR_RETURN(const auto t, needs_.control.Read());
+  ASSIGN_OR_RETURN(const Session session, FindSessionOfAgent(*t, caller, request.session_id()));
+  ASSIGN_OR_RETURN(const Approval approval, FindCallApproval(*t, session, request.approval_id()));
+  agent::v1::GetCallApprovalResponse response;
+  *response.mutable_approval() = approval.proto();
+  return response;
+}
+
 }  // namespace sallyport::controlplane

@@ -32,6 +32,9 @@ class CallApprovals {
   // Nothing where it has been decided against, used, or withdrawn already.
   absl::StatusOr<agent::v1::WithdrawCallApprovalResponse> Run(
       const Caller& caller, const agent::v1::WithdrawCallApprovalRequest& request);
+  // In any state.
+  absl::StatusOr<agent::v1::GetCallApprovalResponse> Run(
+      const Caller& caller, const agent::v1::GetCallApprovalRequest& request);
 
  private:
   Needs needs_;

@@ -36,4 +36,12 @@ grpc::Status CallApprovalRpc::WithdrawCallApproval(
           [&](const Caller& caller, const auto& r) { return needs_.approvals.Run(caller, r); });
 }
 
+grpc::Status CallApprovalRpc::GetCallApproval(grpc::ServerContext* context,
+                                              const agent::v1::GetCallApprovalRequest* request,
+                                              agent::v1::GetCallApprovalResponse* response) {
+  return door_.Answer<agent::v1::GetCallApprovalRequest, agent::v1::GetCallApprovalResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return needs_.approvals.Run(caller, r); });
+}
+
 }  // namespace sallyport::controlplane

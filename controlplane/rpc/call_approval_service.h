@@ -29,6 +29,9 @@ class CallApprovalRpc final : public agent::v1::CallApprovalService::Service {
   grpc::Status WithdrawCallApproval(grpc::ServerContext* context,
                                     const agent::v1::WithdrawCallApprovalRequest* request,
                                     agent::v1::WithdrawCallApprovalResponse* response) override;
+  grpc::Status GetCallApproval(grpc::ServerContext* context,
+                               const agent::v1::GetCallApprovalRequest* request,
+                               agent::v1::GetCallApprovalResponse* response) override;
 
  private:
   const RpcDoor& door_;

@@ -148,6 +148,7 @@ constexpr std::array kTable = {
     MethodRow{.method = "sallyport.agent.v1.CallApprovalService/SettleCall", .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.CallApprovalService/WithdrawCallApproval",
               .agents = kAgent},
+    MethodRow{.method = "sallyport.agent.v1.CallApprovalService/GetCallApproval", .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.ToolService/ReportTools", .agents = kAgent},
     MethodRow{.method = "sallyport.agent.v1.RecordingService/StreamRecords", .agents = kAgent},
 

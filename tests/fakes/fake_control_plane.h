@@ -117,6 +117,16 @@ class FakeControlPlane {
     *update.mutable_approval() = approval;
     Push(std::move(update));
   }
+  // Decided while the agent does not hear: its stream begins anew without a word of it.
+  void ResyncWithout(const types::v1::Approval& approval) {
+    {
+      std::lock_guard lock(mutex_);
+      untold_[approval.id()] = approval;
+    }
+    agent::v1::AgentUpdate update;
+    update.mutable_resynced();
+    Push(std::move(update));
+  }
   // Before the agent starts: it hears nothing.
   bool withholds_snapshot = false;
 
@@ -545,6 +555,16 @@ class FakeControlPlane {
       self.changed_.notify_all();
       return grpc::Status::OK;
     }
+    grpc::Status GetCallApproval(Context*, const agent::v1::GetCallApprovalRequest* request,
+                                 agent::v1::GetCallApprovalResponse* response) override {
+      std::lock_guard lock(self.mutex_);
+      const auto found = self.untold_.find(request->approval_id());
+      if (found == self.untold_.end() || found->second.session_id() != request->session_id()) {
+        return {grpc::StatusCode::NOT_FOUND, "no such approval"};
+      }
+      *response->mutable_approval() = found->second;
+      return grpc::Status::OK;
+    }
     FakeControlPlane& self;
   };
 
@@ -633,6 +653,7 @@ class FakeControlPlane {
   std::vector<SessionEnd> ends_;
   std::vector<types::v1::Record> records_;
   std::vector<std::string> withdrawn_;
+  std::map<std::string, types::v1::Approval> untold_;
   std::vector<agent::v1::SeenTool> reported_;
   std::set<std::string> not_pinned_;
   int opens_ = 0;

@@ -171,5 +171,59 @@ TEST_CASE("what is too long to be shown is refused as that", "[agent][approvals]
   CHECK(door.Seen("tools/call") == 0);
 }
 
+TEST_CASE("a call hears of the decision that fell while its agent heard nothing",
+          "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  const Door::Bot bot = door.Connect();
+  HttpClient client(door.agent->port());
+  client.Send(
+      door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("delete")}));
+  auto approval = door.control.AwaitApproval();
+  REQUIRE(approval);
+  SECTION("denied") {
+    approval->set_state(APPROVAL_STATE_DENIED);
+    approval->add_decisions()->set_reason("not on a Friday");
+    door.control.ResyncWithout(*approval);
+    const Json result = AnswerOf(client.Read());
+    CHECK(result["_meta"]["reason"] == "approval_denied");
+    CHECK(result.dump().find("not on a Friday") != std::string::npos);
+    CHECK(door.Seen("tools/call") == 0);
+  }
+  SECTION("taken back") {
+    approval->set_state(APPROVAL_STATE_REVOKED);
+    door.control.ResyncWithout(*approval);
+    CHECK(AnswerOf(client.Read())["_meta"]["reason"] == "approval_revoked");
+    CHECK(door.Seen("tools/call") == 0);
+  }
+  SECTION("lost with a restore of the control plane") {
+    types::v1::Approval other = *approval;
+    other.set_id("apr_other");
+    door.control.ResyncWithout(other);
+    CHECK(AnswerOf(client.Read())["_meta"]["reason"] == "approval_revoked");
+    CHECK(door.Seen("tools/call") == 0);
+  }
+  SECTION("approved") {
+    approval->set_state(APPROVAL_STATE_APPROVED);
+    door.control.ResyncWithout(*approval);
+    CHECK(AnswerOf(client.Read()).contains("content"));
+  }
+}
+
+TEST_CASE("a call whose approval is undecided waits on over a new stream", "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  const Door::Bot bot = door.Connect();
+  HttpClient client(door.agent->port());
+  client.Send(
+      door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("delete")}));
+  auto approval = door.control.AwaitApproval();
+  REQUIRE(approval);
+  door.control.ResyncWithout(*approval);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  CHECK(door.Seen("tools/call") == 0);
+  approval->set_state(APPROVAL_STATE_APPROVED);
+  door.control.PushApproval(*approval);
+  CHECK(AnswerOf(client.Read()).contains("content"));
+}
+
 }  // namespace
 }  // namespace sallyport

@@ -224,6 +224,24 @@ TEST_CASE_METHOD(Calling,
   CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
 }
 
+TEST_CASE_METHOD(Calling, "an agent is told what became of an approval of its own, and of no other",
+                 "[controlplane][access]") {
+  const std::string id = Ask().id();
+  agent::v1::GetCallApprovalRequest request;
+  request.set_approval_id(id);
+  request.set_session_id(session_id);
+  CHECK(calls->Run(Agent("a1"), request)->approval().state() == types::v1::APPROVAL_STATE_PENDING);
+  REQUIRE(Deny(id, SignedIn("alice")).ok());
+  const auto denied = calls->Run(Agent("a1"), request);
+  CHECK(denied->approval().state() == types::v1::APPROVAL_STATE_DENIED);
+  CHECK(denied->approval().decisions(0).reason() == "not today");
+  CHECK(calls->Run(Agent("a2"), request).status().code() == absl::StatusCode::kNotFound);
+  CHECK(ReasonOf(calls->Run(SignedIn("alice"), request).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  request.set_approval_id("apr_other");
+  CHECK(calls->Run(Agent("a1"), request).status().code() == absl::StatusCode::kNotFound);
+}
+
 TEST_CASE_METHOD(Calling, "what the policies do not ask approval for is not asked",
                  "[controlplane][access]") {
   CHECK(calls->Run(Agent("a1"), Asked("echo"))->denial_reason() ==
