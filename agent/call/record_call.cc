@@ -65,6 +65,7 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
       FactsOf(session, *judged.granted.connection, judgement.rules.get(), judgement.decision.policy,
               call.approval_id, judged.granted.authenticated->incoming.client_address);
   facts.call_id = call.call_id;
+  facts.is_counted = is_counted;
   if (const auto& observed = judgement.decision.observed) {
     facts.observed_reason = observed->reason;
     facts.observed_policy = observed->policy;

@@ -100,10 +100,6 @@ const typename Table::value_type* Find(const Table& table, std::string_view meth
 const ClientMethod* FindClientMethod(std::string_view method) {
   return Find(kClientMethods, method);
 }
-bool IsCounted(std::string_view method) {
-  const ClientMethod* known = FindClientMethod(method);
-  return known != nullptr && known->is_counted;
-}
 const ServerMethod* FindServerMethod(std::string_view method) {
   return Find(kServerMethods, method);
 }

@@ -41,9 +41,6 @@ struct ClientMethod {
   ListKind list = ListKind::kNone;
 };
 
-// Whether a client's request of that method counts against max_calls.
-bool IsCounted(std::string_view method);
-
 // The word that `server_requests` in a policy uses.
 enum class ServerRequestKind : std::uint8_t {
   kNone,

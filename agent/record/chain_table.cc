@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "agent/mcp/methods.h"
 #include "sallyport/types/v1/record.pb.h"
 
 namespace sallyport::agent {
@@ -91,7 +90,7 @@ bool ChainTable::OnRecord(std::string_view bytes) {
   switch (record.type()) {
     case RecordType::RECORD_TYPE_REQUEST:
       chain.unanswered.push_back(record.n());
-      if (content.ParseFromString(record.payload()) && IsCounted(content.method())) ++chain.calls;
+      if (content.ParseFromString(record.payload()) && content.is_counted()) ++chain.calls;
       break;
     case RecordType::RECORD_TYPE_RESULT:
     case RecordType::RECORD_TYPE_DENIAL:

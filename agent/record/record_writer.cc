@@ -114,6 +114,7 @@ void WriteContent(std::string& out, const RecordFacts& facts, const ContentField
   w.Bytes<C::kCallIdFieldNumber>(facts.call_id);
   w.Uint<C::kObservedReasonFieldNumber>(static_cast<std::uint64_t>(facts.observed_reason));
   w.Bytes<C::kObservedPolicyFieldNumber>(facts.observed_policy);
+  w.Uint<C::kIsCountedFieldNumber>(fields.is_counted ? 1 : 0);
 }
 
 void WriteRecord(std::string& out, const RecordFields& fields) {

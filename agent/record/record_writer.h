@@ -26,6 +26,7 @@ struct ContentFields {
   std::string_view outcome;
   std::uint64_t request_n = 0;
   std::string_view detail;
+  bool is_counted = false;
 };
 
 // Replaces `out` by a serialized RecordContent.

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/json_rpc.h"
-#include "agent/mcp/methods.h"
 #include "agent/record/event_content.h"
 #include "agent/record/record_writer.h"
 #include "agent/record/recorder_impl.h"
@@ -98,7 +97,8 @@ absl::Status Recorder::Impl::AppendRequest(RecordingChain& chain, const RequestF
                 .rpc_id = request.rpc_id(),
                 .body = request.bytes(),
                 .original_bytes = message.bytes.size(),
-                .findings = request.findings()});
+                .findings = request.findings(),
+                .is_counted = facts.is_counted});
   bool is_request = type == RecordType::RECORD_TYPE_REQUEST;
   // Room for its outcome is taken first, so that there is never a request whose outcome does not
   // fit.
@@ -107,7 +107,7 @@ absl::Status Recorder::Impl::AppendRequest(RecordingChain& chain, const RequestF
   if (!is_request) return appended;
   if (appended.ok()) {
     chain.unanswered_.push_back(chain.n_);
-    if (IsCounted(request.message().method)) ++chain.calls_;
+    if (facts.is_counted) ++chain.calls_;
   } else {
     sessions_.spool().Release(kOutcomeBytes);
   }

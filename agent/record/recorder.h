@@ -45,7 +45,10 @@ struct RecordFacts {
 };
 
 // A client's message that is about to be forwarded.
-struct RequestFacts : RecordFacts {};
+struct RequestFacts : RecordFacts {
+  // It counts against max_calls.
+  bool is_counted = false;
+};
 
 // A message that is about to reach the client.
 struct MessageFacts : RecordFacts {

@@ -24,25 +24,24 @@ absl::Status Unpack(std::string_view packed, std::string_view session_id,
   return absl::DataLossError("stored records of " + std::string(session_id) + " cannot be read");
 }
 
-// The method of a serialized RecordContent. Only that field is looked at: parsing it all would copy
-// the body of every message that is recorded.
-std::string_view MethodOf(std::string_view content) {
+// Whether a serialized RecordContent says that its request is counted. Only that field is looked
+// at: parsing it all would copy the body of every message that is recorded.
+bool SaysCounted(std::string_view content) {
   using google::protobuf::internal::WireFormatLite;
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(content.data()),
                                             static_cast<int>(content.size()));
-  constexpr uint32_t kMethod = WireFormatLite::MakeTag(types::v1::RecordContent::kMethodFieldNumber,
-                                                       WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-  std::string_view method;
-  uint32_t length = 0;
+  constexpr uint32_t kIsCounted = WireFormatLite::MakeTag(
+      types::v1::RecordContent::kIsCountedFieldNumber, WireFormatLite::WIRETYPE_VARINT);
+  bool is_counted = false;
   while (const uint32_t tag = in.ReadTag()) {
-    if (tag == kMethod && in.ReadVarint32(&length)) {
-      method = content.substr(static_cast<size_t>(in.CurrentPosition()), length);
-      if (!in.Skip(static_cast<int>(length))) return {};
-    } else if (tag == kMethod || !WireFormatLite::SkipField(&in, tag)) {
-      return {};
+    uint64_t value = 0;
+    if (tag == kIsCounted && in.ReadVarint64(&value)) {
+      is_counted = value != 0;
+    } else if (tag == kIsCounted || !WireFormatLite::SkipField(&in, tag)) {
+      return false;
     }
   }
-  return method;
+  return is_counted;
 }
 
 absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::string_view agent,
@@ -60,10 +59,8 @@ absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::s
                                      " belongs to another agent");
 }
 
-bool IsCall(const types::v1::Record& record) {
-  if (record.type() != types::v1::RECORD_TYPE_REQUEST) return false;
-  const std::string_view method = MethodOf(record.payload());
-  return method == "tools/call" || method == "resources/read" || method == "prompts/get";
+bool IsCounted(const types::v1::Record& record) {
+  return record.type() == types::v1::RECORD_TYPE_REQUEST && SaysCounted(record.payload());
 }
 
 // What is stored of one chain, a run at a time, for records that are sent again.
@@ -181,7 +178,7 @@ absl::Status AppendRun(WriteTransaction& t, std::string_view agent, const Receiv
     head.n = record.n();
     head.hash = record.hash();
     head.type = record.type();
-    if (IsCall(record)) ++calls;
+    if (IsCounted(record)) ++calls;
   }
   if (head.n == stored) return absl::OkStatus();
   const bool is_new = run.records(0).n() == stored + 1;

@@ -109,6 +109,25 @@ TEST_CASE("a later round of the last call is not cut off by what else of its ses
   CHECK(end->calls == 1);
 }
 
+TEST_CASE("of the rounds of a call only the first one's record says that it counts",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  const ModernClient client(door);
+  client.Post(Retry(StateOf(client.Post(Deploy()))));
+  const auto is_of_call = [](bool is_counted) {
+    return [=](const types::v1::RecordContent& content) {
+      return content.method() == "tools/call" && content.is_counted() == is_counted;
+    };
+  };
+  const auto first = door.control.AwaitContent(types::v1::RECORD_TYPE_REQUEST, is_of_call(true));
+  const auto retry = door.control.AwaitContent(types::v1::RECORD_TYPE_REQUEST, is_of_call(false));
+  REQUIRE(first);
+  REQUIRE(retry);
+  CHECK(first->body().find("requestState") == std::string::npos);
+  CHECK(retry->body().find("requestState") != std::string::npos);
+}
+
 TEST_CASE("a retry that policy refuses meanwhile ends a used-up session, too", "[agent][modern]") {
   Door door(ServerEras::kModern);
   AskFirst(door);

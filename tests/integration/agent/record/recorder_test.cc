@@ -103,7 +103,7 @@ Task<void> OneCall(Rig* rig, std::string session, bool answers) {
   open.server = "wiki";
   CHECK((co_await rig->recorder->RecordEvent(*rig->chain, open)).ok());
   auto out = co_await rig->recorder->RecordRequest(
-      *rig->chain, {{.policy = "bots", .approval_id = "apr_1"}},
+      *rig->chain, {{.policy = "bots", .approval_id = "apr_1"}, true},
       Masked(kCall, {.method = "tools/call",
                      .target = "de***",
                      .id = "0",
@@ -113,6 +113,7 @@ Task<void> OneCall(Rig* rig, std::string session, bool answers) {
   CHECK(out->bytes() == kCall);
   CHECK(out->record_n() == 2);
   CHECK(rig->chain->unanswered() == std::vector<std::uint64_t>{2});
+  CHECK(rig->chain->calls() == 1);
   if (!answers) co_return;
   MessageFacts facts;
   facts.request_n = out->record_n();
@@ -212,6 +213,21 @@ TEST_CASE(
   rig.Start();
   CHECK(rig.recorder->TakeOpenChains().empty());
   CHECK(rig.recorder->damaged_sessions().empty());
+}
+
+TEST_CASE("a further round of a call does not count, and not after a restart either",
+          "[agent][recorder]") {
+  Rig rig;
+  rig.Run(OneCall(&rig, "ses_a", false));
+  rig.Run([](Rig* r) -> Task<void> {
+    CHECK((co_await r->recorder->RecordRequest(*r->chain, {}, Clean(kCall))).ok());
+  }(&rig));
+  CHECK(rig.chain->calls() == 1);
+  rig.chain.reset();
+  rig.Start();
+  const auto open = rig.recorder->TakeOpenChains();
+  REQUIRE(open.size() == 1);
+  CHECK(open[0]->calls() == 1);
 }
 
 TEST_CASE(

@@ -203,6 +203,7 @@ struct Fixture {
   void AddCalls(const std::string& session_id, uint64_t count) {
     types::v1::RecordContent content;
     content.set_method("tools/call");
+    content.set_is_counted(true);
     types::v1::RecordRun run;
     std::string bytes;
     for (uint64_t n = 1; n <= count; ++n) {

@@ -359,9 +359,10 @@ std::string End(types::v1::EndReason reason, uint64_t calls) {
   content.set_calls(calls);
   return content.SerializeAsString();
 }
-std::string Call(const std::string& method) {
+std::string Call(const std::string& method, bool is_counted = true) {
   types::v1::RecordContent content;
   content.set_method(method);
+  content.set_is_counted(is_counted);
   return content.SerializeAsString();
 }
 
@@ -429,8 +430,9 @@ TEST_CASE_METHOD(Fixture, "calls are counted as their records come in, and never
   CHECK(shown() == 0);
   REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN),
                              recording.Next(RECORD_TYPE_REQUEST, Call("tools/call")),
-                             recording.Next(RECORD_TYPE_REQUEST, Call("tools/list")),
+                             recording.Next(RECORD_TYPE_REQUEST, Call("tools/list", false)),
                              recording.Next(RECORD_TYPE_RESULT, Call("tools/call")),
+                             recording.Next(RECORD_TYPE_REQUEST, Call("tools/call", false)),
                              recording.Next(RECORD_TYPE_REQUEST, Call("resources/read")),
                              recording.Next(RECORD_TYPE_REQUEST, Call("prompts/get"))})
               .ok());

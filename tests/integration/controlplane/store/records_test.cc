@@ -178,17 +178,21 @@ TEST_CASE_METHOD(Fixture, "a run is stored as it came, and what is new of it whe
   CHECK(stored(3) == Packed(RunsOf({ARecord("ses_1", 3)})[0]));
 }
 
-TEST_CASE_METHOD(Fixture, "the head says how a chain ends, and counted calls are summed",
+TEST_CASE_METHOD(Fixture,
+                 "the head says how a chain ends, and requests that say they count are summed",
                  "[controlplane][store]") {
   types::v1::RecordContent call;
   call.set_detail("before the method");
   call.set_method("tools/call");
   call.set_body(std::string(300, 'x'));
+  types::v1::Record later_round = ARecord("ses_1", 1);
+  later_round.set_payload(call.SerializeAsString());
+  call.set_is_counted(true);
   types::v1::Record counted = ARecord("ses_1", 2);
   counted.set_payload(call.SerializeAsString());
   types::v1::Record answered = ARecord("ses_1", 3, types::v1::RECORD_TYPE_RESULT);
   answered.set_payload(call.SerializeAsString());
-  REQUIRE(Append("a1", {ARecord("ses_1", 1), counted, answered}).ok());
+  REQUIRE(Append("a1", {later_round, counted, answered}).ok());
   counted.set_n(4);
   REQUIRE(Append("a1", {counted}).ok());
   auto t = database->Read();

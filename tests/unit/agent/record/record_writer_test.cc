@@ -28,7 +28,8 @@ TEST_CASE("what is written by hand reads back through the generated parser", "[a
                 .denial_reason = types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE,
                 .outcome = "error",
                 .request_n = 129,
-                .detail = "why"});
+                .detail = "why",
+                .is_counted = true});
   types::v1::RecordContent read;
   REQUIRE(read.ParseFromString(out));
   CHECK(read.SerializeAsString().size() == out.size());
@@ -53,6 +54,7 @@ TEST_CASE("what is written by hand reads back through the generated parser", "[a
   CHECK(read.client_address() == "192.0.2.1");
   CHECK(read.mcp_session() == "0a1b2c3d");
   CHECK(read.token_id() == "jti client");
+  CHECK(read.is_counted());
 }
 
 TEST_CASE("a policy that records no content leaves the body out and keeps its size",
@@ -92,7 +94,8 @@ TEST_CASE("the largest numbers and the longest texts fit", "[agent][record]") {
                 .denial_reason = types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE,
                 .outcome = text,
                 .request_n = kMax,
-                .detail = text});
+                .detail = text,
+                .is_counted = true});
   types::v1::RecordContent content;
   REQUIRE(content.ParseFromString(payload));
   CHECK(content.SerializeAsString() == payload);
