@@ -44,8 +44,8 @@ struct OpenDecision {
   // A sentence about a refusal, for people who may know the policies.
   std::string detail;
 
-  // Only when allowed: the policies that name the principal for the server, by name, and what they
-  // agree on.
+  // When allowed, and but for the approval with POLICY_DENIED: the policies that name the principal
+  // for the server, by name, and what they agree on.
   std::vector<std::string> policies;
   // All fields set but `max_calls` and `lease`, which may be without limit, and `approval`: unset,
   // none is needed. `bind` is ADDRESS or PRINCIPAL, `open` CONNECT or REQUEST.

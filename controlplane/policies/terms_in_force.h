@@ -17,7 +17,10 @@ namespace sallyport::controlplane {
 
 // What holds now for whom a suggestion is for.
 struct TermsInForce {
-  std::optional<OpenDecision> open;  // unset: no policy names him
+  // Whatever the hour, and as if his token had the scopes that are asked for. Where the policies
+  // have no approver in common, the approval names those of all of them. Unset: no policy names
+  // him.
+  std::optional<OpenDecision> open;
   std::vector<std::string> mask;
   types::v1::RecordingContent recording = types::v1::RECORDING_CONTENT_MASKED;
   // What the policies that name him ask of him beside his name, so far as one entry can say it; and
@@ -40,8 +43,12 @@ class PoliciesInForce {
   TermsInForce For(const types::v1::Session& session) const;
 
  private:
+  // `principal` is the session's, and gets the scopes that it lacks.
+  OpenDecision Open(const types::v1::Session& session, types::v1::Principal& principal) const;
+
   std::vector<types::v1::Document> documents_;
-  std::shared_ptr<const CompiledPolicies> policies_;
+  // The same, but for their hours.
+  std::shared_ptr<const CompiledPolicies> at_any_hour_;
   absl::Time now_;
 };
 

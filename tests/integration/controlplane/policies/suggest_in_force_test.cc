@@ -120,5 +120,89 @@ TEST_CASE_METHOD(Suggesting, "whom and when policies in force name is whom and w
   }
 }
 
+TEST_CASE_METHOD(Suggesting, "outside of the hours in force a suggestion is what it is within them",
+                 "[policies][suggest]") {
+  const auto from = [&](absl::Duration later) {
+    return absl::FormatTime("\"%H:00\"", clock.Now() + later, absl::UTCTimeZone());
+  };
+  const absl::Duration later = GENERATE(absl::ZeroDuration(), absl::Hours(6));
+  REQUIRE(Apply(APolicy("p", "  hours: [{from: " + from(later) +
+                                 ", to: " + from(later + absl::Hours(1)) + R"(, zone: UTC}]
+  session: {open: request, max_duration: 10m, max_calls: 5, bind: principal,
+            on_control_plane_loss: strict, limits: [{per: principal, calls: 3, within: 1m}],
+            approval: {approvers: ["okta:leads"], count: 2}}
+  rules: [{allow: {tools: [echo]}}])"))
+              .ok());
+  recorded.AddTool("echo");
+  REQUIRE(Run().ok());
+  INFO(suggestion.source());
+  CHECK(suggestion.notes().empty());
+  CHECK(Spec().hours_size() == 1);
+  const types::v1::SessionTerms session = Spec().session();
+  CHECK(session.open() == types::v1::OPEN_MODE_REQUEST);
+  CHECK(session.max_duration().seconds() == 600);
+  CHECK(session.max_calls() == 5);
+  CHECK(session.on_control_plane_loss() == types::v1::CONTROL_PLANE_LOSS_STRICT);
+  CHECK(session.limits_size() == 1);
+  REQUIRE(session.approval().approvers_size() == 1);
+  CHECK(session.approval().count() == 2);
+}
+
+TEST_CASE_METHOD(Suggesting, "policies that can never be met give their terms, and it is said",
+                 "[policies][suggest]") {
+  const auto asking = [](const std::string& name, const std::string& approval) {
+    return APolicy(name, "  session: {open: request, max_calls: 5, approval: {" + approval +
+                             "}}\n  rules: [{allow: {tools: [echo]}}]");
+  };
+  REQUIRE(Apply(asking("p", "approvers: [\"okta:leads\"], count: 2, expires_after: 5m")).ok());
+  REQUIRE(Apply(asking("q", "approvers: [\"okta:prod\"], expires_after: 3m")).ok());
+  recorded.AddTool("echo");
+  REQUIRE(Run().ok());
+  INFO(suggestion.source());
+  const types::v1::SessionTerms session = Spec().session();
+  CHECK(session.open() == types::v1::OPEN_MODE_REQUEST);
+  CHECK(session.max_calls() == 5);
+  CHECK(session.approval().approvers_size() == 2);
+  CHECK(session.approval().count() == 2);
+  CHECK(session.approval().expires_after().seconds() == 180);
+  REQUIRE(suggestion.notes_size() == 1);
+  CHECK_THAT(suggestion.notes(0), Contains("p, q ask for approval and have no approver in common"));
+}
+
+TEST_CASE_METHOD(Suggesting,
+                 "what is in force for a token with other scopes is suggested with them",
+                 "[policies][suggest]") {
+  REQUIRE(Apply("kind: Policy\nname: p\nspec:\n  principals: [{realm: okta, scopes: [deploy]}]\n"
+                "  servers: [wiki]\n  session: {max_calls: 5}\n"
+                "  rules: [{allow: {tools: [echo]}}]\n")
+              .ok());
+  recorded.AddTool("echo");
+  REQUIRE(Run().ok());
+  INFO(suggestion.source());
+  REQUIRE(Spec().principals(0).scopes_size() == 1);
+  CHECK(Spec().principals(0).scopes(0) == "deploy");
+  CHECK(Spec().session().max_calls() == 5);
+}
+
+TEST_CASE_METHOD(Suggesting, "a rule keeps what its own policy's silence means",
+                 "[policies][suggest]") {
+  REQUIRE(
+      Apply(APolicy("p", R"(  session: {approval: {approvers: ["okta:leads"], expires_after: 12h}}
+  rules: [{allow: {tools: [pay], once: {by: [/id]}}}])"))
+          .ok());
+  REQUIRE(Apply(APolicy("q", R"(  rules:
+    - allow: {tools: [refund], once: {by: [/id]}}
+    - require_approval: {tools: [delete], approvers: ["okta:leads"]})"))
+              .ok());
+  for (const char* tool : {"pay", "refund", "delete"}) recorded.AddTool(tool, R"({"id":1})");
+  REQUIRE(Run().ok());
+  INFO(suggestion.source());
+  const types::v1::PolicySpec spec = Spec();
+  REQUIRE(spec.rules_size() == 3);
+  CHECK(spec.rules(0).allow().on_unknown() == types::v1::ON_UNKNOWN_ASK);
+  CHECK(spec.rules(1).allow().on_unknown() == types::v1::ON_UNKNOWN_DENY);
+  CHECK(spec.rules(2).require_approval().expires_after().seconds() == 600);
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane
