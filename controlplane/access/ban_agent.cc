@@ -9,6 +9,7 @@
 #include "controlplane/access/read_agents.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -46,6 +47,9 @@ absl::StatusOr<admin::v1::BanAgentResponse> BanAgent::Run(
   admin::v1::BanAgentResponse response;
   RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) -> absl::Status {
     response.Clear();
+    RETURN_IF_ERROR(locks::RefuseShutOut(
+        t, audit_log::LineOf(caller, now, "agent.ban", request.name(), request.reason()), caller,
+        now));
     ASSIGN_OR_RETURN(std::optional<Agent> agent, agents::Find(t, request.name()));
     if (!agent.has_value()) return absl::NotFoundError("there is no agent " + request.name());
     if (!agent->is_banned()) {

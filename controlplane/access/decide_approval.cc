@@ -15,6 +15,7 @@
 #include "controlplane/access/judge_call.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -135,6 +136,7 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
   if (!approval.has_value()) return absl::NotFoundError("there is no approval " + id);
   audit_log::Line line =
       audit_log::LineOf(caller, now, approve ? "approval.approve" : "approval.deny", id, reason);
+  RETURN_IF_ERROR(locks::RefuseShutOut(t, line, caller, now));
   if (const absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
     return audit_log::Refuse(t, std::move(line), eligible);
   }

@@ -8,6 +8,7 @@
 #include "controlplane/access/operator_lock.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/store/documents.h"
+#include "controlplane/store/locks.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -57,6 +58,9 @@ absl::Status EndOwn(WriteTransaction& t, Session& session, const Caller& caller,
 absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionRequest& request,
                            std::optional<absl::Duration> lock_duration, const Caller& caller,
                            absl::Time now, admin::v1::EndSessionResponse& response) {
+  RETURN_IF_ERROR(locks::RefuseShutOut(
+      t, audit_log::LineOf(caller, now, "session.end", request.id(), request.reason()), caller,
+      now));
   ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(t, request.id()));
   if (!session.has_value()) return absl::NotFoundError("there is no session " + request.id());
   if (!IsLive(*session)) {

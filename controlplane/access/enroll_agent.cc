@@ -11,6 +11,7 @@
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 #include "controlplane/store/meta.h"
 #include "controlplane/store/sessions.h"
 
@@ -131,9 +132,10 @@ absl::StatusOr<admin::v1::CreateJoinTokenResponse> CreateJoinToken::Run(
                         .expires_at = now + kLifetime};
   const std::string secret = NewRandomToken();
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
+  const audit_log::Line line = audit_log::LineOf(caller, now, "join_token.create", token.name);
+  RETURN_IF_ERROR(locks::RefuseShutOut(*t, line, caller, now));
   RETURN_IF_ERROR(agents::AddJoinToken(*t, secret, token));
-  RETURN_IF_ERROR(
-      audit_log::Append(*t, audit_log::LineOf(caller, now, "join_token.create", token.name)));
+  RETURN_IF_ERROR(audit_log::Append(*t, line));
   RETURN_IF_ERROR(t->Commit());
   admin::v1::CreateJoinTokenResponse response;
   response.set_name(token.name);

@@ -10,6 +10,7 @@
 #include "controlplane/access/page.h"
 #include "controlplane/model/tool.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 #include "controlplane/store/meta.h"
 #include "controlplane/store/tools.h"
 
@@ -60,6 +61,10 @@ absl::StatusOr<admin::v1::AcceptToolResponse> ManageTools::Run(
     const Caller& caller, const admin::v1::AcceptToolRequest& request) {
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
+  const audit_log::Line line = audit_log::LineOf(
+      caller, now, "tool.accept", absl::StrCat("tool/", request.server(), "/", request.name()),
+      absl::StrCat(request.definition_hash(), request.unread() ? " unread" : ""));
+  RETURN_IF_ERROR(locks::RefuseShutOut(*t, line, caller, now));
   ASSIGN_OR_RETURN(Tool tool, FindTool(*t, request.server(), request.name()));
   const bool was_changed = tool.is_changed();
   RETURN_IF_ERROR(tool.Accept(request.definition_hash(), request.unread(), ActorName(caller), now));
@@ -67,11 +72,7 @@ absl::StatusOr<admin::v1::AcceptToolResponse> ManageTools::Run(
   *response.mutable_tool() = tool.proto();
   if (!was_changed) return response;
   RETURN_IF_ERROR(tools::Put(*t, tool));
-  RETURN_IF_ERROR(audit_log::Append(
-      *t,
-      audit_log::LineOf(
-          caller, now, "tool.accept", absl::StrCat("tool/", request.server(), "/", request.name()),
-          absl::StrCat(request.definition_hash(), request.unread() ? " unread" : ""))));
+  RETURN_IF_ERROR(audit_log::Append(*t, line));
   RETURN_IF_ERROR(meta::BumpSnapshot(*t));
   RETURN_IF_ERROR(t->Commit());
   return response;

@@ -9,6 +9,7 @@
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -44,6 +45,7 @@ absl::StatusOr<admin::v1::ReviewSessionResponse> ReviewSession::Run(
     return absl::NotFoundError("there is no session " + request.id() + " that broke glass");
   audit_log::Line line =
       audit_log::LineOf(caller, now, "session.review", session->id(), request.note());
+  RETURN_IF_ERROR(locks::RefuseShutOut(*t, line, caller, now));
   if (absl::Status eligible = CheckEligible(*t, caller, session->proto()); !eligible.ok()) {
     line.denial_reason = ReasonOf(eligible);
     line.detail = std::string(ToStd(eligible.message()));

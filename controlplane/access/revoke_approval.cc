@@ -11,6 +11,7 @@
 #include "common/status_macros.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -46,6 +47,7 @@ absl::Status Revoke(WriteTransaction& t, const admin::v1::RevokeApprovalRequest&
   if (!approval.has_value()) return absl::NotFoundError("there is no approval " + request.id());
   audit_log::Line line =
       audit_log::LineOf(caller, now, "approval.revoke", request.id(), request.reason());
+  RETURN_IF_ERROR(locks::RefuseShutOut(t, line, caller, now));
   if (const absl::Status may = CheckMayRevoke(caller, *approval); !may.ok()) {
     return audit_log::Refuse(t, std::move(line), may);
   }

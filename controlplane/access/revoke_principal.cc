@@ -12,6 +12,7 @@
 #include "controlplane/access/operator_lock.h"
 #include "controlplane/model/named_principal.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -52,8 +53,10 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
   admin::v1::RevokePrincipalResponse response;
   RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) -> absl::Status {
     response.Clear();
-    RETURN_IF_ERROR(audit_log::Append(
-        t, audit_log::LineOf(caller, now, "principal.revoke", request.principal(), lock.reason)));
+    const audit_log::Line line =
+        audit_log::LineOf(caller, now, "principal.revoke", request.principal(), lock.reason);
+    RETURN_IF_ERROR(locks::RefuseShutOut(t, line, caller, now));
+    RETURN_IF_ERROR(audit_log::Append(t, line));
     ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(t));
     for (Session& session : live) {
       const types::v1::Session& proto = session.proto();
@@ -68,7 +71,7 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
       if (spec.has_expires()) *response.mutable_lock_expires_at() = spec.expires();
     }
     ASSIGN_OR_RETURN(const bool is_known,
-                     sessions::KnowsName(t, lock.principal.realm(), lock.principal.name()));
+                     locks::KnowsName(t, lock.principal.realm(), lock.principal.name()));
     response.set_is_unknown(!is_known);
     return t.Commit();
   }));

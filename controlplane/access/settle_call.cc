@@ -11,6 +11,7 @@
 #include "controlplane/access/call_request.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/calls.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 
@@ -95,6 +96,11 @@ absl::StatusOr<admin::v1::ResolveCallResponse> SettleCall::Run(
     return absl::InvalidArgumentError("reason is longer than 1,000 bytes");
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
+  RETURN_IF_ERROR(
+      locks::RefuseShutOut(*t,
+                           audit_log::LineOf(caller, now, "call.resolve",
+                                             request.session_id() + "/" + request.call_id()),
+                           caller, now));
   ASSIGN_OR_RETURN(std::optional<calls::Found> found,
                    calls::Find(*t, request.session_id(), request.call_id(), now));
   if (!found.has_value()) {

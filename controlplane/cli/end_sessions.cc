@@ -62,8 +62,8 @@ void ShowEnd(const admin::v1::EndSessionResponse& response, const Flags& flags,
 // Whoever has the name wrong must hear of it, whatever reads the output: nobody was cut.
 void WarnOfUnknown(const Flags& flags) {
   std::fprintf(stderr,
-               "sallyport: nobody called %s has ever had a session here: is the name right "
-               "(`sallyport sessions list`)?%s\n",
+               "sallyport: nobody called %s has ever had a session or done anything here: is the "
+               "name right (`sallyport sessions list`)?%s\n",
                Printable(flags.principal).c_str(),
                flags.no_lock ? "" : " It is locked out all the same.");
 }

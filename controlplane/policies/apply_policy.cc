@@ -5,10 +5,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
 #include "controlplane/policies/parse_files.h"
 #include "controlplane/policies/put_documents.h"
+#include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -35,6 +38,16 @@ absl::StatusOr<std::vector<NewDocument>> WithBases(
   return documents;
 }
 
+absl::Status RefuseShutOut(WriteTransaction& t, const std::vector<NewDocument>& documents,
+                           const Caller& caller, absl::Time now) {
+  std::vector<std::string> names;
+  for (const NewDocument& put : documents) {
+    names.push_back(NameOf(put.document.kind(), put.document.name()));
+  }
+  return locks::RefuseShutOut(
+      t, audit_log::LineOf(caller, now, "document.put", absl::StrJoin(names, " ")), caller, now);
+}
+
 }  // namespace
 
 absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
@@ -55,9 +68,11 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
   RETURN_IF_ERROR(control_.Write(are_locks ? WriteFor::kRevocation : WriteFor::kOperators,
                                  [&](WriteTransaction& t) -> absl::Status {
                                    replaced.clear();
+                                   const absl::Time now = clock_.Now();
+                                   RETURN_IF_ERROR(RefuseShutOut(t, documents, caller, now));
                                    for (const NewDocument& document : documents) {
                                      ASSIGN_OR_RETURN(replaced.emplace_back(),
-                                                      PutOver(t, document, caller, clock_.Now()));
+                                                      PutOver(t, document, caller, now));
                                    }
                                    // Only now: a profile may come in the same request as its
                                    // policy.

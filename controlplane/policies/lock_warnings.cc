@@ -8,7 +8,7 @@
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/documents.h"
-#include "controlplane/store/sessions.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -43,10 +43,10 @@ absl::StatusOr<std::vector<std::string>> LockWarnings(Transaction& t,
   const types::v1::LockedPrincipal& who = lock.principal();
   for (const std::string& name : {who.name(), who.subject(), who.client_id()}) {
     if (name.empty()) continue;
-    ASSIGN_OR_RETURN(const bool is_known, sessions::KnowsName(t, who.realm(), name));
+    ASSIGN_OR_RETURN(const bool is_known, locks::KnowsName(t, who.realm(), name));
     if (!is_known) {
-      warnings.push_back(
-          absl::StrCat("nobody called ", who.realm(), ":", name, " has ever had a session here"));
+      warnings.push_back(absl::StrCat("nobody called ", who.realm(), ":", name,
+                                      " has ever had a session or done anything here"));
     }
   }
   return warnings;

@@ -8,6 +8,7 @@
 #include "controlplane/model/named_principal.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 
@@ -30,6 +31,7 @@ absl::Status NoteReading(Database& control, const Caller& caller, absl::Time now
   if (!is_allowed) line.denial_reason = types::v1::DENIAL_REASON_ROLE_MISSING;
   ASSIGN_OR_RETURN(const auto t, control.Write(WriteFor::kOperators));
   if (!is_allowed) return audit_log::CommitRefusal(*t, line);
+  RETURN_IF_ERROR(locks::RefuseShutOut(*t, line, caller, now));
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   return t->Commit();
 }

@@ -10,7 +10,9 @@
 #include "common/policy/documents.h"
 #include "common/status_macros.h"
 #include "controlplane/policies/put_documents.h"
+#include "controlplane/store/audit_log.h"
 #include "controlplane/store/documents.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -98,11 +100,15 @@ absl::StatusOr<admin::v1::RollbackDocumentResponse> RollbackDocument::Run(
   Replaced replaced;
   {
     ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
+    const absl::Time now = clock_.Now();
+    RETURN_IF_ERROR(locks::RefuseShutOut(
+        *t, audit_log::LineOf(caller, now, "document.put", NameOf(request.kind(), request.name())),
+        caller, now));
     ASSIGN_OR_RETURN(const documents::Version old, VersionToRestore(*t, request));
     NewDocument restored{.restored_from = old.document.version()};
     if (request.base_version() != 0) restored.base_version = request.base_version();
     ASSIGN_OR_RETURN(restored.document, ParseAgain(old, realms_));
-    ASSIGN_OR_RETURN(replaced, PutOver(*t, restored, caller, clock_.Now()));
+    ASSIGN_OR_RETURN(replaced, PutOver(*t, restored, caller, now));
     RETURN_IF_ERROR(CheckMasks(*t));
     if (!request.dry_run()) RETURN_IF_ERROR(t->Commit());
     response.set_restored_from(restored.restored_from);

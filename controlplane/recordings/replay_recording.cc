@@ -6,6 +6,7 @@
 #include "common/status_macros.h"
 #include "controlplane/recordings/recording.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -34,10 +35,12 @@ absl::Status ReplayRecording::Run(
 }
 
 absl::Status ReplayRecording::Note(const Caller& caller, const std::string& id, bool is_allowed) {
-  audit_log::Line line = audit_log::LineOf(caller, clock_.Now(), "session.replay", id);
+  const absl::Time now = clock_.Now();
+  audit_log::Line line = audit_log::LineOf(caller, now, "session.replay", id);
   if (!is_allowed) line.denial_reason = types::v1::DENIAL_REASON_ROLE_MISSING;
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
   if (!is_allowed) return audit_log::CommitRefusal(*t, line);
+  RETURN_IF_ERROR(locks::RefuseShutOut(*t, line, caller, now));
   RETURN_IF_ERROR(audit_log::Append(*t, line));
   return t->Commit();
 }

@@ -15,6 +15,7 @@
 #include "controlplane/keys/certificate_authority.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -94,8 +95,7 @@ absl::Status IdentifyCaller::CheckLock(const Caller& caller) const {
   const std::string_view lock =
       in_force.policies->LockOut(caller.person()->principal, needs_.clock.Now());
   if (lock.empty()) return absl::OkStatus();
-  return Denied(types::v1::DENIAL_REASON_LOCKED,
-                absl::StrCat("the lock ", ToAbsl(lock), " shuts you out"));
+  return locks::ShutOut(lock);
 }
 
 absl::Status IdentifyCaller::RefuseLocked(const Caller& caller, std::string_view method) const {

@@ -102,6 +102,15 @@ absl::Status SummarizeRefusals(Database& control, absl::Time now) {
   return written;
 }
 
+absl::StatusOr<bool> KnowsActor(Transaction& t, std::string_view realm, std::string_view subject) {
+  const std::string name = std::string(realm) + ":" + std::string(subject);
+  Statement any = t.Prepare(
+      "select 1 from audit_lines where actor >= 'service:'"
+      " and actor in ('service:' || ?1, 'user:' || ?1) limit 1");
+  any.Text(name);
+  return any.Step();
+}
+
 absl::StatusOr<std::vector<Line>> List(Transaction& t, uint64_t after, int limit) {
   Statement list = t.Prepare(
       "select n, at, actor, address, action, object, denial_reason, detail from audit_lines where "

@@ -46,6 +46,9 @@ absl::Status Refuse(WriteTransaction& t, Line line, const absl::Status& why);
 // InfiniteFuture: all of it. To be called about once a second.
 absl::Status SummarizeRefusals(Database& control, absl::Time now);
 
+// Whether a person or service of that subject has ever asked for anything that is audited.
+absl::StatusOr<bool> KnowsActor(Transaction& t, std::string_view realm, std::string_view subject);
+
 // Lines with n > `after`, oldest first, at most `limit`.
 absl::StatusOr<std::vector<Line>> List(Transaction& t, uint64_t after, int limit);
 

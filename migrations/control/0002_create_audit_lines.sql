@@ -11,6 +11,9 @@ create table audit_lines (
   constraint audit_lines_pk primary key (n)
 ) strict;
 
+-- Whether a lock names somebody who was ever here. Most lines are agents'.
+create index audit_lines_of_people on audit_lines (actor) where actor >= 'service:';
+
 create trigger audit_lines_never_change before update on audit_lines
 begin
   select raise(abort, 'audit lines are append-only');

@@ -144,7 +144,7 @@ TEST_CASE("a lock that shuts less than it reads is applied with a word about it"
   warnings("{agent: a7}");
   CHECK(warnings("{agent: a7}") == Said{"there is no agent a7"});
   CHECK(warnings("{principal: {realm: okta, client_id: bot}}") ==
-        Said{"nobody called okta:bot has ever had a session here"});
+        Said{"nobody called okta:bot has ever had a session or done anything here"});
 }
 
 TEST_CASE("a mask name must be known once everything has been applied", "[policies]") {
@@ -208,6 +208,27 @@ TEST_CASE("documents are listed by name, a page at a time", "[policies]") {
   CHECK_FALSE(f.read.Run(request).ok());
   CHECK(f.read.Run(admin::v1::ListDocumentsRequest()).status().code() ==
         absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE("documents that come behind the lock of who applies them change nothing", "[policies]") {
+  Fixture f;
+  PersonCaller person{.may_manage = true, .is_admin = true};
+  person.principal.set_realm("okta");
+  person.principal.set_kind(types::v1::PRINCIPAL_KIND_USER);
+  person.principal.set_subject("alice");
+  const Caller alice(person, "10.0.0.1");
+  REQUIRE(f.Apply("kind: Lock\nname: l\nspec: {principal: {realm: okta, subject: alice}}\n").ok());
+  admin::v1::ApplyDocumentsRequest request;
+  auto& file = *request.add_files();
+  file.set_name("mine.yaml");
+  file.set_text(APolicy("mine", "  rules: [{allow: {tools: [echo]}}]"));
+  CHECK(ReasonOf(f.apply.Run(alice, request).status()) == types::v1::DENIAL_REASON_LOCKED);
+  CHECK_FALSE(f.Get(types::v1::DOCUMENT_KIND_POLICY, "mine").ok());
+  admin::v1::DeleteDocumentRequest removal;
+  removal.set_kind(types::v1::DOCUMENT_KIND_LOCK);
+  removal.set_name("l");
+  CHECK(ReasonOf(f.remove.Run(alice, removal).status()) == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(f.Get(types::v1::DOCUMENT_KIND_LOCK, "l").ok());
 }
 
 }  // namespace
