@@ -10,6 +10,7 @@
 #include "common/denial.h"
 #include "common/ids.h"
 #include "common/status_macros.h"
+#include "common/time_text.h"
 #include "controlplane/access/admission.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/model/proto_time.h"
@@ -190,7 +191,40 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, con
         t, session,
         audit_log::LineOf(opening.caller, opening.now, "session.attach", session.id())));
   }
-  return Answer(t, opening, session);
+  if (session.is_pending() && opening.agent.empty())
+    RETURN_IF_ERROR(TakeWishes(t, opening, session));
+  ASSIGN_OR_RETURN(OpenSessionResponse response, Answer(t, opening, session));
+  const OpenSessionRequest& request = opening.request;
+  response.set_clamped(session.is_pending() && request.has_duration() &&
+                       FromProto(request.duration()) > session.duration());
+  return response;
+}
+
+absl::Status OpenSession::TakeWishes(WriteTransaction& t, const Opening& opening,
+                                     Session& session) {
+  const OpenSessionRequest& request = opening.request;
+  bool is_news = false;
+  if (request.has_duration()) {
+    const absl::Duration before = session.duration();
+    RETURN_IF_ERROR(session.AskFor(FromProto(request.duration())));
+    is_news = session.duration() != before;
+  }
+  if (!request.reason().empty() && request.reason() != session.proto().reason()) {
+    ASSIGN_OR_RETURN(std::optional<Approval> approval,
+                     approvals::Find(t, session.proto().approval_id()));
+    if (approval.has_value() && approval->SayWhy(request.reason())) {
+      RETURN_IF_ERROR(approvals::Update(t, *approval));
+      RETURN_IF_ERROR(session.SayWhy(request.reason()));
+      is_news = true;
+    }
+  }
+  if (!is_news) return absl::OkStatus();
+  return sessions::Update(
+      t, session,
+      audit_log::LineOf(opening.caller, opening.now, "session.ask", session.id(),
+                        "for " + DurationText(session.duration()) +
+                            (session.proto().reason().empty() ? "" : ": ") +
+                            session.proto().reason()));
 }
 
 absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, const Opening& opening,

@@ -48,6 +48,9 @@ class OpenSession {
   // The session this request has made before, or one that it may attach to.
   absl::StatusOr<std::optional<Session>> FindExisting(Transaction& t, const Opening& opening);
   absl::StatusOr<Response> Attach(WriteTransaction& t, const Opening& opening, Session session);
+  // What its own caller asks of a session that waits for its approval. The reason only before
+  // somebody has decided on it.
+  absl::Status TakeWishes(WriteTransaction& t, const Opening& opening, Session& session);
   absl::StatusOr<Response> Start(WriteTransaction& t, const Opening& opening,
                                  const OpenDecision& decision,
                                  const meta::SnapshotVersion& version);

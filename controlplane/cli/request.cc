@@ -79,6 +79,22 @@ void TellClamped(const Session& session) {
                DurationText(absl::Seconds(seconds)).c_str());
 }
 
+// What an older session does not take of this request.
+void TellKept(const Session& session, const access::v1::OpenSessionRequest& request) {
+  if (!request.reason().empty() && request.reason() != session.reason()) {
+    std::fprintf(stderr, "It was asked for before: it keeps %s.\n",
+                 session.reason().empty()
+                     ? "having no reason"
+                     : absl::StrCat("the reason \"", Printable(session.reason()), "\"").c_str());
+  }
+  if (!request.has_duration() || session.state() != types::v1::SESSION_STATE_ACTIVE) return;
+  const std::int64_t seconds = session.expires_at().seconds() - session.opened_at().seconds();
+  if (seconds == request.duration().seconds()) return;
+  std::fprintf(stderr,
+               "It lasts %s: it was open before, or shares the end of the sessions before it.\n",
+               DurationText(absl::Seconds(seconds)).c_str());
+}
+
 void ShowGlass(const Session& session) {
   if (!session.has_break_glass()) {
     std::fprintf(stderr, "No glass was broken: the session needed no approval, or was open.\n");
@@ -136,7 +152,11 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
   if (!is_pending || !flags.wait || options.format == "table") {
     ShowSession(response.session(), options.format);
   }
-  if (response.clamped()) TellClamped(response.session());
+  if (response.clamped()) {
+    TellClamped(response.session());
+  } else if (!flags.break_glass) {
+    TellKept(response.session(), request);
+  }
   if (flags.break_glass) ShowGlass(response.session());
   if (!is_pending) return 0;
   std::fprintf(

@@ -51,6 +51,14 @@ void Approval::AskMore(uint32_t count) {
     stored_.proto.set_count(count);
 }
 
+bool Approval::SayWhy(std::string_view reason) {
+  if (state() != types::v1::APPROVAL_STATE_PENDING || !stored_.proto.decisions().empty()) {
+    return false;
+  }
+  stored_.proto.set_reason(std::string(reason));
+  return true;
+}
+
 absl::Status Approval::Decide(const types::v1::Principal& by, bool approve, std::string_view reason,
                               absl::Time now) {
   if (state() != types::v1::APPROVAL_STATE_PENDING) return Closed();

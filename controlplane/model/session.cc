@@ -80,6 +80,18 @@ absl::Status Session::TakeTerms(const types::v1::EffectiveTerms& terms, PolicyVe
   return absl::OkStatus();
 }
 
+absl::Status Session::AskFor(absl::Duration duration) {
+  if (!is_pending()) return NotFrom(*this, "asked for otherwise");
+  stored_.duration = std::min(duration, FromProto(stored_.proto.terms().max_duration()));
+  return absl::OkStatus();
+}
+
+absl::Status Session::SayWhy(std::string_view reason) {
+  if (!is_pending()) return NotFrom(*this, "asked for otherwise");
+  stored_.proto.set_reason(std::string(reason));
+  return absl::OkStatus();
+}
+
 absl::Status Session::Activate(const Admission& admission, absl::Time now) {
   if (!is_pending()) return NotFrom(*this, "activated");
   Admit(stored_, admission, now);

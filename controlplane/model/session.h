@@ -95,6 +95,10 @@ class Session {
   // It will be opened under these policies, which give it these terms: what it asked for is cut to
   // them.
   absl::Status TakeTerms(const types::v1::EffectiveTerms& terms, PolicyVersion policies);
+  // While it is pending, its caller says how long it is to last, at most what its terms give, ...
+  absl::Status AskFor(absl::Duration duration);
+  // ... and why. Its approval has the reason, too: who changes one changes both.
+  absl::Status SayWhy(std::string_view reason);
   absl::Status Activate(const Admission& admission, absl::Time now);
   // Without the approval of its terms, for the reason given, where the policies allow that for so
   // long.

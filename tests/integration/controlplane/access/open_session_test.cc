@@ -157,6 +157,41 @@ TEST_CASE_METHOD(Fixture, "who attaches to a session is told of its calls so far
   CHECK(again.session().calls() == 2);
 }
 
+TEST_CASE_METHOD(Fixture, "who asks for a session that waits says why, and for how long",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 1h, approval: {approvers: [\"okta:approvers\"], count: 2}");
+  const auto waiting = ByAgent(BotToken()).session();
+  const auto ask = [&](const std::string& reason, absl::Duration duration) {
+    access::v1::OpenSessionRequest request = Request("wiki");
+    request.set_reason(reason);
+    if (duration != absl::ZeroDuration()) *request.mutable_duration() = ToProto(duration);
+    const auto response = open->Run(Person(BotToken()), request);
+    REQUIRE(response.ok());
+    CHECK(response->session().id() == waiting.id());
+    return *response;
+  };
+  CHECK(ask("ticket 4711", absl::Minutes(5)).session().reason() == "ticket 4711");
+  CHECK(LastAction() == "session.ask");
+  CHECK(ApprovalOf(waiting.approval_id()).proto().reason() == "ticket 4711");
+  CHECK(SessionOf(waiting.id()).duration() == absl::Minutes(5));
+  CHECK(ask("", absl::ZeroDuration()).session().reason() == "ticket 4711");
+  CHECK(ask("", absl::Hours(2)).clamped());
+  CHECK(SessionOf(waiting.id()).duration() == absl::Hours(1));
+  // What somebody has said yes to stays as it was.
+  REQUIRE(Approve(waiting.approval_id(), SignedIn("alice")).ok());
+  const auto late = ask("another reason", absl::Minutes(10));
+  CHECK(late.session().reason() == "ticket 4711");
+  CHECK_FALSE(late.clamped());
+  CHECK(ApprovalOf(waiting.approval_id()).proto().reason() == "ticket 4711");
+  REQUIRE(Approve(waiting.approval_id(), SignedIn("bob")).ok());
+  const Session session = SessionOf(waiting.id());
+  CHECK(session.proto().reason() == "ticket 4711");
+  CHECK(session.expires_at() == clock.Now() + absl::Minutes(10));
+  // It is open: its time is fixed.
+  CHECK(ask("more", absl::Minutes(1)).session().reason() == "ticket 4711");
+  CHECK(SessionOf(waiting.id()).expires_at() == clock.Now() + absl::Minutes(10));
+}
+
 TEST_CASE_METHOD(Fixture, "a session that is bound to the principal serves it from any address",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 15m, bind: principal");
