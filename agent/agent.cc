@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "agent/call/end_session.h"
 #include "agent/call/gateway.h"
@@ -59,6 +60,10 @@ constexpr absl::Duration kFinishCalls = absl::Seconds(2);
 constexpr absl::Duration kEndSessions = absl::Seconds(3);
 constexpr absl::Duration kDrainConnections = absl::Seconds(1);
 constexpr absl::Duration kShipRecords = absl::Seconds(1);
+
+// The answer to an opening may have been made before its session's end and come after the news of
+// it: so long after that news none is on its way any more.
+constexpr absl::Duration kAnswersUnderWay = absl::Minutes(1);
 
 // One agent for one data directory: two would write one spool.
 class DirectoryLock {
@@ -130,6 +135,7 @@ struct Agent::Parts {
   absl::StatusOr<std::unique_ptr<HttpListener>> Bind(const std::string& address,
                                                      bool is_for_clients);
   void Observe();
+  void ForgetToldEnds();
   Task<void> Serve();
   Task<void> AwaitSignal();
   Task<void> Drain();
@@ -151,6 +157,8 @@ struct Agent::Parts {
   std::unique_ptr<ToolClient> tool_client;
   std::unique_ptr<ToolPins> tool_pins;
   std::unique_ptr<Recorder> recorder;
+  // Sessions whose ends the control plane knows, and since when (CLOCK_BOOTTIME) it is known here.
+  absl::flat_hash_map<std::string, absl::Duration> told_ends;
   std::unique_ptr<Uploader> uploader;
   std::shared_ptr<const MaskEngine> mask_engine;
   std::unique_ptr<Masker> masker;
@@ -274,20 +282,32 @@ void Agent::Parts::Observe() {
   observer.on_session = [this](const v1::SessionUpdate& update) {
     TakeSessionUpdate(*gateway, update);
     if (update.session().state() != types::v1::SESSION_STATE_ENDED) return;
-    recorder->ForgetEnds([&](const std::string& id) { return id == update.session().id(); });
+    told_ends.try_emplace(update.session().id(), clock.SinceBoot());
   };
   observer.on_approval = [this](const types::v1::Approval& approval) {
     gateway->approvals.Learn(approval, gateway->sessions);
   };
   observer.on_resynced = [this](const absl::flat_hash_set<std::string>& active) {
     TakeResync(*gateway, active);
-    recorder->ForgetEnds([&](const std::string& id) { return !active.contains(id); });
+    recorder->ForgetEnds([&](const std::string& id) {
+      if (!active.contains(id)) told_ends.try_emplace(id, clock.SinceBoot());
+      return false;
+    });
     for (const std::string& id : recorder->damaged_sessions()) {
       if (active.contains(id)) session_client->EndDamaged(id);
     }
   };
   observer.on_refused = [this](const absl::Status& why) { TakeRefusal(*gateway, why); };
   snapshots->Observe(std::move(observer));
+}
+
+void Agent::Parts::ForgetToldEnds() {
+  const absl::Duration before = clock.SinceBoot() - kAnswersUnderWay;
+  recorder->ForgetEnds([&](const std::string& id) {
+    const auto told = told_ends.find(id);
+    return told != told_ends.end() && told->second <= before;
+  });
+  absl::erase_if(told_ends, [&](const auto& told) { return told.second <= before; });
 }
 
 Task<void> Agent::Parts::Serve() {
@@ -354,6 +374,7 @@ void Agent::Run() {
   parts.session_client->Start();
   parts.settlements->Start();
   parts.loop.Every(kSweepPeriod, [&parts] { Sweep(*parts.gateway); });
+  parts.loop.Every(kAnswersUnderWay, [&parts] { parts.ForgetToldEnds(); });
   parts.loop.OnTurnEnd([&parts, seen = std::uint64_t{0}]() mutable {
     const std::uint64_t ended = parts.gateway->metrics.sessions_ended;
     if (ended == seen) return;

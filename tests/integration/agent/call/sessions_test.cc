@@ -172,5 +172,30 @@ TEST_CASE("what the server sends a secret in is masked, and its token does not r
   CHECK(door.agent->log().find(bot.token) == std::string::npos);
 }
 
+TEST_CASE("a session whose end overtakes the answer that opens it is not begun again",
+          "[agent][sessions]") {
+  Door door;
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->set_max_calls(1);
+  std::atomic<int> opened = 0;
+  door.control.set_opener([&](const auto&) {
+    // The control plane read it as active before the END record had come, and answers late.
+    if (++opened > 1) {
+      types::v1::Session ended = session;
+      ended.set_state(types::v1::SESSION_STATE_ENDED);
+      door.control.PushSession(ended, false);
+      std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    }
+    return door.control.Active(session);
+  });
+  CHECK(Door::Message(door.Connect().Post(Door::Call("echo")))["result"].contains("content"));
+  REQUIRE(door.control.AwaitEnd());
+  const std::string token = door.control.Token("bot");
+  const auto again = door.Send({.token = token, .body = Door::Initialize()});
+  CHECK(again.session_id.empty());
+  CHECK(opened > 1);
+  CHECK(door.Seen("initialize") == 1);
+}
+
 }  // namespace
 }  // namespace sallyport
