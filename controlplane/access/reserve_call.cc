@@ -180,6 +180,7 @@ absl::Status Write(Attempt& attempt, const Caller& caller) {
   const ReservedCall call =
       ReservedCall::Reserved(std::move(proto), request.call_digest(), attempt.now);
   RETURN_IF_ERROR(calls::Insert(t, call, attempt.holdings));
+  RETURN_IF_ERROR(calls::InsertRepetition(t, call, attempt.repeated));
   RETURN_IF_ERROR(audit_log::Append(
       t, audit_log::LineOf(caller, attempt.now, "call.reserve", NameOf(call), request.target())));
   if (attempt.approval.has_value()) {

@@ -59,8 +59,9 @@ absl::StatusOr<std::vector<ReservedCall>> IdenticalInDoubt(Transaction& t, std::
                                                            int limit) {
   Statement list = t.Prepare(
       "select " CALL_COLUMNS OF_CALLS " where c.server = ?2 and c.digest = ?3 and " IN_DOUBT
-      " and c.reserved_at > coalesce((select max(reserved_at) from calls where server = ?2 and "
-      "digest = ?3 and state = 3), -1) order by c.reserved_at, c.rowid limit ?4");
+      " and not exists (select 1 from repeated_calls r join calls d on d.session_id = "
+      "r.by_session_id and d.call_id = r.by_call_id where r.session_id = c.session_id and "
+      "r.call_id = c.call_id and d.state = 3) order by c.reserved_at, c.rowid limit ?4");
   list.Time(now).Text(server).Text(digest).Int(limit);
   return Calls(list);
 }
@@ -186,6 +187,20 @@ absl::Status Insert(WriteTransaction& t, const ReservedCall& call, const Holding
   return absl::OkStatus();
 }
 
+absl::Status InsertRepetition(WriteTransaction& t, const ReservedCall& call,
+                              const std::vector<ReservedCall>& repeated) {
+  for (const ReservedCall& one : repeated) {
+    RETURN_IF_ERROR(t.Prepare("insert into repeated_calls (session_id, call_id, by_session_id, "
+                              "by_call_id) values (?, ?, ?, ?)")
+                        .Text(one.session_id())
+                        .Text(one.call_id())
+                        .Text(call.session_id())
+                        .Text(call.call_id())
+                        .Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Update(WriteTransaction& t, const ReservedCall& call) {
   ASSIGN_OR_RETURN(const int64_t changed,
                    t.Prepare("update calls set state = ?, call = ?, revision = revision + 1 where "
@@ -204,9 +219,10 @@ absl::StatusOr<std::vector<Key>> Forgettable(Transaction& t, absl::Time before, 
   Statement list = t.Prepare(
       "select c.session_id, c.call_id" OF_CALLS
       " where (c.state = 2 or (c.state = 3 and not c.holds_for_good)) and c.reserved_at < ? and "
-      "s.state in (3, 4) and (c.state = 2 or not exists (select 1 from calls d where d.server = "
-      "c.server and d.digest = c.digest and d.reserved_at < c.reserved_at and d.state in (1, 4))) "
-      "order by c.reserved_at limit ?");
+      "s.state in (3, 4) and (c.state = 2 or not exists (select 1 from repeated_calls r join calls "
+      "d on d.session_id = r.session_id and d.call_id = r.call_id where r.by_session_id = "
+      "c.session_id and r.by_call_id = c.call_id and d.state in (1, 4))) order by c.reserved_at "
+      "limit ?");
   list.Time(before).Int(limit);
   std::vector<Key> found;
   while (true) {
@@ -221,6 +237,8 @@ absl::Status Forget(WriteTransaction& t, const std::vector<Key>& calls) {
     for (const char* remove :
          {"delete from once_effects where session_id = ? and call_id = ?",
           "delete from object_counts where session_id = ? and call_id = ?",
+          "delete from repeated_calls where session_id = ? and call_id = ?",
+          "delete from repeated_calls where by_session_id = ? and by_call_id = ?",
           "delete from calls where session_id = ? and call_id = ? and state in (2, 3)"}) {
       RETURN_IF_ERROR(t.Prepare(remove).Text(key.session_id).Text(key.call_id).Run());
     }

@@ -30,8 +30,9 @@ struct Found {
 absl::StatusOr<std::optional<Found>> Find(Transaction& t, std::string_view session_id,
                                           std::string_view call_id, absl::Time now);
 
-// Identical calls (their digests are equal) that are in doubt, and of which none was done since;
-// oldest first, at most `limit`.
+// Identical calls (their digests are equal) that are in doubt, and of which no repetition was done
+// (InsertRepetition); oldest first, at most `limit`. One that was under way beside them, or that
+// came later without being let through as their repetition, says nothing about them.
 absl::StatusOr<std::vector<ReservedCall>> IdenticalInDoubt(Transaction& t, std::string_view server,
                                                            std::string_view digest, absl::Time now,
                                                            int limit);
@@ -83,12 +84,15 @@ struct Holdings {
 };
 // The session has no call of that id yet.
 absl::Status Insert(WriteTransaction& t, const ReservedCall& call, const Holdings& holdings);
+// `call`, which has just been inserted, was let through although these are in doubt.
+absl::Status InsertRepetition(WriteTransaction& t, const ReservedCall& call,
+                              const std::vector<ReservedCall>& repeated);
 // kAborted where the row changed since the call was read.
 absl::Status Update(WriteTransaction& t, const ReservedCall& call);
 
 // Calls that were settled and are of no use any more: reserved before `before`, of a session that
-// is over, and, where they were done, neither for good nor what takes the doubt from an earlier
-// identical one. At most `limit`.
+// is over, and, where they were done, neither for good nor the repetition of one that nobody has
+// settled. At most `limit`.
 struct Key {
   std::string session_id;
   std::string call_id;

@@ -32,6 +32,19 @@ begin
   select raise(abort, 'a settled call stays as it was settled');
 end;
 
+-- Calls that were in doubt when an identical one was let through all the same: once that is done, the doubt is gone.
+create table repeated_calls (
+  session_id text not null,
+  call_id text not null,
+  by_session_id text not null,
+  by_call_id text not null,
+  constraint repeated_calls_pk primary key (session_id, call_id, by_session_id, by_call_id),
+  constraint repeated_calls_call_exists foreign key (session_id, call_id) references calls (session_id, call_id),
+  constraint repeated_calls_by_exists foreign key (by_session_id, by_call_id) references calls (session_id, call_id)
+) strict;
+
+create index repeated_calls_by on repeated_calls (by_session_id, by_call_id);
+
 -- What a call does once: one row for each value. It holds until the call is released.
 create table once_effects (
   session_id text not null,

@@ -194,6 +194,51 @@ TEST_CASE_METHOD(Reserving, "on_unknown lets a call be repeated, or refuses it",
   CHECK(Passes("c3", {.payment = 'b'}));
 }
 
+TEST_CASE_METHOD(Reserving, "a call that was under way beside one in doubt says nothing about it",
+                 "[controlplane][access]") {
+  Rules("on_unknown: deny");
+  has_once = false;
+  CHECK(Passes("lost", {}));
+  CHECK(Passes("beside", {}));
+  SECTION("it was answered first") {
+    REQUIRE(Settle("beside", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+    REQUIRE(Settle("lost", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  }
+  SECTION("it was answered afterwards") {
+    REQUIRE(Settle("lost", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+    REQUIRE(Settle("beside", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+  }
+  SECTION("it was in doubt as well, and somebody knows that it was done") {
+    REQUIRE(Settle("lost", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+    REQUIRE(Settle("beside", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+    REQUIRE(Resolve("beside", true, admin).ok());
+  }
+  const ReserveCallResponse again = Answer(Asked("again", {}));
+  CHECK(again.denial_reason() == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  CHECK_THAT(again.detail(), Catch::Contains("/lost was done"));
+  REQUIRE(Resolve("lost", true, admin).ok());
+  CHECK(Passes("again", {}));
+}
+
+TEST_CASE_METHOD(Reserving, "what was let through as a repetition takes the doubt once it is done",
+                 "[controlplane][access]") {
+  has_once = false;
+  Rules("on_unknown: allow");
+  CHECK(Passes("lost", {}));
+  REQUIRE(Settle("lost", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  CHECK(Passes("repetition", {}));
+  ApplyPolicy("max_duration: 15m", "[{allow: {tools: [refund], on_unknown: deny}}]");
+  CHECK(Refused("again", {}) == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  SECTION("it was answered") {
+    REQUIRE(Settle("repetition", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+    CHECK(Passes("again", {}));
+  }
+  SECTION("it never went out") {
+    REQUIRE(Settle("repetition", agent::v1::CALL_OUTCOME_NOT_FORWARDED).ok());
+    CHECK(Refused("again", {}) == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  }
+}
+
 TEST_CASE_METHOD(Reserving, "an unknown outcome of a call that nobody reserved is kept too",
                  "[controlplane][access]") {
   Rules("on_unknown: deny");
