@@ -165,9 +165,7 @@ absl::Status CompileLimit(const std::string& place, const types::v1::RuleBody& b
   limit.count = source.count();
   limit.per_call = source.per_call();
   limit.per_window = source.per_window();
-  limit.window = source.has_window()          ? ToAbslDuration(source.window())
-                 : session.has_max_duration() ? ToAbslDuration(session.max_duration())
-                                              : kDefaultMaxDuration;
+  limit.window = WindowOf(source, session);
   return absl::OkStatus();
 }
 
@@ -246,6 +244,13 @@ absl::Status CompileRule(const std::string& rule_place, const types::v1::Rule& s
   RETURN_IF_ERROR(CompileWhen(place, *body, rule));
   RETURN_IF_ERROR(CompileApproval(place, *body, session, rule));
   return CompileEffects(place, *body, session, rule);
+}
+
+absl::Duration WindowOf(const types::v1::ObjectLimit& limit,
+                        const types::v1::SessionTerms& session) {
+  return limit.has_window()           ? ToAbslDuration(limit.window())
+         : session.has_max_duration() ? ToAbslDuration(session.max_duration())
+                                      : kDefaultMaxDuration;
 }
 
 }  // namespace sallyport

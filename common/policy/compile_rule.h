@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "common/policy/compiled_policy.h"
 
 namespace sallyport {
@@ -12,5 +13,10 @@ namespace sallyport {
 // does not mean exactly one thing.
 absl::Status CompileRule(const std::string& place, const types::v1::Rule& source,
                          const types::v1::SessionTerms& session, CompiledRule& rule);
+
+// The window of a limit in a policy of these terms, whatever shorter ones others set for the
+// session: a shorter window lets more through.
+absl::Duration WindowOf(const types::v1::ObjectLimit& limit,
+                        const types::v1::SessionTerms& session);
 
 }  // namespace sallyport

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
+#include "common/policy/compile_rule.h"
 #include "common/policy/pattern.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -47,8 +48,8 @@ bool IsAbout(const RuleBody& rule, std::string_view tool) {
                              [&](const std::string& glob) { return Glob(glob).Matches(tool); });
 }
 
-// The rules that `named` names, in an order of their own. POLICY_CHANGED where the policy has no
-// such rules about the tool that `has` holds for.
+// The rules that `named` names, in an order of their own, each with the window of its limit.
+// POLICY_CHANGED where the policy has no such rules about the tool that `has` holds for.
 template <class Named, class Has>
 absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const Named& named,
                                               std::string_view what, Has has) {
@@ -62,7 +63,11 @@ absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const Named&
     const types::v1::Rule& rule = document->policy().rules(index);
     const RuleBody& body = rule.has_allow() ? rule.allow() : rule.require_approval();
     if (!IsAbout(body, holder.request.target()) || !has(body)) return changed;
-    rules.push_back(body);
+    RuleBody& mine = rules.emplace_back(body);
+    if (mine.has_limit()) {
+      *mine.mutable_limit()->mutable_window() =
+          ToProto(WindowOf(body.limit(), document->policy().session()));
+    }
   }
   return rules;
 }
@@ -123,8 +128,7 @@ absl::Status CheckLimit(const Holder& holder, const RuleBody& rule, const Touche
   }
   if (limit.per_window() == 0) return absl::OkStatus();
   const types::v1::Session& session = holder.session.proto();
-  const absl::Duration window =
-      FromProto(limit.has_window() ? limit.window() : session.terms().max_duration());
+  const absl::Duration window = FromProto(limit.window());
   ASSIGN_OR_RETURN(const std::vector<calls::Touched> before,
                    calls::TouchedBy(holder.t, session.principal(), session.server(), limit.count(),
                                     holder.now - window));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/policy/compile_rule.h"
 #include "common/policy/documents.h"
 #include "common/policy/principal_match.h"
 #include "common/policy/session_policy.h"
@@ -80,8 +81,7 @@ RuleBody Complete(RuleBody body, bool is_approval, const types::v1::SessionTerms
                                                      : types::v1::ON_UNKNOWN_ASK);
   }
   if (body.limit().per_window() != 0 && !body.limit().has_window()) {
-    *body.mutable_limit()->mutable_window() =
-        session.has_max_duration() ? session.max_duration() : ToProto(kDefaultMaxDuration);
+    *body.mutable_limit()->mutable_window() = ToProto(WindowOf(body.limit(), session));
   }
   return body;
 }

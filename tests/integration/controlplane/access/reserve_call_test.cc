@@ -347,6 +347,30 @@ TEST_CASE_METHOD(Reserving, "objects are counted by principal and server, whatev
   CHECK(Passes("c8", {.payment = 'h', .items = {1, 2, 3}}));
 }
 
+TEST_CASE_METHOD(Reserving, "another policy's shorter sessions do not shorten a limit's window",
+                 "[controlplane][access]") {
+  const std::string terms = GENERATE("max_duration: 2h", "open: connect");
+  has_once = false;
+  has_limit = true;
+  Apply(R"(
+kind: Policy
+name: short
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  session: {max_duration: 10s}
+  rules: [{allow: {tools: [echo]}}]
+)");
+  Rules("limit: {count: /items, per_window: 3}", terms);
+  CHECK(Passes("c1", {.items = {1, 2, 3}}));
+  clock.Advance(absl::Minutes(59));
+  session_id = Open("bot");
+  CHECK(Refused("c2", {.payment = 'b'}) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  clock.Advance(absl::Minutes(62));
+  session_id = Open("bot");
+  CHECK(Passes("c3", {.payment = 'c', .items = {1, 2, 3}}));
+}
+
 TEST_CASE_METHOD(Reserving, "a call that was judged by other policies is judged again first",
                  "[controlplane][access]") {
   ReserveCallRequest request = Asked("c1", {});
