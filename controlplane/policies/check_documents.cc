@@ -20,14 +20,15 @@ absl::Status CheckRealm(const std::string& where, const std::string& realm,
                    "\"; there are: ", known.empty() ? "none" : absl::StrJoin(known, ", ")));
 }
 
+// `what` is what they are: "approver" or "owner".
 template <class Names>
-absl::Status CheckApprovers(const std::string& where, const Names& approvers,
-                            const KnownRealms& realms) {
-  for (const std::string& approver : approvers) {
-    const std::string realm(RealmOf(approver));
+absl::Status CheckPeople(const std::string& where, const char* what, const Names& names,
+                         const KnownRealms& realms) {
+  for (const std::string& name : names) {
+    const std::string realm(RealmOf(name));
     if (realms.with_people.count(realm) > 0) continue;
     return absl::InvalidArgumentError(absl::StrCat(
-        where, ": approver \"", approver, "\": nobody of the realm \"", realm,
+        where, ": ", what, " \"", name, "\": nobody of the realm \"", realm,
         "\" can sign in to decide; that takes an issuer entry with token_kind: id_token, or "
         "admin_audiences. Realms with people: ",
         realms.with_people.empty() ? "none" : absl::StrJoin(realms.with_people, ", ")));
@@ -69,13 +70,14 @@ absl::Status CheckRealms(const std::string& where, const types::v1::Document& do
   for (const types::v1::PrincipalMatch& match : policy.principals()) {
     RETURN_IF_ERROR(CheckRealm(where, match.realm(), realms.all));
     RETURN_IF_ERROR(CheckClaims(where, match, realms));
+    RETURN_IF_ERROR(CheckPeople(where, "owner", match.owners(), realms));
   }
-  RETURN_IF_ERROR(CheckApprovers(where, policy.session().approval().approvers(), realms));
+  RETURN_IF_ERROR(CheckPeople(where, "approver", policy.session().approval().approvers(), realms));
   for (const std::string& group : policy.session().break_glass().groups()) {
     RETURN_IF_ERROR(CheckRealm(where, std::string(RealmOf(group)), realms.all));
   }
   for (const types::v1::Rule& rule : policy.rules()) {
-    RETURN_IF_ERROR(CheckApprovers(where, rule.require_approval().approvers(), realms));
+    RETURN_IF_ERROR(CheckPeople(where, "approver", rule.require_approval().approvers(), realms));
   }
   return absl::OkStatus();
 }

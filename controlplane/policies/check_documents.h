@@ -25,7 +25,7 @@ struct KnownRealms {
 absl::Status CheckDocumentKind(types::v1::DocumentKind kind);
 
 // kInvalidArgument, beginning with `where`: a realm that no issuer entry has, a claim that no entry
-// of the realm maps, or approvers of a realm that has no people.
+// of the realm maps, or approvers or owners of a realm that has no people.
 absl::Status CheckRealms(const std::string& where, const types::v1::Document& document,
                          const KnownRealms& realms);
 

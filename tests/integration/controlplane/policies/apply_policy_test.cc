@@ -94,6 +94,22 @@ TEST_CASE("approvers must be of a realm whose people can sign in", "[policies]")
   CHECK(f.Apply(APolicy("p", "  session: {approval: {approvers: [\"okta:leads\"]}}")).ok());
 }
 
+TEST_CASE("owners must be of a realm whose people can sign in", "[policies]") {
+  Fixture f;
+  const auto apply = [&](const std::string& owner) {
+    return f
+        .Apply(
+            "kind: Policy\nname: p\nspec:\n  principals: [{realm: okta}, {realm: okta, owners: "
+            "[\"" +
+            owner + "\"]}]\n  servers: [wiki]\n")
+        .status();
+  };
+  const std::string owner = GENERATE(as<std::string>(), "okat:bob", "ci:leads");
+  CHECK_THAT(Text(apply(owner)), Contains("Policy p") && Contains("owner \"" + owner + "\"") &&
+                                     Contains("Realms with people: okta"));
+  CHECK(apply("okta:bob").ok());
+}
+
 TEST_CASE("a claim that no issuer entry of the realm maps is refused", "[policies]") {
   Fixture f;
   const auto apply = [&](const std::string& match) {
