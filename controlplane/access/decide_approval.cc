@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/policy/approvers.h"
@@ -226,7 +227,8 @@ absl::StatusOr<admin::v1::ApproveApprovalResponse> DecideApproval::Run(
 
 absl::StatusOr<admin::v1::DenyApprovalResponse> DecideApproval::Run(
     const Caller& caller, const admin::v1::DenyApprovalRequest& request) {
-  if (request.reason().empty()) return absl::InvalidArgumentError("a denial needs a reason");
+  if (absl::StripAsciiWhitespace(request.reason()).empty())
+    return absl::InvalidArgumentError("a denial needs a reason");
   admin::v1::DenyApprovalResponse response;
   ASSIGN_OR_RETURN(*response.mutable_approval(),
                    Decide(caller, request.id(), false, request.reason()));

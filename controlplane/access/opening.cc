@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
 #include "controlplane/access/client_address.h"
@@ -38,7 +39,7 @@ absl::Status CheckRequest(const Caller& caller, const OpenSessionRequest& reques
       return absl::InvalidArgumentError("duration and break_glass are for callers");
     return absl::OkStatus();
   }
-  if (request.break_glass() && request.reason().empty())
+  if (request.break_glass() && absl::StripAsciiWhitespace(request.reason()).empty())
     return absl::InvalidArgumentError("whoever breaks glass gives a reason");
   if (caller.person() == nullptr || !caller.person()->may_access) {
     return Denied(types::v1::DENIAL_REASON_ROLE_MISSING,

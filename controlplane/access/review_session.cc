@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "common/denial.h"
 #include "common/policy/approvers.h"
 #include "common/status_macros.h"
@@ -35,7 +36,8 @@ absl::Status ReviewSession::CheckEligible(Transaction& t, const Caller& caller,
 
 absl::StatusOr<admin::v1::ReviewSessionResponse> ReviewSession::Run(
     const Caller& caller, const admin::v1::ReviewSessionRequest& request) {
-  if (request.note().empty()) return absl::InvalidArgumentError("a review needs a note");
+  if (absl::StripAsciiWhitespace(request.note()).empty())
+    return absl::InvalidArgumentError("a review needs a note");
   if (request.note().size() > kMaxNoteBytes)
     return absl::InvalidArgumentError("note is longer than 1,000 bytes");
   const absl::Time now = clock_.Now();

@@ -189,8 +189,10 @@ TEST_CASE_METHOD(Emergency, "nobody else breaks glass, and the attempt is audite
 
 TEST_CASE_METHOD(Emergency, "glass is not broken without a reason, nor by an agent",
                  "[controlplane][access]") {
-  CHECK(open->Run(Person(OnCall()), Glass("")).status().code() ==
-        absl::StatusCode::kInvalidArgument);
+  for (const char* blank : {"", " \t"}) {
+    CHECK(open->Run(Person(OnCall()), Glass(blank)).status().code() ==
+          absl::StatusCode::kInvalidArgument);
+  }
   access::v1::OpenSessionRequest request = Glass();
   request.set_token(OnCall());
   request.set_client_address("10.0.0.1");
@@ -285,6 +287,7 @@ TEST_CASE_METHOD(Emergency,
                    }())
               .ok());
   REQUIRE(Unreviewed().size() == 1);
+  CHECK(Review(id, SignedIn("ann"), "  ").status().code() == absl::StatusCode::kInvalidArgument);
   const auto reviewed = Review(id, SignedIn("ann"));
   INFO(reviewed.status());
   REQUIRE(reviewed.ok());

@@ -57,6 +57,7 @@ TEST_CASE_METHOD(Asking, "a denial without a reason is refused", "[controlplane]
   const auto pending = ByAgent(BotToken());
   admin::v1::DenyApprovalRequest request;
   request.set_id(pending.session().approval_id());
+  request.set_reason(GENERATE(as<std::string>(), "", " \t\n"));
   CHECK(decide->Run(SignedIn("alice"), request).status().code() ==
         absl::StatusCode::kInvalidArgument);
   CHECK(ApprovalOf(request.id()).state() == types::v1::APPROVAL_STATE_PENDING);
