@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "common/backoff.h"
@@ -29,58 +28,64 @@ absl::Duration WaitAfter(int attempts) {
 
 DeliverNotices::DeliverNotices(Database& control, const Clock& clock,
                                std::vector<std::unique_ptr<Webhook>> webhooks)
-    : control_(control), clock_(clock) {
-  for (auto& webhook : webhooks) {
-    std::string name = webhook->name();
-    webhooks_.emplace(std::move(name), std::move(webhook));
-  }
-  thread_ = std::thread([this] { Run(); });
+    : control_(control), clock_(clock), webhooks_(std::move(webhooks)) {
+  for (const auto& webhook : webhooks_)
+    threads_.emplace_back([this, &webhook] { Run({.webhook = webhook.get()}); });
+  threads_.emplace_back([this] { Run({.webhook = nullptr}); });
 }
 
 DeliverNotices::~DeliverNotices() {
   stopping_ = true;
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
-void DeliverNotices::Run() {
+void DeliverNotices::Run(Lane lane) {
   while (!stopping_) {
     // The cursor before the table: what is enqueued from here on ends the wait.
     const uint64_t cursor = control_.changes().Now();
-    const absl::Status status = DeliverDue();
+    const absl::Status status = DeliverDue(lane);
     if (!status.ok()) LogError("outbox_failed", {{"error", status}});
     // What is due stays due where it could not be written down.
     control_.changes().WaitSince(
-        cursor, status.ok() ? std::min(TimeToNextDue(), kLongestSleep) : kLongestSleep);
+        cursor, status.ok() ? std::min(TimeToNextDue(lane), kLongestSleep) : kLongestSleep);
   }
 }
 
-absl::Status DeliverNotices::DeliverDue() {
-  std::vector<outbox::Notice> due;
-  {
-    ASSIGN_OR_RETURN(const auto t, control_.Read());
-    ASSIGN_OR_RETURN(due, outbox::Due(*t, clock_.Now(), kBatch));
+absl::StatusOr<std::vector<outbox::Notice>> DeliverNotices::DueIn(const Lane& lane) {
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  const absl::Time now = clock_.Now();
+  if (lane.webhook != nullptr) return outbox::Due(*t, now, kBatch, lane.webhook->name());
+  std::vector<outbox::Notice> all;
+  ASSIGN_OR_RETURN(const std::vector<std::string> notifiers, outbox::NotifiersDue(*t, now));
+  for (const std::string& notifier : notifiers) {
+    const auto is_its = [&](const auto& webhook) { return webhook->name() == notifier; };
+    if (std::ranges::any_of(webhooks_, is_its)) continue;
+    ASSIGN_OR_RETURN(const std::vector<outbox::Notice> due, outbox::Due(*t, now, kBatch, notifier));
+    all.insert(all.end(), due.begin(), due.end());
   }
-  // One attempt a round for a receiver that does not answer: the others do not wait behind it.
-  std::set<std::string> unreachable;
+  return all;
+}
+
+absl::Status DeliverNotices::DeliverDue(Lane& lane) {
+  ASSIGN_OR_RETURN(const std::vector<outbox::Notice> due, DueIn(lane));
   for (const outbox::Notice& notice : due) {
     if (stopping_) break;
-    if (unreachable.contains(notice.notifier)) continue;
-    ASSIGN_OR_RETURN(const bool is_over, Deliver(notice));
-    if (!is_over) unreachable.insert(notice.notifier);
+    ASSIGN_OR_RETURN(const bool is_over, Deliver(lane, notice));
+    // One attempt a round for a receiver that does not answer.
+    if (!is_over) break;
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
+absl::StatusOr<bool> DeliverNotices::Deliver(Lane& lane, const outbox::Notice& notice) {
   ASSIGN_OR_RETURN(const bool is_moot, LeaveIfMoot(notice));
   if (is_moot) return true;
-  const auto webhook = webhooks_.find(notice.notifier);
-  if (webhook == webhooks_.end()) return GiveUp(notice, "no such notifier is configured");
+  if (lane.webhook == nullptr) return GiveUp(notice, "no such notifier is configured");
   if (clock_.Now() >= notice.give_up_at) return GiveUp(notice, notice.last_error);
 
-  const absl::Status sent = taken_.contains(notice.id)
+  const absl::Status sent = lane.taken.contains(notice.id)
                                 ? absl::OkStatus()
-                                : webhook->second->Send(notice.body, clock_.Now(), stopping_);
+                                : lane.webhook->Send(notice.body, clock_.Now(), stopping_);
   if (stopping_ && !sent.ok()) return false;
   if (absl::IsFailedPrecondition(sent)) {
     outbox::Notice tried = notice;
@@ -88,10 +93,10 @@ absl::StatusOr<bool> DeliverNotices::Deliver(const outbox::Notice& notice) {
     return GiveUp(tried, ToStd(sent.message()));
   }
   if (sent.ok()) {
-    if (taken_.insert(notice.id).second)
+    if (lane.taken.insert(notice.id).second)
       LogInfo("notice_delivered", {{"notice", notice.id}, {"notifier", notice.notifier}});
     RETURN_IF_ERROR(NoteDelivered(notice));
-    taken_.erase(notice.id);
+    lane.taken.erase(notice.id);
     return true;
   }
   LogWarning("notice_failed", {{"notice", notice.id},
@@ -142,10 +147,11 @@ absl::StatusOr<bool> DeliverNotices::GiveUp(const outbox::Notice& notice, std::s
   return true;
 }
 
-absl::Duration DeliverNotices::TimeToNextDue() {
+absl::Duration DeliverNotices::TimeToNextDue(const Lane& lane) {
+  if (lane.webhook == nullptr) return kLongestSleep;
   const auto t = control_.Read();
   if (!t.ok()) return kLongestSleep;
-  const absl::StatusOr<absl::Time> due = outbox::NextDue(**t);
+  const absl::StatusOr<absl::Time> due = outbox::NextDue(**t, lane.webhook->name());
   if (!due.ok()) return kLongestSleep;
   return std::max(*due - clock_.Now(), absl::Milliseconds(50));
 }

@@ -58,18 +58,34 @@ absl::Status Enqueue(WriteTransaction& t, const Notice& notice) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Notice>> Due(Transaction& t, absl::Time now, int limit) {
+absl::StatusOr<std::vector<Notice>> Due(Transaction& t, absl::Time now, int limit,
+                                        std::string_view notifier) {
   Statement due = t.Prepare("select " NOTICE_COLUMNS
-                            " from outbox where state = 1 and next_attempt_at <= ?"
-                            " order by next_attempt_at, n limit ?");
-  due.Time(now).Int(limit);
+                            " from outbox where state = 1 and next_attempt_at <= ?1"
+                            " and (?2 = '' or notifier = ?2)"
+                            " order by next_attempt_at, n limit ?3");
+  due.Time(now).Text(notifier).Int(limit);
   return Every(due);
 }
 
-absl::StatusOr<absl::Time> NextDue(Transaction& t) {
-  Statement next = t.Prepare("select min(next_attempt_at) from outbox where state = 1");
+absl::StatusOr<absl::Time> NextDue(Transaction& t, std::string_view notifier) {
+  Statement next = t.Prepare(
+      "select min(next_attempt_at) from outbox where state = 1 and (?1 = '' or notifier = ?1)");
+  next.Text(notifier);
   RETURN_IF_ERROR(next.Step().status());
   return next.is_null(0) ? absl::InfiniteFuture() : next.time(0);
+}
+
+absl::StatusOr<std::vector<std::string>> NotifiersDue(Transaction& t, absl::Time now) {
+  Statement list =
+      t.Prepare("select distinct notifier from outbox where state = 1 and next_attempt_at <= ?");
+  list.Time(now);
+  std::vector<std::string> notifiers;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return notifiers;
+    notifiers.emplace_back(list.text(0));
+  }
 }
 
 absl::StatusOr<std::optional<Notice>> Find(Transaction& t, std::string_view id) {

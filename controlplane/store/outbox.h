@@ -35,11 +35,16 @@ struct Notice {
 
 absl::Status Enqueue(WriteTransaction& t, const Notice& notice);
 
-// Those that wait and whose next attempt is due, oldest first, at most `limit`.
-absl::StatusOr<std::vector<Notice>> Due(Transaction& t, absl::Time now, int limit);
+// Those that wait and whose next attempt is due, oldest first, at most `limit`. Of one notifier;
+// empty: of all.
+absl::StatusOr<std::vector<Notice>> Due(Transaction& t, absl::Time now, int limit,
+                                        std::string_view notifier = {});
 
-// When the next one becomes due; InfiniteFuture: nothing waits.
-absl::StatusOr<absl::Time> NextDue(Transaction& t);
+// When the next one becomes due; InfiniteFuture: nothing waits. Of one notifier; empty: of all.
+absl::StatusOr<absl::Time> NextDue(Transaction& t, std::string_view notifier = {});
+
+// The notifiers of all that are due.
+absl::StatusOr<std::vector<std::string>> NotifiersDue(Transaction& t, absl::Time now);
 
 absl::StatusOr<std::optional<Notice>> Find(Transaction& t, std::string_view id);
 absl::StatusOr<std::vector<Notice>> OfApproval(Transaction& t, std::string_view approval_id);

@@ -94,6 +94,38 @@ TEST_CASE_METHOD(Refusing, "a receiver that refuses for good is a dead letter an
   CHECK(Becomes([&] { return !IsAlarmed(); }));
 }
 
+TEST_CASE_METHOD(Refusing, "nobody waits behind a receiver that does not answer",
+                 "[controlplane][notices]") {
+  RawHttpServer hanging([](const std::string&) { return RawHttpServer::Reply{.waits = true}; });
+  config::v1::Notifier& notifier = *config.mutable_notify(0);
+  const config::v1::Notifier chat = notifier;
+  notifier.set_name("hangs");
+  notifier.set_webhook("http://127.0.0.1:" + hanging.port() + "/hook");
+  *config.add_notify() = chat;
+  Restart();
+  AskAgain();
+  std::vector<std::unique_ptr<Webhook>> webhooks;
+  for (const config::v1::Notifier& one : config.notify()) webhooks.push_back(*Webhook::Create(one));
+  deliver = std::make_unique<DeliverNotices>(*control, clock, std::move(webhooks));
+  const auto state_of = [&](const std::string& name) {
+    const auto all = *outbox::OfApproval(*Read(), approval_id);
+    return std::ranges::find(all, name, &outbox::Notice::notifier)->state;
+  };
+  REQUIRE(Becomes([&] { return hanging.requests().size() == 1; }));
+  REQUIRE(Becomes([&] { return state_of("chat") == admin::v1::NOTICE_STATE_DELIVERED; }));
+  CHECK(state_of("hangs") == admin::v1::NOTICE_STATE_WAITING);
+  deliver.reset();
+}
+
+TEST_CASE_METHOD(Refusing, "a notice to a notifier that is configured no more is a dead letter",
+                 "[controlplane][notices]") {
+  AskAgain();
+  deliver =
+      std::make_unique<DeliverNotices>(*control, clock, std::vector<std::unique_ptr<Webhook>>());
+  REQUIRE(Becomes([&] { return Notice().state == admin::v1::NOTICE_STATE_DEAD; }));
+  CHECK(Notice().last_error == "no such notifier is configured");
+}
+
 TEST_CASE_METHOD(Refusing, "a receiver that fails is tried again, later each time, and an alarm",
                  "[controlplane][notices]") {
   answer = 500;
