@@ -105,7 +105,8 @@ struct LimitDemand {
   std::uint64_t objects = 0;
   std::uint64_t per_window = 0;
   absl::Duration window = absl::ZeroDuration();
-  // Whose rules they are, which ones, and their pointer.
+  // Whose rules they are, which ones, and their pointer. No rules, and no limit: other ones let the
+  // call through, and its objects count for these all the same.
   std::string policy = {};
   std::vector<int> rules = {};
   std::string count = {};

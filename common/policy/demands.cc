@@ -115,6 +115,15 @@ void Demands::AddLimit(const CompiledRule& rule) {
   }
 }
 
+void Demands::AddCounted(const CompiledRule& rule) {
+  const Argument argument = FindArgument(arguments_, rule.limit->steps);
+  if (argument.state != Argument::State::kFound) return;
+  const std::optional<std::uint64_t> objects = CountObjects(argument.value);
+  if (!objects) return;
+  counted_.push_back(
+      {.objects = *objects, .policy = rule.policy->name, .count = rule.limit->count});
+}
+
 void Demands::Add(const CompiledRule& rule) {
   if (rule.once) AddOnce(rule);
   if (rule.limit) AddLimit(rule);
@@ -130,6 +139,12 @@ void Demands::AddOnUnknown(const CompiledRule& rule) {
 
 CallDecision Demands::Complete(CallDecision decision) && {
   if (refusal_) return *std::move(refusal_);
+  // What the limit of any rule counts is counted once.
+  for (LimitDemand& counted : counted_) {
+    const auto is_same = [&](const LimitDemand& limit) { return limit.count == counted.count; };
+    if (std::none_of(limits_.begin(), limits_.end(), is_same))
+      limits_.push_back(std::move(counted));
+  }
   decision.once = std::move(once_);
   decision.limits = std::move(limits_);
   decision.on_unknown = on_unknown_;

@@ -21,6 +21,9 @@ class Demands {
   // outcome is unknown.
   void AddOnUnknown(const CompiledRule& rule);
 
+  // Of a rule about the call whose conditions fail: the objects that its limit counts.
+  void AddCounted(const CompiledRule& rule);
+
   // Completes `decision`, which is kAllow or kRequireApproval, or refuses the call.
   CallDecision Complete(CallDecision decision) &&;
 
@@ -33,6 +36,7 @@ class Demands {
   std::string_view arguments_;
   std::vector<OnceDemand> once_;
   std::vector<LimitDemand> limits_;
+  std::vector<LimitDemand> counted_;
   types::v1::OnUnknown on_unknown_ = types::v1::ON_UNKNOWN_ALLOW;
   CommonApprovers asked_;  // where an outcome is unknown
   std::optional<CallDecision> refusal_;

@@ -149,19 +149,22 @@ class Judgement {
   // asks holds all the same.
   void Consider(const CompiledRule& rule) {
     const Tested tested = Test(rule);
+    NoteDemands(rule, tested);
     if (tested.outcome == Outcome::kFails) Prefer(rule, failed_);
     if (tested.outcome != Outcome::kHolds) return;
     Prefer(rule, rule.policy->IsOpen(occasion_.now) ? granting_ : closed_);
-    NoteDemands(rule, tested);
   }
 
   void NoteDemands(const CompiledRule& rule, const Tested& tested) {
+    // A window counts what all calls touch, whichever rule lets them through.
+    if (tested.outcome == Outcome::kFails && rule.limit && rule.limit->per_window != 0)
+      demanding_.push_back({&rule, Demanding::kCounts});
     if (tested.outcome != Outcome::kHolds) return;
     // Who knows the arguments names what else the rule asks, if it applies.
     const bool asks = rule.effect == CompiledRule::Effect::kRequireApproval ||
                       rule.on_unknown != types::v1::ON_UNKNOWN_ALLOW;
     if (tested.is_certain ? rule.IsDemanding() : asks)
-      demanding_.push_back({&rule, tested.is_certain});
+      demanding_.push_back({&rule, tested.is_certain ? Demanding::kAsks : Demanding::kMayAsk});
   }
 
   // Each once and in order.
@@ -172,7 +175,10 @@ class Judgement {
                                  [](const auto& a, const auto& b) { return a.rule == b.rule; });
     for (auto demanding = demanding_.begin(); demanding != end; ++demanding) {
       const CompiledRule& rule = *demanding->rule;
-      demanding->is_certain ? demands_.Add(rule) : demands_.AddOnUnknown(rule);
+      if (demanding->how == Demanding::kCounts) demands_.AddCounted(rule);
+      if (demanding->how == Demanding::kAsks) demands_.Add(rule);
+      if (demanding->how == Demanding::kMayAsk) demands_.AddOnUnknown(rule);
+      if (demanding->how == Demanding::kCounts) continue;
       if (rule.effect != CompiledRule::Effect::kRequireApproval) continue;
       if (approving_ == nullptr) approving_ = &rule;
       approvers_.Add(rule.approvers, rule.count, rule.expires_after);
@@ -216,7 +222,7 @@ class Judgement {
   CommonApprovers approvers_;
   struct Demanding {
     const CompiledRule* rule;
-    bool is_certain;
+    enum { kAsks, kMayAsk, kCounts } how;
   };
   std::vector<Demanding> demanding_;
   const CompiledRule* approving_ = nullptr;

@@ -141,6 +141,20 @@ absl::Status CheckLimit(const Holder& holder, const RuleBody& rule, const Touche
                              absl::FormatDuration(window), ", and ", used, " have been"));
 }
 
+// That some rule of the policy counts them for its window, whether or not it applies.
+absl::Status CheckCounted(const Holder& holder, const TouchedObjects& touched) {
+  ASSIGN_OR_RETURN(const std::optional<types::v1::Document> document,
+                   documents::Find(holder.t, types::v1::DOCUMENT_KIND_POLICY, touched.policy()));
+  const auto counts = [&](const types::v1::Rule& rule) {
+    const RuleBody& body = rule.has_allow() ? rule.allow() : rule.require_approval();
+    return body.limit().count() == touched.count() && body.limit().per_window() != 0 &&
+           IsAbout(body, holder.request.target());
+  };
+  if (document.has_value() && std::ranges::any_of(document->policy().rules(), counts))
+    return absl::OkStatus();
+  return PolicyChanged("no such `limit`");
+}
+
 absl::Status HoldObjects(const Holder& holder, const TouchedObjects& touched,
                          calls::Holdings& holdings) {
   if (touched.objects() > kMaxObjects)
@@ -148,8 +162,12 @@ absl::Status HoldObjects(const Holder& holder, const TouchedObjects& touched,
   const auto counts = [&](const RuleBody& rule) {
     return rule.has_limit() && rule.limit().count() == touched.count();
   };
-  ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, touched, "limit", counts));
-  for (const RuleBody& rule : rules) RETURN_IF_ERROR(CheckLimit(holder, rule, touched));
+  if (touched.rules().empty()) {
+    RETURN_IF_ERROR(CheckCounted(holder, touched));
+  } else {
+    ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, touched, "limit", counts));
+    for (const RuleBody& rule : rules) RETURN_IF_ERROR(CheckLimit(holder, rule, touched));
+  }
   // Two policies may count the same argument, which touches its objects once.
   const auto counted =
       std::ranges::find(holdings.objects, touched.count(), &calls::Objects::counted);
@@ -180,8 +198,10 @@ absl::Status CheckComplete(const ReserveCallRequest& request, const CallDecision
   }
   for (const LimitDemand& demand : decision.limits) {
     const auto is_named = [&](const TouchedObjects& touched) {
-      return touched.policy() == demand.policy && touched.count() == demand.count &&
-             NamesAll(touched, demand.rules);
+      // Whoever counts them, they are counted.
+      return touched.count() == demand.count &&
+             (demand.rules.empty() ||
+              (touched.policy() == demand.policy && NamesAll(touched, demand.rules)));
     };
     if (std::ranges::none_of(request.touched(), is_named))
       return PolicyChanged("a `limit` that the agent does not name");

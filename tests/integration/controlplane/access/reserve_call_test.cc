@@ -416,6 +416,27 @@ TEST_CASE_METHOD(Reserving, "only the rules whose conditions hold count and rese
   CHECK(Refused("c3", {.items = {1}}) == types::v1::DENIAL_REASON_POLICY_CHANGED);
 }
 
+TEST_CASE_METHOD(Reserving, "objects count whichever rule lets their call through",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m", R"([
+    {allow: {tools: [refund], when: [{path: /payment, equals: a}], limit: {count: /items, per_window: 3}}},
+    {allow: {tools: [refund], when: [{path: /payment, equals: b}]}}])");
+  session_id = Open("bot");
+  has_once = false;
+  has_limit = true;
+  ReserveCallRequest other = Asked("c1", {.payment = 'b', .items = {1, 2, 3, 4, 5}});
+  other.mutable_touched(0)->clear_rules();
+  CHECK(Answer(other).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+  CHECK(Refused("c2", {.items = {1}}) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  // Nor can an agent leave them out, or that they are limited.
+  other.set_call_id("c3");
+  other.clear_touched();
+  CHECK(Answer(other).denial_reason() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+  ReserveCallRequest limited = Asked("c4", {.items = {1}});
+  limited.mutable_touched(0)->clear_rules();
+  CHECK(Answer(limited).denial_reason() == types::v1::DENIAL_REASON_POLICY_CHANGED);
+}
+
 TEST_CASE_METHOD(Reserving, "what the agent names must be what the policies ask for",
                  "[controlplane][access]") {
   ReserveCallRequest request = Asked("c1", {});

@@ -143,6 +143,28 @@ TEST_CASE("a call that no window could hold is refused at once", "[policy][limit
   CHECK(Refund(*policy, R"({"items":[1,2,3]})").reason == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
 }
 
+TEST_CASE("a window counts what calls touch that another rule lets through", "[policy][limit]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {tools: [refund], when: [{path: /k, equals: a}], limit: {count: /items, per_window: 3}}
+    - allow: {tools: [refund], when: [{path: /k, equals: c}], limit: {count: /items, per_call: 9}}
+    - allow: {tools: ["*"]})"));
+  CallDecision decision = Refund(*policy, R"({"k":"b","items":[1,2,3,4]})");
+  REQUIRE(decision.verdict == Verdict::kAllow);
+  REQUIRE(decision.limits.size() == 1);
+  CHECK(decision.limits[0].objects == 4);
+  CHECK(decision.limits[0].policy == "p");
+  CHECK(decision.limits[0].count == "/items");
+  CHECK(decision.limits[0].rules.empty());
+  // What cannot be counted is refused by none of those that let it through.
+  decision = Refund(*policy, R"({"k":"b"})");
+  CHECK(decision.verdict == Verdict::kAllow);
+  CHECK(decision.limits.empty());
+  CHECK(Refund(*policy, R"({"items":[1]})", "echo").limits.empty());
+  decision = Refund(*policy, R"({"k":"a","items":[1]})");
+  REQUIRE(decision.limits.size() == 1);
+  CHECK(decision.limits[0].rules == std::vector<int>{0});
+}
+
 TEST_CASE("a limit per call alone leaves nothing to count", "[policy][limit]") {
   const auto policy = Bound(
       BotPolicy("  rules: [{allow: {tools: [refund], limit: {count: /items, per_call: 2}}}]"));

@@ -118,7 +118,7 @@ types::v1::DenialReason RefusalOf(const Passing& passing, const std::optional<Va
 
 // Completes a decision that lets through, with all that the rules ask.
 Decision WithDemands(Decision decision, const std::vector<Passing>& passing,
-                     const std::optional<Value>& argument) {
+                     const std::vector<Passing>& failing, const std::optional<Value>& argument) {
   for (const auto reason :
        {types::v1::DENIAL_REASON_CONDITION_FAILED, types::v1::DENIAL_REASON_LIMIT_EXCEEDED}) {
     for (const Passing& one : passing) {
@@ -144,6 +144,13 @@ Decision WithDemands(Decision decision, const std::vector<Passing>& passing,
     }
     decision.on_unknown = std::max(decision.on_unknown, one.OnUnknown());
     if (one.OnUnknown() == types::v1::ON_UNKNOWN_ASK) askers.push_back(one);
+  }
+  // All limits count the same argument: one of a rule that fails where there is no other.
+  for (const Passing& one : failing) {
+    if (one.body->limit().per_window() == 0 || !Objects(argument) || !decision.limits.empty())
+      continue;
+    decision.limits.insert(std::to_string(one.policy) + "|" + std::to_string(*Objects(argument)) +
+                           "|0|0");
   }
   decision.once.insert(longest.begin(), longest.end());
   if (decision.on_unknown != types::v1::ON_UNKNOWN_ASK || decision.verdict == "approve") {
@@ -184,23 +191,27 @@ Decision FirstDenial(const std::vector<InForce>& policies, const std::vector<InF
 }
 
 // What rules of `others` that would let the call through ask of it beside those that do.
-void AddAsked(const std::vector<InForce>& others, const Call& call, std::vector<Passing>& passing) {
+void AddAsked(const std::vector<InForce>& others, const Call& call, std::vector<Passing>& passing,
+              std::vector<Passing>& failing) {
   for (const auto& [index, spec] : others) {
     for (int i = 0; i < spec->rules_size(); ++i) {
       const types::v1::RuleBody& body = spec->rules(i).allow();
-      if (!spec->rules(i).has_allow() || !Grants(body, call) || !Holds(body, call)) continue;
-      passing.push_back({index, i, spec, &body, false, IsUnsure(body, call)});
+      if (!spec->rules(i).has_allow() || !Grants(body, call)) continue;
+      (Holds(body, call) ? passing : failing)
+          .push_back({index, i, spec, &body, false, IsUnsure(body, call)});
     }
   }
-  std::sort(passing.begin(), passing.end(), [](const Passing& a, const Passing& b) {
-    return std::pair(a.policy, a.rule) < std::pair(b.policy, b.rule);
-  });
+  for (std::vector<Passing>* rules : {&passing, &failing}) {
+    std::sort(rules->begin(), rules->end(), [](const Passing& a, const Passing& b) {
+      return std::pair(a.policy, a.rule) < std::pair(b.policy, b.rule);
+    });
+  }
 }
 
 // As the policies say, with all else let through by `observer` where there is one.
 Decision Judge(const std::vector<InForce>& policies, const std::vector<InForce>& others,
                const Call& call, long now, int observer) {
-  std::vector<Passing> passing, asking;
+  std::vector<Passing> passing, asking, failing;
   Decision failed, closed, granted;
   if (Decision denial = FirstDenial(policies, others, call); !denial.verdict.empty()) return denial;
   for (const auto& [index, spec] : policies) {
@@ -212,6 +223,7 @@ Decision Judge(const std::vector<InForce>& policies, const std::vector<InForce>&
       const Decision here = Refusal(types::v1::DENIAL_REASON_CONDITION_FAILED, index, i);
       if (!Holds(body, call)) {
         if (failed.verdict.empty()) failed = here;
+        failing.push_back({index, i, spec, &body, asks, false});
         continue;
       }
       passing.push_back({index, i, spec, &body, asks, IsUnsure(body, call)});
@@ -241,8 +253,8 @@ Decision Judge(const std::vector<InForce>& policies, const std::vector<InForce>&
     decision.policy = granted.policy;
     decision.rule = granted.rule;
   }
-  AddAsked(others, call, passing);
-  return WithDemands(std::move(decision), passing, call.argument);
+  AddAsked(others, call, passing, failing);
+  return WithDemands(std::move(decision), passing, failing, call.argument);
 }
 
 // Without those that observe; the first of which is `observer`.
