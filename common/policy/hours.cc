@@ -26,6 +26,21 @@ std::optional<int> ParseMinute(std::string_view text) {
 
 unsigned Bit(absl::Weekday day) { return 1U << static_cast<unsigned>(day); }
 
+// Whether the database could have the name: each part of one begins with a capital. What else absl
+// or the machine knows is no zone that is the same everywhere: UTC offsets of absl's own notation,
+// paths, files beside the zones, the machine's own time, zones that count leap seconds.
+bool CouldBeZone(std::string_view name) {
+  bool begins_part = true;
+  for (const char c : name) {
+    const bool is_capital = c >= 'A' && c <= 'Z';
+    const bool is_other =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '+' || c == '-';
+    if (begins_part ? !is_capital : !(is_capital || is_other || c == '/')) return false;
+    begins_part = c == '/';
+  }
+  return !begins_part;
+}
+
 }  // namespace
 
 absl::StatusOr<CompiledHours> CompiledHours::Compile(const types::v1::Hours& hours) {
@@ -49,9 +64,7 @@ absl::StatusOr<CompiledHours> CompiledHours::Compile(const types::v1::Hours& hou
   }
   compiled.from_minute_ = *from;
   compiled.to_minute_ = *to;
-  // absl takes UTC offsets of its own notation, too, which no clock on a wall knows.
-  if (hours.zone().empty() || hours.zone().find("Fixed/") != std::string::npos ||
-      !absl::LoadTimeZone(hours.zone(), &compiled.zone_)) {
+  if (!CouldBeZone(hours.zone()) || !absl::LoadTimeZone(hours.zone(), &compiled.zone_)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "zone: \"", hours.zone(), "\" is not a zone of the IANA database, such as Europe/Berlin"));
   }

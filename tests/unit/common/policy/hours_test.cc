@@ -27,6 +27,29 @@ absl::Time At(const char* text) {
   return time;
 }
 
+bool IsZone(const std::string& zone) {
+  types::v1::Hours hours;
+  hours.set_from("08:00");
+  hours.set_to("09:00");
+  hours.set_zone(zone);
+  return CompiledHours::Compile(hours).ok();
+}
+
+TEST_CASE("a zone is one of the database and nothing else that the machine has",
+          "[policy][hours]") {
+  const char* zone = GENERATE("UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "EST5EDT",
+                              "Etc/GMT+12", "America/Port-au-Prince", "NZ-CHAT");
+  INFO(zone);
+  CHECK(IsZone(zone));
+  const char* other = GENERATE(
+      "", "localtime", "libc:localtime", "/etc/localtime", "/usr/share/zoneinfo/Asia/Tokyo",
+      "../../../etc/localtime", "file:Europe/Berlin", "Europe/../Asia/Tokyo", "Europe//Berlin",
+      "./UTC", "posixrules", "right/UTC", "posix/UTC", "Fixed/UTC+01:00:00", "Europe/Berlin ",
+      "Europe", "Europe/", "Nowhere/Atall", "leapseconds", "zone.tab");
+  INFO(other);
+  CHECK_FALSE(IsZone(other));
+}
+
 TEST_CASE("hours begin with their first minute and end before their last", "[policy][hours]") {
   const CompiledHours hours = Open({}, "08:00", "17:30", "UTC");
   CHECK_FALSE(hours.Contains(At("2026-11-26T07:59:59.999Z")));
