@@ -67,6 +67,11 @@ absl::Status CompileResources(const std::string& place, const types::v1::RuleBod
     if (!refusal.empty()) {
       return WrongAt(place, absl::StrCat("\"", text, "\": ", ToAbsl(refusal)));
     }
+    if (UriPattern::CutsEncoded(text)) {
+      return WrongAt(place, absl::StrCat("\"", text,
+                                         "\": a star cuts an encoded character: % by "
+                                         "itself is written %25"));
+    }
   }
   return CompilePatterns(place, body.resources(), patterns);
 }

@@ -53,6 +53,13 @@ std::string NamedBy(const CompiledRule& rule, const PolicyCall& call) {
     return NamedBy(rule, ResourceSubject{forms, "resources/read"}, "resources", rule.resources,
                    call.target);
   };
+  const auto uri_template = [&] {
+    if (call.target.find('{') == std::string_view::npos) return resource();
+    const UriTemplate forms(call.target);
+    if (!forms.refusal().empty()) return std::string();
+    return NamedBy(rule, TemplateSubject{forms, "resources/read"}, "resources", rule.resources,
+                   call.target);
+  };
   const auto either = [](std::string one, std::string other) {
     return one.empty() || other.empty() ? one + other : absl::StrCat(one, " and ", other);
   };
@@ -66,7 +73,7 @@ std::string NamedBy(const CompiledRule& rule, const PolicyCall& call) {
     case MethodKind::kPrompt:
       return prompt();
     case MethodKind::kCompletion:
-      return either(method(), call.ref_is_resource ? resource() : prompt());
+      return either(method(), call.ref_is_resource ? uri_template() : prompt());
     case MethodKind::kSubscribe:
     case MethodKind::kListen:
       return call.target.empty() ? method() : either(method(), resource());

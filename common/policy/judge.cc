@@ -24,6 +24,11 @@ bool ResourceSubject::AnyOf(const RuleSet& rules, Visit visit) const {
 }
 
 template <class Visit>
+bool TemplateSubject::AnyOf(const RuleSet& rules, Visit visit) const {
+  return rules.AnyOf(visit);
+}
+
+template <class Visit>
 bool MethodSubject::AnyOf(const RuleSet& rules, Visit visit) const {
   return rules.AnyOf(PatternKind::kMethods, method, visit);
 }
@@ -36,16 +41,6 @@ bool ServerRequestSubject::AnyOf(const RuleSet& rules, Visit visit) const {
 namespace {
 
 using Outcome = CompiledCondition::Outcome;
-
-bool AnyMatches(const std::vector<Glob>& globs, std::string_view text) {
-  return std::any_of(globs.begin(), globs.end(),
-                     [&](const Glob& glob) { return glob.Matches(text); });
-}
-
-bool AnyMatches(const std::vector<UriPattern>& patterns, std::string_view form) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const UriPattern& pattern) { return pattern.Matches(form); });
-}
 
 // Whether a rule's conditions hold for arguments, or could hold for what they really are.
 struct Tested {
@@ -274,38 +269,6 @@ const CompiledPolicy* RuleTable::Observer(absl::Time now) const {
   return nullptr;
 }
 
-bool NamedSubject::Grants(const CompiledRule& rule) const { return AnyMatches(rule.*kind, name); }
-
-bool NamedSubject::Restricts(const CompiledRule& rule) const {
-  return AnyMatches(rule.*kind, name) || AnyMatches(rule.methods, method);
-}
-
-bool ResourceSubject::Grants(const CompiledRule& rule) const {
-  return forms.All([&](std::string_view form) { return AnyMatches(rule.resources, form); });
-}
-
-bool ResourceSubject::Restricts(const CompiledRule& rule) const {
-  return forms.Any([&](std::string_view form) { return AnyMatches(rule.resources, form); }) ||
-         AnyMatches(rule.methods, method);
-}
-
-bool MethodSubject::Grants(const CompiledRule& rule) const {
-  return AnyMatches(rule.methods, method);
-}
-
-bool ServerRequestSubject::Grants(const CompiledRule& rule) const {
-  return std::find(rule.server_requests.begin(), rule.server_requests.end(), word) !=
-         rule.server_requests.end();
-}
-
-NamedSubject ToolSubject(std::string_view name) {
-  return {PatternKind::kTools, &CompiledRule::tools, name, "tools/call"};
-}
-
-NamedSubject PromptSubject(std::string_view name) {
-  return {PatternKind::kPrompts, &CompiledRule::prompts, name, "prompts/get"};
-}
-
 CallDecision Allowed(std::string_view policy, int rule) {
   return {.verdict = Verdict::kAllow, .policy = std::string(policy), .rule = rule};
 }
@@ -350,6 +313,8 @@ template CallDecision Judge(const RuleTable&, const NamedSubject&, const Occasio
                             types::v1::DenialReason);
 template CallDecision Judge(const RuleTable&, const ResourceSubject&, const Occasion&,
                             types::v1::DenialReason);
+template CallDecision Judge(const RuleTable&, const TemplateSubject&, const Occasion&,
+                            types::v1::DenialReason);
 template CallDecision Judge(const RuleTable&, const MethodSubject&, const Occasion&,
                             types::v1::DenialReason);
 template CallDecision Judge(const RuleTable&, const ServerRequestSubject&, const Occasion&,
@@ -357,27 +322,15 @@ template CallDecision Judge(const RuleTable&, const ServerRequestSubject&, const
 template bool CouldPass(const RuleTable&, const NamedSubject&, absl::Time);
 template bool CouldPass(const RuleTable&, const ResourceSubject&, absl::Time);
 
-bool TemplateCouldPass(const RuleTable& rules, std::string_view uri_template, absl::Time now) {
-  const std::size_t brace = uri_template.find('{');
-  if (brace == std::string_view::npos) {
-    const UriForms forms(uri_template);
-    return forms.refusal().empty() &&
-           CouldPass(rules, ResourceSubject{forms, "resources/read"}, now);
-  }
-  const std::string_view prefix = uri_template.substr(0, brace);
-  // A template may begin with a variable: then anything could come of it.
-  const UriForms forms(prefix.empty() ? "x" : prefix);
-  if (!prefix.empty() && !forms.refusal().empty()) return false;
-  if (!AnyCouldPass(rules, &CompiledRule::resources, "resources/read", now)) return false;
-  if (rules.Observer(now) != nullptr) return true;
-  const auto reaches = [&](const CompiledRule& rule) {
-    return std::any_of(
-        rule.resources.begin(), rule.resources.end(), [&](const UriPattern& pattern) {
-          return prefix.empty() ||
-                 forms.All([&](std::string_view form) { return pattern.CouldMatchAfter(form); });
-        });
+bool TemplateCouldPass(const RuleTable& rules, const UriTemplate& uri_template, absl::Time now) {
+  const TemplateSubject subject{uri_template, "resources/read"};
+  if (CouldPass(rules, subject, now)) return true;
+  const auto shuts = [&](const CompiledRule& rule) {
+    return HoldsAt(rule, now) && subject.Restricts(rule);
   };
-  return rules.allow.AnyOf(reaches) || rules.require_approval.AnyOf(reaches);
+  if (subject.AnyOf(rules.deny, shuts) || subject.AnyOf(rules.others, shuts)) return false;
+  return subject.AnyOf(rules.require_approval,
+                       [&](const CompiledRule& rule) { return subject.Reaches(rule); });
 }
 
 UsableCapabilities CapabilitiesOf(const RuleTable& rules, absl::Time now) {

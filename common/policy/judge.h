@@ -62,6 +62,19 @@ struct ResourceSubject {
   bool AnyOf(const RuleSet& rules, Visit visit) const;
 };
 
+// What may come of a template of resources. A rule grants it or `Reaches` it where it names
+// something that may come of it, and restricts it where it names all of that.
+struct TemplateSubject {
+  const UriTemplate& forms;
+  std::string_view method;
+
+  bool Grants(const CompiledRule& rule) const;
+  bool Restricts(const CompiledRule& rule) const;
+  bool Reaches(const CompiledRule& rule) const;
+  template <class Visit>
+  bool AnyOf(const RuleSet& rules, Visit visit) const;
+};
+
 struct MethodSubject {
   std::string_view method;
 
@@ -79,6 +92,8 @@ struct ServerRequestSubject {
   template <class Visit>
   bool AnyOf(const RuleSet& rules, Visit visit) const;
 };
+
+bool AnyMatches(const std::vector<Glob>& globs, std::string_view text);
 
 NamedSubject ToolSubject(std::string_view name);
 NamedSubject PromptSubject(std::string_view name);
@@ -99,8 +114,8 @@ CallDecision Judge(const RuleTable& rules, const Subject& subject, const Occasio
 template <class Subject>
 bool CouldPass(const RuleTable& rules, const Subject& subject, absl::Time now);
 
-// Whether an expansion of the template could be read.
-bool TemplateCouldPass(const RuleTable& rules, std::string_view uri_template, absl::Time now);
+// Whether something that may come of the template could be read.
+bool TemplateCouldPass(const RuleTable& rules, const UriTemplate& uri_template, absl::Time now);
 
 UsableCapabilities CapabilitiesOf(const RuleTable& rules, absl::Time now);
 

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "common/policy/uri_readings.h"
 
 // Patterns of policies. Matching takes the whole text, code unit by code unit; case matters.
 namespace sallyport {
@@ -18,10 +21,12 @@ class Glob {
     return text_.find_first_not_of('*') == std::string::npos && !text_.empty();
   }
   const std::string& text() const { return text_; }
-  // What stands before the first star.
-  std::string_view prefix() const { return parts_.front(); }
-  // No star: the prefix is all that matches.
-  bool is_exact() const { return parts_.size() == 1; }
+  // With what stands before the first star, and whether there is none: then that is all that
+  // matches.
+  template <class Visit>
+  void EachBeginning(Visit visit) const {
+    visit(std::string_view(parts_.front()), parts_.size() == 1);
+  }
 
  private:
   std::string text_;
@@ -30,63 +35,116 @@ class Glob {
 };
 
 // A pattern of URIs: `*` is any run of characters without `/`, `**` any run at all, and a pattern
-// that is only `*` means all. Scheme letters compare without case.
+// that is only `*` means all. Scheme letters compare without case. What it says beside its stars
+// can be read in several ways, as a URI can.
 class UriPattern {
  public:
   explicit UriPattern(std::string_view pattern);
 
-  // `uri` is a form of a UriForms.
-  bool Matches(std::string_view uri) const;
-  // Whether a URI that begins with `prefix` could match.
-  bool CouldMatchAfter(std::string_view prefix) const;
-  bool is_all() const { return tokens_.size() == 1 && tokens_[0] == kAnyRun; }
+  // An encoded character of which a star is a part: such a pattern has no meaning.
+  static bool CutsEncoded(std::string_view pattern);
+
+  // As it was written. `uri` is a form of a UriForms.
+  bool Matches(std::string_view uri) const { return readings_.front().Matches(uri); }
+  // In some reading.
+  bool MatchesAnyhow(std::string_view uri) const {
+    return std::any_of(readings_.begin(), readings_.end(),
+                       [&](const Reading& reading) { return reading.Matches(uri); });
+  }
+  // Whether a URI that begins with `prefix` could match, as it was written and in some reading.
+  bool CouldMatchAfter(std::string_view prefix) const {
+    return readings_.front().Run(prefix, /*is_prefix=*/true);
+  }
+  bool CouldMatchAnyhowAfter(std::string_view prefix) const {
+    return std::any_of(readings_.begin(), readings_.end(), [&](const Reading& reading) {
+      return reading.Run(prefix, /*is_prefix=*/true);
+    });
+  }
+  bool is_all() const { return readings_.front().tokens == std::string_view(&kAnyRunMark, 1); }
   // As it was written.
   const std::string& text() const { return text_; }
-  // What stands before the first star.
-  std::string_view prefix() const { return prefix_; }
-  // No star: the prefix is all that matches.
-  bool is_exact() const { return prefix_.size() == tokens_.size(); }
+  // As Glob's, for each reading.
+  template <class Visit>
+  void EachBeginning(Visit visit) const {
+    for (const Reading& reading : readings_) {
+      visit(std::string_view(reading.prefix), reading.prefix.size() == reading.tokens.size());
+    }
+  }
 
  private:
-  static constexpr int kStar = 256;
-  static constexpr int kAnyRun = 257;
+  struct Reading {
+    explicit Reading(std::string marked);
 
-  bool Run(std::string_view text, bool is_prefix) const;
+    bool Matches(std::string_view uri) const {
+      return uri.starts_with(prefix) && Run(uri, /*is_prefix=*/false);
+    }
+    bool Run(std::string_view text, bool is_prefix) const;
+
+    std::string tokens;  // bytes and marks
+    std::string prefix;  // before the first mark
+  };
 
   std::string text_;
-  std::string prefix_;
-  std::vector<int> tokens_;  // a byte, kStar or kAnyRun
+  std::vector<Reading> readings_;  // first the one that was written
 };
 
 // The ways in which servers may read one URI: as it stands, percent-decoded, with full-width
-// characters and other dots and slashes taken for ASCII, with runs of slashes collapsed. What
-// grants must hold for all of them, what restricts need hold for one. A URI whose meaning depends
-// on the reader has none at all: segments of dots, also encoded (more than once), encoded control
-// characters, bytes that are not UTF-8, or more than 8 KiB.
+// characters and other dots and slashes taken for ASCII, with runs of slashes collapsed, and with
+// its host as who connects to it reads it. What grants must match it as it stands and, in some
+// reading of the pattern, in each form; what restricts, in one form or by its host. A URI whose
+// meaning depends on the reader has none at all: segments of dots, also encoded (more than once),
+// encoded control characters, bytes that are not UTF-8, a host on the web that is not ASCII, or
+// more than 8 KiB.
 class UriForms {
  public:
   explicit UriForms(std::string_view uri);
 
   // Why it is refused; empty: it is not. Static text.
-  std::string_view refusal() const { return refusal_; }
+  std::string_view refusal() const { return readings_.refusal; }
+  std::string_view as_it_stands() const { return as_it_stands_; }
+  // All forms beside that, hosts left aside.
   template <class Test>
-  bool All(Test test) const {
-    if (!test(as_it_stands_)) return false;
-    for (const std::string& form : others_) {
-      if (!test(std::string_view(form))) return false;
-    }
-    return true;
+  bool AllOthers(Test test) const {
+    return std::all_of(readings_.forms.begin(), readings_.forms.end(), test);
   }
   template <class Test>
   bool Any(Test test) const {
-    return !All([&](std::string_view form) { return !test(form); });
+    return test(as_it_stands_) ||
+           std::any_of(readings_.forms.begin(), readings_.forms.end(), test) ||
+           std::any_of(readings_.hosts.begin(), readings_.hosts.end(), test);
   }
 
  private:
   std::string_view as_it_stands_;  // into the caller's bytes, or into lowered_
   std::string lowered_;
-  std::vector<std::string> others_;
-  std::string_view refusal_;
+  UriReadings readings_;
+};
+
+// A URI template (RFC 6570) in the forms of what may come of it, with marks for its variables. A
+// pattern matches such a form where it matches whatever may stand for the variables.
+class UriTemplate {
+ public:
+  explicit UriTemplate(std::string_view text);
+
+  // As UriForms'.
+  std::string_view refusal() const { return readings_.refusal; }
+  std::string_view as_it_stands() const { return as_it_stands_; }
+  template <class Test>
+  bool AllOthers(Test test) const {
+    return std::all_of(readings_.forms.begin(), readings_.forms.end(), test);
+  }
+  template <class Test>
+  bool Any(Test test) const {
+    return test(std::string_view(as_it_stands_)) ||
+           std::any_of(readings_.forms.begin(), readings_.forms.end(), test) ||
+           std::any_of(readings_.hosts.begin(), readings_.hosts.end(), test);
+  }
+  // What of a form stands before the first variable.
+  static std::string_view Beginning(std::string_view form);
+
+ private:
+  std::string as_it_stands_;
+  UriReadings readings_;
 };
 
 }  // namespace sallyport

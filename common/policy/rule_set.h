@@ -18,7 +18,9 @@ class PatternIndex {
   template <class Pattern>
   void Add(const std::vector<Pattern>& patterns, const CompiledRule& rule) {
     for (const Pattern& pattern : patterns) {
-      (pattern.is_exact() ? exact_ : open_).push_back({pattern.prefix(), &rule});
+      pattern.EachBeginning([&](std::string_view prefix, bool is_exact) {
+        (is_exact ? exact_ : open_).push_back({prefix, &rule});
+      });
     }
   }
 

@@ -30,7 +30,12 @@ CallDecision JudgeMethod(const RuleTable& rules, std::string_view method,
 
 CallDecision JudgeTemplate(const RuleTable& rules, std::string_view uri_template,
                            const Occasion& occasion) {
-  return TemplateCouldPass(rules, uri_template, occasion.now) ? Allowed() : Hidden(kPolicyDenied);
+  if (uri_template.find('{') == std::string_view::npos) {
+    return JudgeResource(rules, uri_template, "resources/read", occasion);
+  }
+  const UriTemplate forms(uri_template);
+  if (!forms.refusal().empty()) return Refused(kPolicyDenied, {}, kNoRule, forms.refusal());
+  return Judge(rules, TemplateSubject{forms, "resources/read"}, occasion, kPolicyDenied);
 }
 
 // A method that needs its rule, and what it names allowed as well.
@@ -228,7 +233,9 @@ bool SessionPolicy::ShowsResource(std::string_view uri, absl::Time now) const {
 }
 
 bool SessionPolicy::ShowsResourceTemplate(std::string_view uri_template, absl::Time now) const {
-  return TemplateCouldPass(*rules_, uri_template, now);
+  if (uri_template.find('{') == std::string_view::npos) return ShowsResource(uri_template, now);
+  const UriTemplate forms(uri_template);
+  return forms.refusal().empty() && TemplateCouldPass(*rules_, forms, now);
 }
 
 }  // namespace sallyport

@@ -72,6 +72,7 @@ class Draw {
   long Now() { return 1'800'000'000 + Below(12) * 5 * 3600 + Below(2); }
   std::string Server() { return One(kServers); }
   std::string Tool() { return One(kNames); }
+  std::string Template() { return One(kTemplates); }
 
   std::string ServerRequest() { return One(kServerRequests); }
 
@@ -333,14 +334,17 @@ class Draw {
   static constexpr const char* kNames[] = {"get-a", "get-b", "drop", "", "a*b"};
   static constexpr const char* kNamePatterns[] = {"get-*", "*", "drop", "*-a", "g*t*b", "get-a"};
   static constexpr const char* kUris[] = {
-      "f:///a",      "f:///a/b",    "f:///a/b/c",      "f:///x",    "g:a",    "F:///x",
-      "f:///a%2Fb",  "f:///%61",    "f:///a%252fb",    "f:///a//b", "",       "f:///a\\b",
-      "f:///\uFF41", "f:///a/../x", "f:///a/%2e%2e/x", "f:///a%00", "f:///a", "f:///x"};
-  static constexpr const char* kTemplates[] = {"f:///a/{x}", "f:///{x}", "{x}", "g:{x}",
-                                               "f:///a//{x}"};
-  static constexpr const char* kUriPatterns[] = {"*",        "f:///*",     "f:///**", "f:///a/*",
-                                                 "f:**/b/c", "f:///*/b**", "g:*",     "f:///a",
-                                                 "f:*",      "f:///a/b"};
+      "f:///a",      "f:///a/b",      "f:///a/b/c",      "f:///x",    "g:a",    "F:///x",
+      "f:///a%2Fb",  "f:///%61",      "f:///a%252fb",    "f:///a//b", "",       "f:///a\\b",
+      "f:///\uFF41", "f:///a/../x",   "f:///a/%2e%2e/x", "f:///a%00", "f:///a", "f:///x",
+      "http://h/a",  "http://H:80/a", "http://u@h./a"};
+  static constexpr const char* kTemplates[] = {"f:///a/{x}",   "f:///{x}",     "{x}",
+                                               "g:{x}",        "f:///a//{x}",  "f:///{+x}",
+                                               "f:///%61/{x}", "f:///a/../{x}"};
+  static constexpr const char* kUriPatterns[] = {
+      "*",          "f:///*",     "f:///**",     "f:///a/*",    "f:**/b/c",   "f:///*/b**",
+      "g:*",        "f:///a",     "f:*",         "f:///a/b",    "f:///%61/*", "f:///a//b",
+      "f:///a%2Fb", "http://h/*", "http://H/**", "http://u@h/a"};
   static constexpr const char* kMethods[] = {"tools/call",
                                              "tools/call",
                                              "tools/call",

@@ -7,6 +7,48 @@
 namespace sallyport::reference {
 namespace {
 
+bool IsTemplate(const Call& call) {
+  return call.method == "resources/read" && call.target.find('{') != std::string::npos;
+}
+
+bool GrantsUri(const Patterns& patterns, const std::string& uri) {
+  const std::vector<std::string> forms = FormsOf(uri);
+  bool all = !forms.empty() && AnyUriLike(patterns, forms[0]);
+  for (const std::string& form : forms) all = all && AnyUriLikeAnyhow(patterns, form);
+  return all;
+}
+
+bool RestrictsUri(const Patterns& patterns, const std::string& uri) {
+  for (const std::string& form : FormsOf(uri)) {
+    if (AnyUriLikeAnyhow(patterns, form)) return true;
+  }
+  for (const std::string& form : HostFormsOf(uri)) {
+    if (AnyUriLikeAnyhow(patterns, form)) return true;
+  }
+  return false;
+}
+
+// Something that begins as the template does.
+bool GrantsTemplate(const Patterns& patterns, const std::string& uri_template) {
+  const std::vector<std::string> forms = FormsOfBeginning(uri_template);
+  bool all = !forms.empty() && AnyUriCouldBegin(patterns, forms[0]);
+  for (const std::string& form : forms) all = all && AnyUriCouldBeginAnyhow(patterns, form);
+  return all;
+}
+
+// Whatever may stand for the variable, of which a character that is in no pattern, an encoded
+// slash and nothing are examples, and a slash where the variable lets one through.
+bool RestrictsTemplate(const Patterns& patterns, const std::string& uri_template) {
+  const std::size_t brace = uri_template.find('{');
+  std::vector<std::string> values = {"", "~", "~%2F~"};
+  if (uri_template[brace + 1] == '+') values.insert(values.end(), {"/", "~/~"});
+  for (const std::string& value : values) {
+    const std::string uri = uri_template.substr(0, brace) + value;
+    if (!FormsOf(uri).empty() && !RestrictsUri(patterns, uri)) return false;
+  }
+  return true;
+}
+
 // Names the call in one of the ways in which it can be read (`all`: in all of them).
 bool NamesTarget(const types::v1::RuleBody& body, const Call& call, bool all) {
   if (call.method == "tools/call") return AnyLike(body.tools(), call.target);
@@ -18,10 +60,12 @@ bool NamesTarget(const types::v1::RuleBody& body, const Call& call, bool all) {
     return false;
   }
   if (call.method != "resources/read") return AnyLike(body.methods(), call.method);
-  for (const std::string& form : FormsOf(call.target)) {
-    if (AnyUriLike(body.resources(), form) != all) return !all;
+  if (IsTemplate(call)) {
+    return all ? GrantsTemplate(body.resources(), call.target)
+               : RestrictsTemplate(body.resources(), call.target);
   }
-  return all;
+  return all ? GrantsUri(body.resources(), call.target)
+             : RestrictsUri(body.resources(), call.target);
 }
 
 bool Grants(const types::v1::RuleBody& body, const Call& call) {
@@ -305,6 +349,11 @@ Decision JudgeOne(const Bound& bound, const Call& call, long now) {
   return lifted;
 }
 
+std::vector<std::string> FormsOfBeginning(const std::string& uri_template) {
+  const std::string begin = uri_template.substr(0, uri_template.find('{'));
+  return begin.empty() ? std::vector<std::string>{""} : FormsOf(begin);
+}
+
 bool HasObserver(const Bound& bound, long now) {
   int observer = -1;
   Enforcing(bound.naming, now, observer);
@@ -331,10 +380,19 @@ bool IsShut(const Bound& bound, long now, const NamesBy& names) {
 bool CouldPass(const Bound& bound, const Call& call, long now) {
   if (IsShut(bound, now, [&](const auto& body) { return Restricts(body, call); })) return false;
   if (HasObserver(bound, now)) return true;
+  // An approval of a part of what comes of a template lets that part through.
+  const auto asks_for_some = [&](const types::v1::RuleBody& body) {
+    if (Restricts(body, call)) return true;
+    if (!IsTemplate(call)) return false;
+    for (const std::string& form : FormsOfBeginning(call.target)) {
+      if (AnyUriCouldBeginAnyhow(body.resources(), form)) return true;
+    }
+    return false;
+  };
   for (const auto& [index, spec] : bound.naming) {
     for (const types::v1::Rule& rule : spec->rules()) {
       if (rule.has_allow() && Grants(rule.allow(), call)) return true;
-      if (rule.has_require_approval() && Restricts(rule.require_approval(), call)) return true;
+      if (rule.has_require_approval() && asks_for_some(rule.require_approval())) return true;
     }
   }
   return false;

@@ -29,6 +29,9 @@ int Rank(const Decision& decision);
 
 Decision JudgeOne(const Bound& bound, const Call& call, long now);
 
+// What stands before the variable, which ends the template, as FormsOf.
+std::vector<std::string> FormsOfBeginning(const std::string& uri_template);
+
 bool HasObserver(const Bound& bound, long now);
 // Whether a rule without conditions says no to all that `names` holds for: it denies, or would ask
 // though its policy gives nothing here.

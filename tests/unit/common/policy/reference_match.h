@@ -30,12 +30,18 @@ bool Names(const types::v1::PolicySpec& policy, const types::v1::Principal& prin
 
 bool AnyLike(const Patterns& patterns, const std::string& text);
 
-// A URI in all forms that some server may read it in, from a table of those the test uses; none: no
-// server should read it.
+// A URI in all forms that some server may read it in, first as it stands; none: no server should
+// read it. Of the texts that the test uses, by a table and simple substitution.
 std::vector<std::string> FormsOf(const std::string& uri);
+// The same by whom one connects to, where that is another text.
+std::vector<std::string> HostFormsOf(const std::string& uri);
+// As the patterns were written.
 bool AnyUriLike(const Patterns& patterns, const std::string& form);
+// In one of the ways to read them.
+bool AnyUriLikeAnyhow(const Patterns& patterns, const std::string& form);
 // Whether some pattern matches something that begins so.
 bool AnyUriCouldBegin(const Patterns& patterns, const std::string& form);
+bool AnyUriCouldBeginAnyhow(const Patterns& patterns, const std::string& form);
 
 // All of a rule's conditions, each on `/v`.
 bool HoldsAll(const types::v1::RuleBody& body, const std::optional<Value>& argument);

@@ -5,40 +5,12 @@
 namespace sallyport::reference {
 namespace {
 
-// Whether something that comes of the template could be read: the URI, or whatever begins as it
-// does before its first variable.
-bool TemplateCouldPass(const Bound& bound, const std::string& uri_template, long now) {
-  const std::size_t brace = uri_template.find('{');
-  const std::string begin = uri_template.substr(0, brace);
-  const std::vector<std::string> forms = FormsOf(begin);
-  if (brace == std::string::npos) {
-    const Call read{.method = "resources/read", .target = begin};
-    return !forms.empty() && CouldPass(bound, read, now);
-  }
-  if (!begin.empty() && forms.empty()) return false;
-  const auto is_all = [](const types::v1::RuleBody& body) {
-    for (const std::string& pattern : body.resources()) {
-      if (pattern == "*") return true;
-    }
-    return AnyLike(body.methods(), "resources/read");
-  };
-  if (IsShut(bound, now, is_all)) return false;
-  if (HasObserver(bound, now)) return true;
-  for (const auto& [index, spec] : bound.naming) {
-    for (const types::v1::Rule& rule : spec->rules()) {
-      if (rule.has_deny()) continue;
-      const auto& body = rule.has_allow() ? rule.allow() : rule.require_approval();
-      bool reaches = !body.resources().empty();
-      for (const std::string& form : forms)
-        reaches = reaches && AnyUriCouldBegin(body.resources(), form);
-      if (reaches) return true;
-    }
-  }
-  return false;
-}
-
+// Of a URI, or of a template of them.
 Decision ReadOf(const Bound& bound, const std::string& uri, long now) {
-  if (FormsOf(uri).empty()) return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED);
+  const bool is_template = uri.find('{') != std::string::npos;
+  if ((is_template ? FormsOfBeginning(uri) : FormsOf(uri)).empty()) {
+    return Refusal(types::v1::DENIAL_REASON_POLICY_DENIED);
+  }
   return JudgeOne(bound, {.method = "resources/read", .target = uri}, now);
 }
 
@@ -77,11 +49,7 @@ Decision Decide(const Policies& policies, const Tokens& tokens, const std::strin
       return Both(JudgeOne(bound, call, now),
                   JudgeOne(bound, {.method = "prompts/get", .target = call.target}, now));
     }
-    const bool is_shown = TemplateCouldPass(bound, call.target, now);
-    return Both(JudgeOne(bound, call, now),
-                {.verdict = is_shown ? "allow" : "hidden",
-                 .reason = is_shown ? types::v1::DENIAL_REASON_UNSPECIFIED
-                                    : types::v1::DENIAL_REASON_POLICY_DENIED});
+    return Both(JudgeOne(bound, call, now), ReadOf(bound, call.target, now));
   }
   const bool is_stream = method == "subscriptions/listen" && call.target.empty();
   const bool names_uri = method == "resources/subscribe" || method == "resources/unsubscribe" ||
@@ -107,6 +75,13 @@ bool Shows(const Policies& policies, const Tokens& tokens, const std::string& se
            const std::string& tool, long now) {
   return CouldPass(Bind(policies, tokens, server, now), {.method = "tools/call", .target = tool},
                    now);
+}
+
+bool ShowsTemplate(const Policies& policies, const Tokens& tokens, const std::string& server,
+                   const std::string& uri_template, long now) {
+  return !FormsOfBeginning(uri_template).empty() &&
+         CouldPass(Bind(policies, tokens, server, now),
+                   {.method = "resources/read", .target = uri_template}, now);
 }
 
 }  // namespace sallyport::reference

@@ -84,5 +84,8 @@ Opening Open(const Policies& policies, const types::v1::Principal& principal,
 // by approval.
 bool Shows(const Policies& policies, const Tokens& tokens, const std::string& server,
            const std::string& tool, long now);
+// The same of a template of resources, for some of what comes of it.
+bool ShowsTemplate(const Policies& policies, const Tokens& tokens, const std::string& server,
+                   const std::string& uri_template, long now);
 
 }  // namespace sallyport::reference

@@ -164,6 +164,7 @@ struct Tally {
     if (call.target.find('%') != std::string::npos) {
       ++seen[passes ? "encoded passes" : "encoded is refused"];
     }
+    if (call.target.starts_with("http")) ++seen[passes ? "host passes" : "host is refused"];
     if (!decision.once.empty()) ++seen["once"];
     if (!decision.limits.empty()) ++seen["limits"];
     if (decision.observed != types::v1::DENIAL_REASON_UNSPECIFIED) ++seen["observed"];
@@ -242,6 +243,17 @@ class Set {
     });
   }
 
+  void CompareTemplateList(Tally& tally) {
+    const std::string text = draw_.Template();
+    const bool shows = reference::ShowsTemplate(policies_, tokens_, server_, text, now_);
+    tally.seen[shows ? "templates shown" : "templates hidden"] += 1;
+    if (bound_->ShowsResourceTemplate(text, time_) == shows) return;
+    Fail("list of " + text, {}, {}, [&](const Policies& fewer) {
+      return Bind(CompileAll(fewer))->ShowsResourceTemplate(text, time_) !=
+             reference::ShowsTemplate(fewer, tokens_, server_, text, now_);
+    });
+  }
+
   void CompareOpening(Tally& tally) {
     const auto open = [&](const CompiledPolicies& policies) {
       return InModelsWords(policies.EvaluateOpen(tokens_.opened_as, server_, "", time_));
@@ -290,6 +302,7 @@ void RunSet(unsigned seed, Tally& tally) {
   for (int i = 0; i < kCallsEach; ++i) set.CompareCall(tally);
   set.CompareServerRequest(tally);
   set.CompareList(tally);
+  set.CompareTemplateList(tally);
   set.CompareOpening(tally);
 }
 
@@ -305,14 +318,15 @@ TEST_CASE("the evaluator and a model written from the description never differ",
     INFO("first seed " << first << ", " << answer << ": " << tally.seen[answer]);
     CHECK(tally.seen[answer] > kPolicySets / 25);
   }
-  for (const char* answer : {"too many", "shown", "glass", "opened 0", "opened, observed"}) {
+  for (const char* answer : {"too many", "shown", "templates shown", "templates hidden", "glass",
+                             "opened 0", "opened, observed"}) {
     INFO("first seed " << first << ", " << answer << ": " << tally.seen[answer]);
     CHECK(tally.seen[answer] > kPolicySets / 250);
   }
   for (const std::string what :
        {"tools/call", "resources/read", "prompts/get", "completion/complete", "resources/subscribe",
         "subscriptions/listen", "notifications/roots/list_changed", "sampling", "roots", "cut",
-        "template", "encoded"}) {
+        "template", "encoded", "host"}) {
     for (const std::string& answer : {what + " passes", what + " is refused"}) {
       INFO("first seed " << first << ", " << answer << ": " << tally.seen[answer]);
       CHECK(tally.seen[answer] > kPolicySets / 250);
