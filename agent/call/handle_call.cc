@@ -230,9 +230,11 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
 
 StreamHabits HabitsOf(const GrantedCall& call) {
   const IncomingCall& incoming = call.authenticated->incoming;
-  return {.prefers_stream = Prefers(*incoming.fields, "text/event-stream", "application/json"),
-          .can_be_primed = CanBePrimed(
-              incoming.protocol_version.value_or(call.connection->mcp().protocol_version()))};
+  const McpSession& mcp = call.connection->mcp();
+  const bool prefers_stream = PrefersStream(*incoming.fields);
+  return {.prefers_stream = prefers_stream,
+          .is_chosen = prefers_stream && !mcp.prefers_streams(),
+          .can_be_primed = CanBePrimed(incoming.protocol_version.value_or(mcp.protocol_version()))};
 }
 
 Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why) {

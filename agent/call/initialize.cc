@@ -13,6 +13,7 @@
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "agent/call/record_call.h"
+#include "agent/call/resumable_reply.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/capabilities.h"
 #include "agent/mcp/json_index.h"
@@ -158,6 +159,7 @@ absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(
   starting->started_at = gateway.clock.SinceBoot();
   starting->connection = std::make_unique<McpConnection>(gateway.loop, NewMcpSessionId(),
                                                          Declared(message, usable), Era::kLegacy);
+  starting->connection->mcp().set_prefers_streams(PrefersStream(*call.incoming.fields));
   session->starting.push_back(starting);
   gateway.loop.Spawn(Start(gateway, session, starting, *std::move(narrowed),
                            std::string(call.incoming.client_address)));

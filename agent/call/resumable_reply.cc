@@ -4,6 +4,10 @@
 
 namespace sallyport::agent {
 
+bool PrefersStream(const HttpFields& fields) {
+  return Prefers(fields, "text/event-stream", "application/json");
+}
+
 ResumableReply::ResumableReply(McpConnection& session, Reply& connection, StreamHabits habits)
     : session_(session),
       connection_(connection),
@@ -73,7 +77,7 @@ Task<void> ResumableReply::End() {
 }
 
 void ResumableReply::BeginWhenSlow(StreamStart) {
-  if (habits_.prefers_stream && habits_.can_be_primed) {
+  if (habits_.is_chosen && habits_.can_be_primed) {
     connection_.EndWhenSilent(Start());
   } else {
     connection_.BeginWhenSlow(Start());

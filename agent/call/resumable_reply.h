@@ -7,6 +7,7 @@
 #include "agent/call/event_store.h"
 #include "agent/call/reply.h"
 #include "agent/call/served_session.h"
+#include "agent/http/message.h"
 #include "agent/session/held.h"
 
 namespace sallyport::agent {
@@ -15,9 +16,15 @@ namespace sallyport::agent {
 struct StreamHabits {
   // It would rather have a stream than one complete answer.
   bool prefers_stream = false;
-  // It knows an event without data, and comes back when its stream has ended before the response.
+  // Of this request alone: at its initialize it preferred JSON. Then it means it, and comes back
+  // when its stream has ended before the response.
+  bool is_chosen = false;
+  // It knows an event without data.
   bool can_be_primed = false;
 };
+
+// Whether the Accept fields of a request would rather have a stream than one complete answer.
+bool PrefersStream(const HttpFields& fields);
 
 // The answer to one request of an MCP session. It goes out on the connection that the request came
 // on; once it is a stream, the session keeps what it carries, and a connection of the client's that

@@ -37,6 +37,9 @@ class McpSession {
   const std::string& protocol_version() const { return protocol_version_; }
   void set_protocol_version(std::string version) { protocol_version_ = std::move(version); }
   const ClientCapabilities& capabilities() const { return capabilities_; }
+  // The Accept of its initialize would rather have a stream than JSON.
+  bool prefers_streams() const { return prefers_streams_; }
+  void set_prefers_streams(bool prefers) { prefers_streams_ = prefers; }
 
   // False: the id is in flight already, or 128 others are.
   bool BeginRequest(std::string_view id);
@@ -78,6 +81,7 @@ class McpSession {
 
   std::string id_;
   ClientCapabilities capabilities_;
+  bool prefers_streams_ = false;
   std::string protocol_version_;
   Ids in_flight_;
   Ids server_requests_;

@@ -250,7 +250,28 @@ TEST_CASE("a server's request made while the client was away reaches it when it 
   CHECK(door.SawText("\"accept\""));
 }
 
-TEST_CASE("a client that prefers streams gets one, and comes back for an answer that takes longer",
+TEST_CASE("a client that prefers streams in all its requests is not sent away", "[agent][stream]") {
+  Door door;
+  Door::Bot bot{&door, door.control.Token("bot"), {}};
+  bot.session_id =
+      door.Send({.token = bot.token, .body = Door::Initialize(), .more_fields = kPrefersStream})
+          .session_id;
+  REQUIRE_FALSE(bot.session_id.empty());
+  std::promise<void> go;
+  door.set_awkward(
+      [gone = go.get_future().share()](const Json& message) -> std::optional<RawHttpServer::Reply> {
+        if (message.value("method", "") == "tools/call")
+          gone.wait_for(std::chrono::milliseconds(200));
+        return std::nullopt;
+      });
+  const auto answer = door.Send(CallOf(bot, kPrefersStream));
+  CHECK(answer.is_stream());
+  CHECK(Fields(answer.body, "retry").empty());
+  CHECK(Fields(answer.body, "data").size() == 2);
+  CHECK(Door::Message(answer)["id"] == 7);
+}
+
+TEST_CASE("a client that prefers a stream once gets it, and comes back for a late answer",
           "[agent][stream]") {
   Door door;
   const Door::Bot bot = door.Connect();
