@@ -126,10 +126,14 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   Reply& reply = *call.granted.reply;
   LiveSession& live = call.granted.session->live();
   McpConnection& connection = *call.granted.connection;
+  const CancelWhenGone cancel_when_gone(reply, request, call.outbound.message().era);
   if (live.is_ended() || connection.is_over() || request.is_cancelled) {
-    absl::Status why = live.is_ended() ? live.end().Refusal()
-                                       : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
-                                                "the MCP session has ended");
+    absl::Status why;
+    if (live.is_ended()) {
+      why = live.end().Refusal();
+    } else if (!request.is_cancelled) {
+      why = Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
+    }
     co_await AnswerUnsent(gateway, call, "cancelled", std::move(why), request.is_cancelled);
     co_return;
   }
@@ -150,7 +154,6 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   request.exchange = exchange->get();
   request.is_listening = IsListening(call.outbound.message());
   if (request.is_cancelled) (*exchange)->Cancel();
-  const CancelWhenGone cancel_when_gone(reply, request, call.outbound.message().era);
   reply.BeginWhenSlow({});
   for (;;) {
     auto message = co_await (*exchange)->Next();

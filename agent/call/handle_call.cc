@@ -191,6 +191,9 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
     co_await Accept(*call.incoming.reply);
     co_return;
   }
+  // From here on it is seen when the client goes, which takes its call back: Forward looks whether
+  // it has.
+  call.incoming.reply->TellWhenGone([] {});
   auto joined = co_await JoinSession(gateway, std::move(call), message);
   if (!joined) co_return;
   GrantedCall& granted = *joined;

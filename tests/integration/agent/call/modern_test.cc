@@ -163,6 +163,26 @@ TEST_CASE("a call whose client has gone before anything came back is cancelled a
   CHECK(door.AwaitOpenConnections(0));
 }
 
+TEST_CASE("a call whose client has gone before it was sent is not sent", "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  std::promise<void> go;
+  door.set_awkward(
+      [gone = go.get_future().share()](const Json& message) -> std::optional<RawHttpServer::Reply> {
+        if (message.value("method", "") == "server/discover") gone.wait();
+        return std::nullopt;
+      });
+  const ModernClient client(door);
+  {
+    const auto call = client.Send(ModernClient::Call("echo"));
+    REQUIRE(door.AwaitRequests("server/discover", 1));
+  }
+  // The agent has seen it go once it answers others.
+  CHECK(door.Send({.method = "GET", .target = "/"}).status == 404);
+  go.set_value();
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_OUTCOME, DENIAL_REASON_UNSPECIFIED, "cancelled"));
+  CHECK(door.Seen("tools/call") == 0);
+}
+
 TEST_CASE("a server that is lost in a call answers it with upstream_lost, and the next one goes on",
           "[agent][modern]") {
   Door door(ServerEras::kModern);
