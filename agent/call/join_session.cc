@@ -18,6 +18,7 @@
 #include "agent/call/see_tools.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
+#include "agent/mcp/era_bridge.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/denial.h"
@@ -34,6 +35,7 @@ constexpr absl::Duration kDiscoverTimeout = absl::Seconds(6);
 // Calls wait for the list: what of it has not come by then is done without.
 constexpr absl::Duration kListTimeout = absl::Seconds(10);
 constexpr int kMaxListPages = 50;
+constexpr absl::Duration kLegacyOnlyHolds = absl::Minutes(1);
 constexpr int kMaxLooks = 3;
 
 // What the server says beside its answers, until it is gone. The modern era has no such messages:
@@ -52,19 +54,29 @@ Task<void> DrainUnrelated(Gateway& gateway, Held<ServedSession> session,
   EndConnection(gateway, *session, *connection, "its server was lost");
 }
 
-// Whether a server speaks the modern era. An error: it could not be asked.
-Task<absl::StatusOr<bool>> IsModern(Gateway& gateway, Held<ServedSession> session,
-                                    Held<McpConnection> connection) {
+enum class Discovered : std::uint8_t {
+  kModern,
+  kLegacyOnly,  // it said so
+  kNothing,     // it may be a legacy server, or one that was not well at the time
+};
+
+// What a server says of its eras. An error: it could not be asked.
+Task<absl::StatusOr<Discovered>> Discover(Gateway& gateway, Held<ServedSession> session,
+                                          Held<McpConnection> connection) {
   auto discovered = co_await AskForOurselves(
       gateway, session, connection, DiscoverRequest(R"("sallyport-discover")"), kDiscoverTimeout);
-  if (discovered.ok()) co_return IsModernServer(*discovered);
+  if (discovered.ok() && IsModernServer(*discovered)) co_return Discovered::kModern;
+  if (discovered.ok()) {
+    const bool says_so = !discovered->is_error || IsRefusalOfInitialize(*discovered);
+    co_return says_so ? Discovered::kLegacyOnly : Discovered::kNothing;
+  }
   // Silence is an answer, and so is another thing than a message. A redirect, or a credential that
   // is refused, says nothing of the era.
   const int http = HttpStatusOf(discovered.status());
   const bool has_answered = http == 0 || http == 400 || http == 404 || http == 405;
   if (absl::IsDeadlineExceeded(discovered.status()) ||
       (absl::IsInvalidArgument(discovered.status()) && has_answered)) {
-    co_return false;
+    co_return Discovered::kNothing;
   }
   co_return discovered.status();
 }
@@ -95,8 +107,8 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
     EndConnection(gateway, *session, *connection, session->live().end().detail);
     co_return session->live().end().Refusal();
   }
-  const auto is_modern = co_await IsModern(gateway, session, connection);
-  if (is_modern.ok() && *is_modern && !connection->is_over()) {
+  const auto eras = co_await Discover(gateway, session, connection);
+  if (eras.ok() && *eras == Discovered::kModern && !connection->is_over()) {
     shared.connection = &*connection;
     gateway.loop.Spawn(DrainUnrelated(gateway, session, connection, started_at));
     co_return absl::OkStatus();
@@ -107,24 +119,36 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
   if (session->live().is_ended()) {
     co_return session->live().end().Refusal();
   }
-  if (!is_modern.ok()) {
+  if (!eras.ok()) {
     LogError("upstream_failed",
-             {{"server", server}, {"error", Show(gateway, *session, is_modern.status())}});
+             {{"server", server}, {"error", Show(gateway, *session, eras.status())}});
     has_ended();
     co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
                      "upstream_lost: the server was lost before it answered server/discover");
   }
-  gateway.upstreams.NoteLegacyOnly(server);
+  if (*eras == Discovered::kLegacyOnly) gateway.upstreams.NoteLegacyOnly(server);
   shared.is_legacy_only = true;
   co_return Denied(types::v1::DENIAL_REASON_VERSION_UNSUPPORTED,
                    "the server speaks the legacy era of MCP alone");
+}
+
+// Of a server that has said nothing of its eras, only the session that asked goes by that, and for
+// a while.
+Task<void> AskAgainLater(Gateway& gateway, std::string session_id,
+                         std::shared_ptr<SharedConnection> shared) {
+  co_await Sleep(gateway.loop, kLegacyOnlyHolds);
+  ServedSession* session = gateway.sessions.FindById(session_id);
+  if (session != nullptr && session->shared == shared) session->shared = nullptr;
 }
 
 Task<void> Start(Gateway& gateway, Held<ServedSession> session,
                  std::shared_ptr<SharedConnection> shared) {
   shared->why = co_await Connect(gateway, session, *shared);
   // Whoever waits is told why; who comes later tries again.
-  if (!shared->why.ok() && session->shared == shared) session->shared = nullptr;
+  const bool is_kept = shared->is_legacy_only && !session->live().is_ended() &&
+                       !gateway.upstreams.IsLegacyOnly(session->facts().server);
+  if (!shared->why.ok() && !is_kept && session->shared == shared) session->shared = nullptr;
+  if (is_kept) gateway.loop.Spawn(AskAgainLater(gateway, session->id(), shared));
   shared->ready.Set();
 }
 

@@ -58,6 +58,10 @@ class FirstContact::Core {
     return to_server.Introduce(std::move(initialize));
   }
 
+  void TellModern() {
+    if (options_.on_modern) options_.on_modern();
+  }
+
   // False: there is no such way.
   bool TurnToSse() {
     if (!options_.open_sse) return false;
@@ -95,6 +99,7 @@ class FirstContact::Opening final : public Exchange {
       co_return first;
     exchange_.reset();
     MessageOr modern = co_await core_->TurnToModern(initialize_);
+    if (modern.ok()) core_->TellModern();
     if (modern.ok() || is_cancelled_) co_return modern;
     if (first.ok() || !core_->TurnToSse()) co_return first;
     ExchangeOr offered = co_await core_->transport()->Call(initialize_);

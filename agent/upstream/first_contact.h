@@ -29,6 +29,8 @@ struct FirstContactOptions {
   std::function<std::unique_ptr<Transport>()> open_sse;
   // The server's, shared by its sessions.
   std::shared_ptr<ServerProtocol> found;
+  // Called when the server has said that it speaks the modern era. Null: nobody is.
+  std::function<void()> on_modern;
 };
 
 // A legacy client's upstream to a server that may speak something else. The initialize goes to it

@@ -52,13 +52,19 @@ class Upstreams::Impl {
   struct Entry {
     CheckedServer server;
     TlsContext tls;
-    std::chrono::steady_clock::time_point legacy_only_until = {};
+    using Time = std::chrono::steady_clock::time_point;
+    std::shared_ptr<Time> legacy_only_until = std::make_shared<Time>();
     std::shared_ptr<ServerProtocol> protocol = std::make_shared<ServerProtocol>();
   };
 
   const Entry* Find(std::string_view name) const {
     auto at = entries.find(ToAbsl(name));
     return at == entries.end() ? nullptr : &at->second;
+  }
+
+  // That it speaks the legacy era alone.
+  static std::function<void()> Forgets(const Entry& entry) {
+    return [until = entry.legacy_only_until] { *until = {}; };
   }
 
   Task<absl::StatusOr<std::unique_ptr<Upstream>>> OpenStdio(
@@ -81,9 +87,11 @@ class Upstreams::Impl {
                      .limits = {.max_bytes = entry.server.message_bytes},
                      .dropped_lines = &dropped_lines});
     if (era == Era::kModern) co_return pipe;
-    co_return std::make_unique<FirstContact>(loop, FirstContactOptions{.server = entry.server.name,
-                                                                       .transport = std::move(pipe),
-                                                                       .found = entry.protocol});
+    co_return std::make_unique<FirstContact>(loop,
+                                             FirstContactOptions{.server = entry.server.name,
+                                                                 .transport = std::move(pipe),
+                                                                 .found = entry.protocol,
+                                                                 .on_modern = Forgets(entry)});
   }
 
   HttpOptions MakeHttpOptions(const Entry& entry, const Credentials& credentials) {
@@ -113,8 +121,10 @@ class Upstreams::Impl {
     if (transport == HttpTransport::kSse) return open_sse();
     if (era == Era::kModern) return open_streamable();
     const bool may_be_sse = transport == HttpTransport::kFound;
-    FirstContactOptions options{
-        .server = entry.server.name, .is_http = true, .found = entry.protocol};
+    FirstContactOptions options{.server = entry.server.name,
+                                .is_http = true,
+                                .found = entry.protocol,
+                                .on_modern = Forgets(entry)};
     if (may_be_sse) options.open_sse = open_sse;
     if (may_be_sse && *entry.protocol == ServerProtocol::kSse) {
       options.transport = open_sse();
@@ -192,12 +202,12 @@ Task<absl::StatusOr<std::unique_ptr<Upstream>>> Upstreams::Open(
 void Upstreams::NoteLegacyOnly(std::string_view server) {
   const auto at = impl_->entries.find(ToAbsl(server));
   if (at == impl_->entries.end()) return;
-  at->second.legacy_only_until = std::chrono::steady_clock::now() + kLegacyOnlyKept;
+  *at->second.legacy_only_until = std::chrono::steady_clock::now() + kLegacyOnlyKept;
 }
 
 bool Upstreams::IsLegacyOnly(std::string_view server) const {
   const auto* entry = impl_->Find(server);
-  return entry != nullptr && std::chrono::steady_clock::now() < entry->legacy_only_until;
+  return entry != nullptr && std::chrono::steady_clock::now() < *entry->legacy_only_until;
 }
 
 std::uint64_t Upstreams::dropped_lines() const { return impl_->dropped_lines; }

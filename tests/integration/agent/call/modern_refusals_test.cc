@@ -258,5 +258,45 @@ TEST_CASE("a server that refuses the agent's credential is not taken for a legac
   CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["result"].contains("content"));
 }
 
+// The server's first answer to server/discover is this one.
+void DiscoverFirst(Door& door, const std::string& reply) {
+  door.set_awkward([reply, was_asked = std::make_shared<bool>(false)](
+                       const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "server/discover" || std::exchange(*was_asked, true))
+      return std::nullopt;
+    return RawHttpServer::Reply{.bytes = reply};
+  });
+}
+
+TEST_CASE("a server that once did not say what it speaks is asked again by the next session",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  DiscoverFirst(door, HttpReply(404, "text/plain", ""));
+  const ModernClient client(door);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["error"]["code"] == -32022);
+  }
+  CHECK(door.Seen("server/discover") == 1);
+  const ModernClient other(door, "other");
+  CHECK(Door::Message(other.Post(ModernClient::Call("echo")))["result"].contains("content"));
+}
+
+TEST_CASE("a server that said it was legacy is modern again once a legacy session finds it so",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  DiscoverFirst(door, JsonReply(R"({"jsonrpc":"2.0","id":"sallyport-discover",)"
+                                R"("error":{"code":-32601,"message":"unknown method"}})"));
+  const ModernClient client(door);
+  const ModernClient other(door, "other");
+  for (const ModernClient* one : {&client, &other}) {
+    CHECK(Door::Message(one->Post(ModernClient::Call("echo")))["error"]["code"] == -32022);
+  }
+  CHECK(door.Seen("server/discover") == 1);
+  REQUIRE_FALSE(door.Connect("third").session_id.empty());
+  for (const ModernClient* one : {&client, &other}) {
+    CHECK(Door::Message(one->Post(ModernClient::Call("echo")))["result"].contains("content"));
+  }
+}
+
 }  // namespace
 }  // namespace sallyport
