@@ -75,7 +75,7 @@ Task<bool> ClientConnection::ReadHead() {
   ++requests_;
   tell_gone_ = nullptr;
   is_idle_ = true;
-  SetDeadline(phases_.idle);
+  SetDeadline(requests_ == 1 ? phases_.head : phases_.idle);
   for (;;) {
     if (!input_.empty()) {
       if (is_idle_) {
@@ -303,6 +303,10 @@ void ClientConnection::TellWhenGone(absl::AnyInvocable<void()> gone) {
 void ClientConnection::MarkGone() {
   is_gone_ = true;
   if (auto tell = std::exchange(tell_gone_, nullptr)) tell();
+}
+
+void ClientConnection::MarkKnown() {
+  if (auto tell = std::exchange(tell_known_, nullptr)) tell();
 }
 
 void ClientConnection::Watch() {

@@ -24,6 +24,7 @@ namespace sallyport::agent {
 // second.
 struct PhaseLimits {
   absl::Duration handshake = absl::Seconds(10);
+  // Also the silence before the first.
   absl::Duration head = absl::Seconds(10);
   absl::Duration body = absl::Seconds(30);
   absl::Duration idle = absl::Seconds(120);
@@ -64,6 +65,10 @@ class ClientConnection final : public Reply {
   // What was found out about the token of the last request, if this one has the same head; else
   // nothing yet.
   KnownToken& known_token() { return known_token_; }
+  // Somebody has been authenticated on it.
+  void MarkKnown();
+  // Calls `known` then, once; null: call nobody any more.
+  void TellWhenKnown(absl::AnyInvocable<void()> known) { tell_known_ = std::move(known); }
 
   // The rest of the request's body into request().body. False: there will be none, and the refusal
   // (413, 400) has been sent or the client has gone; the request is then done with.
@@ -131,6 +136,7 @@ class ClientConnection final : public Reply {
   bool is_gone_ = false;
   bool is_idle_ = true;
   absl::AnyInvocable<void()> tell_gone_;
+  absl::AnyInvocable<void()> tell_known_;
 
   std::string head_;
   bool is_writing_ = false;

@@ -115,6 +115,7 @@ void HttpListener::Start(HttpService& service) {
   loop_.Spawn(Accept());
   loop_.Every(absl::Seconds(1), [this] {
     for (ClientConnection* connection : connections_) connection->Sweep();
+    strangers_.Sweep(clock_.SinceBoot());
   });
 }
 
@@ -130,25 +131,37 @@ Task<void> HttpListener::Accept() {
       continue;
     }
     auto stream = std::make_unique<Stream>(loop_, static_cast<int>(accepted.n));
-    if (is_draining_ || connections_.size() >= options_.max_connections) continue;
+    if (is_draining_ || !HasRoom()) continue;
     const IpAddress address = peer.address();
     const bool is_proxied =
         std::any_of(options_.trusted_proxies.begin(), options_.trusted_proxies.end(),
                     [&](const Network& network) { return network.Contains(address); });
-    loop_.Spawn(Serve(std::move(stream), is_proxied ? std::string() : address.Printed()));
+    loop_.Spawn(Serve(std::move(stream), is_proxied ? std::nullopt : std::optional(address)));
   }
 }
 
-Task<void> HttpListener::Serve(std::unique_ptr<Stream> stream, std::string client_address) {
-  if (client_address.empty()) {
+bool HttpListener::HasRoom() {
+  if (connections_.size() < options_.max_connections) return true;
+  const absl::Duration now = clock_.SinceBoot();
+  if (now - full_told_at_ >= absl::Minutes(1)) {
+    full_told_at_ = now;
+    LogWarning("connections_full", {{"listen", address_}, {"connections", connections_.size()}});
+  }
+  return false;
+}
+
+Task<void> HttpListener::Serve(std::unique_ptr<Stream> stream, std::optional<IpAddress> address) {
+  if (!address) {
     auto source = co_await ReadProxyHeader(*stream);
     if (!source.ok() || source->empty()) co_return;
-    client_address = *std::move(source);
+    address = IpAddress::Parse(*source);
+    if (!address) co_return;
   }
   ClientConnection connection(loop_, clock_, *service_, options_.limits, options_.phases,
-                              std::move(stream), options_.tls, std::move(client_address));
+                              std::move(stream), options_.tls, address->Printed());
   const auto place = connections_.insert(connections_.end(), &connection);
   if (is_draining_) connection.EndSoon();
+  const Stranger stranger(strangers_, *address, connection, clock_.SinceBoot());
   co_await connection.Run();
   connections_.erase(place);
   if (connections_.empty()) emptied_.Set();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "agent/listen/client_connection.h"
 #include "agent/listen/http_service.h"
 #include "agent/listen/proxy_header.h"
+#include "agent/listen/strangers.h"
 #include "agent/loop/acceptor.h"
 #include "agent/loop/loop.h"
 #include "agent/loop/stream.h"
@@ -67,11 +69,17 @@ class HttpListener {
 
  private:
   HttpListener(Loop& loop, const Clock& clock, ListenerOptions options)
-      : loop_(loop), clock_(clock), options_(std::move(options)), emptied_(loop) {}
+      : loop_(loop),
+        clock_(clock),
+        options_(std::move(options)),
+        strangers_(std::max(Strangers::kKept, options_.max_connections / 4)),
+        emptied_(loop) {}
   absl::Status Bind();
   Task<void> Accept();
-  // An empty address is in the PROXY header that comes first.
-  Task<void> Serve(std::unique_ptr<Stream> stream, std::string client_address);
+  // False: there are too many connections, and the log says so once a minute.
+  bool HasRoom();
+  // Without an address it is in the PROXY header that comes first.
+  Task<void> Serve(std::unique_ptr<Stream> stream, std::optional<IpAddress> address);
 
   Loop& loop_;
   const Clock& clock_;
@@ -80,6 +88,8 @@ class HttpListener {
   std::string address_;
   HttpService* service_ = nullptr;
   std::list<ClientConnection*> connections_;
+  Strangers strangers_;
+  absl::Duration full_told_at_ = -absl::InfiniteDuration();
   bool is_draining_ = false;
   Signal emptied_;
 };

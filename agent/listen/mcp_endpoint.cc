@@ -192,6 +192,7 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
     co_await connection.Answer(HttpRefusal(*why, Challenge{gateway_.MetadataUrl(server), {}}));
     co_return;
   }
+  connection.MarkKnown();
   if (has_query) {
     co_await connection.Answer(NotFound());
     co_return;
