@@ -74,6 +74,7 @@ Task<bool> ClientConnection::ReadHead() {
   last_event_.reset();
   ++requests_;
   tell_gone_ = nullptr;
+  origin_fields_.clear();
   is_idle_ = true;
   SetDeadline(requests_ == 1 ? phases_.head : phases_.idle);
   for (;;) {
@@ -133,6 +134,14 @@ Task<bool> ClientConnection::ReadRest() {
   if (!reader_.error()) co_return true;
   co_await Refuse(reader_.error());
   co_return false;
+}
+
+void ClientConnection::AllowOrigin(std::string_view origin) {
+  origin_fields_.clear();
+  HeadWriter::Rest(origin_fields_)
+      .Field("Access-Control-Allow-Origin", origin)
+      .Field("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate")
+      .Field("Vary", "Origin");
 }
 
 Task<void> ClientConnection::Refuse(HttpError error) {
@@ -226,6 +235,7 @@ Task<void> ClientConnection::Answer(OwnAnswer answer) {
                   [](const auto& field) { return field.first == "Content-Type"; });
   if (!answer.body.empty() && !has_type) head.Field("Content-Type", "application/json");
   head.Field("Cache-Control", "no-store");
+  head_.append(origin_fields_);
   for (const auto& [name, value] : answer.headers) head.Field(name, value);
   if (!keep_alive_) head.Field("Connection", "close");
   head.ContentLength(answer.body.size());
@@ -239,6 +249,7 @@ Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead h
   state_ = State::kAnswered;
   head_.clear();
   HeadWriter::Response(head_, head.status);
+  head_.append(origin_fields_);
   head_.append(kJsonFields);
   AppendNumber(head_, message.bytes().size());
   if (!head.mcp_session_id.empty()) {
@@ -255,7 +266,7 @@ Task<void> ClientConnection::Begin(StreamStart start) {
   state_ = State::kStreaming;
   last_event_ = start.after;
   std::string head;
-  AppendStreamHead(head, keep_alive_);
+  AppendStreamHead(head, keep_alive_, origin_fields_);
   if (start.primes) AppendPriming(head, *start.after);
   Watch();
   co_await Send(head, {});
@@ -367,7 +378,7 @@ Task<void> ClientConnection::EndIfSilent(StreamStart start, std::uint64_t reques
     state_ = State::kEnded;
     keep_alive_ = false;
     std::string answer;
-    AppendStreamHead(answer, keep_alive_);
+    AppendStreamHead(answer, keep_alive_, origin_fields_);
     AppendPriming(answer, *start.after, phases_.poll_retry_ms);
     AppendLastChunk(answer);
     co_await Send(answer, {});

@@ -70,6 +70,9 @@ class ClientConnection final : public Reply {
   // Calls `known` then, once; null: call nobody any more.
   void TellWhenKnown(absl::AnyInvocable<void()> known) { tell_known_ = std::move(known); }
 
+  // A page of this origin may read the answer to this request; the value of its Origin field.
+  void AllowOrigin(std::string_view origin);
+
   // The rest of the request's body into request().body. False: there will be none, and the refusal
   // (413, 400) has been sent or the client has gone; the request is then done with.
   Task<bool> ReadBody(std::uint64_t max_bytes);
@@ -139,6 +142,8 @@ class ClientConnection final : public Reply {
   absl::AnyInvocable<void()> tell_known_;
 
   std::string head_;
+  // What the head of the answer tells a browser of who may read it.
+  std::string origin_fields_;
   bool is_writing_ = false;
   Signal write_done_;
   bool is_watching_ = false;

@@ -55,6 +55,21 @@ OwnAnswer MethodNotAllowed(std::string_view allowed) {
   return answer;
 }
 
+// A browser asks, without a token, whether a page may send what it is about to.
+bool IsPreflight(const HttpRequest& request) {
+  return request.method == HttpMethod::kOptions &&
+         request.fields.Find("access-control-request-method").has_value();
+}
+
+// The star stands for all names but that of Authorization. What is sent is judged when it comes.
+OwnAnswer PreflightAnswer() {
+  OwnAnswer answer{.status = 204};
+  answer.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE");
+  answer.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, *");
+  answer.headers.emplace_back("Access-Control-Max-Age", "600");
+  return answer;
+}
+
 std::string_view AuthorityOf(std::string_view url) {
   const std::size_t scheme = url.find("://");
   if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
@@ -133,6 +148,13 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
     co_await connection.Answer(Refusal(403, types::v1::DENIAL_REASON_ORIGIN_REFUSED,
                                        "the Origin is neither ours nor among allowed_origins"));
     co_return;
+  }
+  if (origin) {
+    connection.AllowOrigin(*origin);
+    if (IsPreflight(request)) {
+      co_await connection.Answer(PreflightAnswer());
+      co_return;
+    }
   }
   std::string_view path = request.target;
   const std::size_t query = path.find('?');

@@ -17,12 +17,12 @@ std::string Printed(const EventId& id) {
 
 }  // namespace
 
-void AppendStreamHead(std::string& out, bool keep_alive) {
+void AppendStreamHead(std::string& out, bool keep_alive, std::string_view more_fields) {
   out.append(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
       "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n");
   if (!keep_alive) out.append("Connection: close\r\n");
-  out.append("\r\n");
+  out.append(more_fields).append("\r\n");
 }
 
 void AppendPriming(std::string& out, const EventId& id, std::optional<std::uint32_t> retry_ms) {
