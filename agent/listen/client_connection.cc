@@ -328,14 +328,13 @@ void ClientConnection::Watch() {
   loop_.Spawn(WatchClient());
 }
 
-// Reads ahead while the answer is awaited: an end of file says that the client has gone. A request
-// sent ahead of its turn ends the watch and waits in input_.
+// Reads ahead while the answer is awaited: an end of file says that the client has gone. What is
+// sent ahead of its turn waits in input_ and is read no further: of the end behind it the kernel
+// tells.
 Task<void> ClientConnection::WatchClient() {
-  while (!stop_watching_ && input_.empty()) {
-    const bool read = TookIn(co_await ReadSome(kReadBytes));
-    if (!read && !stop_watching_) MarkGone();
-    if (!read) break;
-  }
+  if (input_.empty()) TookIn(co_await ReadSome(kReadBytes));
+  if (!stop_watching_ && !input_.empty()) co_await stream_->Ended();
+  if (!stop_watching_) MarkGone();
   is_watching_ = false;
   watch_done_.Set();
   --helpers_;

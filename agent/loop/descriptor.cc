@@ -112,6 +112,7 @@ void Descriptor::Close() {
 void Descriptor::Note(std::uint32_t events) {
   constexpr std::uint32_t kEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
   if (events & (EPOLLIN | EPOLLPRI | kEnd)) may_read_ = true;
+  if (events & kEnd) has_ended_ = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) may_write_ = true;
   // Behind the last byte comes the end, of which the kernel does not tell again; and a read stops
   // at an urgent byte.

@@ -52,6 +52,9 @@ class Descriptor final : private Runnable {
     return direction == Direction::kRead ? may_read_ : may_write_;
   }
 
+  // The kernel has said that the end has come, or an error: bytes that nobody has read may stand
+  // before it.
+  bool has_ended() const { return has_ended_; }
   // Asks the kernel whether may_read is wrong.
   bool IsEmpty();
 
@@ -82,6 +85,7 @@ class Descriptor final : private Runnable {
   const bool is_socket_;
   bool may_read_ = true;
   bool may_write_ = true;
+  bool has_ended_ = false;
   // A read that comes up short has not found the end of what there is.
   bool is_short_read_final_ = true;
   Waiter* reader_ = nullptr;
@@ -154,6 +158,12 @@ inline auto Readable(Descriptor& descriptor) {
   return Until(descriptor, Descriptor::Direction::kRead, [&descriptor] {
     return IoResult{.error = descriptor.may_read() && !descriptor.IsEmpty() ? 0 : EAGAIN};
   });
+}
+
+// Awaits the end, or an error, and reads nothing of what stands before it.
+inline auto Ended(Descriptor& descriptor) {
+  return Until(descriptor, Descriptor::Direction::kRead,
+               [&descriptor] { return IoResult{.error = descriptor.has_ended() ? 0 : EAGAIN}; });
 }
 
 // Makes `fd` one that does not block, and gives it back.

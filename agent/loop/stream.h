@@ -65,6 +65,9 @@ class Stream {
   bool IsQuiet();
   // The peer has nothing more to hear; it may still be read from.
   void ShutdownSend();
+  // Awaits what comes behind all that there is to be read: the peer's end, or an error. A read to
+  // the one that waits.
+  auto Ended() { return agent::Ended(descriptor_); }
   // A read that waits fails; the next one goes on as if it had not been.
   void CancelRead() { descriptor_.Cancel(Descriptor::Direction::kRead); }
   // Reads and writes that wait fail.

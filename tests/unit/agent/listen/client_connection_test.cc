@@ -249,6 +249,27 @@ TEST_CASE("a stream is kept alive by comments, and a client that goes is noticed
   while (!stage.service.saw_client_go) std::this_thread::yield();
 }
 
+TEST_CASE("what a client sends ahead does not hide that it goes", "[agent][listen]") {
+  Stage stage;
+  const std::string ahead =
+      GENERATE(std::string("\r\n"), std::string("G"), Post("/echo", "x"), std::string(60'000, 'x'));
+  {
+    HttpClient client(stage.port);
+    SECTION("behind its request") {
+      client.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n" + ahead);
+      CHECK(client.ReadUntil("").is_stream());
+    }
+    SECTION("while it waits for its answer") {
+      client.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+      CHECK(client.ReadUntil("").is_stream());
+      client.Send(ahead);
+    }
+    stage.Settle();
+    CHECK_FALSE(stage.service.saw_client_go);
+  }
+  while (!stage.service.saw_client_go) std::this_thread::yield();
+}
+
 TEST_CASE("an answer that is slow to come begins as a stream by itself", "[agent][listen]") {
   Stage stage;
   HttpClient client(stage.port);

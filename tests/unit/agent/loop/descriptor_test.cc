@@ -185,6 +185,31 @@ TEST_CASE("a peer that is idle has not gone; one that has is known without a rea
   CHECK_FALSE(near.IsEmpty());
 }
 
+Task<void> AwaitEnd(Descriptor* near, std::optional<int>* error) {
+  *error = (co_await Ended(*near)).error;
+}
+
+TEST_CASE("the end is awaited behind bytes that are left unread", "[agent][loop]") {
+  Loop loop;
+  TcpPair pair;
+  Descriptor near(loop, pair.near);
+  std::optional<int> error;
+  int expected = 0;
+  pair.Say("ahead");
+  loop.Spawn(AwaitEnd(&near, &error));
+  RunTurns(loop);
+  CHECK_FALSE(error.has_value());
+  SECTION("the peer closes") { pair.CloseFar(); }
+  SECTION("the peer resets the connection") { pair.Reset(); }
+  SECTION("the wait is given up") {
+    near.Cancel(Descriptor::Direction::kRead);
+    expected = ECANCELED;
+  }
+  RunTurns(loop);
+  CHECK(error == expected);
+  CHECK(near.has_ended() == (expected == 0));
+}
+
 TEST_CASE("who writes waits while the peer does not read", "[agent][loop]") {
   Loop loop;
   Pair pair;
