@@ -240,7 +240,9 @@ Task<void> ClientConnection::Answer(OwnAnswer answer) {
   if (!keep_alive_) head.Field("Connection", "close");
   head.ContentLength(answer.body.size());
   head.End();
-  co_await Send(head_, answer.body);
+  // To HEAD the length alone is said: the body would be read as the next answer.
+  const bool has_body = request_.method != HttpMethod::kHead;
+  co_await Send(head_, has_body ? std::string_view(answer.body) : std::string_view());
 }
 
 Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead head) {

@@ -270,6 +270,19 @@ TEST_CASE("what a client sends ahead does not hide that it goes", "[agent][liste
   while (!stage.service.saw_client_go) std::this_thread::yield();
 }
 
+TEST_CASE("an answer to HEAD says how long its body is and has none", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("HEAD /refuse HTTP/1.1\r\nHost: x\r\n\r\n" + Post("/echo", "next"));
+  CHECK(client.ReadUntil("").status == 401);
+  CHECK(client.Read().body == "next");
+  client.Send("HEAD /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n\r\n");
+  const auto refused = client.Read();
+  CHECK(refused.status == 415);
+  CHECK(refused.body.empty());
+  CHECK(client.AwaitClose());
+}
+
 TEST_CASE("an answer that is slow to come begins as a stream by itself", "[agent][listen]") {
   Stage stage;
   HttpClient client(stage.port);
