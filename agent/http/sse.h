@@ -18,6 +18,9 @@ struct SseEvent {
   // The last id that the stream has set.
   std::string id;
   std::optional<std::uint32_t> retry_ms;
+
+  // One that may carry a message of MCP: an event of any other name (`ping`, ...) carries none.
+  bool is_message() const { return event == "message"; }
 };
 
 // Reads a stream that may be cut anywhere, between any two bytes.

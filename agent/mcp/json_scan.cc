@@ -25,11 +25,21 @@ JsonIndex& ThreadIndex() {
   return index;
 }
 
+JsonLimits LimitsOf(const ScanLimits& limits) {
+  JsonLimits json;
+  json.max_bytes = limits.max_bytes;
+  json.max_depth = limits.max_depth;
+  json.max_keys_per_object = limits.max_keys_per_object;
+  json.max_nodes = limits.max_nodes;
+  json.max_number_chars = limits.max_number_chars;
+  return json;
+}
+
 absl::Status ReadClientMessage(ClientMessage& message, const ScanLimits& limits) {
   JsonIndex& index = ThreadIndex();
   RETURN_IF_ERROR(
       JudgeJson(index, message.bytes, limits, DenialReason::DENIAL_REASON_MESSAGE_INVALID));
-  MessageScan scan(index, DenialReason::DENIAL_REASON_MESSAGE_INVALID);
+  MessageScan scan(index, MessageScan::Speaker::kClient);
   RETURN_IF_ERROR(scan.Run());
   message.shape = scan.shape();
   message.id = scan.IdLiteral();
@@ -62,32 +72,6 @@ absl::Status ReadServerParams(const MessageScan& scan, UpstreamMessage& message)
   return absl::OkStatus();
 }
 
-absl::Status ReadUpstreamMessage(UpstreamMessage& message, const ScanLimits& limits) {
-  JsonIndex& index = ThreadIndex();
-  RETURN_IF_ERROR(
-      JudgeJson(index, message.bytes, limits, DenialReason::DENIAL_REASON_UPSTREAM_INVALID));
-  MessageScan scan(index, DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
-  RETURN_IF_ERROR(scan.Run());
-  message.shape = scan.shape();
-  message.id = scan.IdLiteral();
-  message.id_at = MessageScan::SpanOf(scan.root["id"]);
-  message.is_error = scan.root["error"] != nullptr;
-  message.error_code = scan.ErrorCode();
-  const JsonNode* const error = scan.root["error"];
-  const JsonNode* const result = scan.root["result"];
-  message.body = MessageScan::SpanOf(result != nullptr  ? result
-                                     : error != nullptr ? error
-                                                        : scan.root["params"]);
-  const JsonNode* const subscription =
-      result != nullptr  ? scan.result_meta[kSubscriptionIdKey]
-      : error != nullptr ? index.Member(index.Member(error, "_meta"), kSubscriptionIdKey)
-                         : scan.meta[kSubscriptionIdKey];
-  RETURN_IF_ERROR(scan.ReadToken(subscription, message.subscription_id, message.subscription_at));
-  if (message.shape == Shape::kResponse) return absl::OkStatus();
-  message.method.assign(scan.root["method"]->text);
-  return ReadServerParams(scan, message);
-}
-
 }  // namespace
 
 absl::Status ScanRefusal(DenialReason reason, int code, std::string_view what) {
@@ -98,13 +82,7 @@ absl::Status ScanRefusal(DenialReason reason, int code, std::string_view what) {
 
 absl::Status JudgeJson(JsonIndex& index, std::string_view bytes, const ScanLimits& limits,
                        DenialReason invalid) {
-  JsonLimits json;
-  json.max_bytes = limits.max_bytes;
-  json.max_depth = limits.max_depth;
-  json.max_keys_per_object = limits.max_keys_per_object;
-  json.max_nodes = limits.max_nodes;
-  json.max_number_chars = limits.max_number_chars;
-  const JsonError error = index.ParseCopy(bytes, json);
+  const JsonError error = index.ParseCopy(bytes, LimitsOf(limits));
   switch (error) {
     case JsonError::kNone:
       return absl::OkStatus();
@@ -128,6 +106,32 @@ absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLim
   return message;
 }
 
+absl::Status ReadUpstreamMessage(UpstreamMessage& message, const ScanLimits& limits) {
+  JsonIndex& index = ThreadIndex();
+  RETURN_IF_ERROR(
+      JudgeJson(index, message.bytes, limits, DenialReason::DENIAL_REASON_UPSTREAM_INVALID));
+  MessageScan scan(index, MessageScan::Speaker::kServer);
+  RETURN_IF_ERROR(scan.Run());
+  message.shape = scan.shape();
+  message.id = scan.IdLiteral();
+  message.id_at = MessageScan::SpanOf(scan.root["id"]);
+  message.is_error = scan.root["error"] != nullptr;
+  message.error_code = scan.ErrorCode();
+  const JsonNode* const error = scan.root["error"];
+  const JsonNode* const result = scan.root["result"];
+  message.body = MessageScan::SpanOf(result != nullptr  ? result
+                                     : error != nullptr ? error
+                                                        : scan.root["params"]);
+  const JsonNode* const subscription =
+      result != nullptr  ? scan.result_meta[kSubscriptionIdKey]
+      : error != nullptr ? index.Member(index.Member(error, "_meta"), kSubscriptionIdKey)
+                         : scan.meta[kSubscriptionIdKey];
+  RETURN_IF_ERROR(scan.ReadToken(subscription, message.subscription_id, message.subscription_at));
+  if (message.shape == Shape::kResponse) return absl::OkStatus();
+  message.method.assign(scan.root["method"]->text);
+  return ReadServerParams(scan, message);
+}
+
 absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes, const ScanLimits& limits) {
   absl::StatusOr<UpstreamMessage> message(absl::in_place);
   message->bytes = std::move(bytes);
@@ -135,6 +139,21 @@ absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes, const Sca
     message = std::move(read);
   }
   return message;
+}
+
+bool ClaimsToBeMessage(std::string_view text, const ScanLimits& limits) {
+  if (text.find("\"jsonrpc\"") == std::string_view::npos) return false;
+  JsonIndex index;
+  JsonLimits json = LimitsOf(limits);
+  json.allow_repeated_names = true;
+  if (index.Parse(text, json) != JsonError::kNone) return true;
+  const auto claims = [&](const JsonNode& one) { return index.Member(&one, "jsonrpc") != nullptr; };
+  if (index.root().is_object()) return claims(index.root());
+  const auto elements = index.Children(index.root());
+  for (const JsonNode& element : elements) {
+    if (claims(element)) return true;
+  }
+  return false;
 }
 
 const JsonIndex* ScannedIndex(std::string_view json) {

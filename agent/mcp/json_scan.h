@@ -36,6 +36,12 @@ absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLim
 // the size).
 absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes,
                                                     const ScanLimits& limits = {});
+// The same for the bytes of `message`, where they stay if they are refused.
+absl::Status ReadUpstreamMessage(UpstreamMessage& message, const ScanLimits& limits);
+
+// Whether `text`, which was refused, was to be a message or a batch of them: it names `jsonrpc`,
+// and not only inside of what it quotes, as far as it is JSON.
+bool ClaimsToBeMessage(std::string_view text, const ScanLimits& limits);
 
 // The index of the text that this thread has scanned last, if it is this very text, byte for byte,
 // and a message: who looks into a message right after its scan need not parse it again. Until the

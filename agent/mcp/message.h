@@ -103,7 +103,8 @@ struct ClientMessage {
 struct UpstreamMessage {
   std::string bytes;
   Shape shape = Shape::kResponse;
-  // The literal. Empty for a notification. `null` ids are refused by the scan.
+  // The literal. Empty for a notification, and for an error that answers nobody: its id is null or
+  // missing. Otherwise `null` ids are refused by the scan.
   std::string id;
   // Decoded; empty for a response.
   std::string method;
@@ -127,6 +128,9 @@ struct UpstreamMessage {
   // notifications/resources/updated: decoded params.uri; notifications/tasks and
   // notifications/tasks/status: params.taskId.
   RareText target;
+
+  // A server's complaint about a message that it could not read: no request is answered by it.
+  bool answers_nobody() const { return shape == Shape::kResponse && id.empty(); }
 };
 
 // One masked thing, never its value.

@@ -8,6 +8,9 @@
 #include "common/strings.h"
 
 namespace sallyport::agent {
+
+using types::v1::DenialReason;
+
 namespace {
 
 // Longer ids would be kept for every request in flight.
@@ -42,7 +45,7 @@ absl::Status MessageScan::Run() {
   if (!ReadObjects()) return Invalid("a member name differs from a protocol name only in case");
   const JsonNode* const version = root["jsonrpc"];
   if (version == nullptr || version->text != "2.0") return Invalid("jsonrpc is not \"2.0\"");
-  if (root["id"] != nullptr && !IsId(index_, *root["id"])) {
+  if (root["id"] != nullptr && !IsId(index_, *root["id"]) && !AnswersNobody()) {
     return Invalid("id is neither a string nor an integer");
   }
   if (!IsObjectOrNone(root["params"])) return Invalid("params is not an object");
@@ -57,6 +60,12 @@ bool MessageScan::ReadObjects() {
          error.Read(index_, root["error"]);
 }
 
+bool MessageScan::AnswersNobody() const {
+  const JsonNode* const id = root["id"];
+  return speaker_ == Speaker::kServer && root["error"] != nullptr && root["method"] == nullptr &&
+         (id == nullptr || id->type == JsonType::kNull);
+}
+
 absl::Status MessageScan::JudgeRequest() {
   if (!root["method"]->is_string() || root["method"]->text.empty()) {
     return Invalid("method is not a string");
@@ -69,7 +78,7 @@ absl::Status MessageScan::JudgeRequest() {
 }
 
 absl::Status MessageScan::JudgeResponse() {
-  if (root["id"] == nullptr) return Invalid("neither a method nor an id");
+  if (root["id"] == nullptr && !AnswersNobody()) return Invalid("neither a method nor an id");
   if (root["params"] != nullptr) return Invalid("a response with params");
   if ((root["result"] == nullptr) == (root["error"] == nullptr)) {
     return Invalid("not exactly one of result and error");
@@ -89,11 +98,14 @@ absl::Status MessageScan::JudgeResponse() {
 }
 
 absl::Status MessageScan::Invalid(std::string_view what) const {
-  return ScanRefusal(invalid_, rpc_code::kInvalidRequest, what);
+  return ScanRefusal(speaker_ == Speaker::kClient ? DenialReason::DENIAL_REASON_MESSAGE_INVALID
+                                                  : DenialReason::DENIAL_REASON_UPSTREAM_INVALID,
+                     rpc_code::kInvalidRequest, what);
 }
 
 std::string MessageScan::IdLiteral() const {
-  return root["id"] == nullptr ? std::string() : Literal(index_, *root["id"]);
+  const JsonNode* const id = root["id"];
+  return id == nullptr || AnswersNobody() ? std::string() : Literal(index_, *id);
 }
 
 int MessageScan::ErrorCode() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -79,9 +80,11 @@ inline constexpr ProtocolNames kErrorNames(kErrorNameList);
 
 class MessageScan {
  public:
-  // `index` is of the message; a refusal carries `invalid`.
-  MessageScan(const JsonIndex& index, types::v1::DenialReason invalid)
-      : index_(index), invalid_(invalid) {}
+  enum class Speaker : std::uint8_t { kClient, kServer };
+
+  // `index` is of the message. A refusal carries message_invalid or, of a server's message,
+  // upstream_invalid. A server alone may send an error that answers nobody.
+  MessageScan(const JsonIndex& index, Speaker speaker) : index_(index), speaker_(speaker) {}
 
   // Whether it is one JSON-RPC message, with no case twin of a name where the protocol gives that
   // name a meaning: a reader that ignores case would find a second method, name, uri, ...
@@ -124,12 +127,13 @@ class MessageScan {
 
  private:
   bool ReadObjects();
+  bool AnswersNobody() const;
   absl::StatusOr<std::string> TokenOf(const JsonNode& node) const;
   absl::Status JudgeRequest();
   absl::Status JudgeResponse();
 
   const JsonIndex& index_;
-  types::v1::DenialReason invalid_;
+  Speaker speaker_;
   Shape shape_ = Shape::kRequest;
 };
 

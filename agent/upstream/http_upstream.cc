@@ -83,6 +83,11 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
 
   bool has_batches() const { return has_batches_; }
 
+  void NoteDropped() {
+    constexpr int kLogged = 5;
+    if (++dropped_ <= kLogged) LogWarning("server_message_dropped", {{"server", options_.server}});
+  }
+
   void StartListening() {
     if (!std::exchange(is_listening_, true)) loop_.Spawn(Listen(shared_from_this()));
   }
@@ -182,9 +187,10 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
       auto event = co_await events.Next();
       events.Mark(place);
       if (!event.ok() || !*event) co_return true;
+      if (!(*event)->is_message()) continue;
       for (MessageOr& message : self->ScanEvent(std::move((*event)->data))) {
         if (!message.ok() || message->shape == Shape::kResponse) {
-          LogWarning("server_message_dropped", {{"server", self->options_.server}});
+          self->NoteDropped();
           continue;
         }
         co_await self->unrelated_.WaitForRoom(kMaxUnrelated);
@@ -204,6 +210,7 @@ class HttpUpstream::Core : public std::enable_shared_from_this<Core> {
   // Of those who wait to take a stream up.
   absl::flat_hash_set<Signal*> pausing_;
   bool is_closed_ = false;
+  int dropped_ = 0;
 };
 
 // Reads the answer in its caller's own coroutine: nothing is queued, and a slow client slows the
@@ -226,6 +233,15 @@ class HttpUpstream::Answer final : public Exchange {
     if (is_over_) co_return absl::FailedPreconditionError("the exchange is over");
     auto core = core_;
     MessageOr message = co_await Read();
+    // Its client would hear of it and wait on.
+    while (message.ok() && message->answers_nobody()) {
+      core->NoteDropped();
+      if (!events_ && rest_.empty()) {
+        message = UpstreamInvalid("the server's answer names no request");
+      } else {
+        message = co_await Read();
+      }
+    }
     if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
     if (!message.ok() && core->pool().is_shut()) message = core->pool().why();
     is_over_ = !message.ok() || message->shape == Shape::kResponse;
@@ -282,8 +298,9 @@ class HttpUpstream::Answer final : public Exchange {
       if (!is_error) co_return HttpStatusError(connection_->response().status);
     }
     if (!message.ok()) co_return message;
-    const bool may_come =
-        message->shape == Shape::kResponse ? IsAnswer(*message) : events_.has_value();
+    const bool may_come = message->shape == Shape::kResponse
+                              ? IsAnswer(*message) || message->answers_nobody()
+                              : events_.has_value();
     if (!may_come) co_return UpstreamInvalid("the server answered another request");
     co_return message;
   }
@@ -292,7 +309,7 @@ class HttpUpstream::Answer final : public Exchange {
   MessageOr TakeRest() {
     UpstreamMessage message = std::move(rest_.front());
     rest_.pop_front();
-    if (message.shape == Shape::kResponse && !IsAnswer(message)) {
+    if (message.shape == Shape::kResponse && !IsAnswer(message) && !message.answers_nobody()) {
       return UpstreamInvalid("the server answered another request");
     }
     return message;
@@ -310,7 +327,10 @@ class HttpUpstream::Answer final : public Exchange {
   Task<absl::StatusOr<SseEvent>> NextEvent() {
     for (;;) {
       auto event = co_await events_->Next();
-      if (event.ok() && *event) co_return **std::move(event);
+      if (event.ok() && *event) {
+        if ((*event)->is_message()) co_return **std::move(event);
+        continue;
+      }
       if (!event.ok() && !absl::IsUnavailable(event.status())) co_return event.status();
       absl::Status lost = event.ok() ? UpstreamLost("the server ended its stream before its answer")
                                      : event.status();

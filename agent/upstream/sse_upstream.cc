@@ -139,7 +139,7 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
       Lose(UpstreamInvalid("the server named another endpoint in mid-session"));
       return {};
     }
-    if (event.event != "message") return {};
+    if (!event.is_message()) return {};
     auto message = ScanFromServer(std::move(event.data), options_.limits);
     if (!message.ok()) {
       // It cannot be told whose answer it was.

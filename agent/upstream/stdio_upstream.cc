@@ -19,6 +19,7 @@
 #include "agent/upstream/upstream_error.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -181,27 +182,30 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
       Drop("no_message");
       return {};
     }
-    bool claims = line.find("\"jsonrpc\"") != std::string::npos;
-    auto message = ScanFromServer(std::move(line), options_.limits);
-    if (!message.ok()) {
-      if (claims) {
-        Refuse(message.status());
-      } else {
-        Drop("no_message");
-      }
+    UpstreamMessage message;
+    message.bytes = std::move(line);
+    if (absl::Status read = ReadUpstreamMessage(message, options_.limits); !read.ok()) {
+      OnNoMessage(message.bytes, read);
       return {};
     }
-    // The first response of a legacy session is that to initialize.
-    if (message->shape == Shape::kResponse && !std::exchange(has_begun_, true)) {
-      has_batches_ = AgreesOnBatches(*message);
+    // The first answer of a legacy session is that to initialize.
+    const bool is_answer = message.shape == Shape::kResponse && !message.answers_nobody();
+    if (is_answer && !std::exchange(has_begun_, true)) has_batches_ = AgreesOnBatches(message);
+    return Route(std::move(message));
+  }
+
+  void OnNoMessage(std::string_view line, const absl::Status& refusal) {
+    if (ClaimsToBeMessage(line, options_.limits)) {
+      Refuse(UpstreamInvalid(ToStd(refusal.message())));
+    } else {
+      Drop("no_message");
     }
-    return Route(*std::move(message));
   }
 
   MessageRouter::Routed OnBatch(std::string_view line) {
     auto messages = ScanBatchFromServer(line, options_.limits);
     if (!messages.ok()) {
-      Refuse(messages.status());
+      OnNoMessage(line, messages.status());
       return {};
     }
     MessageRouter::Routed fullest;

@@ -150,12 +150,35 @@ TEST_CASE("an event stream gives its messages one by one and ends with the answe
   rig.Run(ReadsAStream);
 }
 
+const std::string kNobody =
+    R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}})";
+
+TEST_CASE("an event of another name and an error that answers nobody come before the answer",
+          "[agent][http_upstream]") {
+  const std::string before = GENERATE(
+      std::string("event: ping\ndata: {\"t\":1}\n\n"),
+      std::string("event: ping\ndata: 2026-11-26T00:00:00Z\n\nevent: x\ndata: " + Result(1) +
+                  "\n\n"),
+      "data: " + kNobody + "\n\n",
+      std::string("data: {\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"\"}}\n\n"));
+  INFO(before);
+  Rig rig([=](const std::string&) {
+    return Reply{kSseHead + HttpChunk(before + "data: " + Result(1, R"({"real":true})") + "\n\n") +
+                 "0\r\n\r\n"};
+  });
+  rig.Run([](Rig* r) -> Task<void> {
+    const auto answer = co_await r->Call(Request(1));
+    REQUIRE(answer.ok());
+    CHECK(answer->bytes == Result(1, R"({"real":true})"));
+  });
+}
+
 Reply InBatches(const std::string& request, const std::string& version) {
   if (Has(request, "\"initialize\"")) {
     return Reply{JsonReply(Result(1, "{\"protocolVersion\":\"" + version + "\"}"))};
   }
-  return Reply{
-      JsonReply("[" + Result(2) + ",{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}]")};
+  return Reply{JsonReply("[" + kNobody + "," + Result(2) +
+                         ",{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}]")};
 }
 Task<void> TakesABatch(Rig* rig) {
   CHECK((co_await rig->Call(Initialize())).ok());
@@ -206,7 +229,8 @@ TEST_CASE(
       return Reply{
           kSseHead +
               HttpChunk(
-                  "data: "
+                  "event: ping\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"x\"}\n\ndata: " + kNobody +
+                  "\n\ndata: "
                   "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n\n"),
           true};
     }
@@ -280,7 +304,7 @@ TEST_CASE("an answer that is not one clean message gives upstream_invalid and sh
           "[agent][http_upstream]") {
   std::string said = GENERATE(
       JsonReply(Result(2)), JsonReply("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"result\":{}}"),
-      JsonReply("{"), JsonReply("[" + Result(1) + "]"), JsonReply(Request(1)),
+      JsonReply("{"), JsonReply(kNobody), JsonReply("[" + Result(1) + "]"), JsonReply(Request(1)),
       HttpReply(200, "text/html", "<p>held-credential</p>"),
       HttpReply(200, "application/json", Result(1), "Content-Encoding: gzip\r\n"),
       HttpReply(401, "application/json", "{\"echo\":\"held-credential\"}"),

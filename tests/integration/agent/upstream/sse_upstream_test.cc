@@ -99,7 +99,9 @@ Task<void> Converses(Rig* rig) {
   rig->server.Say(
       Event(Notification("notifications/tools/list_changed")) + Event(Result(3)) +
       Event(Notification("notifications/progress", R"({"progressToken":"p","progress":1})")) +
-      Event(Result(9)) + Event("hello", "greeting") + Event(Result(2)));
+      Event(Result(9)) + Event("hello", "greeting") +
+      Event(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}})") +
+      Event(Result(2)));
   CHECK((co_await (*third)->Next())->bytes == Result(3));
   CHECK((co_await (*second)->Next())->method == "notifications/progress");
   CHECK((co_await (*second)->Next())->bytes == Result(2));

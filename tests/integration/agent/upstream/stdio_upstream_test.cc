@@ -139,6 +139,34 @@ TEST_CASE("lines that are no messages are skipped and counted", "[agent][stdio]"
   rig.Run(SkipsGarbage);
 }
 
+Task<void> GoesOnBeside(Rig* rig) {
+  auto held = co_await rig->Forward(Request(1, "silence"));
+  REQUIRE(held.ok());
+  const std::string answer = "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}\n";
+  for (std::string said :
+       {"{\"level\":\"info\",\"request\":{\"jsonrpc\":\"2.0\",\"id\":1}}\n",
+        "{\"level\":\"info\",\"level\":1,\"request\":{\"jsonrpc\":\"2.0\"}}\n",
+        "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"what?\"}}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"what?\"}}\n"}) {
+    INFO(said);
+    const std::uint64_t dropped = rig->dropped;
+    const auto mine = co_await rig->Call(Raw(2, said + answer));
+    CHECK(mine.ok());
+    CHECK(rig->dropped == dropped + 1);
+  }
+  const auto theirs = co_await rig->Call(Raw(3,
+                                             "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n"
+                                             "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n"));
+  CHECK(theirs.ok());
+  CHECK((co_await (*held)->Next())->id == "1");
+  co_await rig->upstream->Close();
+}
+TEST_CASE("what only quotes a message, and an error that answers nobody, end no request",
+          "[agent][stdio]") {
+  Rig rig;
+  rig.Run(GoesOnBeside);
+}
+
 Task<void> RefusesUncleanMessages(Rig* rig) {
   for (std::string bad :
        {"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{},\"result\":{\"a\":1}}\n",
@@ -239,6 +267,11 @@ Task<void> TakesBatches(Rig* rig) {
   REQUIRE(exchange.ok());
   CHECK((co_await (*exchange)->Next())->method == "notifications/message");
   CHECK((co_await (*exchange)->Next())->id == "2");
+  // A line of a log is no batch, and an error that answers nobody is none of it.
+  const std::string nobody = "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"\"}}";
+  CHECK((co_await rig->Call(
+             Raw(2, "[info] ready\n[{\"got\":{\"jsonrpc\":\"2.0\"}}]\n[" + nobody + "]\n" + batch)))
+            .ok());
   auto unclean = co_await rig->Call(Raw(3, "[" + notice + ",{\"jsonrpc\":\"2.0\",\"id\":3}]\n"));
   CHECK(ReasonOf(unclean.status()) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
   co_await rig->upstream->Close();

@@ -213,6 +213,48 @@ TEST_CASE("json_scan refuses JSON that is not one message", "[agent][mcp]") {
   }
 }
 
+TEST_CASE("json_scan takes a server's error that answers nobody, and nobody else's",
+          "[agent][mcp]") {
+  const std::string error = R"("error":{"code":-32700,"message":"what?"}})";
+  for (const char* id : {"", R"("id":null,)"}) {
+    const std::string text = std::string(R"({"jsonrpc":"2.0",)") + id + error;
+    const auto message = ScanUpstreamMessage(text);
+    REQUIRE(message.ok());
+    CHECK(message->answers_nobody());
+    CHECK(message->is_error);
+    CHECK(message->bytes == text);
+    CHECK(ScanClientMessage(text).status().code() == absl::StatusCode::kInvalidArgument);
+  }
+  CHECK_FALSE(ScanUpstreamMessage(R"({"jsonrpc":"2.0","id":"",)" + error)->answers_nobody());
+  for (const char* text :
+       {R"({"jsonrpc":"2.0","id":null,"result":{}})", R"({"jsonrpc":"2.0","result":{}})",
+        R"({"jsonrpc":"2.0","id":null,"method":"ping"})",
+        R"({"jsonrpc":"2.0","id":null,"method":"ping","error":{"code":1,"message":""}})",
+        R"({"jsonrpc":"2.0","id":null,"result":{},"error":{"code":1,"message":""}})",
+        R"({"jsonrpc":"2.0","id":null,"error":{"code":1}})",
+        R"({"jsonrpc":"2.0","id":[],"error":{"code":1,"message":""}})"}) {
+    INFO(text);
+    CHECK(ReasonOf(ScanUpstreamMessage(text).status()) ==
+          types::v1::DENIAL_REASON_UPSTREAM_INVALID);
+  }
+}
+
+TEST_CASE("json_scan tells what was to be a message from what quotes one", "[agent][mcp]") {
+  for (const char* text : {R"({"jsonrpc":"2.0","id":7})", R"({"id":7,"jsonrpc":"2.0","id":7})",
+                           R"({"jsonrpc":"2.0","id":7,"result":)", R"(2026 got {"jsonrpc":"2.0"})",
+                           R"([{"level":"info"},{"jsonrpc":"2.0","id":7}])"}) {
+    INFO(text);
+    CHECK(ClaimsToBeMessage(text, {}));
+  }
+  for (const char* text :
+       {R"({"level":"info","request":{"jsonrpc":"2.0","id":5}})", R"({"a":["jsonrpc"]})",
+        R"({"level":1,"level":2,"msg":"{\"jsonrpc\":1}","req":{"jsonrpc":"2.0"}})",
+        R"([{"request":{"jsonrpc":"2.0"}},"jsonrpc"])", "[info] started", "{not json}", ""}) {
+    INFO(text);
+    CHECK_FALSE(ClaimsToBeMessage(text, {}));
+  }
+}
+
 TEST_CASE("json_scan refuses a repeated name in any object", "[agent][mcp]") {
   CheckRefused(Call(R"({"name":"a","name":"b"})"), rpc_code::kInvalidRequest);
   CheckRefused(Call(R"({"name":"a","n\u0061me":"b"})"), rpc_code::kInvalidRequest);
