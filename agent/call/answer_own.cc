@@ -17,8 +17,8 @@ Task<bool> AnswerOwn(Gateway& gateway, const GrantedCall& call,
   const int status = HttpStatusOf(request->era, answer);
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
-      FactsOf(session, *call.connection, session.rules.get(), {}, approval_id,
-              call.authenticated->incoming.client_address);
+      FactsOf(call.authenticated->caller.get(), *call.connection, session.rules.get(), {},
+              approval_id, call.authenticated->incoming.client_address);
   const ShownRequest shown = Show(gateway, session, request);
   facts.answers = &shown;
   absl::StatusOr<RecordedMessage> recorded = absl::UnknownError("not recorded");

@@ -137,8 +137,8 @@ MessageFacts ResponseFacts(const RecordedCall& call) {
   const GrantedCall& granted = call.granted;
   const Judgement& judgement = *call.judgement;
   static_cast<RecordFacts&>(facts) = FactsOf(
-      *granted.session, *granted.connection, judgement.rules.get(), judgement.decision.policy,
-      call.approval_id, granted.authenticated->incoming.client_address);
+      granted.authenticated->caller.get(), *granted.connection, judgement.rules.get(),
+      judgement.decision.policy, call.approval_id, granted.authenticated->incoming.client_address);
   facts.answers = &call.outbound.shown();
   facts.request_n = call.outbound.record_n();
   return facts;
@@ -285,7 +285,7 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
   MessageFacts facts;
   const std::string address(call.authenticated->incoming.client_address);
   static_cast<RecordFacts&>(facts) =
-      FactsOf(session, connection, session.rules.get(), {}, {}, address);
+      FactsOf(call.authenticated->caller.get(), connection, session.rules.get(), {}, {}, address);
   auto masked = gateway.masker.Mask(std::move(message), session.mask);
   absl::StatusOr<RecordedMessage> recorded =
       masked.ok()
@@ -319,8 +319,8 @@ Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_
   Reply& reply = *call.reply;
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
-      FactsOf(session, *call.connection, session.rules.get(), {}, approval_id,
-              call.authenticated->incoming.client_address);
+      FactsOf(call.authenticated->caller.get(), *call.connection, session.rules.get(), {},
+              approval_id, call.authenticated->incoming.client_address);
   auto masked = gateway.masker.Mask(std::move(notice), session.mask);
   if (!masked.ok()) co_return;
   auto recorded =
@@ -333,8 +333,9 @@ Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
   if (refused.details.request_state.empty()) SettleDropped(gateway, refused.granted);
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
-      FactsOf(session, *refused.granted.connection, session.rules.get(), refused.details.policy,
-              refused.details.approval_id, refused.granted.authenticated->incoming.client_address);
+      FactsOf(refused.granted.authenticated->caller.get(), *refused.granted.connection,
+              session.rules.get(), refused.details.policy, refused.details.approval_id,
+              refused.granted.authenticated->incoming.client_address);
   const ShownRequest shown = Show(gateway, session, refused.message);
   facts.answers = &shown;
   UpstreamMessage own = RefuseRequest(*refused.message, refused.why, refused.details);
@@ -361,9 +362,9 @@ Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
                            {}, "a request of the server's has a secret for its id"_words);
     co_return;
   }
-  auto outbound =
-      co_await RecordOutbound(gateway, session, connection,
-                              std::make_shared<const ClientMessage>(std::move(answer)), {}, {});
+  auto outbound = co_await RecordOutbound(gateway, session, connection,
+                                          std::make_shared<const ClientMessage>(std::move(answer)),
+                                          nullptr, {}, {});
   if (!outbound.ok() || connection->upstream() == nullptr) co_return;
   // A server that is lost says so where its messages are waited for.
   (void)co_await connection->upstream()->Send(*outbound);

@@ -34,9 +34,9 @@ Task<void> Accept(Reply& reply) { co_await reply.Answer(OwnAnswer{.status = 202}
 // A client's message that is forwarded without an answer.
 Task<void> SendOn(Gateway& gateway, const GrantedCall& call,
                   std::shared_ptr<const ClientMessage> message, std::string policy) {
-  auto outbound = co_await RecordOutbound(gateway, call.session, call.connection,
-                                          std::move(message), std::move(policy),
-                                          std::string(call.authenticated->incoming.client_address));
+  auto outbound = co_await RecordOutbound(
+      gateway, call.session, call.connection, std::move(message), call.authenticated->caller,
+      std::move(policy), std::string(call.authenticated->incoming.client_address));
   if (!outbound.ok()) {
     gateway.metrics.Denied(ReasonOf(outbound.status()));
     co_return;

@@ -75,6 +75,7 @@ absl::Status CannotStart(Gateway& gateway, ServedSession& session,
 // still waits for it here.
 Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSession> session,
                                                 StartingConnection& starting, ClientMessage request,
+                                                std::shared_ptr<const Caller> caller,
                                                 std::string client_address) {
   McpConnection& connection = *starting.connection;
   auto upstream =
@@ -91,7 +92,7 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
   }
   auto outbound = co_await RecordOutbound(gateway, session, Held<McpConnection>(connection),
                                           std::make_shared<const ClientMessage>(std::move(request)),
-                                          {}, std::move(client_address));
+                                          std::move(caller), {}, std::move(client_address));
   if (!outbound.ok()) co_return outbound.status();
   starting.request_n = outbound->record_n();
   starting.shown = outbound->shown();
@@ -128,9 +129,9 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
 
 Task<void> Start(Gateway& gateway, Held<ServedSession> session,
                  std::shared_ptr<StartingConnection> starting, ClientMessage request,
-                 std::string client_address) {
+                 std::shared_ptr<const Caller> caller, std::string client_address) {
   starting->response = co_await AskServer(gateway, session, *starting, std::move(request),
-                                          std::move(client_address));
+                                          std::move(caller), std::move(client_address));
   Upstream* upstream = starting->connection->upstream();
   if (upstream != nullptr && (!starting->response.ok() || session->live().is_ended()))
     co_await upstream->Close();
@@ -161,7 +162,7 @@ absl::StatusOr<std::shared_ptr<StartingConnection>> Attach(
                                                          Declared(message, usable), Era::kLegacy);
   starting->connection->mcp().set_prefers_streams(PrefersStream(*call.incoming.fields));
   session->starting.push_back(starting);
-  gateway.loop.Spawn(Start(gateway, session, starting, *std::move(narrowed),
+  gateway.loop.Spawn(Start(gateway, session, starting, *std::move(narrowed), call.caller,
                            std::string(call.incoming.client_address)));
   return starting;
 }
@@ -192,8 +193,8 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
   auto masked = gateway.masker.Mask(*std::move(narrowed), session->mask);
   if (!masked.ok()) co_return masked.status();
   MessageFacts facts;
-  static_cast<RecordFacts&>(facts) =
-      FactsOf(*session, *starting.connection, &rules, {}, {}, call.incoming.client_address);
+  static_cast<RecordFacts&>(facts) = FactsOf(call.caller.get(), *starting.connection, &rules, {},
+                                             {}, call.incoming.client_address);
   facts.request_n = starting.request_n;
   facts.answers = &*starting.shown;
   auto recorded =

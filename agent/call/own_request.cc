@@ -47,7 +47,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<Ser
   CO_ASSIGN_OR_RETURN(
       const OutboundMessage outbound,
       co_await RecordOutbound(gateway, session, connection,
-                              std::make_shared<const ClientMessage>(std::move(request)), {}, {}));
+                              std::make_shared<const ClientMessage>(std::move(request)), nullptr,
+                              {}, {}));
   CO_ASSIGN_OR_RETURN(auto exchange, co_await connection->upstream()->Forward(outbound));
   const auto asked = std::make_shared<Asked>(gateway.loop, std::move(exchange));
   gateway.loop.Spawn(CancelWhenLate(asked, timeout));
@@ -63,7 +64,7 @@ Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<Ser
     }
     MessageFacts facts;
     static_cast<RecordFacts&>(facts) =
-        FactsOf(*session, *connection, session->rules.get(), {}, {}, {});
+        FactsOf(nullptr, *connection, session->rules.get(), {}, {}, {});
     facts.request_n = outbound.record_n();
     facts.answers = &outbound.shown();
     CO_ASSIGN_OR_RETURN(auto masked, gateway.masker.Mask(*message, session->mask));

@@ -8,7 +8,7 @@
 #include "common/denial.h"
 
 namespace sallyport::agent {
-RecordFacts FactsOf(const ServedSession& session, const McpConnection& connection,
+RecordFacts FactsOf(const Caller* caller, const McpConnection& connection,
                     const SessionRules* rules, std::string_view policy,
                     std::string_view approval_id, std::string_view client_address) {
   RecordFacts facts;
@@ -20,7 +20,7 @@ RecordFacts FactsOf(const ServedSession& session, const McpConnection& connectio
   facts.policy = policy;
   facts.approval_id = approval_id;
   facts.mcp_session = connection.record_tag();
-  if (session.caller != nullptr) facts.token_id = session.caller->token_id;
+  if (caller != nullptr) facts.token_id = caller->token_id;
   facts.client_address = client_address;
   return facts;
 }
@@ -62,8 +62,9 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
     judged.granted.counted = std::make_shared<const CountedOperation>(judged.granted.session);
   RequestFacts facts;
   static_cast<RecordFacts&>(facts) =
-      FactsOf(session, *judged.granted.connection, judgement.rules.get(), judgement.decision.policy,
-              call.approval_id, judged.granted.authenticated->incoming.client_address);
+      FactsOf(judged.granted.authenticated->caller.get(), *judged.granted.connection,
+              judgement.rules.get(), judgement.decision.policy, call.approval_id,
+              judged.granted.authenticated->incoming.client_address);
   facts.call_id = call.call_id;
   facts.is_counted = is_counted;
   if (const auto& observed = judgement.decision.observed) {
@@ -87,6 +88,7 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
 Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<ServedSession> session,
                                                      Held<McpConnection> connection,
                                                      std::shared_ptr<const ClientMessage> message,
+                                                     std::shared_ptr<const Caller> caller,
                                                      std::string policy,
                                                      std::string client_address) {
   const std::shared_ptr<const SessionRules> rules = session->rules;
@@ -94,7 +96,7 @@ Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<Serv
   if (!masked.ok()) co_return masked.status();
   RequestFacts facts;
   static_cast<RecordFacts&>(facts) =
-      FactsOf(*session, *connection, rules.get(), policy, {}, client_address);
+      FactsOf(caller.get(), *connection, rules.get(), policy, {}, client_address);
   co_return co_await gateway.recorder.RecordRequest(*session->chain, facts, *std::move(masked));
 }
 

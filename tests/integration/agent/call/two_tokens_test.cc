@@ -66,6 +66,8 @@ TEST_CASE("what one token's masks hide stays hidden when another one is used mea
   REQUIRE(content);
   CHECK(content->body().find("a lot") == std::string::npos);
   CHECK(content->body().find("REDACTED") != std::string::npos);
+  // And the record names the token that made the call.
+  CHECK(content->token_id() == "hr-token bot");
 }
 
 }  // namespace
