@@ -49,7 +49,8 @@ SeenDefinition ToolPins::See(const std::string& server, ToolDefinition definitio
                              const AgentSnapshot& snapshot) {
   Server& of = servers_[server];
   const std::string name = definition.name;
-  if (snapshot.PinModeOf(server) != PinMode::kIgnore && !CanPin(snapshot, server, name)) {
+  const bool is_ignored = snapshot.PinModeOf(server) == PinMode::kIgnore;
+  if (!is_ignored && !CanPin(snapshot, server, name)) {
     Warn(server, CanBePinned(name) ? "the server has too many tools"
                                    : "a tool's name is empty or longer than 4 KiB");
   }
@@ -59,7 +60,7 @@ SeenDefinition ToolPins::See(const std::string& server, ToolDefinition definitio
         name.size() <= kMaxToolNameBytes &&
         (of.tools.size() < kMaxToolsOfServer || snapshot.PinOf(server, name) != nullptr);
     if (!has_room) return nullptr;
-    place = of.tools.emplace(name, Seen{.first_hash = definition.hash}).first;
+    place = of.tools.emplace(name, Seen{}).first;
   }
   Seen& seen = place->second;
   SeenDefinition now = Find(server, name, definition.hash);
@@ -69,6 +70,7 @@ SeenDefinition ToolPins::See(const std::string& server, ToolDefinition definitio
     seen.all.emplace_back(now);
   }
   seen.definition = std::move(now);
+  if (seen.first == nullptr || is_ignored) seen.first = seen.definition;
   return seen.definition;
 }
 
@@ -87,7 +89,7 @@ SeenDefinition ToolPins::Find(std::string_view server, std::string_view tool,
 void ToolPins::ReportNews(const std::string& server, const AgentSnapshot& snapshot) {
   const auto of = servers_.find(server);
   if (of == servers_.end()) return;
-  std::vector<std::string> news;
+  std::vector<SeenDefinition> news;
   const absl::Duration now = clock_.SinceBoot();
   for (auto& [name, seen] : of->second.tools) {
     const ToolPin* pin = snapshot.PinOf(server, name);
@@ -98,23 +100,24 @@ void ToolPins::ReportNews(const std::string& server, const AgentSnapshot& snapsh
     if (is_known || is_told || !HasRoom(snapshot, server, name)) continue;
     seen.reported_hash = seen.definition->hash;
     seen.reported_at = now;
-    news.push_back(name);
+    // What comes first is what it is pinned to.
+    if (pin == nullptr && seen.first != seen.definition) news.push_back(seen.first);
+    news.push_back(seen.definition);
   }
   if (!news.empty()) loop_.Spawn(Report(server, std::move(news)));
 }
 
-Task<void> ToolPins::Report(std::string server, std::vector<std::string> tools) {
+Task<void> ToolPins::Report(std::string server, std::vector<SeenDefinition> news) {
   v1::ReportToolsRequest request;
   std::size_t bytes = 0;
-  for (std::size_t i = 0; i < tools.size(); ++i) {
-    Seen& seen = servers_[server].tools[tools[i]];
+  for (std::size_t i = 0; i < news.size(); ++i) {
     v1::SeenTool& reported = *request.add_tools();
-    reported.set_name(tools[i]);
-    reported.set_definition_hash(seen.definition->hash);
-    reported.set_definition(seen.definition->json);
-    bytes += seen.definition->json.size();
+    reported.set_name(news[i]->name);
+    reported.set_definition_hash(news[i]->hash);
+    reported.set_definition(news[i]->json);
+    bytes += news[i]->json.size();
     const bool is_full = request.tools_size() == kMaxReported || bytes >= kMaxReportBytes;
-    if (!is_full && i + 1 < tools.size()) continue;
+    if (!is_full && i + 1 < news.size()) continue;
     request.set_server(server);
     const auto response = co_await client_.Report(request);
     if (response.ok()) {
@@ -125,7 +128,7 @@ Task<void> ToolPins::Report(std::string server, std::vector<std::string> tools) 
     }
     LogWarning("tools_not_reported", {{"server", server}, {"error", response.status()}});
     // At the next list they are news again.
-    for (const std::string& name : tools) servers_[server].tools[name].reported_hash.clear();
+    for (const auto& tool : news) servers_[server].tools[tool->name].reported_hash.clear();
     co_return;
   }
 }
@@ -173,7 +176,7 @@ bool ToolPins::IsAccepted(const AgentSnapshot& snapshot, std::string_view server
     return definition.hash == pin->definition_hash;
   }
   const Seen* seen = FindSeen(server, definition.name);
-  return seen != nullptr && definition.hash == seen->first_hash;
+  return seen != nullptr && definition.hash == seen->first->hash;
 }
 
 bool ToolPins::IsReliedOn(const AgentSnapshot& snapshot, std::string_view server,

@@ -18,9 +18,9 @@
 namespace sallyport::agent {
 
 // What servers say of their tools, as this agent has seen it, against what they are pinned to. The
-// first sight pins: here at once, at the control plane as soon as it hears of it. On the loop's
-// thread. A server may say something else on every connection: what it said on one is the
-// business of that one's ToolLook.
+// first sight pins: here at once, at the control plane as soon as it hears of it, whatever the
+// server says by then. On the loop's thread. A server may say something else on every connection:
+// what it said on one is the business of that one's ToolLook.
 class ToolPins {
  public:
   // All of them outlive it.
@@ -36,7 +36,8 @@ class ToolPins {
                      const AgentSnapshot& snapshot);
   // What See has kept of that hash, and somebody still uses. Null: nothing.
   SeenDefinition Find(std::string_view server, std::string_view tool, std::string_view hash) const;
-  // Tells the control plane in the background of what was seen and is not as `snapshot` has it.
+  // Tells the control plane in the background of what was seen and is not as `snapshot` has it: of
+  // a tool that it does not pin, first what this agent goes by.
   void ReportNews(const std::string& server, const AgentSnapshot& snapshot);
 
   // Whether the tool is pinned, or will be once the server lists it. Not: its name is none, the
@@ -71,8 +72,9 @@ class ToolPins {
     SeenDefinition definition;
     // With what else connections were shown, while one of them still has it.
     std::vector<std::weak_ptr<const ToolDefinition>> all;
-    // What it was when this agent saw it first.
-    std::string first_hash;
+    // What this agent goes by while nobody has pinned it: what it saw first, or last of a server
+    // whose changes are ignored.
+    SeenDefinition first;
     // What was reported last, and when.
     std::string reported_hash;
     absl::Duration reported_at = -absl::InfiniteDuration();
@@ -91,7 +93,8 @@ class ToolPins {
   void Take(const std::string& server, const v1::ReportToolsRequest& reported,
             const v1::ReportToolsResponse& response);
   const Seen* FindSeen(std::string_view server, std::string_view tool) const;
-  Task<void> Report(std::string server, std::vector<std::string> tools);
+  // In that order.
+  Task<void> Report(std::string server, std::vector<SeenDefinition> news);
 
   Loop& loop_;
   const Clock& clock_;

@@ -351,6 +351,11 @@ class FakeControlPlane {
     std::lock_guard lock(mutex_);
     not_pinned_.insert(tool);
   }
+  // Whether it hears what agents report of tools.
+  void set_hears_reports(bool hears) {
+    std::lock_guard lock(mutex_);
+    hears_reports_ = hears;
+  }
   bool has_report(const std::string& tool) {
     std::lock_guard lock(mutex_);
     return std::any_of(reported_.begin(), reported_.end(),
@@ -575,6 +580,7 @@ class FakeControlPlane {
     grpc::Status ReportTools(Context*, const agent::v1::ReportToolsRequest* request,
                              agent::v1::ReportToolsResponse* response) override {
       std::lock_guard lock(self.mutex_);
+      if (!self.hears_reports_) return {grpc::StatusCode::INTERNAL, "not heard"};
       for (const agent::v1::SeenTool& seen : request->tools()) {
         self.reported_.push_back(seen);
         if (self.not_pinned_.contains(seen.name())) continue;
@@ -656,6 +662,7 @@ class FakeControlPlane {
   std::map<std::string, types::v1::Approval> untold_;
   std::vector<agent::v1::SeenTool> reported_;
   std::set<std::string> not_pinned_;
+  bool hears_reports_ = true;
   int opens_ = 0;
   Opener opener_;
   Asker asker_;
