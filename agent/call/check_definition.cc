@@ -67,11 +67,12 @@ std::string Waiting(const JudgedCall& call, Standing standing) {
 
 // Looks again and again, for as long as somebody waits.
 Task<void> KeepLooking(Gateway& gateway, Held<ServedSession> session,
-                       Held<McpConnection> connection, std::shared_ptr<const bool> is_over) {
+                       Held<McpConnection> connection, LookFor look_for,
+                       std::shared_ptr<const bool> is_over) {
   for (;;) {
     co_await Sleep(gateway.loop, kLookGoodFor);
     if (*is_over || connection->is_over()) co_return;
-    co_await LearnTools(gateway, session, connection, absl::ZeroDuration());
+    co_await LearnTools(gateway, session, connection, look_for, absl::ZeroDuration());
     gateway.tool_pins.Changed();
   }
 }
@@ -83,7 +84,8 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standi
   Signal changed(gateway.loop);
   const ToolPins::Listener listener(gateway.tool_pins, changed);
   const auto is_over = std::make_shared<bool>(false);
-  gateway.loop.Spawn(KeepLooking(gateway, call.granted.session, call.granted.connection, is_over));
+  gateway.loop.Spawn(
+      KeepLooking(gateway, call.granted.session, call.granted.connection, LookOf(call), is_over));
   co_await HoldCall(gateway, call.granted, *call.message, request, changed,
                     {.text = Waiting(call, standing),
                      .hold = gateway.ApprovalHold(call.granted.session->facts().server)},
@@ -114,13 +116,15 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standi
 bool WantsLook(const Gateway& gateway, const JudgedCall& call, Standing standing) {
   const ToolLook& look = call.granted.connection->tool_look();
   return (call.needs_approval || standing == Standing::kUnseen) &&
-         !look.HasLooked(gateway.clock.SinceBoot(), kLookGoodFor);
+         (!look.HasLooked(gateway.clock.SinceBoot(), kLookGoodFor) ||
+          look.HasPassedOver(call.message->target));
 }
 
 Task<Outcome> Check(Gateway& gateway, JudgedCall call, Standing standing, OpenRequest& request) {
   const std::string& server = call.granted.session->facts().server;
   if (WantsLook(gateway, call, standing)) {
-    co_await LearnTools(gateway, call.granted.session, call.granted.connection, kLookGoodFor);
+    co_await LearnTools(gateway, call.granted.session, call.granted.connection, LookOf(call),
+                        kLookGoodFor);
     auto judged = JudgeAgain(gateway, std::move(call));
     if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);
     call = std::get<JudgedCall>(std::move(judged));

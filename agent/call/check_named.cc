@@ -32,16 +32,19 @@ std::variant<std::shared_ptr<const SessionRules>, OpenRefusal> CheckNamed(
     Gateway& gateway, ServedSession& session, const AuthenticatedCall& call) {
   OpenRefusal refusal;
   refusal.details.session_id = session.id();
-  auto rules = RulesFor(gateway, session, *call.caller, call.snapshot);
+  auto rules = FindRules(gateway, session, *call.caller, call.snapshot);
   if (!rules.ok()) {
     refusal.why = rules.status();
     return refusal;
   }
-  if (!(*rules)->policy->is_empty()) return *std::move(rules);
-  const std::string& server = session.facts().server;
+  if (!(*rules)->policy->is_empty()) {
+    refusal.why = KeepRules(gateway, session, *rules);
+    if (refusal.why.ok()) return *std::move(rules);
+    return refusal;
+  }
   OpenDecision opening = call.snapshot->policies()->EvaluateOpen(
-      *call.caller->principal, server, gateway.agent, gateway.clock.Now());
-  refusal.why = WhyNot(opening, server);
+      *call.caller->principal, session.facts().server, gateway.agent, gateway.clock.Now());
+  refusal.why = WhyNot(opening, session.facts().server);
   refusal.required_scopes = std::move(opening.required_scopes);
   return refusal;
 }

@@ -130,18 +130,30 @@ JudgedCall Judged(GrantedCall call, std::shared_ptr<const ClientMessage> message
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
-    Gateway& gateway, ServedSession& session, const Caller& caller,
+absl::StatusOr<std::shared_ptr<const SessionRules>> FindRules(
+    Gateway& gateway, const ServedSession& session, const Caller& caller,
     std::shared_ptr<const AgentSnapshot> snapshot) {
   if (session.rules != nullptr && session.rules->principal == caller.principal &&
       session.rules->snapshot == snapshot) {
     return session.rules;
   }
-  auto rules = gateway.rule_maker.Make(std::move(snapshot), caller.principal, *session.opened_as,
-                                       session.facts().server);
-  if (!rules.ok()) return rules;
-  RETURN_IF_ERROR(AddMasks(gateway, session, **rules));
-  session.rules = *rules;
+  return gateway.rule_maker.Make(std::move(snapshot), caller.principal, *session.opened_as,
+                                 session.facts().server);
+}
+
+absl::Status KeepRules(Gateway& gateway, ServedSession& session,
+                       std::shared_ptr<const SessionRules> rules) {
+  if (rules == session.rules) return absl::OkStatus();
+  RETURN_IF_ERROR(AddMasks(gateway, session, *rules));
+  session.rules = std::move(rules);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
+    Gateway& gateway, ServedSession& session, const Caller& caller,
+    std::shared_ptr<const AgentSnapshot> snapshot) {
+  auto rules = FindRules(gateway, session, caller, std::move(snapshot));
+  if (rules.ok()) RETURN_IF_ERROR(KeepRules(gateway, session, *rules));
   return rules;
 }
 

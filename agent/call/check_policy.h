@@ -7,8 +7,17 @@
 
 namespace sallyport::agent {
 
-// The rules for the caller's principal under the snapshot of this call, kept with the session while
-// both stand.
+// The rules for the caller's principal in that session, under the snapshot of this call.
+absl::StatusOr<std::shared_ptr<const SessionRules>> FindRules(
+    Gateway& gateway, const ServedSession& session, const Caller& caller,
+    std::shared_ptr<const AgentSnapshot> snapshot);
+
+// By these the server's own messages are judged and recorded from here on; they are masked for all
+// whom the session's tokens have named. masker_blocked when those masks cannot be made together.
+absl::Status KeepRules(Gateway& gateway, ServedSession& session,
+                       std::shared_ptr<const SessionRules> rules);
+
+// Both.
 absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
     Gateway& gateway, ServedSession& session, const Caller& caller,
     std::shared_ptr<const AgentSnapshot> snapshot);

@@ -44,15 +44,15 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
   if (method == nullptr || method->list == ListKind::kNone) return response;
   const SessionRules& rules = *call.judgement->rules;
   const SessionPolicy& policy = *rules.policy;
-  const McpSession& mcp = call.granted.connection->mcp();
+  const GrantedCall& granted = call.granted;
+  const McpSession& mcp = granted.connection->mcp();
   const absl::Time now = gateway.clock.Now();
   const std::string& server = call.granted.session->facts().server;
   auto narrowed = FilterList(
       std::move(response), method->list, [&](std::string_view name, std::string_view entry) {
         switch (method->list) {
           case ListKind::kTools:
-            return policy.ShowsTool(name, now) &&
-                   SeeTool(gateway, rules, *call.granted.session, *call.granted.connection, entry);
+            return SeeTool(gateway, rules, *granted.session, *granted.connection, name, entry);
           case ListKind::kPrompts:
             return policy.ShowsPrompt(name, now);
           case ListKind::kResources:

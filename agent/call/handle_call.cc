@@ -65,7 +65,7 @@ Task<void> HandleRequest(Gateway& gateway, GrantedCall call,
 // code of the revision.
 Task<absl::Status> CheckParamHeaders(Gateway& gateway, const GrantedCall& call,
                                      const ClientMessage& message) {
-  co_await LearnTool(gateway, call.session, call.connection, message.target);
+  co_await LearnTool(gateway, call, message.target);
   const std::shared_ptr<SharedConnection> shared = call.session->shared;
   if (shared == nullptr) co_return absl::OkStatus();  // its server is lost, and Forward says so
   const HttpFields& fields = *call.authenticated->incoming.fields;

@@ -10,12 +10,12 @@
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
 #include "agent/call/check_named.h"
+#include "agent/call/check_policy.h"
 #include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "agent/call/own_request.h"
-#include "agent/call/see_tools.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/era_bridge.h"
@@ -254,7 +254,7 @@ namespace {
 
 // True: to the end of the list.
 Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                     ToolLook::Names& named) {
+                     const LookFor& look_for, ToolLook::Found& found) {
   const bool is_modern = connection->era() == Era::kModern;
   std::string cursor;
   const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
@@ -268,7 +268,7 @@ Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConn
         gateway, session, connection,
         OwnRequest(JsonString("sallyport-" + NewRequestId()), "tools/list", params + "}"), left);
     if (!list.ok() || list->is_error) break;
-    SeeTools(gateway, *session, *connection, *list, named, cursor);
+    SeeTools(gateway, look_for, *session, *connection, *list, found, cursor);
     const auto shared = is_modern ? session->shared : nullptr;
     std::string same_cursor;
     if (shared != nullptr && !shared->tools.Learn(*list, same_cursor)) break;
@@ -280,33 +280,37 @@ Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConn
 }  // namespace
 
 Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                      absl::Duration age) {
+                      LookFor look_for, absl::Duration age) {
   ToolLook& look = connection->tool_look();
-  if (look.is_asking) {
+  while (look.is_asking) {
     co_await look.asked.Wait();
-    co_return;
+    if (connection->is_over() || !look.HasPassedOver(look_for.tool)) co_return;
   }
-  if (look.HasLooked(gateway.clock.SinceBoot(), age)) co_return;
+  if (look.HasLooked(gateway.clock.SinceBoot(), age) && !look.HasPassedOver(look_for.tool))
+    co_return;
   look.is_asking = true;
   look.asked.Reset();
   // A server that never stops changing them is looked at no more often than that.
   for (int attempt = 0; attempt < kMaxLooks; ++attempt) {
     const std::uint64_t changes = look.changes();
-    ToolLook::Names named;
-    const bool is_all = co_await ReadTools(gateway, session, connection, named);
+    ToolLook::Found found;
+    const bool is_all = co_await ReadTools(gateway, session, connection, look_for, found);
     if (look.changes() != changes) continue;
-    look.Take(named, is_all, gateway.clock.SinceBoot());
+    look.Take(found, is_all, gateway.clock.SinceBoot());
     break;
   }
   look.is_asking = false;
   look.asked.Set();
 }
 
-Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                     std::string tool) {
-  const std::shared_ptr<SharedConnection> shared = session->shared;
+Task<void> LearnTool(Gateway& gateway, const GrantedCall& call, const std::string& tool) {
+  const std::shared_ptr<SharedConnection> shared = call.session->shared;
   if (shared == nullptr || shared->tools.Knows(tool)) co_return;
-  co_await LearnTools(gateway, session, connection);
+  const AuthenticatedCall& authenticated = *call.authenticated;
+  auto rules = RulesFor(gateway, *call.session, *authenticated.caller, authenticated.snapshot);
+  // Why there are none, policy says when it judges the call.
+  if (!rules.ok()) co_return;
+  co_await LearnTools(gateway, call.session, call.connection, {.rules = *std::move(rules)});
 }
 
 }  // namespace sallyport::agent

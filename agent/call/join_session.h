@@ -4,6 +4,7 @@
 
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
+#include "agent/call/see_tools.h"
 #include "agent/loop/task.h"
 
 namespace sallyport::agent {
@@ -21,12 +22,11 @@ inline constexpr absl::Duration kLookGoodFor = absl::Seconds(5);
 
 // Asks the server for its tools and sees what it says of them, unless that was done on the
 // connection no longer than `age` ago and it has not said since that they changed. Whoever comes
-// meanwhile waits for that.
+// meanwhile waits for that. What a look for another call has passed over is looked at again.
 Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                      absl::Duration age = absl::InfiniteDuration());
+                      LookFor look_for, absl::Duration age = absl::InfiniteDuration());
 
 // Sees to it that the headers of a tool are known, by asking for the server's tools.
-Task<void> LearnTool(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                     std::string tool);
+Task<void> LearnTool(Gateway& gateway, const GrantedCall& call, const std::string& tool);
 
 }  // namespace sallyport::agent

@@ -137,7 +137,7 @@ Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
   if (call.approval && call.judged.message->method == "tools/call") {
     // As it is now, for that is what runs.
     co_await LearnTools(gateway, call.judged.granted.session, call.judged.granted.connection,
-                        kLookGoodFor);
+                        LookOf(call.judged), kLookGoodFor);
   }
   for (int judgement = 1;; ++judgement) {
     std::string call_id = NewRequestId();

@@ -29,32 +29,41 @@ SeenDefinition Keep(Gateway& gateway, const ServedSession& session, McpConnectio
 
 }  // namespace
 
+LookFor LookOf(const JudgedCall& call) { return {call.judgement->rules, call.message->target}; }
+
 bool SeeTool(Gateway& gateway, const SessionRules& rules, const ServedSession& session,
-             McpConnection& connection, std::string_view entry) {
+             McpConnection& connection, std::string_view name, std::string_view entry) {
+  const bool is_shown = rules.policy->ShowsTool(name, gateway.clock.Now());
+  if (!is_shown && connection.tool_look().Find(name) == nullptr) return false;
   const std::string& server = session.facts().server;
   const AgentSnapshot& snapshot = *rules.snapshot;
   const bool is_pinned = snapshot.PinModeOf(server) != PinMode::kIgnore;
   auto definition = ReadToolDefinition(entry);
-  if (!definition.ok()) return !is_pinned;
+  if (!definition.ok()) return is_shown && !is_pinned;
   const SeenDefinition seen = Keep(gateway, session, connection, *std::move(definition), snapshot);
-  if (!is_pinned) return true;
+  if (!is_shown || !is_pinned) return is_shown;
   return seen != nullptr && gateway.tool_pins.CanPin(snapshot, server, seen->name) &&
          gateway.tool_pins.IsAccepted(snapshot, server, *seen);
 }
 
-void SeeTools(Gateway& gateway, const ServedSession& session, McpConnection& connection,
-              const UpstreamMessage& list, ToolLook::Names& named, std::string& next_cursor) {
+void SeeTools(Gateway& gateway, const LookFor& look_for, const ServedSession& session,
+              McpConnection& connection, const UpstreamMessage& list, ToolLook::Found& found,
+              std::string& next_cursor) {
   const std::string& server = session.facts().server;
-  std::vector<ToolDefinition> tools = ReadToolDefinitions(list, next_cursor);
-  if (session.rules == nullptr) return;
-  const SessionRules& rules = *session.rules;
-  for (ToolDefinition& tool : tools) {
-    if (!rules.policy->ShowsTool(tool.name, gateway.clock.Now())) continue;
-    if (named.size() < ToolLook::kMaxTools) named.insert(ToolLook::KeyOf(tool.name));
-    Keep(gateway, session, connection, std::move(tool), *rules.snapshot);
+  const SessionPolicy& policy = *look_for.rules->policy;
+  // The call may have waited.
+  const auto snapshot = gateway.snapshots.current();
+  const absl::Time now = gateway.clock.Now();
+  for (ToolDefinition& tool : ReadToolDefinitions(list, next_cursor)) {
+    const bool is_seen = tool.name == look_for.tool || policy.ShowsTool(tool.name, now) ||
+                         connection.tool_look().Find(tool.name) != nullptr;
+    ToolLook::Names& names = is_seen ? found.seen : found.passed_over;
+    if (names.size() < ToolLook::kMaxTools) names.insert(ToolLook::KeyOf(tool.name));
+    if (!is_seen) continue;
+    Keep(gateway, session, connection, std::move(tool), *snapshot);
   }
-  if (rules.snapshot->PinModeOf(server) != PinMode::kIgnore)
-    gateway.tool_pins.ReportNews(server, *rules.snapshot);
+  if (snapshot->PinModeOf(server) != PinMode::kIgnore)
+    gateway.tool_pins.ReportNews(server, *snapshot);
 }
 
 SeenDefinition DefinitionOf(McpConnection& connection, const ClientMessage& call) {

@@ -28,11 +28,18 @@ SeenDefinition ToolLook::Find(std::string_view tool) const {
   return shown == shown_.end() || shown->second->name != tool ? nullptr : shown->second;
 }
 
-void ToolLook::Take(const Names& named, bool is_all, absl::Duration now) {
+void ToolLook::Take(const Found& found, bool is_all, absl::Duration now) {
   if (is_all) {
-    absl::erase_if(shown_, [&](const auto& entry) { return !named.contains(entry.first); });
+    absl::erase_if(shown_, [&](const auto& entry) { return !found.seen.contains(entry.first); });
   }
+  passed_over_ = found.passed_over;
   looked_at_ = now;
+}
+
+bool ToolLook::HasPassedOver(std::string_view tool) const {
+  // Of more than are kept it may be any.
+  const bool may_be = passed_over_.size() >= kMaxTools || passed_over_.contains(KeyOf(tool));
+  return may_be && !tool.empty() && Find(tool) == nullptr;
 }
 
 McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era)

@@ -59,6 +59,12 @@ class ToolLook {
   // 64 bits of a hash with a seed of the process.
   static std::size_t KeyOf(std::string_view tool) { return absl::HashOf(tool); }
   using Names = absl::flat_hash_set<std::size_t>;
+  // What a look has found, at most kMaxTools of each.
+  struct Found {
+    Names seen;
+    // The server lists them, and policy would not show them to whom the look was for.
+    Names passed_over;
+  };
 
   explicit ToolLook(Loop& loop) : asked(loop) {}
 
@@ -68,13 +74,17 @@ class ToolLook {
   SeenDefinition Find(std::string_view tool) const;
 
   // We have looked at all of them, and these are there; or not got to the end.
-  void Take(const Names& named, bool is_all, absl::Duration now);
+  void Take(const Found& found, bool is_all, absl::Duration now);
   // We have looked, no longer than `age` ago.
   bool HasLooked(absl::Duration now, absl::Duration age = absl::InfiniteDuration()) const {
     return looked_at_ && now - *looked_at_ <= age;
   }
+  // The server lists it, and what it says of it has not been seen, for we looked for somebody else.
+  // Never of the tool without a name.
+  bool HasPassedOver(std::string_view tool) const;
   void Forget() {
     shown_.clear();
+    passed_over_.clear();
     looked_at_.reset();
     ++changes_;
   }
@@ -86,6 +96,7 @@ class ToolLook {
 
  private:
   absl::flat_hash_map<std::size_t, SeenDefinition> shown_;
+  Names passed_over_;
   std::optional<absl::Duration> looked_at_;
   std::uint64_t changes_ = 0;
 };
@@ -215,7 +226,8 @@ class ServedSession final : public Holdable {
 
   // Whom the token named that it was opened with: no later one gives it more rights.
   std::shared_ptr<const types::v1::Principal> opened_as;
-  // The rules for its principal, as the latest token names it, under the snapshot in force.
+  // The rules for its principal, as the latest token that it took names it, under the snapshot in
+  // force.
   std::shared_ptr<const SessionRules> rules;
 
   // Whom its tokens have named, each once, and the masks of them all under a snapshot: `mask` is
