@@ -99,7 +99,7 @@ std::variant<GrantedCall, OwnAnswer> CheckGrant(Gateway& gateway, AuthenticatedC
     return Refuse(gateway, call, types::v1::DENIAL_REASON_VERSION_UNSUPPORTED,
                   "MCP-Protocol-Version names no version that is served here");
   }
-  const auto named = CheckNamed(gateway, session, call);
+  const auto named = CheckNamed(gateway, session, call, Era::kLegacy);
   if (const auto* refusal = std::get_if<OpenRefusal>(&named)) {
     return RefuseUnnamed(gateway, call, *refusal);
   }

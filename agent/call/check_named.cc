@@ -11,7 +11,8 @@
 namespace sallyport::agent {
 namespace {
 
-absl::Status WhyNot(const OpenDecision& opening, const std::string& server) {
+absl::Status WhyNot(const OpenDecision& opening, ServedSession& session, Era era) {
+  const std::string& server = session.facts().server;
   switch (opening.reason) {
     case types::v1::DENIAL_REASON_SCOPE_MISSING:
       return Denied(opening.reason, absl::StrCat("the token lacks scopes; needed: ",
@@ -21,15 +22,16 @@ absl::Status WhyNot(const OpenDecision& opening, const std::string& server) {
                     absl::StrCat("there is no server ", server, " that you may use"));
     default:
       return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
-                    "the session was opened with a token that has no right in common with this "
-                    "one; end the session (DELETE) and initialize again with this token");
+                    absl::StrCat("the session was opened with a token that has no right in common "
+                                 "with this one; ",
+                                 HowToOpenAnew(session, era)));
   }
 }
 
 }  // namespace
 
 std::variant<std::shared_ptr<const SessionRules>, OpenRefusal> CheckNamed(
-    Gateway& gateway, ServedSession& session, const AuthenticatedCall& call) {
+    Gateway& gateway, ServedSession& session, const AuthenticatedCall& call, Era era) {
   OpenRefusal refusal;
   refusal.details.session_id = session.id();
   auto rules = FindRules(gateway, session, *call.caller, call.snapshot);
@@ -44,7 +46,7 @@ std::variant<std::shared_ptr<const SessionRules>, OpenRefusal> CheckNamed(
   }
   OpenDecision opening = call.snapshot->policies()->EvaluateOpen(
       *call.caller->principal, session.facts().server, gateway.agent, gateway.clock.Now());
-  refusal.why = WhyNot(opening, session.facts().server);
+  refusal.why = WhyNot(opening, session, era);
   refusal.required_scopes = std::move(opening.required_scopes);
   return refusal;
 }

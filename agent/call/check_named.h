@@ -15,6 +15,6 @@ namespace sallyport::agent {
 // the session then. The reasons are those of an opening with this token, and POLICY_DENIED where
 // that would be a session of its own.
 std::variant<std::shared_ptr<const SessionRules>, OpenRefusal> CheckNamed(
-    Gateway& gateway, ServedSession& session, const AuthenticatedCall& call);
+    Gateway& gateway, ServedSession& session, const AuthenticatedCall& call, Era era);
 
 }  // namespace sallyport::agent

@@ -6,9 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "agent/mcp/methods.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
+#include "common/time_text.h"
 
 namespace sallyport::agent {
 namespace {
@@ -157,6 +159,15 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
   return rules;
 }
 
+std::string HowToOpenAnew(ServedSession& session, Era era) {
+  if (era == Era::kLegacy) return "end the session (DELETE) and initialize again with this token";
+  return absl::StrCat("the session ends once nothing has been asked for ",
+                      absl::FormatDuration(session.live().idle_timeout()), ", at ",
+                      TimeText(session.facts().expires_at),
+                      " at the latest, or by `sallyport sessions end ", session.id(),
+                      " --no-lock`; call again with this token then");
+}
+
 Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
                               std::shared_ptr<const ClientMessage> message) {
   auto rules =
@@ -177,8 +188,8 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
     if (IsForAnotherSession(call, *message, usable, now)) {
       details.is_hidden = false;
       why = Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
-                   "the session was opened with a token that had not this right; end the session "
-                   "(DELETE) and initialize again with this token");
+                   absl::StrCat("the session was opened with a token that had not this right; ",
+                                HowToOpenAnew(*call.session, message->era)));
     }
     return Refuse(std::move(call), std::move(message), std::move(why), std::move(details));
   }

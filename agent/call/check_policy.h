@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
@@ -21,6 +22,10 @@ absl::Status KeepRules(Gateway& gateway, ServedSession& session,
 absl::StatusOr<std::shared_ptr<const SessionRules>> RulesFor(
     Gateway& gateway, ServedSession& session, const Caller& caller,
     std::shared_ptr<const AgentSnapshot> snapshot);
+
+// What a client can do, of either era, whose token is judged by what the session was opened with:
+// the end of a sentence.
+std::string HowToOpenAnew(ServedSession& session, Era era);
 
 // Whether policy lets a client's request or notification through, or asks for a person first. What
 // it refuses keeps the true reason, and whether the caller may know.

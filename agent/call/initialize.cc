@@ -235,7 +235,7 @@ Task<void> Initialize(Gateway& gateway, AuthenticatedCall call,
     co_return;
   }
   const Held<ServedSession> session = std::get<Held<ServedSession>>(opened);
-  const auto named = CheckNamed(gateway, *session, call);
+  const auto named = CheckNamed(gateway, *session, call, Era::kLegacy);
   if (const auto* refusal = std::get_if<OpenRefusal>(&named)) {
     co_await AnswerOpenRefusal(gateway, call, *message, &*session, *refusal);
     co_return;

@@ -220,7 +220,7 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
   const auto found = co_await FindSession(gateway, call, message);
   if (!found) co_return std::nullopt;
   const Held<ServedSession> session = *found;
-  const auto named = CheckNamed(gateway, *session, call);
+  const auto named = CheckNamed(gateway, *session, call, Era::kModern);
   if (const auto* unnamed = std::get_if<OpenRefusal>(&named)) {
     co_await AnswerOpenRefusal(gateway, call, message, &*session, *unnamed);
     co_return std::nullopt;

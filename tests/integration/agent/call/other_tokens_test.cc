@@ -108,5 +108,27 @@ TEST_CASE("what a look for one token has passed over is looked at for another", 
   CHECK(asked.Description() == "deletes");
 }
 
+TEST_CASE("a token that needs a session of its own is told how to come to one", "[agent][modern]") {
+  const ServerEras eras = GENERATE(ServerEras::kLegacy, ServerEras::kModern);
+  Door door(HoldFor(1), kPolicies, false, "", eras);
+  const std::string reader = TokenFor(door, "mcp.read");
+  HttpClient::Answer refused;
+  if (eras == ServerEras::kLegacy) {
+    Door::Bot bot = door.Connect();
+    bot.token = reader;
+    refused = bot.Post(Door::Call("export"));
+    CHECK(refused.body.find("DELETE") != std::string::npos);
+  } else {
+    const ModernClient client(door);
+    CHECK(Door::Message(client.Post(ModernClient::Call("echo"))).contains("result"));
+    refused = ModernClient::WithToken(door, reader).Post(ModernClient::Call("export"));
+    CHECK(refused.body.find("DELETE") == std::string::npos);
+    CHECK(refused.body.find("asked for 10m") != std::string::npos);
+    CHECK(refused.body.find("sallyport sessions end ses_") != std::string::npos);
+  }
+  CHECK(refused.body.find("no right in common") != std::string::npos);
+  CHECK(door.Seen("tools/call") == (eras == ServerEras::kLegacy ? 0 : 1));
+}
+
 }  // namespace
 }  // namespace sallyport
