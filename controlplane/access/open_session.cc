@@ -12,12 +12,12 @@
 #include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/access/admission.h"
+#include "controlplane/access/pending_session.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
-#include "controlplane/store/history.h"
 #include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 
@@ -74,17 +74,6 @@ bool Fits(const Session& session, const std::string& agent, const std::string& a
   return is_agents && (proto.client_address().empty() || proto.client_address() == address);
 }
 
-// What the policies say of a session that waits, where somebody with another token of its principal
-// would break its glass: that takes both tokens.
-OpenDecision WithGlassOf(const OpenDecision& breaking, OpenDecision waiting) {
-  if (waiting.break_glass.has_value()) {
-    waiting.break_glass = breaking.break_glass.has_value()
-                              ? std::optional(std::min(*breaking.break_glass, *waiting.break_glass))
-                              : std::nullopt;
-  }
-  return waiting;
-}
-
 absl::StatusOr<bool> IsUsable(Transaction& t, const Session& session, absl::Time now) {
   if (!session.is_pending()) return session.IsActiveAt(now);
   ASSIGN_OR_RETURN(const std::optional<Approval> approval,
@@ -122,15 +111,8 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
     decision = {.reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN, .detail = "no agent fronts it"};
   if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
   ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
-  if (before.has_value() && before->is_pending() && request.break_glass()) {
-    const OpenDecision own = WithGlassOf(
-        decision, in_force.policies->EvaluateOpen(before->proto().principal(), request.server(),
-                                                  before->proto().agent(), opening.now));
-    if (!own.is_allowed()) return RefuseByPolicy(*t, opening, own);
-    RETURN_IF_ERROR(
-        before->TakeTerms(own.terms, {in_force.version.epoch, in_force.version.version}));
-    return BreakGlass(*t, opening, own, *std::move(before));
-  }
+  if (before.has_value() && before->is_pending())
+    return AttachToPending(*t, opening, decision, in_force, *std::move(before));
   if (before.has_value()) return Attach(*t, opening, *std::move(before));
   return Start(*t, opening, decision, in_force.version);
 }
@@ -227,6 +209,69 @@ absl::Status OpenSession::TakeWishes(WriteTransaction& t, const Opening& opening
                             session.proto().reason()));
 }
 
+absl::StatusOr<OpenSessionResponse> OpenSession::AttachToPending(WriteTransaction& t,
+                                                                 const Opening& opening,
+                                                                 const OpenDecision& decision,
+                                                                 const InForce& in_force,
+                                                                 Session session) {
+  const types::v1::Session& proto = session.proto();
+  const OpenDecision own = in_force.policies->EvaluateOpen(proto.principal(), proto.server(),
+                                                           proto.agent(), opening.now);
+  const PolicyVersion version{in_force.version.epoch, in_force.version.version};
+  if (opening.request.break_glass() && (!own.is_allowed() || own.terms.has_approval())) {
+    if (!own.is_allowed()) return RefuseByPolicy(t, opening, own);
+    RETURN_IF_ERROR(session.TakeTerms(own.terms, version));
+    return BreakGlass(t, opening, WithGlassOf(decision, own), std::move(session));
+  }
+  const bool is_opened = IsOpenedBy(own, session);
+  ASSIGN_OR_RETURN(const bool is_still_asked, IsStillAsked(t, session, own));
+  // What one token needs no approval for is not opened with another that does.
+  const bool is_others = !own.terms.has_approval() && decision.terms.has_approval();
+  if (is_opened && (is_still_asked || is_others)) return Attach(t, opening, std::move(session));
+  RETURN_IF_ERROR(sessions::WithdrawApprovals(t, session, "it would be asked for otherwise now",
+                                              opening.caller, opening.now));
+  if (is_opened) {
+    RETURN_IF_ERROR(session.TakeTerms(own.terms, version));
+    return AskAnew(t, opening, own, std::move(session));
+  }
+  RETURN_IF_ERROR(
+      session.Deny(own.is_allowed() ? types::v1::DENIAL_REASON_POLICY_CHANGED : own.reason,
+                   "the policies in force do not open the session any more", opening.now));
+  RETURN_IF_ERROR(sessions::Update(
+      t, session,
+      audit_log::LineOf(opening.caller, opening.now, "session.deny", session.id(), own.detail)));
+  // The request that made it has its answer.
+  if (session.stored().request_id == opening.request.request_id())
+    return Answer(t, opening, session);
+  return Start(t, opening, decision, in_force.version);
+}
+
+absl::StatusOr<OpenSessionResponse> OpenSession::AskAnew(WriteTransaction& t,
+                                                         const Opening& opening,
+                                                         const OpenDecision& decision,
+                                                         Session session) {
+  const bool asks = decision.terms.has_approval();
+  RETURN_IF_ERROR(session.AskAnew(asks ? NewApprovalId() : "", ObservedIn(decision)));
+  if (!opening.agent.empty() && session.proto().agent().empty())
+    RETURN_IF_ERROR(session.FixAgent(opening.agent));
+  if (!asks) {
+    const absl::StatusOr<Admission> admission =
+        Admit(t, session.proto().principal(), session.proto().server(), decision.terms,
+              session.duration(), opening.now);
+    if (ReasonOf(admission.status()) != types::v1::DENIAL_REASON_UNSPECIFIED)
+      return Refusal(admission.status());
+    RETURN_IF_ERROR(admission.status());
+    RETURN_IF_ERROR(session.Activate(*admission, opening.now));
+  }
+  RETURN_IF_ERROR(sessions::Update(
+      t, session,
+      audit_log::LineOf(opening.caller, opening.now, asks ? "session.ask" : "session.activate",
+                        session.id(), session.proto().approval_id())));
+  if (asks)
+    RETURN_IF_ERROR(AskForSession(t, session, needs_.policies, needs_.notices, opening.now));
+  return Answer(t, opening, session);
+}
+
 absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, const Opening& opening,
                                                        const OpenDecision& decision,
                                                        const meta::SnapshotVersion& version) {
@@ -264,7 +309,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
     if (!decision.terms.has_approval()) return StartActive(t, opening, std::move(session));
     if (request.break_glass())
       return BreakGlass(t, opening, decision, Session::Pending(std::move(session), ""));
-    return StartPending(t, opening, std::move(session), decision.terms.approval());
+    return StartPending(t, opening, std::move(session));
   }();
   if (response.ok() && wanted > longest) response->set_clamped(true);
   return response;
@@ -322,9 +367,9 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
   return response;
 }
 
-absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(
-    WriteTransaction& t, const Opening& opening, Session::Request request,
-    const types::v1::ApprovalTerms& terms) {
+absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(WriteTransaction& t,
+                                                              const Opening& opening,
+                                                              Session::Request request) {
   // A client that connects again and again must not ask again and again: while the time lasts that
   // the question was given, a no stands. Who asks on the people's door asks deliberately.
   if (!opening.agent.empty()) {
@@ -337,29 +382,13 @@ absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(
                          "sallyport request " + request.server + " --reason TEXT");
     }
   }
-  types::v1::Approval proto;
-  proto.set_id(NewApprovalId());
-  proto.set_session_id(request.id);
-  proto.set_server(request.server);
-  *proto.mutable_principal() = request.principal;
-  *proto.mutable_approvers() = terms.approvers();
-  *proto.mutable_created_at() = ToProto(opening.now);
-  *proto.mutable_expires_at() = ToProto(opening.now + FromProto(terms.expires_after()));
-  proto.set_reason(request.reason);
-  proto.set_count(terms.count());
-  ASSIGN_OR_RETURN(*proto.mutable_history(), history::Of(t, {.principal = request.principal,
-                                                             .server = request.server,
-                                                             .session_id = request.id}));
-  ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(t));
-  const Approval approval =
-      Approval::Pending(std::move(proto), "", in_force.policies->OwnersOf(opening.principal));
-  const Session session = Session::Pending(std::move(request), approval.id());
+  const Session session = Session::Pending(std::move(request), NewApprovalId());
   RETURN_IF_ERROR(sessions::Insert(
       t, session,
-      audit_log::LineOf(opening.caller, opening.now, "session.open", session.id(),
-                        PrincipalName(opening.principal) + " pending " + approval.id())));
-  RETURN_IF_ERROR(approvals::Insert(t, approval));
-  RETURN_IF_ERROR(needs_.notices.Enqueue(t, approval, opening.now));
+      audit_log::LineOf(
+          opening.caller, opening.now, "session.open", session.id(),
+          PrincipalName(opening.principal) + " pending " + session.proto().approval_id())));
+  RETURN_IF_ERROR(AskForSession(t, session, needs_.policies, needs_.notices, opening.now));
   return Answer(t, opening, session);
 }
 

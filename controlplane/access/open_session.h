@@ -51,6 +51,14 @@ class OpenSession {
   // What its own caller asks of a session that waits for its approval. The reason only before
   // somebody has decided on it.
   absl::Status TakeWishes(WriteTransaction& t, const Opening& opening, Session& session);
+  // To one that waits for its approval. Where the policies in force ask others by now, so does it;
+  // where they ask nobody, it is active. What they can no longer make of it is denied, and the
+  // caller gets what Start gives.
+  absl::StatusOr<Response> AttachToPending(WriteTransaction& t, const Opening& opening,
+                                           const OpenDecision& decision, const InForce& in_force,
+                                           Session session);
+  absl::StatusOr<Response> AskAnew(WriteTransaction& t, const Opening& opening,
+                                   const OpenDecision& decision, Session session);
   absl::StatusOr<Response> Start(WriteTransaction& t, const Opening& opening,
                                  const OpenDecision& decision,
                                  const meta::SnapshotVersion& version);
@@ -60,8 +68,7 @@ class OpenSession {
   absl::StatusOr<Response> BreakGlass(WriteTransaction& t, const Opening& opening,
                                       const OpenDecision& decision, Session session);
   absl::StatusOr<Response> StartPending(WriteTransaction& t, const Opening& opening,
-                                        Session::Request request,
-                                        const types::v1::ApprovalTerms& terms);
+                                        Session::Request request);
   // Commits.
   absl::StatusOr<Response> Answer(WriteTransaction& t, const Opening& opening,
                                   const Session& session);

@@ -92,6 +92,15 @@ absl::Status Session::SayWhy(std::string_view reason) {
   return absl::OkStatus();
 }
 
+absl::Status Session::AskAnew(std::string_view approval_id,
+                              const std::optional<types::v1::ObservedOpening>& observed) {
+  if (!is_pending()) return NotFrom(*this, "asked for anew");
+  stored_.proto.set_approval_id(std::string(approval_id));
+  stored_.proto.clear_observed();
+  if (observed) *stored_.proto.mutable_observed() = *observed;
+  return absl::OkStatus();
+}
+
 absl::Status Session::Activate(const Admission& admission, absl::Time now) {
   if (!is_pending()) return NotFrom(*this, "activated");
   Admit(stored_, admission, now);

@@ -39,8 +39,8 @@ struct PolicyVersion {
 //      |  \--End--> ended           ended --ReportCalls--> (once)
 //      \--Deny--> denied
 //
-// and, without another state: TakeTerms while it is pending, FixAgent once while it is live, Renew
-// while it is active, Review once when it has ended.
+// and, without another state: TakeTerms and AskAnew while it is pending, FixAgent once while it is
+// live, Renew while it is active, Review once when it has ended.
 //
 // Each transition returns kFailedPrecondition, and changes nothing, from any other state.
 class Session {
@@ -99,6 +99,10 @@ class Session {
   absl::Status AskFor(absl::Duration duration);
   // ... and why. Its approval has the reason, too: who changes one changes both.
   absl::Status SayWhy(std::string_view reason);
+  // It waits for this approval instead of the one it had, which is closed; empty: for none, and is
+  // to be activated. `observed` is what the policies that now open it say of that.
+  absl::Status AskAnew(std::string_view approval_id,
+                       const std::optional<types::v1::ObservedOpening>& observed);
   absl::Status Activate(const Admission& admission, absl::Time now);
   // Without the approval of its terms, for the reason given, where the policies allow that for so
   // long.

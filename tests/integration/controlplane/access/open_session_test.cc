@@ -279,6 +279,106 @@ TEST_CASE_METHOD(Fixture,
   CHECK(outbox::Due(*Read(), clock.Now(), 10)->size() == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "a session that waits asks whom the policies in force ask by now",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], expires_after: 8h}");
+  const auto first = ByCaller(BotToken());
+  REQUIRE(first.session().state() == types::v1::SESSION_STATE_PENDING);
+  const std::string others =
+      GENERATE(as<std::string>(), "[\"okta:admins\"]", "[\"okta:approvers\"], count: 2");
+  ApplyPolicy("max_duration: 10m, approval: {expires_after: 1h, approvers: " + others + "}");
+  const auto again = ByAgent(BotToken());
+  CHECK(again.session().id() == first.session().id());
+  REQUIRE(again.session().state() == types::v1::SESSION_STATE_PENDING);
+  CHECK(again.session().agent() == "a1");
+  REQUIRE(again.session().approval_id() != first.session().approval_id());
+  CHECK(ApprovalOf(first.session().approval_id()).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  const Approval asked = ApprovalOf(again.session().approval_id());
+  CHECK(asked.expires_at() == clock.Now() + absl::Hours(1));
+  CHECK(again.approvers(0) == asked.proto().approvers(0));
+  CHECK(outbox::OfApproval(*Read(), asked.id())->size() == 1);
+  CHECK(ByAgent(BotToken()).session().approval_id() == asked.id());
+  CHECK_FALSE(Approve(first.session().approval_id(), SignedIn("alice")).ok());
+  const std::string groups = R"(["approvers","admins"])";
+  REQUIRE(Approve(asked.id(), SignedIn("alice", groups)).ok());
+  if (asked.proto().count() == 2) REQUIRE(Approve(asked.id(), SignedIn("bob", groups)).ok());
+  const Session opened = SessionOf(first.session().id());
+  CHECK(opened.expires_at() == clock.Now() + absl::Minutes(10));
+}
+
+TEST_CASE_METHOD(Fixture, "a session that waits for what nobody asks any more opens",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], expires_after: 8h}");
+  access::v1::OpenSessionRequest request = Request("wiki");
+  request.set_reason("ticket 7");
+  *request.mutable_duration() = ToProto(absl::Minutes(3));
+  const auto first = open->Run(Person(BotToken()), request);
+  REQUIRE(first->session().state() == types::v1::SESSION_STATE_PENDING);
+  ApplyPolicy("max_duration: 15m");
+  const auto again = ByAgent(BotToken());
+  CHECK(again.session().id() == first->session().id());
+  REQUIRE(again.session().state() == types::v1::SESSION_STATE_ACTIVE);
+  CHECK(again.session().reason() == "ticket 7");
+  CHECK(again.session().approval_id().empty());
+  CHECK(FromProto(again.session().expires_at()) == clock.Now() + absl::Minutes(3));
+  CHECK(Verified(again.grant(), "a1").client_address == "10.0.0.1");
+  CHECK(ApprovalOf(first->session().approval_id()).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  CHECK(LastAction() == "session.activate");
+}
+
+// Two tokens of one client: it has one session for both.
+struct Scoped : Fixture {
+  std::string Token(const std::string& scope) {
+    return okta.Mint(
+        Claims("api://sallyport", "bot", R"(,"cid":"client-1","scp":[")" + scope + "\"]"));
+  }
+  // For tokens of that scope.
+  void ApplyFor(const std::string& scope, const std::string& session) {
+    Apply("kind: Policy\nname: of-" + scope + "\nspec:\n  principals: [{realm: okta, scopes: [" +
+          scope + "]}]\n  servers: [wiki]\n  session: {" + session +
+          "}\n  rules: [{allow: {tools: [\"*\"]}}]\n");
+  }
+  static constexpr char kApproval[] =
+      "approval: {approvers: [\"okta:approvers\"], expires_after: 8h}";
+};
+
+TEST_CASE_METHOD(Scoped, "a session that waits and that the policies open no more is denied",
+                 "[controlplane][access]") {
+  ApplyFor("read", std::string("bind: principal, ") + kApproval);
+  const auto first = ByAgent(Token("read"));
+  REQUIRE(first.session().client_address().empty());
+  std::string scope = "read";
+  SECTION("it was asked for from no address, and they bind it to one") {
+    ApplyFor("read", std::string("bind: address, ") + kApproval);
+  }
+  SECTION("they name another token of its principal alone") {
+    ApplyFor(scope = "write", kApproval);
+    const auto t = Write();
+    REQUIRE(*documents::DeleteDocument(*t, types::v1::DOCUMENT_KIND_POLICY, "of-read", admin,
+                                       clock.Now()));
+    REQUIRE(t->Commit().ok());
+  }
+  const auto again = ByAgent(Token(scope));
+  CHECK(again.session().id() != first.session().id());
+  CHECK(again.session().state() == types::v1::SESSION_STATE_PENDING);
+  CHECK(SessionOf(first.session().id()).state() == types::v1::SESSION_STATE_DENIED);
+  CHECK(ApprovalOf(first.session().approval_id()).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+}
+
+TEST_CASE_METHOD(Scoped,
+                 "what one token needs no approval for is not opened with another that does",
+                 "[controlplane][access]") {
+  ApplyFor("read", kApproval);
+  ApplyFor("write", kApproval);
+  const auto first = ByAgent(Token("read"));
+  ApplyFor("read", "max_duration: 15m");
+  const auto other = ByAgent(Token("write"));
+  CHECK(other.session().id() == first.session().id());
+  CHECK(other.session().state() == types::v1::SESSION_STATE_PENDING);
+  CHECK(ByAgent(Token("read")).session().state() == types::v1::SESSION_STATE_ACTIVE);
+  CHECK(SessionOf(first.session().id()).IsActiveAt(clock.Now()));
+}
+
 TEST_CASE_METHOD(
     Fixture, "a no stands against a client that connects again, until the question's time is over",
     "[controlplane][access]") {

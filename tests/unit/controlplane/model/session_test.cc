@@ -138,6 +138,7 @@ const std::vector<std::pair<std::string, std::function<absl::Status(Session&)>>>
            [](Session& s) {
              return s.TakeTerms(TermsOf(absl::Minutes(5)), {1, 2});
            }},
+          {"ask anew", [](Session& s) { return s.AskAnew("apr_2", std::nullopt); }},
       };
   return all;
 }
@@ -174,10 +175,10 @@ TEST_CASE("from each state exactly its own transitions lead on, and a refused on
     Session session;
     std::set<std::string> allowed;
   } states[] = {
-      {"pending", APending(), {"activate", "break glass", "deny", "end", "take terms"}},
+      {"pending", APending(), {"activate", "break glass", "deny", "end", "take terms", "ask anew"}},
       {"pending, no agent",
        unfixed,
-       {"activate", "break glass", "deny", "end", "fix agent", "take terms"}},
+       {"activate", "break glass", "deny", "end", "fix agent", "take terms", "ask anew"}},
       {"active", AnActive(), {"end", "renew", "report"}},
       {"active, glass broken", broken, {"end", "renew", "report"}},
       {"ended", ended, {"report"}},
