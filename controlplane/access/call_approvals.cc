@@ -13,6 +13,7 @@
 #include "controlplane/access/agent_session.h"
 #include "controlplane/access/call_request.h"
 #include "controlplane/access/judge_call.h"
+#include "controlplane/access/may_ask.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
@@ -215,6 +216,10 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
     return Refused(Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
                           "64 calls of the session wait for approval already"));
   }
+  if (const absl::Status may_ask =
+          CheckMayAsk(*t, session.proto().principal(), session.proto().server(), now);
+      !may_ask.ok())
+    return Refused(may_ask);
   ASSIGN_OR_RETURN(const Approval approval,
                    NewApproval(question, in_force.policies->OwnersOf(session.proto().principal())));
   RETURN_IF_ERROR(approvals::Insert(*t, approval));

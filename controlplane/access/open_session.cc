@@ -12,6 +12,7 @@
 #include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/access/admission.h"
+#include "controlplane/access/may_ask.h"
 #include "controlplane/access/pending_session.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/model/proto_time.h"
@@ -382,6 +383,9 @@ absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(WriteTransaction& 
                          "sallyport request " + request.server + " --reason TEXT");
     }
   }
+  const absl::Status may_ask = CheckMayAsk(t, request.principal, request.server, opening.now);
+  if (ReasonOf(may_ask) != types::v1::DENIAL_REASON_UNSPECIFIED) return Refusal(may_ask);
+  RETURN_IF_ERROR(may_ask);
   const Session session = Session::Pending(std::move(request), NewApprovalId());
   RETURN_IF_ERROR(sessions::Insert(
       t, session,

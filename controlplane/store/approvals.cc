@@ -90,6 +90,21 @@ absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,
   return One(find);
 }
 
+absl::StatusOr<Unanswered> UnansweredSince(Transaction& t, const types::v1::Principal& principal,
+                                           std::string_view server, absl::Time since) {
+  Statement count = t.Prepare(
+      "select count(*), min(a.created_at) from approvals a join sessions s on s.id = a.session_id "
+      "where a.created_at > ? and a.state in (1, 4, 5) and s.realm = ? and s.kind = ? and "
+      "s.subject = ? and s.server = ?");
+  count.Time(since)
+      .Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Text(server);
+  RETURN_IF_ERROR(count.Step().status());
+  return Unanswered{count.integer(0), count.time(1)};
+}
+
 absl::StatusOr<std::vector<Approval>> OpenOfSession(Transaction& t, std::string_view session_id) {
   Statement list =
       t.Prepare("select " APPROVAL_COLUMNS

@@ -36,6 +36,15 @@ absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,
                                                          const types::v1::Principal& principal,
                                                          std::string_view server, absl::Time now);
 
+// What (realm, kind, subject) asked for on a server since then, calls and sessions, and what nobody
+// has answered: it waits, was taken back, or its time was up.
+struct Unanswered {
+  int64_t count = 0;
+  absl::Time oldest;
+};
+absl::StatusOr<Unanswered> UnansweredSince(Transaction& t, const types::v1::Principal& principal,
+                                           std::string_view server, absl::Time since);
+
 // Pending and approved: nobody has used them, and they may still be used.
 absl::StatusOr<std::vector<Approval>> OpenOfSession(Transaction& t, std::string_view session_id);
 // Those of calls, of sessions that are the agent's.

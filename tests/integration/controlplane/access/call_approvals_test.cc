@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/time_text.h"
 #include "tests/integration/controlplane/access/fixture.h"
 
 namespace sallyport::controlplane {
@@ -278,6 +279,39 @@ TEST_CASE_METHOD(Calling, "a session cannot flood its approvers", "[controlplane
   CHECK(calls->Run(Agent("a1"), Asked("delete-64"))->denial_reason() ==
         types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
   CHECK(calls->Run(Agent("a1"), Asked("delete-63"))->has_approval());
+}
+
+TEST_CASE_METHOD(Calling, "who asks and takes it back, again and again, is told to wait",
+                 "[controlplane][access]") {
+  const auto ask = [&](int i) {
+    return *calls->Run(Agent("a1"), Asked("delete-" + std::to_string(i)));
+  };
+  const auto take_back = [&](const std::string& id) {
+    agent::v1::WithdrawCallApprovalRequest request;
+    request.set_session_id(session_id);
+    request.set_approval_id(id);
+    REQUIRE(calls->Run(Agent("a1"), request).ok());
+  };
+  const auto answered = ask(0);
+  REQUIRE(Approve(answered.approval().id(), SignedIn("alice")).ok());
+  const std::string next = TimeText(clock.Now() + absl::Minutes(10));
+  for (int i = 1; i <= 64; ++i) {
+    const auto asked = ask(i);
+    REQUIRE(asked.has_approval());
+    take_back(asked.approval().id());
+    clock.Advance(absl::Seconds(1));
+  }
+  CHECK(ask(65).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK_THAT(ask(65).detail(), Catch::Contains(next));
+  // Nor by a new session.
+  REQUIRE(EndByAgent(session_id, types::v1::END_REASON_COMPLETED, 0).ok());
+  session_id = ByAgent(BotToken()).session().id();
+  CHECK(ask(65).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  session_id = ByAgent(BotToken("other")).session().id();
+  CHECK(ask(65).has_approval());
+  session_id = ByAgent(BotToken()).session().id();
+  clock.Advance(absl::Minutes(10) - absl::Seconds(63));
+  CHECK(ask(65).has_approval());
 }
 
 TEST_CASE_METHOD(Calling, "a request without a method or a proper digest is malformed",

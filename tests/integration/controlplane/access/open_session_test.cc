@@ -379,6 +379,19 @@ TEST_CASE_METHOD(Scoped,
   CHECK(SessionOf(first.session().id()).IsActiveAt(clock.Now()));
 }
 
+TEST_CASE_METHOD(Fixture, "who asks for sessions and takes it back is told to wait",
+                 "[controlplane][access]") {
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}");
+  for (int i = 0; i < 64; ++i) {
+    access::v1::EndSessionRequest request;
+    request.set_session_id(ByCaller(BotToken()).session().id());
+    REQUIRE(end->Run(Person(BotToken()), request).ok());
+  }
+  CHECK(ByCaller(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK(ByCaller(BotToken("other")).session().state() == types::v1::SESSION_STATE_PENDING);
+}
+
 TEST_CASE_METHOD(
     Fixture, "a no stands against a client that connects again, until the question's time is over",
     "[controlplane][access]") {
