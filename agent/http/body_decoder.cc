@@ -98,6 +98,7 @@ std::size_t BodyDecoder::Feed(std::string_view bytes, std::string& body) {
         if (bytes[i] != '\n') Fail(400, "a chunk ends without LF");
         state_ = State::kSize;
         size_digits_ = 0;
+        if (is_streamed_) extensions_ = 0;
         break;
       case State::kTrailer:
         OnTrailerChar(bytes[i]);
@@ -106,7 +107,7 @@ std::size_t BodyDecoder::Feed(std::string_view bytes, std::string& body) {
         break;
     }
     ++i;
-    if (++overhead_ > kOverheadAllowance + received_ && !error_) {
+    if (!is_streamed_ && ++overhead_ > kOverheadAllowance + received_ && !error_) {
       Fail(413, "too many small chunks");
     }
   }

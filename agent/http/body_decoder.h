@@ -17,7 +17,8 @@ class BodyDecoder {
   // `length` only for kLength. What the head has used of `limits.head` and `limits.fields` must
   // have been taken off.
   void Start(Framing framing, std::uint64_t length, const HttpLimits& limits);
-  // The body is taken piece by piece: its limit does not hold for all of it.
+  // The body is taken piece by piece: its limit does not hold for all of it, nor do those of what
+  // stands between its data, but for each chunk.
   void Stream() { is_streamed_ = true; }
   // A new limit for what is still to come.
   void LimitTo(std::uint64_t bytes) { limits_.body = bytes; }

@@ -160,6 +160,20 @@ TEST_CASE("the body limit holds for what is kept, not for what is streamed", "[a
   CHECK(streamed.body == "0123456701234567");
 }
 
+TEST_CASE("a stream of small chunks with extensions never ends by them", "[agent][http]") {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  std::string bytes = head;
+  for (int i = 0; i < 40'000; ++i) bytes += "2;sig=0123456789\r\n:\n\r\n";
+  bytes += "0\r\n\r\n";
+  CHECK(IsRefused(bytes));
+  const Outcome streamed = Read(bytes, 1000, true);
+  CHECK(streamed.is_done);
+  CHECK(streamed.body.size() == 80'000);
+  // One chunk's extension has its limit still.
+  const std::string long_one = head + "1\r\nx\r\n1;x=" + std::string(1000, 'x') + "\r\nx\r\n";
+  CHECK(Read(long_one, 7, true).is_failed);
+}
+
 TEST_CASE("a response's head that is said again is read as it was the first time",
           "[agent][http]") {
   HttpResponse response;
