@@ -2,16 +2,43 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "agent/http/field_syntax.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
 
 // As many as a session may have calls in flight: one fewer, and a busy session pays for handshakes.
 constexpr std::size_t kMaxIdle = 128;
+
+// No longer than this, whatever the server says: idle connections take descriptors.
+constexpr absl::Duration kMaxKeptIdle = absl::Seconds(20);
+// Before the server's own time is over: a request must not cross its end.
+constexpr absl::Duration kIdleMargin = absl::Seconds(1);
+
+// How long an idle connection is kept: as `Keep-Alive: timeout=5` of its last answer says.
+absl::Duration KeptIdle(const HttpFields& fields, absl::Duration unless_said) {
+  constexpr std::string_view kTimeout = "timeout=";
+  std::string_view said = fields.Find("keep-alive").value_or("");
+  while (!said.empty()) {
+    const std::size_t end = std::min(said.find(','), said.size());
+    const std::string_view one = TrimFieldSpace(said.substr(0, end));
+    std::uint32_t seconds = 0;
+    if (one.size() > kTimeout.size() && EqualsNoCase(one.substr(0, kTimeout.size()), kTimeout) &&
+        absl::SimpleAtoi(ToAbsl(one.substr(kTimeout.size())), &seconds)) {
+      return std::min(absl::Seconds(seconds) - kIdleMargin, kMaxKeptIdle);
+    }
+    said.remove_prefix(std::min(end + 1, said.size()));
+  }
+  return unless_said;
+}
 
 // A head on its way out, with the credentials in it.
 struct Head {
@@ -26,6 +53,7 @@ PoolOptions PoolOptionsOf(const HttpOptions& options) {
           .tls = options.tls,
           .limits = {.body = options.limits.max_bytes},
           .connect_timeout = options.connect_timeout,
+          .stalled_write = options.stalled_write,
           .idle_timeout = options.idle_timeout};
 }
 
@@ -48,7 +76,8 @@ Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Send(std::string head_bytes,
     const Busy busy(*this, *connection);
     connection->SetDeadline(timeout);
     bool has_begun = false;
-    const absl::Status written = co_await connection->Write(head.bytes, body, has_begun);
+    const absl::Status written =
+        co_await connection->Write(head.bytes, body, options_.stalled_write, has_begun);
     if (written.ok()) co_return connection;
     if (has_begun) {
       connection->Close();  // the answer's reader finds it so
@@ -64,7 +93,8 @@ Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::SendLast(std::string head_by
   const Head head{std::move(head_bytes)};
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection, co_await Connect(timeout));
   bool has_begun = false;
-  const absl::Status written = co_await connection->Write(head.bytes, {}, has_begun);
+  const absl::Status written =
+      co_await connection->Write(head.bytes, {}, options_.stalled_write, has_begun);
   if (!written.ok()) co_return ConnectionError(written);
   co_return connection;
 }
@@ -89,8 +119,10 @@ Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Connect(absl::Duration timeo
 
 void ConnectionPool::Keep(ConnectionPtr connection) {
   if (is_shut() || !connection->CanBeKept() || idle_.size() >= kMaxIdle) return;
+  const absl::Duration idle = KeptIdle(connection->response().fields, options_.idle_timeout);
+  if (idle <= absl::ZeroDuration()) return;
   connection->NextResponse();
-  connection->SetDeadline(options_.idle_timeout);
+  connection->SetDeadline(idle);
   idle_.push_back(std::move(connection));
 }
 

@@ -26,6 +26,7 @@ struct PoolOptions {
   TlsContext tls;
   HttpLimits limits;
   absl::Duration connect_timeout;
+  absl::Duration stalled_write;
   absl::Duration idle_timeout;
 };
 PoolOptions PoolOptionsOf(const HttpOptions& options);

@@ -1,5 +1,6 @@
 #include "agent/upstream/http_connection.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -82,7 +83,7 @@ Task<absl::Status> HttpConnection::ConnectTo(Endpoint endpoint) {
 }
 
 Task<absl::Status> HttpConnection::Write(std::string_view head, std::string_view body,
-                                         bool& has_begun) {
+                                         absl::Duration stalled, bool& has_begun) {
   // Nearly always the socket takes all of it at once.
   const IoResult written = stream_->TryWrite(head, body);
   // What a TLS record has let out cannot be told.
@@ -90,13 +91,23 @@ Task<absl::Status> HttpConnection::Write(std::string_view head, std::string_view
   if (!written.ok() && !written.would_block())
     return Task<absl::Status>(Error(kCannotSend, written.error));
   if (written.n == head.size() + body.size()) return Task<absl::Status>(absl::OkStatus());
-  return WriteRest(head, body, written.n, has_begun);
+  return WriteRest(head, body, written.n, stalled, has_begun);
 }
 
 Task<absl::Status> HttpConnection::WriteRest(std::string_view head, std::string_view body,
-                                             std::size_t sent, bool& has_begun) {
-  const IoResult written =
-      co_await stream_->WriteRest(head, body, sent, [&has_begun] { has_begun = true; });
+                                             std::size_t sent, absl::Duration stalled,
+                                             bool& has_begun) {
+  const auto until = deadline_;
+  const auto go_on = [&] {
+    SetDeadline(stalled);
+    deadline_ = std::min(deadline_, until);
+  };
+  go_on();
+  const IoResult written = co_await stream_->WriteRest(head, body, sent, [&] {
+    has_begun = true;
+    go_on();
+  });
+  deadline_ = until;
   co_return written.ok() ? absl::OkStatus() : Error(kCannotSend, written.error);
 }
 

@@ -51,10 +51,14 @@ class HttpConnection {
   // Resolves, connects, and verifies the server's certificate for its name.
   Task<absl::Status> Connect(const ServerUrl& url);
   // Idle and open: neither its end nor a byte that nobody asked for has arrived, as far as the loop
-  // has been told.
-  bool IsReusable() { return is_open() && input_.empty() && stream_->IsQuiet(); }
-  // `has_begun` turns true when a byte may have gone out.
-  Task<absl::Status> Write(std::string_view head, std::string_view body, bool& has_begun);
+  // has been told, and its time is not over.
+  bool IsReusable() {
+    return is_open() && input_.empty() && loop_.now() < deadline_ && stream_->IsQuiet();
+  }
+  // `has_begun` turns true when a byte may have gone out. It is closed, as by its deadline, where
+  // the server takes nothing for as long as `stalled`.
+  Task<absl::Status> Write(std::string_view head, std::string_view body, absl::Duration stalled,
+                           bool& has_begun);
   // Reads until the response's head is done; and, unless it is streamed, until all of it is.
   Task<absl::Status> ReadHead();
   Task<absl::Status> ReadBody();
@@ -79,7 +83,7 @@ class HttpConnection {
   bool is_open() const { return stream_ != nullptr && stream_->is_open(); }
   Task<absl::Status> ConnectTo(Endpoint endpoint);
   Task<absl::Status> WriteRest(std::string_view head, std::string_view body, std::size_t sent,
-                               bool& has_begun);
+                               absl::Duration stalled, bool& has_begun);
   Task<absl::Status> ReadRest();
   // Awaits what has come, for TakeIn.
   auto ReadSome() { return stream_->ReadSome(input_.Prepare(kReadBytes), kReadBytes); }

@@ -27,7 +27,11 @@ struct HttpOptions {
   absl::Duration reply_timeout = absl::Seconds(30);
   // From the request to the last byte of its answer. Long calls are the server's right.
   absl::Duration exchange_timeout = absl::Hours(1);
-  absl::Duration idle_timeout = absl::Seconds(20);
+  // Without the server taking a byte of what is being written.
+  absl::Duration stalled_write = absl::Seconds(30);
+  // For a server that does not say how long it keeps an idle connection. Many keep it for 5 s, and
+  // a request that crosses its end is lost.
+  absl::Duration idle_timeout = absl::Seconds(4);
   absl::Duration delete_timeout = absl::Seconds(2);
   absl::Duration listen_backoff = absl::Seconds(1);
   // Before a stream that broke off is taken up, where the server has not said when; and how often

@@ -1,6 +1,9 @@
 #include "agent/upstream/http_upstream.h"
 
+#include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -46,6 +49,7 @@ struct Rig {
     options.limits.max_bytes = 65536;
     options.listen_backoff = absl::Milliseconds(10);
     options.exchange_timeout = exchange_timeout;
+    options.idle_timeout = idle_timeout;
     upstream = std::make_unique<HttpUpstream>(loop, sweep, std::move(options));
   }
   Task<absl::StatusOr<std::unique_ptr<Exchange>>> Forward(std::string json) {
@@ -67,6 +71,7 @@ struct Rig {
   void Run(Task<void> (*test)(Rig*)) { RunUntilDone(loop, test(this)); }
 
   absl::Duration exchange_timeout = absl::Hours(1);
+  absl::Duration idle_timeout = absl::Seconds(4);
   Loop loop;
   OutboundMaker maker;
   DeadlineSweep sweep;
@@ -242,6 +247,29 @@ TEST_CASE(
   rig.Run(Listens);
 }
 
+Task<void> CallsTwice(Rig* rig) {
+  CHECK((co_await rig->Call(Request(1))).ok());
+  co_await Sleep(rig->loop, absl::Milliseconds(20));
+  CHECK((co_await rig->Call(Request(1))).ok());
+}
+TEST_CASE("a connection is kept for less than the server keeps it", "[agent][http_upstream]") {
+  const auto [said, idle_timeout, connections] = GENERATE(table<std::string, absl::Duration, int>({
+      {"", absl::Seconds(4), 1},
+      {"", absl::Milliseconds(10), 2},
+      {"Keep-Alive: timeout=5\r\n", absl::Milliseconds(10), 1},
+      {"Keep-Alive: max=100, Timeout=5\r\n", absl::Milliseconds(10), 1},
+      {"Keep-Alive: timeout=1\r\n", absl::Seconds(4), 2},
+      {"Keep-Alive: timeout=0\r\n", absl::Seconds(4), 2},
+      {"Keep-Alive: timeout=soon\r\n", absl::Seconds(4), 1},
+  }));
+  INFO(said);
+  Rig rig([said = said](const std::string&) { return Reply{JsonReply(Result(1), said)}; });
+  rig.idle_timeout = idle_timeout;
+  rig.Open();
+  rig.Run(CallsTwice);
+  CHECK(rig.server.connections() == connections);
+}
+
 // --- forward once
 
 Task<void> ReplacesADeadConnection(Rig* rig) {
@@ -256,6 +284,31 @@ TEST_CASE("a pooled connection that is dead before the first byte is replaced",
           "[agent][http_upstream]") {
   Rig rig([](const std::string&) { return Reply{JsonReply(Result(1))}; });
   rig.Run(ReplacesADeadConnection);
+}
+
+TEST_CASE("a server that does not take a request is given up", "[agent][http_upstream]") {
+  Rig rig([](const std::string&) { return Reply{}; });
+  // Nobody accepts what the kernel has.
+  const int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  REQUIRE(bind(listening, raw, size) == 0);
+  REQUIRE(listen(listening, 1) == 0);
+  REQUIRE(getsockname(listening, raw, &size) == 0);
+  HttpOptions options{.server = "deaf",
+                      .url = *ParseServerUrl(
+                          "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/mcp")};
+  options.stalled_write = absl::Milliseconds(10);
+  rig.upstream = std::make_unique<HttpUpstream>(rig.loop, rig.sweep, std::move(options));
+  rig.Run([](Rig* r) -> Task<void> {
+    const auto answer =
+        co_await r->Call(Request(1, "do/it", "{\"a\":\"" + std::string(14'000'000, 'x') + "\"}"));
+    CHECK(absl::IsDeadlineExceeded(answer.status()));
+  });
+  close(listening);
 }
 
 Task<void> NeverSendsTwice(Rig* rig) {
