@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -17,12 +18,41 @@ absl::Status About(std::string_view what, const absl::Status& status) {
   return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": ", status.message()));
 }
 
+// In place of a policy that cannot be understood: whom it names is refused everything that takes a
+// rule.
+types::v1::Document ShutPolicy(const types::v1::Document& policy) {
+  types::v1::Document shut;
+  shut.set_kind(policy.kind());
+  shut.set_name(policy.name());
+  types::v1::PolicySpec& spec = *shut.mutable_policy();
+  *spec.mutable_principals() = policy.policy().principals();
+  *spec.mutable_servers() = policy.policy().servers();
+  types::v1::RuleBody& all = *spec.add_rules()->mutable_deny();
+  all.add_tools("*");
+  all.add_resources("*");
+  all.add_prompts("*");
+  all.add_methods("*");
+  for (const char* word : {"sampling", "elicitation", "roots"}) all.add_server_requests(word);
+  return shut;
+}
+
+// `not_understood` gets what each policy that had to be shut lacks.
 absl::StatusOr<std::shared_ptr<const CompiledPolicies>> CompileDocuments(
-    const v1::Snapshot& snapshot) {
+    const v1::Snapshot& snapshot, std::string& not_understood) {
   std::vector<types::v1::Document> documents;
   for (const auto* list : {&snapshot.policies(), &snapshot.mask_profiles(), &snapshot.locks(),
                            &snapshot.server_documents()}) {
     documents.insert(documents.end(), list->begin(), list->end());
+  }
+  absl::StatusOr<std::shared_ptr<const CompiledPolicies>> all =
+      CompiledPolicies::Compile(documents);
+  if (all.ok()) return all;
+  for (types::v1::Document& document : documents) {
+    if (!document.has_policy()) continue;
+    const auto alone = CompiledPolicies::Compile(absl::MakeConstSpan(&document, 1));
+    if (alone.ok()) continue;
+    absl::StrAppend(&not_understood, not_understood.empty() ? "" : "; ", alone.status().message());
+    document = ShutPolicy(document);
   }
   return CompiledPolicies::Compile(documents);
 }
@@ -52,7 +82,7 @@ absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
   compiled->agent_ = snapshot.agent();
   compiled->deployment_id_ = snapshot.deployment_id();
   compiled->servers_.insert(snapshot.servers().begin(), snapshot.servers().end());
-  ASSIGN_OR_RETURN(compiled->policies_, CompileDocuments(snapshot));
+  ASSIGN_OR_RETURN(compiled->policies_, CompileDocuments(snapshot, compiled->not_understood_));
   for (const types::v1::ToolPin& pin : snapshot.tool_pins()) {
     compiled->tool_pins_[pin.server()][pin.name()] = {pin.definition_hash(), pin.is_changed()};
   }
@@ -80,9 +110,24 @@ absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
 
   absl::StatusOr<jose::KeySet> grant_keys = jose::KeySet::Parse(snapshot.grant_keys());
   if (!grant_keys.ok()) return About("grant keys", grant_keys.status());
-  compiled->grants_ = std::make_unique<const GrantVerifier>(
+  compiled->grants_ = std::make_shared<const GrantVerifier>(
       snapshot.deployment_id(), snapshot.agent(), *std::move(grant_keys));
   return compiled;
+}
+
+std::shared_ptr<const AgentSnapshot> AgentSnapshot::Shut(const AgentSnapshot& last,
+                                                         const v1::Snapshot& newer) {
+  types::v1::Document everything;
+  everything.set_kind(types::v1::DOCUMENT_KIND_LOCK);
+  everything.set_name("policies-not-understood");
+  everything.mutable_lock()->set_reason("the agent cannot understand its policies");
+  std::shared_ptr<AgentSnapshot> shut(new AgentSnapshot(last));
+  shut->epoch_ = newer.epoch();
+  shut->version_ = newer.version();
+  shut->made_at_ = ToTime(newer.made_at());
+  // A lock alone always compiles.
+  shut->policies_ = CompiledPolicies::Compile(absl::MakeConstSpan(&everything, 1)).value();
+  return shut;
 }
 
 PinMode AgentSnapshot::PinModeOf(std::string_view server) const {

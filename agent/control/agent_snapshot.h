@@ -37,8 +37,13 @@ enum class PinMode : std::uint8_t {
 // A call takes it once and is judged by that one from beginning to end.
 class AgentSnapshot {
  public:
-  // kInvalidArgument, naming what it is, when any part cannot be understood: half a policy is none.
+  // A policy that cannot be understood here, such as one by a zone that this machine does not
+  // know, gives nothing to whom it names and refuses him everything on its servers.
+  // kInvalidArgument, naming what it is, when any other part cannot be understood.
   static absl::StatusOr<std::shared_ptr<const AgentSnapshot>> Compile(const v1::Snapshot& snapshot);
+  // What stands in for `newer`, which does not compile: nobody may do anything.
+  static std::shared_ptr<const AgentSnapshot> Shut(const AgentSnapshot& last,
+                                                   const v1::Snapshot& newer);
 
   std::uint64_t epoch() const { return epoch_; }
   std::uint64_t version() const { return version_; }
@@ -48,6 +53,8 @@ class AgentSnapshot {
   // Whether the control plane lets this agent front `server`.
   bool Fronts(std::string_view server) const { return servers_.contains(server); }
 
+  // The policies that cannot be understood here, and why. Empty: there are none.
+  const std::string& not_understood() const { return not_understood_; }
   // Policies and locks. Never null.
   const std::shared_ptr<const CompiledPolicies>& policies() const { return policies_; }
   // By name, for MaskPlan::Compile.
@@ -81,10 +88,11 @@ class AgentSnapshot {
   std::string deployment_id_;
   std::set<std::string, std::less<>> servers_;
   std::shared_ptr<const CompiledPolicies> policies_;
+  std::string not_understood_;
   std::shared_ptr<const TrustedIssuers> issuers_;
   std::map<std::string, KnownKeys, std::less<>> keys_;
   std::map<std::string, std::string, std::less<>> effect_keys_;
-  std::unique_ptr<const GrantVerifier> grants_;
+  std::shared_ptr<const GrantVerifier> grants_;
   std::map<std::string, std::map<std::string, ToolPin, std::less<>>, std::less<>> tool_pins_;
   // Only those that are not kHold.
   std::map<std::string, PinMode, std::less<>> pin_modes_;

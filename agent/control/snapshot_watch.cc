@@ -25,6 +25,14 @@ constexpr absl::Duration kRefreshTimeout = absl::Seconds(3);
 constexpr absl::Duration kRefreshPause = absl::Seconds(5);
 constexpr std::size_t kMaxKeptBytes = std::size_t{64} << 20;
 
+constexpr std::size_t kMaxWhyBytes = 1000;
+
+// Without a broken character at its end.
+std::string FirstBytes(const std::string& text, std::size_t bytes) {
+  while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return text.substr(0, bytes);
+}
+
 std::string KeptFile(const std::string& data_dir) { return data_dir + "/snapshot.pb"; }
 
 }  // namespace
@@ -95,6 +103,7 @@ Task<void> SnapshotWatch::Beat() {
     if (!is_connected_) continue;
     v1::BeatRequest request;
     request.set_beat(static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(clock_.SinceBoot())));
+    request.set_not_understood(FirstBytes(not_understood_, kMaxWhyBytes));
     // What counts is the stream's word; a beat that is lost is followed by another.
     (void)co_await CallOnce<v1::SnapshotService>(channel_, &Rpc::Beat, std::move(request), kBeat);
   }
@@ -208,7 +217,7 @@ void SnapshotWatch::TakeSnapshot(const v1::SignedSnapshot& signed_snapshot) {
     LogError("snapshot_refused", {{"error", snapshot.status()}});
     return;
   }
-  const auto age = [](const AgentSnapshot& s) { return std::make_tuple(s.epoch(), s.version()); };
+  const auto age = [](const AgentSnapshot& s) { return std::pair(s.epoch(), s.version()); };
   if (current_ != nullptr && age(**snapshot) == age(*current_)) return;
   const absl::Status kept =
       WriteFileAtomically(KeptFile(data_dir_), signed_snapshot.SerializeAsString());
@@ -218,18 +227,29 @@ void SnapshotWatch::TakeSnapshot(const v1::SignedSnapshot& signed_snapshot) {
 }
 
 absl::StatusOr<std::shared_ptr<const AgentSnapshot>> SnapshotWatch::Judge(
-    const v1::SignedSnapshot& signed_snapshot) const {
+    const v1::SignedSnapshot& signed_snapshot) {
   ASSIGN_OR_RETURN(const v1::Snapshot snapshot, VerifySnapshot(signed_snapshot, ca_, clock_.Now()));
   if (snapshot.agent() != agent_name_) {
     return absl::UnauthenticatedError("the snapshot was made for another agent");
   }
-  if (current_ != nullptr && std::make_tuple(snapshot.epoch(), snapshot.version()) <
-                                 std::make_tuple(current_->epoch(), current_->version())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the snapshot goes back from (", current_->epoch(), ", ", current_->version(),
-                     ") to (", snapshot.epoch(), ", ", snapshot.version(), ")"));
+  const std::pair<std::uint64_t, std::uint64_t> age(snapshot.epoch(), snapshot.version());
+  if (age < newest_) {
+    return absl::FailedPreconditionError(absl::StrCat("the snapshot goes back from (",
+                                                      newest_.first, ", ", newest_.second, ") to (",
+                                                      age.first, ", ", age.second, ")"));
   }
-  return AgentSnapshot::Compile(snapshot);
+  newest_ = age;
+  auto compiled = AgentSnapshot::Compile(snapshot);
+  not_understood_ =
+      compiled.ok() ? (*compiled)->not_understood() : std::string(compiled.status().message());
+  is_shut_ = !compiled.ok();
+  if (!not_understood_.empty()) {
+    LogError("snapshot_not_understood",
+             {{"epoch", age.first}, {"version", age.second}, {"why", not_understood_}});
+  }
+  // What it was about to forbid must not go on.
+  if (!compiled.ok() && current_ != nullptr) return AgentSnapshot::Shut(*current_, snapshot);
+  return compiled;
 }
 
 void SnapshotWatch::PutInForce(std::shared_ptr<const AgentSnapshot> snapshot) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -39,8 +40,10 @@ struct ControlObserver {
 // Keeps the agent's knowledge fresh: one stream from the control plane, reconnected with a jittered
 // backoff for as long as it takes. A snapshot is put in force only when its signature leads to our
 // CA through the control plane's own certificate, it was made for this agent, it does not go back
-// in (epoch, version), and it compiles; else the last one stays and the log says why. The last good
-// one is kept on disk as it was signed and is judged again when it is read. On the loop's thread.
+// in (epoch, version); else the last one stays and the log says why. Of one that is put in force
+// and cannot be understood, nothing is let through: the policy, or all where it is not a policy
+// alone, and each beat tells the control plane why. The last one is kept on disk as it was signed
+// and is judged again when it is read. On the loop's thread.
 class SnapshotWatch {
  public:
   // All outlive the watch. `agent_name` and `ca` (PEM) are those of the enrollment.
@@ -61,6 +64,11 @@ class SnapshotWatch {
 
   // Null: no snapshot, and nothing may be let through. Take it once for a call and keep it.
   std::shared_ptr<const AgentSnapshot> current() const { return current_; }
+
+  // What of the policies in force cannot be understood, and why. Empty: nothing.
+  const std::string& not_understood() const { return not_understood_; }
+  // That is more than policies: nobody may do anything.
+  bool is_shut() const { return is_shut_; }
 
   // The stream is up and has said all that is live.
   bool is_connected() const { return is_connected_; }
@@ -103,9 +111,9 @@ class SnapshotWatch {
   Task<absl::Status> Follow();
   void Take(const v1::AgentUpdate& update);
   void TakeSnapshot(const v1::SignedSnapshot& signed_snapshot);
-  // Whether it may be put in force.
+  // What may be put in force.
   absl::StatusOr<std::shared_ptr<const AgentSnapshot>> Judge(
-      const v1::SignedSnapshot& signed_snapshot) const;
+      const v1::SignedSnapshot& signed_snapshot);
   void PutInForce(std::shared_ptr<const AgentSnapshot> snapshot);
   template <class Member, class Value>
   void Tell(Member member, const Value& value) const {
@@ -123,6 +131,11 @@ class SnapshotWatch {
   const std::string ca_;
   std::vector<ControlObserver> observers_;
   std::shared_ptr<const AgentSnapshot> current_;
+  // (epoch, version) of the latest that the control plane has signed.
+  std::pair<std::uint64_t, std::uint64_t> newest_ = {0, 0};
+  // What of that one cannot be understood, and why. Empty: nothing.
+  std::string not_understood_;
+  bool is_shut_ = false;
   absl::flat_hash_set<std::string> active_;
   bool is_connected_ = false;
   absl::Duration heard_of_ = -absl::InfiniteDuration();

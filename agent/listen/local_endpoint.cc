@@ -59,6 +59,8 @@ std::string LocalEndpoint::NotReadyBecause() const {
   if (gateway_.is_draining) return "the agent is shutting down";
   if (gateway_.snapshots.current() == nullptr)
     return "no policies have arrived from the control plane";
+  if (gateway_.snapshots.is_shut())
+    return absl::StrCat("the policies cannot be understood: ", gateway_.snapshots.not_understood());
   const absl::Status recorder = gateway_.recorder.status();
   if (!recorder.ok()) return absl::StrCat("the recorder refuses: ", recorder.message());
   return {};

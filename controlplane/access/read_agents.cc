@@ -43,6 +43,7 @@ absl::StatusOr<admin::v1::ListAgentsResponse> ReadAgents::Run(
     admin::v1::Agent& item = *response.add_items();
     item = ShownAgent(agent);
     item.set_connected(is_connected_(agent.name));
+    item.set_not_understood(not_understood_(agent.name));
   }
   return response;
 }

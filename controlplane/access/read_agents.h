@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -17,9 +18,13 @@ admin::v1::Agent ShownAgent(const Agent& agent);
 // The agents that have enrolled.
 class ReadAgents {
  public:
-  // `is_connected` says whether an agent's update stream is open. The database outlives it.
-  ReadAgents(Database& control, std::function<bool(std::string_view name)> is_connected)
-      : control_(control), is_connected_(std::move(is_connected)) {}
+  // `is_connected` says whether an agent's update stream is open, `not_understood` what it says of
+  // policies that it cannot understand. The database outlives it.
+  ReadAgents(Database& control, std::function<bool(std::string_view name)> is_connected,
+             std::function<std::string(std::string_view name)> not_understood)
+      : control_(control),
+        is_connected_(std::move(is_connected)),
+        not_understood_(std::move(not_understood)) {}
 
   // Admin, auditor or the admin socket.
   absl::StatusOr<admin::v1::ListAgentsResponse> Run(const Caller& caller,
@@ -28,6 +33,7 @@ class ReadAgents {
  private:
   Database& control_;
   std::function<bool(std::string_view name)> is_connected_;
+  std::function<std::string(std::string_view name)> not_understood_;
 };
 
 }  // namespace sallyport::controlplane

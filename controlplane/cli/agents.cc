@@ -19,7 +19,8 @@ std::vector<std::string> AgentRow(const admin::v1::Agent& agent) {
           TimeCell(agent.enrolled_at(), agent.has_enrolled_at()),
           TimeCell(agent.certificate_expires_at(), agent.has_certificate_expires_at()),
           TimeCell(agent.last_seen_at(), agent.has_last_seen_at()),
-          TimeCell(agent.banned_at(), agent.has_banned_at())};
+          TimeCell(agent.banned_at(), agent.has_banned_at()),
+          agent.not_understood()};
 }
 
 int ListAgents(const ClientOptions& options) {
@@ -27,7 +28,7 @@ int ListAgents(const ClientOptions& options) {
       options, &AgentService::Stub::ListAgents, {}, [&](const auto& pages) {
         return ShowList(pages, options.format, "agents",
                         Table({"NAME", "SERVERS", "CONNECTED", "ENROLLED", "CERTIFICATE UNTIL",
-                               "LAST SEEN", "BANNED"}),
+                               "LAST SEEN", "BANNED", "DOES NOT UNDERSTAND"}),
                         AgentRow);
       });
 }

@@ -38,6 +38,20 @@ void ConnectedAgents::NoteBeat(std::string_view name, uint64_t beat) {
   if (latest != latest_.end()) latest->second.beat = std::max(latest->second.beat, beat);
 }
 
+bool ConnectedAgents::NoteNotUnderstood(std::string_view name, std::string_view what) {
+  const absl::MutexLock lock(&mutex_);
+  const auto latest = latest_.find(name);
+  if (latest == latest_.end() || latest->second.not_understood == what) return false;
+  latest->second.not_understood = what;
+  return true;
+}
+
+std::string ConnectedAgents::NotUnderstood(std::string_view name) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto latest = latest_.find(name);
+  return latest == latest_.end() ? std::string() : latest->second.not_understood;
+}
+
 bool ConnectedAgents::Has(std::string_view name) const {
   const absl::MutexLock lock(&mutex_);
   return latest_.contains(name);

@@ -38,12 +38,18 @@ class ConnectedAgents {
   bool Has(std::string_view name) const;
   // Nothing where the agent has no stream.
   void NoteBeat(std::string_view name, uint64_t beat);
+  // What the agent says of policies that it cannot understand; empty: nothing. Whether that is
+  // news.
+  bool NoteNotUnderstood(std::string_view name, std::string_view what);
+  // Empty where the agent has no stream.
+  std::string NotUnderstood(std::string_view name) const;
   std::size_t size() const;
 
  private:
   struct Latest {
     uint64_t number = 0;
     uint64_t beat = 0;
+    std::string not_understood = {};
   };
 
   mutable absl::Mutex mutex_;

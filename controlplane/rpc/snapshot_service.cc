@@ -15,6 +15,7 @@ namespace sallyport::controlplane {
 namespace {
 
 constexpr absl::Duration kHeartbeat = absl::Seconds(5);
+constexpr std::size_t kMaxWhyBytes = 1000;
 // How often a stream that is open is written down as the agent having been seen.
 constexpr absl::Duration kSeenInterval = absl::Minutes(1);
 
@@ -150,7 +151,16 @@ grpc::Status SnapshotRpc::Beat(grpc::ServerContext* context, const agent::v1::Be
   return door_.Answer<agent::v1::BeatRequest, agent::v1::BeatResponse>(
       *context, *request, response,
       [&](const Caller& caller, const auto& r) -> absl::StatusOr<agent::v1::BeatResponse> {
-        needs_.connected.NoteBeat(caller.agent()->name, r.beat());
+        const std::string& name = caller.agent()->name;
+        if (r.not_understood().size() > kMaxWhyBytes) {
+          return absl::InvalidArgumentError("not_understood is longer than 1,000 bytes");
+        }
+        needs_.connected.NoteBeat(name, r.beat());
+        if (needs_.connected.NoteNotUnderstood(name, r.not_understood())) {
+          LogWarning(
+              "agent_understands_policies",
+              {{"agent", name}, {"all", r.not_understood().empty()}, {"not", r.not_understood()}});
+        }
         return agent::v1::BeatResponse();
       });
 }

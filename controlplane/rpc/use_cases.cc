@@ -49,7 +49,9 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       outgoing_notices(on.control, on.clock),
       enroll_agent(on.control, on.clock, on.keys.ca()),
       create_join_token(on.control, on.clock, on.keys.ca(), public_address),
-      read_agents(on.control, [this](std::string_view name) { return connected_agents.Has(name); }),
+      read_agents(
+          on.control, [this](std::string_view name) { return connected_agents.Has(name); },
+          [this](std::string_view name) { return connected_agents.NotUnderstood(name); }),
       ban_agent(on.control, on.clock),
       pin_tools(on.control, on.clock),
       manage_tools(on.control, on.clock),

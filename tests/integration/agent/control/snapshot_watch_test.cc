@@ -50,6 +50,11 @@ class Service final : public v1::SnapshotService::Service {
     absl::MutexLock lock(&mutex_);
     return beat_;
   }
+  // What the agent said last of what it does not understand.
+  std::string not_understood() {
+    absl::MutexLock lock(&mutex_);
+    return not_understood_;
+  }
   // What each stream ends with at once.
   void Refuse(grpc::Status status) {
     absl::MutexLock lock(&mutex_);
@@ -89,11 +94,13 @@ class Service final : public v1::SnapshotService::Service {
                     v1::BeatResponse*) override {
     absl::MutexLock lock(&mutex_);
     beat_ = request->beat();
+    not_understood_ = request->not_understood();
     return grpc::Status::OK;
   }
 
   absl::Mutex mutex_;
   std::uint64_t beat_ = 0;
+  std::string not_understood_;
   grpc::Status refusal_;
   std::vector<v1::AgentUpdate> greeting_;
   std::vector<v1::AgentUpdate> queue_;
@@ -300,26 +307,51 @@ TEST_CASE_METHOD(Fixture, "a stream that breaks is begun again from what is know
   CHECK(service.requests()[1].version() == 5);
 }
 
-TEST_CASE_METHOD(Fixture, "only what is newer, signed, ours and whole is put in force",
+TEST_CASE_METHOD(Fixture, "only what is newer, signed and ours is put in force",
                  "[agent][control]") {
   std::vector<std::uint64_t> in_force;
   watch->Observe({.on_snapshot = [&](const auto& s) { in_force.push_back(s->version()); }});
   v1::Snapshot elsewhere = SomeSnapshot(2, 9);
   elsewhere.set_agent("b");
-  v1::Snapshot broken = SomeSnapshot(2, 9);
-  broken.set_grant_keys("{}");
   v1::AgentUpdate forged;
   *forged.mutable_snapshot() =
       FakeSnapshotSigner(ca, "spiffe://sallyport/agent/a").Sign(SomeSnapshot(2, 9));
   service.Greet({Signed(SomeSnapshot(2, 5)), Signed(SomeSnapshot(2, 4)),
-                 Signed(SomeSnapshot(1, 99)), Signed(SomeSnapshot(2, 5)), Signed(elsewhere),
-                 Signed(broken), forged, Resync()});
+                 Signed(SomeSnapshot(1, 99)), Signed(SomeSnapshot(2, 5)), Signed(elsewhere), forged,
+                 Resync()});
   watch->Start();
   RunUntil([&] { return watch->is_connected(); });
   CHECK(in_force == std::vector<std::uint64_t>{5});
   service.Send(Signed(SomeSnapshot(3, 1)));
   RunUntil([&] { return in_force.size() == 2; });
   CHECK(watch->current()->epoch() == 3);
+}
+
+TEST_CASE_METHOD(Fixture, "of a snapshot that cannot be understood nothing is let through",
+                 "[agent][control]") {
+  v1::Snapshot broken = SomeSnapshot(2, 9);
+  broken.set_grant_keys("{}");
+  service.Greet({Signed(SomeSnapshot(2, 5)), Signed(broken), Signed(SomeSnapshot(2, 8)), Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  const auto lock = [&] {
+    return watch->current()->policies()->LockOn({}, "everything", "a", clock.Now());
+  };
+  CHECK(watch->current()->version() == 9);
+  CHECK(watch->is_shut());
+  CHECK(lock() == "policies-not-understood");
+  // The control plane hears why.
+  RunUntil([&] { return service.not_understood().find("grant keys") == 0; });
+  // After a restart it is not the one before that counts.
+  const auto after_restart = MakeWatch();
+  CHECK_FALSE(after_restart->LoadKept().ok());
+  CHECK(after_restart->current() == nullptr);
+
+  service.Send(Signed(SomeSnapshot(2, 10)));
+  RunUntil([&] { return watch->current()->version() == 10; });
+  CHECK_FALSE(watch->is_shut());
+  CHECK(lock().empty());
+  RunUntil([&] { return service.not_understood().empty(); });
 }
 
 TEST_CASE_METHOD(Fixture, "the last snapshot outlives the agent, and is judged again",

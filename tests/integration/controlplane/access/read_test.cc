@@ -140,12 +140,16 @@ TEST_CASE_METHOD(
 
 TEST_CASE_METHOD(Reading, "agents are listed with whether they are connected",
                  "[controlplane][access]") {
-  ReadAgents read_agents(*control, [](std::string_view name) { return name == "a2"; });
+  ReadAgents read_agents(
+      *control, [](std::string_view name) { return name == "a2"; },
+      [](std::string_view name) { return name == "a2" ? "policy p: why" : ""; });
   const auto agents = read_agents.Run(With(false, false, true), {});
   REQUIRE(agents->items_size() == 2);
   CHECK(agents->items(0).name() == "a1");
   CHECK_FALSE(agents->items(0).connected());
   CHECK(agents->items(1).connected());
+  CHECK(agents->items(0).not_understood().empty());
+  CHECK(agents->items(1).not_understood() == "policy p: why");
   CHECK(ReasonOf(read_agents.Run(With(false, true, false), {}).status()) ==
         types::v1::DENIAL_REASON_ROLE_MISSING);
   admin::v1::ListAgentsRequest request;

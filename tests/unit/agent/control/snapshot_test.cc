@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
+#include <string>
 
 #include "agent/control/agent_snapshot.h"
 #include "agent/control/signed_snapshot.h"
+#include "common/policy/session_policy.h"
 #include "tests/fakes/snapshot_signer.h"
 #include "tests/fakes/snapshots.h"
 #include "tests/fakes/test_ca.h"
@@ -82,6 +84,45 @@ TEST_CASE("a snapshot is compiled whole", "[agent][control]") {
   principal.set_subject("bot");
   CHECK((*snapshot)->policies()->LockOn(principal, "wiki", "a", absl::Now()) == "incident");
   CHECK((*snapshot)->policies()->LockOn(principal, "everything", "a", absl::Now()).empty());
+}
+
+types::v1::Principal BotOf(const std::string& client_id) {
+  types::v1::Principal principal;
+  principal.set_realm("okta");
+  principal.set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
+  principal.set_subject(client_id);
+  principal.set_client_id(client_id);
+  return principal;
+}
+
+TEST_CASE("a policy that cannot be understood gives nothing and refuses whom it names",
+          "[agent][control]") {
+  v1::Snapshot snapshot = SomeSnapshot(1, 2);
+  // The bot may do it by the one, and the other cannot be read.
+  types::v1::Document& unread = *snapshot.add_policies();
+  unread = snapshot.policies(0);
+  unread.set_name("night");
+  types::v1::Hours& hours = *unread.mutable_policy()->add_hours();
+  hours.set_from("00:00");
+  hours.set_to("24:00");
+  hours.set_zone("Nowhere/Atall");
+  unread.mutable_policy()->clear_servers();
+  unread.mutable_policy()->add_servers("everything");
+  *snapshot.add_policies() = snapshot.policies(0);
+  snapshot.mutable_policies(2)->set_name("other");
+  snapshot.mutable_policies(2)->mutable_policy()->mutable_principals(0)->set_client_ids(0, "other");
+
+  const auto compiled = AgentSnapshot::Compile(snapshot);
+  REQUIRE(compiled.ok());
+  CHECK((*compiled)->not_understood().find("policy night: hours[0]: zone") == 0);
+  const auto echo = [&](const char* bot, const char* server) {
+    return SessionPolicy::Bind((*compiled)->policies(), BotOf(bot), server)
+        ->EvaluateCall({.method = "tools/call", .target = "echo"}, absl::Now());
+  };
+  CHECK(echo("bot", "everything").verdict == Verdict::kDeny);
+  CHECK(echo("bot", "everything").policy == "night");
+  CHECK(echo("bot", "wiki").verdict == Verdict::kAllow);
+  CHECK(echo("other", "everything").verdict == Verdict::kAllow);
 }
 
 TEST_CASE("an issuer that has not been reached has no keys yet", "[agent][control]") {

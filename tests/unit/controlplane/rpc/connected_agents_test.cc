@@ -43,5 +43,22 @@ TEST_CASE("a stream has the beats that came since it began, the latest of them",
   CHECK(second.beat() == 9);
 }
 
+TEST_CASE("what an agent does not understand is known while its stream is there",
+          "[rpc][connected_agents]") {
+  ConnectedAgents agents;
+  CHECK_FALSE(agents.NoteNotUnderstood("a", "policy p"));
+  CHECK(agents.NotUnderstood("a").empty());
+  {
+    const ConnectedAgents::Stream stream(agents, "a");
+    CHECK_FALSE(agents.NoteNotUnderstood("a", ""));
+    CHECK(agents.NoteNotUnderstood("a", "policy p"));
+    CHECK_FALSE(agents.NoteNotUnderstood("a", "policy p"));
+    CHECK(agents.NotUnderstood("a") == "policy p");
+    CHECK(agents.NoteNotUnderstood("a", ""));
+    agents.NoteNotUnderstood("a", "policy q");
+  }
+  CHECK(agents.NotUnderstood("a").empty());
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane
