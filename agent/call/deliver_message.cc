@@ -194,6 +194,23 @@ Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection
   if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
 }
 
+// A message of the server's that its client may not have: counted, and recorded, ten in a second of
+// a connection at most.
+Task<void> DropMessage(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                       std::string_view method, ShownText why) {
+  constexpr DenialReason kReason = types::v1::DENIAL_REASON_POLICY_DENIED;
+  if (!connection.MayRecordDropped(gateway.clock.SinceBoot())) {
+    gateway.metrics.Denied(kReason);
+    co_return;
+  }
+  co_await RecordBlocked(gateway, session, connection, kReason, method, std::move(why));
+}
+
+// What a server has shown of its tools holds until it says that they changed, whoever is told.
+void NoteChange(McpConnection& connection, const UpstreamMessage& message) {
+  if (message.method == "notifications/tools/list_changed") connection.tool_look().Forget();
+}
+
 // By the version that judged the call: another one may have bound the session to a newer version
 // meanwhile.
 absl::StatusOr<MaskedMessage> MaskResponse(Gateway& gateway, const RecordedCall& call,
@@ -239,7 +256,7 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
   const ServerMethod* method = FindServerMethod(message.method);
   const ServerRequestKind kind = method == nullptr ? ServerRequestKind::kNone : method->request;
   const bool has_method = method != nullptr && Has(method->eras, connection->era());
-  if (message.method == "notifications/tools/list_changed") connection->tool_look().Forget();
+  NoteChange(*connection, message);
   if (has_method && is_request && kind == ServerRequestKind::kPing) {
     co_await AnswerServer(gateway, session, connection, ResultAnswer(message.id));
     co_return false;
@@ -254,13 +271,21 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
                            "a server makes no requests in this version of MCP"_words);
     co_return false;
   }
-  gateway.metrics.Denied(types::v1::DENIAL_REASON_POLICY_DENIED);
+  co_await DropMessage(
+      gateway, *session, *connection, message.method,
+      "the client has not asked for this message of the server, or may not have it"_words);
   if (is_request) {
     co_await AnswerServer(gateway, session, connection,
                           ErrorAnswer(message.id, rpc_code::kMethodNotFound,
                                       "the client does not take this request"));
   }
   co_return false;
+}
+
+Task<void> DropUnasked(Gateway& gateway, const GrantedCall& call, const UpstreamMessage& message) {
+  NoteChange(*call.connection, message);
+  co_await DropMessage(gateway, *call.session, *call.connection, message.method,
+                       "the client has not asked to be told of this"_words);
 }
 
 Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const GrantedCall& call,

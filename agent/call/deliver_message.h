@@ -21,6 +21,10 @@ Task<bool> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
 Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
                               Held<McpConnection> connection, const UpstreamMessage& message);
 
+// News on the stream of a listen that has not asked for them: they go nowhere, and are recorded as
+// what JudgeServerMessage refuses.
+Task<void> DropUnasked(Gateway& gateway, const GrantedCall& call, const UpstreamMessage& message);
+
 // A notification or a request of the server, judged again, masked and recorded: for a stream of the
 // client's. nullopt: it may not go there; what could not be masked is dropped, and the record says
 // so. A request is answered here when the client is not `reachable`.

@@ -3,8 +3,10 @@
 #include <string>
 #include <utility>
 
+#include "agent/call/asked_news.h"
 #include "agent/call/claim.h"
 #include "agent/call/deliver_message.h"
+#include "agent/call/server_failure.h"
 #include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
@@ -61,9 +63,6 @@ bool IsGivenUp(const absl::Status& status) {
 // The reason a client is told when the exchange broke off.
 absl::Status Failure(const LiveSession& live, const McpConnection& connection,
                      const absl::Status& status) {
-  using types::v1::DENIAL_REASON_SESSION_ENDED;
-  using types::v1::DENIAL_REASON_UPSTREAM_INVALID;
-  using types::v1::DENIAL_REASON_UPSTREAM_LOST;
   if (live.is_ended()) return live.end().Refusal();
   if (IsGivenUp(status)) {
     return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
@@ -71,18 +70,9 @@ absl::Status Failure(const LiveSession& live, const McpConnection& connection,
                   "session waited; whether the call took effect is unknown");
   }
   if (connection.is_deleted()) {
-    return Denied(DENIAL_REASON_SESSION_ENDED, "the client deleted its MCP session");
+    return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, "the client deleted its MCP session");
   }
-  if (status.code() == absl::StatusCode::kInvalidArgument ||
-      status.code() == absl::StatusCode::kResourceExhausted) {
-    return Denied(
-        DENIAL_REASON_UPSTREAM_INVALID,
-        "upstream_invalid: the server's answer was not one clean message; whether the call took "
-        "effect is unknown");
-  }
-  return Denied(DENIAL_REASON_UPSTREAM_LOST,
-                "upstream_lost: the server was lost before it answered; whether the call took "
-                "effect is unknown");
+  return ServerFailure(status, {}, "; whether the call took effect is unknown");
 }
 
 // Nothing of it has gone out, and nothing will.
@@ -137,6 +127,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
     co_await AnswerUnsent(gateway, call, "cancelled", std::move(why), request.is_cancelled);
     co_return;
   }
+  reply.BeginWhenSlow({});
   Claim claim(connection.mcp(), call.outbound.message());
   auto exchange = co_await connection.upstream()->Forward(call.outbound);
   if (!exchange.ok()) {
@@ -154,11 +145,14 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   request.exchange = exchange->get();
   request.is_listening = IsListening(call.outbound.message());
   if (request.is_cancelled) (*exchange)->Cancel();
-  reply.BeginWhenSlow({});
   for (;;) {
     auto message = co_await (*exchange)->Next();
     if (message.ok() && message->shape != Shape::kResponse) {
-      co_await DeliverMessage(gateway, call.granted, *std::move(message));
+      if (request.is_listening && !IsAskedFor(call.outbound.message(), *message)) {
+        co_await DropUnasked(gateway, call.granted, *message);
+      } else {
+        co_await DeliverMessage(gateway, call.granted, *std::move(message));
+      }
       continue;
     }
     request.exchange = nullptr;

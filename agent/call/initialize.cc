@@ -14,17 +14,17 @@
 #include "agent/call/open_session.h"
 #include "agent/call/record_call.h"
 #include "agent/call/resumable_reply.h"
+#include "agent/call/server_failure.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/capabilities.h"
 #include "agent/mcp/json_index.h"
 #include "agent/mcp/json_rpc.h"
 #include "common/denial.h"
 #include "common/log.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
-
-using types::v1::DenialReason;
 
 // Of what the client declares, what policy lets it be asked for.
 ClientCapabilities Declared(const ClientMessage& message, const UsableCapabilities& usable) {
@@ -64,11 +64,10 @@ Task<void> PumpUnrelated(Gateway& gateway, Held<ServedSession> session,
 }
 
 absl::Status CannotStart(Gateway& gateway, ServedSession& session,
-                         const StartingConnection& starting, DenialReason reason,
-                         std::string_view why) {
+                         const StartingConnection& starting, absl::Status why) {
   const absl::Duration now = gateway.clock.SinceBoot();
   session.starts.Ended(now, now - starting.started_at);
-  return Denied(reason, why);
+  return why;
 }
 
 // Opens the upstream, forwards the initialize and waits for its response, whether or not anybody
@@ -83,8 +82,9 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
   if (!upstream.ok()) {
     LogError("upstream_failed", {{"server", session->facts().server},
                                  {"error", Show(gateway, *session, upstream.status())}});
-    co_return CannotStart(gateway, *session, starting, types::v1::DENIAL_REASON_UPSTREAM_LOST,
-                          "upstream_lost: the server could not be started");
+    co_return CannotStart(gateway, *session, starting,
+                          Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                                 "upstream_lost: the server could not be started"));
   }
   connection.set_upstream(*std::move(upstream));
   if (session->live().is_ended()) {
@@ -110,21 +110,18 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
       connection.Queue(*std::move(message));
     }
   }
+  const absl::Status why = ServerFailure(lost, "initialize");
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_OUTCOME;
   facts.request = &outbound->shown();
   facts.outcome = "unknown";
   facts.request_n = starting.request_n;
+  facts.denial_reason = ReasonOf(why);
+  facts.detail = Show(gateway, *session, ToStd(why.message()));
   (void)co_await gateway.recorder.RecordEvent(*session->chain, std::move(facts));
   LogError("upstream_failed",
            {{"server", session->facts().server}, {"error", Show(gateway, *session, lost)}});
-  const bool is_garbage = lost.code() == absl::StatusCode::kInvalidArgument;
-  co_return CannotStart(
-      gateway, *session, starting,
-      is_garbage ? types::v1::DENIAL_REASON_UPSTREAM_INVALID
-                 : types::v1::DENIAL_REASON_UPSTREAM_LOST,
-      is_garbage ? "upstream_invalid: the server's answer to initialize was not one clean message"
-                 : "upstream_lost: the server was lost before it answered initialize");
+  co_return CannotStart(gateway, *session, starting, why);
 }
 
 Task<void> Start(Gateway& gateway, Held<ServedSession> session,

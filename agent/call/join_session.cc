@@ -16,6 +16,7 @@
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "agent/call/own_request.h"
+#include "agent/call/server_failure.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/era_bridge.h"
@@ -123,8 +124,7 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
     LogError("upstream_failed",
              {{"server", server}, {"error", Show(gateway, *session, eras.status())}});
     has_ended();
-    co_return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
-                     "upstream_lost: the server was lost before it answered server/discover");
+    co_return ServerFailure(eras.status(), "server/discover");
   }
   if (*eras == Discovered::kLegacyOnly) gateway.upstreams.NoteLegacyOnly(server);
   shared.is_legacy_only = true;

@@ -100,6 +100,15 @@ void McpConnection::WakeStream() {
   if (StreamLog* stream = events_.Find(0)) stream->changed().Set();
 }
 
+bool McpConnection::MayRecordDropped(absl::Duration now) {
+  constexpr int kRecordedInASecond = 10;
+  if (now - dropped_since_ >= absl::Seconds(1)) {
+    dropped_since_ = now;
+    dropped_ = 0;
+  }
+  return ++dropped_ <= kRecordedInASecond;
+}
+
 void McpConnection::EndStream() {
   is_over_ = true;
   WakeStream();

@@ -133,6 +133,10 @@ class McpConnection final : public Holdable {
 
   ToolLook& tool_look() { return tool_look_; }
 
+  // Whether one more message of the server's that its client may not have is recorded: ten in a
+  // second at most, for a server may send as many as it likes.
+  bool MayRecordDropped(absl::Duration now);
+
   EventStore& events() { return events_; }
   // What the GET stream carries. At most one connection reads it.
   StreamLog& get_stream() { return events_.Log(0); }
@@ -164,6 +168,8 @@ class McpConnection final : public Holdable {
   std::deque<UpstreamMessage> queued_;
   std::size_t queued_bytes_ = 0;
   ToolLook tool_look_;
+  absl::Duration dropped_since_ = -absl::InfiniteDuration();
+  int dropped_ = 0;
   EventStore events_;
   bool is_over_ = false;
   bool is_deleted_ = false;

@@ -13,22 +13,12 @@ constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr std::string_view kParamPrefix = "mcp-param-";
 
 // Two of these could mean two things to two readers, and so could two of one mcp-param-* name.
-constexpr std::array<std::string_view, 16> kOnce = {"authorization",
-                                                    "connection",
-                                                    "content-encoding",
-                                                    "content-length",
-                                                    "content-type",
-                                                    "expect",
-                                                    "host",
-                                                    "last-event-id",
-                                                    "location",
-                                                    "mcp-method",
-                                                    "mcp-name",
-                                                    "mcp-protocol-version",
-                                                    "mcp-session-id",
-                                                    "origin",
-                                                    "transfer-encoding",
-                                                    "www-authenticate"};
+constexpr std::array<std::string_view, 15> kOnce = {
+    "authorization",  "connection",    "content-encoding",
+    "content-length", "content-type",  "expect",
+    "host",           "last-event-id", "location",
+    "mcp-method",     "mcp-name",      "mcp-protocol-version",
+    "mcp-session-id", "origin",        "transfer-encoding"};
 
 std::size_t OnceIndex(std::string_view name) {
   for (std::size_t i = 0; i < kOnce.size(); ++i) {

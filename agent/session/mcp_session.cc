@@ -13,14 +13,13 @@ constexpr std::size_t kMaxSubscriptions = 1024;
 constexpr std::size_t kMaxUriBytes = std::size_t{4} << 10;
 constexpr std::size_t kMaxTasks = 1024;
 
-// `uri` is `whole`, or what a URI calls a part of it: its path, query or fragment goes on.
+}  // namespace
+
 bool IsPartOf(std::string_view uri, std::string_view whole) {
   if (!uri.starts_with(whole)) return false;
   return uri.size() == whole.size() || whole.ends_with('/') ||
          std::string_view("/?#").find(uri[whole.size()]) != std::string_view::npos;
 }
-
-}  // namespace
 
 std::string NewMcpSessionId() { return NewRandomToken(); }
 

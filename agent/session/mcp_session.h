@@ -14,6 +14,9 @@ namespace sallyport::agent {
 // A fresh Mcp-Session-Id: base64url of 32 random bytes, all of it visible ASCII.
 std::string NewMcpSessionId();
 
+// `uri` is `whole`, or what a URI calls a part of it: its path, query or fragment goes on.
+bool IsPartOf(std::string_view uri, std::string_view whole);
+
 // What a client said at initialize that it can be asked for.
 struct ClientCapabilities {
   bool sampling = false;

@@ -27,6 +27,8 @@ class RawHttpServer {
     // Said after `bytes` and a read that sees the client's next byte or its end: keeps a stream
     // open until then.
     bool waits = false;
+    // Called before anything more is read of the connection.
+    std::function<void()> pause = {};
   };
   // Called with one whole request: head and body.
   using Script = std::function<Reply(const std::string& request)>;
@@ -124,6 +126,7 @@ class RawHttpServer {
       } else {
         Write(fd, ssl, reply.bytes);
       }
+      if (reply.pause) reply.pause();
       if (reply.closes) break;
     }
     if (ssl != nullptr) {

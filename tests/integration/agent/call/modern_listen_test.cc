@@ -61,6 +61,31 @@ TEST_CASE("a client hears of what policy lets it read, and of nothing else", "[a
   CHECK(request.find("toolsListChanged") != std::string::npos);
 }
 
+TEST_CASE("a stream brings what its client asked for there, and nothing else", "[agent][modern]") {
+  Stage stage;
+  stage.door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "subscriptions/listen") return std::nullopt;
+    const auto updated = [&](const std::string& uri) {
+      Json news = News("notifications/resources/updated", message["id"]);
+      news["params"]["uri"] = uri;
+      return news;
+    };
+    return EventsOf(
+        {News("notifications/prompts/list_changed", message["id"]),
+         News("notifications/message", message["id"]), updated("file:///public/other"),
+         updated("file:///public/b/part"), News("notifications/tools/list_changed", message["id"])},
+        false);
+  });
+  const ModernClient client(stage.door);
+  const std::string body = client.Send(Stage::Listen())->ReadUntil("tools/list_changed").body;
+  CHECK(body.find("file:///public/b/part") != std::string::npos);
+  for (const char* unasked : {"prompts", "notifications/message", "public/other"}) {
+    CHECK(body.find(unasked) == std::string::npos);
+  }
+  CHECK(stage.door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
+                                       types::v1::DENIAL_REASON_POLICY_DENIED));
+}
+
 TEST_CASE("a stream is refused where policy does not name it", "[agent][modern]") {
   Door door(ServerEras::kModern);
   const ModernClient client(door);

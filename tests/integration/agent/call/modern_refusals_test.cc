@@ -252,7 +252,8 @@ TEST_CASE("a server that refuses the agent's credential is not taken for a legac
   });
   const auto refused = client.Post(ModernClient::Call("echo"));
   CHECK(Door::Message(refused)["error"]["code"] != -32022);
-  CHECK(refused.body.find("upstream_lost") != std::string::npos);
+  CHECK(refused.body.find("upstream_invalid: the server answered HTTP 403: it refuses the agent's "
+                          "credential") != std::string::npos);
   CHECK(door.Seen("tools/call") == 0);
   door.set_awkward(nullptr);
   CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["result"].contains("content"));

@@ -204,6 +204,8 @@ TEST_CASE("a server asks the client only what policy and the client allow", "[ag
   };
   CHECK(ask("sampling/createMessage").body.find("sampling") == std::string::npos);
   CHECK(door.SawText("-32601"));
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
+                                 types::v1::DENIAL_REASON_POLICY_DENIED));
   CHECK(ask("elicitation/create").body.find("elicitation/create") != std::string::npos);
   CHECK(bot.Post(R"({"jsonrpc":"2.0","id":"s1","result":{"action":"accept"}})").status == 202);
   CHECK(door.SawText("\"accept\""));

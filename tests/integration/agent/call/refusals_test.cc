@@ -676,6 +676,29 @@ TEST_CASE("a server's answer that is not one clean message is upstream_invalid",
   CHECK(door.control.AwaitRecord(RECORD_TYPE_OUTCOME, DENIAL_REASON_UPSTREAM_INVALID, "unknown"));
 }
 
+TEST_CASE("a server's HTTP status is told to its client and the record", "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  const auto [status, reason, words] = GENERATE(table<int, std::string, std::string>(
+      {{401, "upstream_invalid", "HTTP 401: it refuses the agent's credential"},
+       {307, "upstream_invalid", "HTTP 307: redirects are not followed"},
+       {429, "upstream_invalid", "HTTP 429"},
+       {503, "upstream_lost", "HTTP 503"}}));
+  door.set_awkward([status = status](const Json&) -> std::optional<RawHttpServer::Reply> {
+    return RawHttpServer::Reply{
+        .bytes = HttpReply(status, "text/html", "LEAK",
+                           "WWW-Authenticate: Basic realm=\"a\"\r\nWWW-Authenticate: Bearer\r\n")};
+  });
+  const auto answer = bot.Post(Door::Call("echo"));
+  CHECK(Door::Message(answer)["result"]["_meta"]["reason"] == reason);
+  CHECK(answer.body.find(reason + ": the server answered " + words + "; whether") !=
+        std::string::npos);
+  const auto refused = door.Send({.token = bot.token, .body = Door::Initialize()});
+  CHECK(Door::Message(refused)["error"]["data"]["reason"] == reason);
+  CHECK(refused.body.find(reason + ": the server answered " + words + "\"") != std::string::npos);
+  CHECK((answer.body + refused.body).find("LEAK") == std::string::npos);
+}
+
 TEST_CASE("what the masker blocks is a JSON-RPC error without a byte of it", "[agent][call]") {
   Door door;
   const Door::Bot bot = door.Connect();

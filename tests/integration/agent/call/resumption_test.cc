@@ -299,6 +299,33 @@ TEST_CASE("a client that prefers a stream once gets it, and comes back for a lat
   CHECK(door.Seen("tools/call") == 2);
 }
 
+TEST_CASE("a client hears of its call while the server takes none of it", "[agent][stream]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  std::promise<void> go;
+  door.set_awkward([gone = go.get_future().share()](const Json& message) {
+    std::optional<RawHttpServer::Reply> reply;
+    if (message.value("method", "") == "tools/call" && message["id"] == 6) {
+      reply = RawHttpServer::Reply{.bytes = JsonReply(Result(6)), .pause = [gone] { gone.wait(); }};
+    }
+    return reply;
+  });
+  CHECK(Door::Message(bot.Post(Door::Call("echo", "{}", 6)))["id"] == 6);
+  // More than the kernel takes for a server that does not read.
+  Door::Request large = CallOf(bot, kPrefersStream);
+  large.body = Door::Call("echo", R"({"x":")" + std::string(12u << 20, 'x') + "\"}", 7);
+  HttpClient client(door.agent->port()), again(door.agent->port());
+  client.Send(door.Bytes(large));
+  const auto first = client.Read();
+  CHECK(Fields(first.body, "retry").size() == 1);
+  CHECK(door.Seen("tools/call") == 1);
+  again.Send(door.Bytes(GetOf(bot, LastId(first.body))));
+  CHECK(again.ReadUntil("").is_stream());
+  go.set_value();
+  CHECK(Door::Message(again.ReadRest())["id"] == 7);
+  CHECK(door.Seen("tools/call") == 2);
+}
+
 TEST_CASE("a client of an older version that prefers streams is not sent away", "[agent][stream]") {
   Door door;
   const Door::Bot bot = door.Connect();
