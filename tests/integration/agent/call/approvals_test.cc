@@ -180,6 +180,9 @@ TEST_CASE("a call hears of the decision that fell while its agent heard nothing"
       door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("delete")}));
   auto approval = door.control.AwaitApproval();
   REQUIRE(approval);
+  // The agent has learnt of it.
+  REQUIRE(door.control.AwaitRecord(types::v1::RECORD_TYPE_APPROVAL,
+                                   types::v1::DENIAL_REASON_UNSPECIFIED));
   SECTION("denied") {
     approval->set_state(APPROVAL_STATE_DENIED);
     approval->add_decisions()->set_reason("not on a Friday");
