@@ -68,7 +68,8 @@ class FakeControlPlane {
   // ---- what the agent is told
 
   // Policies, mask profiles and locks, in place of those there were; and the servers it fronts.
-  void Apply(const std::string& yaml, const std::vector<std::string>& servers) {
+  // The version of the snapshot that says so.
+  std::uint64_t Apply(const std::string& yaml, const std::vector<std::string>& servers) {
     auto documents = ParseDocuments(yaml, "test.yaml");
     if (!documents.ok()) {
       std::fprintf(stderr, "%s\n", std::string(documents.status().message()).c_str());
@@ -94,12 +95,14 @@ class FakeControlPlane {
       *list->Add() = document;
     }
     PushSnapshotLocked();
+    return snapshot_.version();
   }
-  // Changes anything of the snapshot.
-  void Edit(const std::function<void(agent::v1::Snapshot&)>& edit) {
+  // Changes anything of the snapshot. Its version then.
+  std::uint64_t Edit(const std::function<void(agent::v1::Snapshot&)>& edit) {
     std::lock_guard lock(mutex_);
     edit(snapshot_);
     PushSnapshotLocked();
+    return snapshot_.version();
   }
   void Push(agent::v1::AgentUpdate update) {
     std::lock_guard lock(mutex_);

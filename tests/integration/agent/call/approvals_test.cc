@@ -146,9 +146,7 @@ TEST_CASE("a decision that overtakes the answer to its question stands", "[agent
   told.set_state(decided);
   door.control.PushApproval(told);
   // The agent has it with the next snapshot at the latest.
-  const std::size_t logged = door.agent->log().size();
-  door.control.Apply(kAsking, {"wiki"});
-  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+  REQUIRE(door.AwaitSnapshot(door.control.Apply(kAsking, {"wiki"})));
   const auto answer = bot.Post(Door::Call("delete", "{}", 2));
   if (decided == APPROVAL_STATE_APPROVED) {
     CHECK(AnswerOf(answer).contains("content"));

@@ -191,6 +191,10 @@ class Door {
   bool AwaitOpenConnections(std::size_t count) const {
     return Await([&] { return server_.open_connections() == count; });
   }
+  // Until the agent judges by that version. False after ten seconds.
+  bool AwaitSnapshot(std::uint64_t version) const {
+    return agent->AwaitLog("\"version\":" + std::to_string(version) + "}", 0);
+  }
   void DropServerConnections() { server_.DropConnections(); }
 
   // The last message of an answer, plain or streamed.

@@ -136,14 +136,12 @@ TEST_CASE("a retry that policy refuses meanwhile ends a used-up session, too", "
   door.control.set_opener([&](const auto&) { return door.control.Active(session); });
   const ModernClient client(door);
   const std::string state = StateOf(client.Post(Deploy()));
-  const std::size_t logged = door.agent->log().size();
-  door.control.Apply(R"(
+  REQUIRE(door.AwaitSnapshot(door.control.Apply(R"(
 kind: Policy
 name: bots
 spec: {principals: [{realm: okta}], servers: [wiki], rules: [{allow: {tools: [echo]}}]}
 )",
-                     {"wiki"});
-  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+                                                {"wiki"})));
   CHECK(Door::Message(client.Post(Retry(state))).contains("error"));
   CHECK(door.Seen("tools/call") == 1);
   const auto end = door.control.AwaitEnd();
@@ -173,22 +171,19 @@ spec:
   Ask retry = Retry(StateOf(client.Post(Deploy())));
   const std::string call_id = reserved.get_future().get();
   SECTION("its client goes while an administrator is waited for") {
-    const std::size_t logged = door.agent->log().size();
-    door.control.Edit([](agent::v1::Snapshot& snapshot) {
+    REQUIRE(door.AwaitSnapshot(door.control.Edit([](agent::v1::Snapshot& snapshot) {
       types::v1::ToolPin& pin = *snapshot.add_tool_pins();
       pin.set_server("wiki");
       pin.set_name("deploy");
       pin.set_definition_hash(std::string(64, 'a'));
       pin.set_is_changed(true);
-    });
-    REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+    })));
     retry.more_meta = {{"progressToken", "p"}};
     const auto waiting = client.Send(retry);
     CHECK(waiting->ReadUntil("notifications/progress").is_stream());
   }
   SECTION("its client goes while a person is waited for") {
-    const std::size_t logged = door.agent->log().size();
-    door.control.Apply(R"(
+    REQUIRE(door.AwaitSnapshot(door.control.Apply(R"(
 kind: Policy
 name: bots
 spec:
@@ -198,8 +193,7 @@ spec:
     - require_approval: {tools: [deploy], approvers: ["okta:approvers"]}
     - allow: {server_requests: [elicitation]}
 )",
-                       {"wiki"});
-    REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+                                                  {"wiki"})));
     retry.more_meta = {{"progressToken", "p"}};
     const auto waiting = client.Send(retry);
     CHECK(waiting->ReadUntil("notifications/progress").is_stream());

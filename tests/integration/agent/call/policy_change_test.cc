@@ -17,9 +17,7 @@ std::string Policy(const std::string& tools, const std::string& mask = "[secrets
 }
 
 void Change(Door& door, const std::string& policy) {
-  const std::size_t logged = door.agent->log().size();
-  door.control.Apply(policy, {"wiki"});
-  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+  REQUIRE(door.AwaitSnapshot(door.control.Apply(policy, {"wiki"})));
 }
 
 std::string Echo(int id) { return Door::Call("echo", R"({"n":)" + std::to_string(id) + "}", id); }

@@ -174,11 +174,11 @@ TEST_CASE("what the server sends a secret in is masked, and its token does not r
 
 TEST_CASE("a session whose end overtakes the answer that opens it is not begun again",
           "[agent][sessions]") {
+  std::atomic<int> opened = 0;
   Door door;
   types::v1::Session session = door.control.ActiveSession("wiki", "bot");
   session.mutable_terms()->set_max_calls(1);
-  std::atomic<int> opened = 0;
-  door.control.set_opener([&](const auto&) {
+  door.control.set_opener([&opened, &door, session](const auto&) {
     // The control plane read it as active before the END record had come, and answers late.
     if (++opened > 1) {
       types::v1::Session ended = session;

@@ -89,9 +89,7 @@ TEST_CASE("behind as many tools as are kept no other is shown, whoever has seen 
   CHECK(Listed(bot) == std::vector<std::string>{"echo"});
   REQUIRE(door.control.AwaitReport("echo"));
   // As after a restart of the agent: it has seen none of them itself.
-  std::uint64_t version = 0;
-  door.control.Edit([&](agent::v1::Snapshot& snapshot) {
-    version = snapshot.version() + 1;
+  const std::uint64_t version = door.control.Edit([](agent::v1::Snapshot& snapshot) {
     for (int i = snapshot.tool_pins_size(); i < 4096; ++i) {
       types::v1::ToolPin& pin = *snapshot.add_tool_pins();
       pin.set_server("wiki");
@@ -99,7 +97,7 @@ TEST_CASE("behind as many tools as are kept no other is shown, whoever has seen 
       pin.set_definition_hash(std::string(64, '0'));
     }
   });
-  REQUIRE(door.agent->AwaitLog("\"version\":" + std::to_string(version) + "}", 0));
+  REQUIRE(door.AwaitSnapshot(version));
   List(door, {"search", "echo"});
   CHECK(Listed(bot) == std::vector<std::string>{"echo"});
   CHECK(ReasonOf(bot.Post(Door::Call("search"))) == "definition_changed");

@@ -289,11 +289,9 @@ TEST_CASE("a task whose client gives nothing is over, and its call of unknown ou
 TEST_CASE("an approved task waits for a token that still holds, and a poll can bring it",
           "[agent][tasks]") {
   Door door(ServerEras::kModern);
-  const std::size_t logged = door.agent->log().size();
-  door.control.Edit([](agent::v1::Snapshot& snapshot) {
+  REQUIRE(door.AwaitSnapshot(door.control.Edit([](agent::v1::Snapshot& snapshot) {
     snapshot.mutable_issuers(0)->mutable_issuer()->mutable_clock_skew()->set_seconds(0);
-  });
-  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+  })));
   const std::string token = door.control.Token("bot", absl::Seconds(2));
   const ModernClient fresh(door);
   Door::Request request = fresh.Make(Delete());
@@ -329,11 +327,9 @@ spec:
   rules: [{require_approval: {tools: [delete], approvers: ["okta:approvers"]}}]
 )",
             false, "", ServerEras::kModern);
-  const std::size_t logged = door.agent->log().size();
-  door.control.Edit([](agent::v1::Snapshot& snapshot) {
+  REQUIRE(door.AwaitSnapshot(door.control.Edit([](agent::v1::Snapshot& snapshot) {
     snapshot.mutable_issuers(0)->mutable_issuer()->mutable_clock_skew()->set_seconds(0);
-  });
-  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+  })));
   door.control.set_opener([&](const access::v1::OpenSessionRequest&) {
     types::v1::Session session = door.control.ActiveSession("wiki", "bot");
     session.mutable_principal()->clear_scopes();
@@ -424,14 +420,12 @@ TEST_CASE("a discovery says that calls may become tasks where a person may have 
     return found["capabilities"].value("extensions", Json::object());
   };
   CHECK(extensions() == kTasks["extensions"]);
-  const std::size_t logged = door.agent->log().size();
-  door.control.Apply(R"(
+  REQUIRE(door.AwaitSnapshot(door.control.Apply(R"(
 kind: Policy
 name: bots
 spec: {principals: [{realm: okta}], servers: [wiki], rules: [{allow: {tools: [echo]}}]}
 )",
-                     {"wiki"});
-  REQUIRE(door.agent->AwaitLog("snapshot_in_force", logged));
+                                                {"wiki"})));
   CHECK(extensions() == Json::object());
 }
 

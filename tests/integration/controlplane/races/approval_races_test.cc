@@ -123,7 +123,7 @@ TEST_CASE_METHOD(Racing, "approve against the end of the session", "[races]") {
          const bool was_used = ApprovalOf(id).state() == types::v1::APPROVAL_STATE_CONSUMED;
          used += was_used;
          head_start = was_used ? head_start * 3 / 4 : head_start + std::chrono::microseconds(100);
-         session_id = ByAgent(BotToken()).session().id();
+         OpenAs(subject);
        });
   CheckHistory();
   CHECK(used > Rounds() / 10);
