@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "common/chain/chain.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
@@ -29,7 +28,7 @@ constexpr std::size_t kSaltBytes = 16;
 
 // How long a block may take that gets the processor last, and for how long the next ones do not
 // once one has taken longer.
-constexpr absl::Duration kPatience = absl::Milliseconds(250);
+constexpr absl::Duration kPatience = absl::Seconds(1);
 constexpr absl::Duration kOrdinaryFor = absl::Seconds(1);
 
 absl::Status Bad(const Record& record, const std::string& what) {
@@ -105,12 +104,17 @@ absl::Status IngestRecords::Run(const Caller& caller,
   RETURN_IF_ERROR(CheckInService(agent));
   Unpacked unpacked;
   const absl::Status taken = TakeInTurn(agent, block, unpacked);
-  if (absl::IsDataLoss(taken)) Alarm(caller, block, taken);
+  if (absl::IsDataLoss(taken)) {
+    TakeOrdinaryTurns();
+    Alarm(caller, block, taken);
+  }
   RETURN_IF_ERROR(taken);
   // Also for an END that was there already: the last time may have got no further.
   for (const records::ReceivedRun& received : unpacked.runs) {
     for (const Record& record : received.run->records()) {
       if (record.type() == types::v1::RECORD_TYPE_END) {
+        // Decisions wait for what writes there.
+        TakeOrdinaryTurns();
         RETURN_IF_ERROR(CloseSession(caller, record));
       }
     }
@@ -123,12 +127,10 @@ absl::Status IngestRecords::TakeInTurn(const std::string& agent,
                                        Unpacked& unpacked) {
   const absl::Duration began = clock_.SinceBoot();
   const bool waits = may_wait_ && absl::ToInt64Nanoseconds(began) >= ordinary_until_.load();
-  if (!waits) return Take(agent, block, unpacked);
-  TakeIdleTurns();
-  const absl::Cleanup done = [] { TakeOrdinaryTurns(); };
+  waits ? TakeIdleTurns() : TakeOrdinaryTurns();
   const absl::Status taken = Take(agent, block, unpacked);
   const absl::Duration ended = clock_.SinceBoot();
-  if (ended - began > kPatience) {
+  if (waits && ended - began > kPatience) {
     ordinary_until_ = absl::ToInt64Nanoseconds(ended + kOrdinaryFor);
   }
   return taken;

@@ -1,7 +1,9 @@
 #include "controlplane/rpc/recording_service.h"
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "common/turns.h"
 
 namespace sallyport::controlplane {
 
@@ -11,6 +13,8 @@ grpc::Status RecordingRpc::StreamRecords(
         stream) {
   return door_.Pass(*context, *agent::v1::StreamRecordsRequest::descriptor(),
                     [&](const Caller& caller) -> absl::Status {
+                      // Reading a block goes at the turns that taking the last one went at.
+                      const absl::Cleanup done = [] { TakeOrdinaryTurns(); };
                       agent::v1::StreamRecordsRequest block;
                       for (uint64_t expected = 1; stream->Read(&block); ++expected) {
                         if (block.block() != expected) {
