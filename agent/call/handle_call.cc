@@ -163,6 +163,22 @@ Task<void> HandleAnswer(Gateway& gateway, GrantedCall call,
   co_await Accept(reply);
 }
 
+Task<void> RefuseModern(Gateway& gateway, const AuthenticatedCall& call,
+                        const ClientMessage& message, const ModernRefusal& refusal) {
+  const bool is_version = refusal.code == rpc_code::kUnsupportedVersion;
+  const std::string requested = message.modern.version.empty()
+                                    ? std::string(call.incoming.protocol_version.value_or(""))
+                                    : message.modern.version;
+  const UpstreamMessage error = is_version
+                                    ? UnsupportedVersion(message, requested)
+                                    : ErrorResponse(message.id, refusal.code, refusal.message);
+  absl::Status why = Denied(is_version ? types::v1::DENIAL_REASON_VERSION_UNSUPPORTED
+                                       : types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                            refusal.message);
+  return RefuseMessage(gateway, call, message.method, std::move(why),
+                       OwnAnswer{.status = 400, .body = error.bytes});
+}
+
 // A message of the modern era. Its headers, its envelope and its era come before anything it asks
 // for.
 Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage message) {
@@ -172,18 +188,7 @@ Task<void> HandleModern(Gateway& gateway, AuthenticatedCall call, ClientMessage 
                                    .method = fields.Find("mcp-method"),
                                    .name = fields.Find("mcp-name")});
   if (refusal) {
-    const bool is_version = refusal->code == rpc_code::kUnsupportedVersion;
-    const std::string requested = message.modern.version.empty()
-                                      ? std::string(call.incoming.protocol_version.value_or(""))
-                                      : message.modern.version;
-    const UpstreamMessage error = is_version
-                                      ? UnsupportedVersion(message, requested)
-                                      : ErrorResponse(message.id, refusal->code, refusal->message);
-    absl::Status why = Denied(is_version ? types::v1::DENIAL_REASON_VERSION_UNSUPPORTED
-                                         : types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                              refusal->message);
-    co_await RefuseMessage(gateway, call, message.method, std::move(why),
-                           OwnAnswer{.status = 400, .body = error.bytes});
+    co_await RefuseModern(gateway, call, message, *refusal);
     co_return;
   }
   // A client cancels by closing its stream; ids of the modern era say nothing to others.

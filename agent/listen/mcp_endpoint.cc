@@ -70,6 +70,20 @@ OwnAnswer PreflightAnswer() {
   return answer;
 }
 
+// Nothing: a message may follow.
+std::optional<OwnAnswer> RefusePostHead(const HttpFields& fields) {
+  if (!IsMediaType(fields.Find("content-type").value_or(""), "application/json") ||
+      fields.Find("content-encoding")) {
+    return Refusal(415, types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                   "the body must be application/json in UTF-8, not encoded");
+  }
+  if (!Accepts(fields, "application/json") || !Accepts(fields, "text/event-stream")) {
+    return Refusal(406, types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                   "Accept must admit application/json and text/event-stream");
+  }
+  return std::nullopt;
+}
+
 std::string_view AuthorityOf(std::string_view url) {
   const std::size_t scheme = url.find("://");
   if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
@@ -192,6 +206,10 @@ Task<void> McpEndpoint::ServeMetadata(ClientConnection& connection, std::string_
   co_await connection.Answer(std::move(answer));
 }
 
+OwnAnswer McpEndpoint::Unauthenticated(const absl::Status& why, std::string_view server) const {
+  return HttpRefusal(why, Challenge{gateway_.MetadataUrl(server), {}});
+}
+
 Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view server,
                                  bool has_query) {
   const HttpRequest& request = connection.request();
@@ -211,7 +229,7 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
   incoming.reply = &connection;
   auto authenticated = co_await Authenticate(gateway_, incoming);
   if (const auto* why = std::get_if<absl::Status>(&authenticated)) {
-    co_await connection.Answer(HttpRefusal(*why, Challenge{gateway_.MetadataUrl(server), {}}));
+    co_await connection.Answer(Unauthenticated(*why, server));
     co_return;
   }
   connection.MarkKnown();
@@ -233,20 +251,13 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
     co_await HandleDelete(gateway_, std::move(call));
     co_return;
   }
-  if (!connection.is_head_approved() &&
-      (!IsMediaType(request.fields.Find("content-type").value_or(""), "application/json") ||
-       request.fields.Find("content-encoding"))) {
-    co_await connection.Answer(Refusal(415, types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                                       "the body must be application/json in UTF-8, not encoded"));
-    co_return;
+  if (!connection.is_head_approved()) {
+    if (auto refusal = RefusePostHead(request.fields)) {
+      co_await connection.Answer(*std::move(refusal));
+      co_return;
+    }
+    connection.ApproveHead();
   }
-  if (!connection.is_head_approved() && (!Accepts(request.fields, "application/json") ||
-                                         !Accepts(request.fields, "text/event-stream"))) {
-    co_await connection.Answer(Refusal(406, types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                                       "Accept must admit application/json and text/event-stream"));
-    co_return;
-  }
-  connection.ApproveHead();
   // A server that is not there takes as much as any, and is not there when the message has been
   // read.
   const std::uint64_t message_bytes = gateway_.upstreams.Has(server)
@@ -257,7 +268,7 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
     // The body was long in coming, and the token may not hold any more.
     authenticated = co_await Authenticate(gateway_, incoming);
     if (const auto* why = std::get_if<absl::Status>(&authenticated)) {
-      co_await connection.Answer(HttpRefusal(*why, Challenge{gateway_.MetadataUrl(server), {}}));
+      co_await connection.Answer(Unauthenticated(*why, server));
       co_return;
     }
   }

@@ -35,6 +35,8 @@ class McpEndpoint final : public HttpService {
  private:
   bool IsOurHost(std::string_view host) const;
   bool IsOriginAllowed(std::string_view origin) const;
+  // What is said to whoever Authenticate refuses.
+  OwnAnswer Unauthenticated(const absl::Status& why, std::string_view server) const;
   Task<void> ServeMetadata(ClientConnection& connection, std::string_view server);
   Task<void> ServeMcp(ClientConnection& connection, std::string_view server, bool has_query);
 
