@@ -90,6 +90,8 @@ class AgentProcess {
   // 0: it did not get ready.
   int port() const { return port_; }
   int local_port() const { return local_port_; }
+  // A file of its data directory.
+  std::string data(const std::string& name) const { return dir_ / ("data/" + name); }
   std::string authority() const { return "127.0.0.1:" + std::to_string(port_); }
   std::string log() const {
     std::lock_guard lock(mutex_);

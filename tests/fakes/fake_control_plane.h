@@ -276,6 +276,12 @@ class FakeControlPlane {
       return first;
     });
   }
+  // Until the agent has asked what became of an approval.
+  bool AwaitAskedAfter(const std::string& approval_id) {
+    return WaitFor([&] {
+      return std::find(asked_after_.begin(), asked_after_.end(), approval_id) != asked_after_.end();
+    });
+  }
   // What the END record of a session says.
   struct SessionEnd {
     std::string session_id;
@@ -566,6 +572,8 @@ class FakeControlPlane {
     grpc::Status GetCallApproval(Context*, const agent::v1::GetCallApprovalRequest* request,
                                  agent::v1::GetCallApprovalResponse* response) override {
       std::lock_guard lock(self.mutex_);
+      self.asked_after_.push_back(request->approval_id());
+      self.changed_.notify_all();
       const auto found = self.untold_.find(request->approval_id());
       if (found == self.untold_.end() || found->second.session_id() != request->session_id()) {
         return {grpc::StatusCode::NOT_FOUND, "no such approval"};
@@ -663,6 +671,7 @@ class FakeControlPlane {
   std::vector<types::v1::Record> records_;
   std::vector<std::string> withdrawn_;
   std::map<std::string, types::v1::Approval> untold_;
+  std::vector<std::string> asked_after_;
   std::vector<agent::v1::SeenTool> reported_;
   std::set<std::string> not_pinned_;
   bool hears_reports_ = true;

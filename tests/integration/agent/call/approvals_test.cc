@@ -218,8 +218,10 @@ TEST_CASE("a call whose approval is undecided waits on over a new stream", "[age
       door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("delete")}));
   auto approval = door.control.AwaitApproval();
   REQUIRE(approval);
+  REQUIRE(door.control.AwaitRecord(types::v1::RECORD_TYPE_APPROVAL,
+                                   types::v1::DENIAL_REASON_UNSPECIFIED));
   door.control.ResyncWithout(*approval);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  REQUIRE(door.control.AwaitAskedAfter(approval->id()));
   CHECK(door.Seen("tools/call") == 0);
   approval->set_state(APPROVAL_STATE_APPROVED);
   door.control.PushApproval(*approval);

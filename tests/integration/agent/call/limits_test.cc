@@ -1,4 +1,8 @@
 // How many calls may go out, within a time and at a time.
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/integration/agent/call/modern_client.h"
@@ -87,6 +91,25 @@ TEST_CASE("an agent that was killed gives no call back", "[agent][limits]") {
   const Door::Bot other = door.Connect("other");
   CHECK(ResultOf(other.Post(Door::Call("echo"))).contains("content"));
   CHECK(door.Seen("tools/call") == 2);
+}
+
+TEST_CASE("a call that cannot be counted does not go out", "[agent][limits]") {
+  if (geteuid() != 0) return;  // it takes root to make a disk that is full from the start
+  Door door(kConfig, PolicyWith("{per: principal, calls: 9, within: 1h}"));
+  door.agent->Stop(SIGKILL);
+  REQUIRE(unlink(door.agent->data("call-counts").c_str()) == 0);
+  REQUIRE(mknod(door.agent->data("call-counts").c_str(), S_IFCHR | 0600, makedev(1, 7)) == 0);
+  door.agent->Start();
+  const Door::Bot bot = door.Connect();
+  const auto refused = bot.Post(Door::Call("echo"));
+  CHECK(ReasonOf(refused) == "recorder_unavailable");
+  CHECK(refused.body.find("its disk is full") != std::string::npos);
+  CHECK(refused.body.find("call-counts") == std::string::npos);
+  CHECK(door.agent->AwaitLog("calls_not_counted", 0));
+  CHECK(door.Seen("tools/call") == 0);
+  // Nobody waits for what counts under no limit.
+  CHECK(Door::Message(bot.Post(R"({"jsonrpc":"2.0","id":9,"method":"tools/list"})"))
+            .contains("result"));
 }
 
 TEST_CASE("no more calls are without an answer than may be", "[agent][limits]") {
