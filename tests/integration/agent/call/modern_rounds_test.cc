@@ -47,6 +47,20 @@ bool IsRefusedState(const HttpClient::Answer& answer) {
   return answer.status == 200 && Door::Message(answer)["error"]["code"] == -32602;
 }
 
+// Every session that is opened has one call.
+void AllowOneCall(Door& door) {
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->set_max_calls(1);
+  door.control.set_opener([&door, session](const auto&) { return door.control.Active(session); });
+}
+
+void CheckCompletedByOneCall(Door& door) {
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
+  CHECK(end->calls == 1);
+}
+
 TEST_CASE("a client sees a sealed state, and its retry brings the server its own",
           "[agent][modern]") {
   Door door(ServerEras::kModern);
@@ -69,27 +83,20 @@ TEST_CASE("all rounds of a call are one call, and the session ends with the last
           "[agent][modern]") {
   Door door(ServerEras::kModern);
   AskFirst(door);
-  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
-  session.mutable_terms()->set_max_calls(1);
-  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  AllowOneCall(door);
   const ModernClient client(door);
   const std::string state = StateOf(client.Post(Deploy()));
   // Another call would be a second one.
   CHECK(Door::Message(client.Post(Deploy()))["result"]["_meta"]["reason"] == "limit_exceeded");
   CHECK(Door::Message(client.Post(Retry(state)))["result"].contains("content"));
-  const auto end = door.control.AwaitEnd();
-  REQUIRE(end);
-  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
-  CHECK(end->calls == 1);
+  CheckCompletedByOneCall(door);
 }
 
 TEST_CASE("a later round of the last call is not cut off by what else of its session ends",
           "[agent][modern]") {
   Door door(ServerEras::kModern);
   AskFirst(door);
-  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
-  session.mutable_terms()->set_max_calls(1);
-  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  AllowOneCall(door);
   const ModernClient client(door);
   const std::string state = StateOf(client.Post(Deploy()));
   std::promise<void> done;
@@ -103,10 +110,7 @@ TEST_CASE("a later round of the last call is not cut off by what else of its ses
   CHECK(Door::Message(client.Post({.method = "tools/list"})).contains("result"));
   done.set_value();
   CHECK(Door::Message(retry->Read())["result"].contains("content"));
-  const auto end = door.control.AwaitEnd();
-  REQUIRE(end);
-  CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
-  CHECK(end->calls == 1);
+  CheckCompletedByOneCall(door);
 }
 
 TEST_CASE("of the rounds of a call only the first one's record says that it counts",
@@ -131,9 +135,7 @@ TEST_CASE("of the rounds of a call only the first one's record says that it coun
 TEST_CASE("a retry that policy refuses meanwhile ends a used-up session, too", "[agent][modern]") {
   Door door(ServerEras::kModern);
   AskFirst(door);
-  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
-  session.mutable_terms()->set_max_calls(1);
-  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  AllowOneCall(door);
   const ModernClient client(door);
   const std::string state = StateOf(client.Post(Deploy()));
   REQUIRE(door.AwaitSnapshot(door.control.Apply(R"(

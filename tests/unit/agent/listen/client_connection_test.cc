@@ -2,12 +2,11 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <thread>
 
 #include "agent/listen/http_listener.h"
-#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/http_client.h"
+#include "tests/unit/agent/listen/listener_thread.h"
 
 namespace sallyport::agent {
 
@@ -95,25 +94,14 @@ std::string Post(const std::string& target, const std::string& body) {
          body;
 }
 
-// A listener on a loop of its own thread, under a clock that the test moves.
-struct Stage {
+struct Stage : ListenerThread {
   explicit Stage(ListenerOptions options = {}) : service(loop) {
     service.loop_ = &loop;
-    options.address = "127.0.0.1:0";
-    auto created = HttpListener::Create(loop, clock, std::move(options));
-    if (!created.ok()) std::abort();
-    listener = *std::move(created);
-    const std::string& address = listener->address();
-    port = std::atoi(address.substr(address.rfind(':') + 1).c_str());
-    listener->Start(service);
-    thread = std::thread([this] { loop.Run(); });
+    Start(service, std::move(options));
   }
   ~Stage() {
-    loop.Post([this] {
-      service.Finish();
-      loop.Spawn(Drain());
-    });
-    thread.join();
+    loop.Post([this] { service.Finish(); });
+    Stop();
   }
   // The loop has dealt with all that was sent before.
   void Settle() const {
@@ -121,17 +109,8 @@ struct Stage {
     other.Send(Post("/echo", "x"));
     other.Read();
   }
-  Task<void> Drain() {
-    co_await listener->Drain(absl::ZeroDuration());
-    loop.Stop();
-  }
 
-  FakeClock clock;
-  Loop loop;
   Service service;
-  std::unique_ptr<HttpListener> listener;
-  int port = 0;
-  std::thread thread;
 };
 
 TEST_CASE("a connection answers one request after the other, and each whole", "[agent][listen]") {

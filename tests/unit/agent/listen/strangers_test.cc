@@ -2,13 +2,11 @@
 #include "agent/listen/strangers.h"
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <deque>
-#include <thread>
+#include <utility>
 
-#include "agent/listen/http_listener.h"
-#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/http_client.h"
+#include "tests/unit/agent/listen/listener_thread.h"
 
 namespace sallyport::agent {
 namespace {
@@ -22,34 +20,15 @@ class Service final : public HttpService {
   }
 };
 
-struct Stage {
+struct Stage : ListenerThread {
   explicit Stage(std::size_t max_connections = 4096) {
     ListenerOptions options;
-    options.address = "127.0.0.1:0";
     options.max_connections = max_connections;
-    auto created = HttpListener::Create(loop, clock, std::move(options));
-    if (!created.ok()) std::abort();
-    listener = *std::move(created);
-    const std::string& address = listener->address();
-    port = std::atoi(address.substr(address.rfind(':') + 1).c_str());
-    listener->Start(service);
-    thread = std::thread([this] { loop.Run(); });
+    Start(service, std::move(options));
   }
-  ~Stage() {
-    loop.Post([this] { loop.Spawn(Drain()); });
-    thread.join();
-  }
-  Task<void> Drain() {
-    co_await listener->Drain(absl::ZeroDuration());
-    loop.Stop();
-  }
+  ~Stage() { Stop(); }
 
-  FakeClock clock;
-  Loop loop;
   Service service;
-  std::unique_ptr<HttpListener> listener;
-  int port = 0;
-  std::thread thread;
 };
 
 bool Answers(HttpClient& client, const std::string& target = "/") {

@@ -9,16 +9,14 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <string>
-#include <thread>
+#include <utility>
 
-#include "agent/listen/http_listener.h"
 #include "common/tls.h"
-#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/temp_dir.h"
 #include "tests/fakes/test_ca.h"
+#include "tests/unit/agent/listen/listener_thread.h"
 
 namespace sallyport::agent {
 namespace {
@@ -43,38 +41,18 @@ struct Files {
   TestCa ca;
 };
 
-struct Stage {
+struct Stage : ListenerThread {
   Stage() {
     ListenerOptions options;
-    options.address = "127.0.0.1:0";
     auto tls = ServerTls(files.dir / "cert.pem", files.dir / "key.pem");
     REQUIRE(tls.ok());
     options.tls = *tls;
-    auto created = HttpListener::Create(loop, clock, std::move(options));
-    REQUIRE(created.ok());
-    listener = *std::move(created);
-    listener->Start(service);
-    thread = std::thread([this] { loop.Run(); });
+    Start(service, std::move(options));
   }
-  ~Stage() {
-    loop.Post([this] { loop.Spawn(Drain()); });
-    thread.join();
-  }
-  Task<void> Drain() {
-    co_await listener->Drain(absl::ZeroDuration());
-    loop.Stop();
-  }
-  int port() const {
-    const std::string& address = listener->address();
-    return std::atoi(address.substr(address.rfind(':') + 1).c_str());
-  }
+  ~Stage() { Stop(); }
 
   Files files;
-  FakeClock clock;
-  Loop loop;
   Echo service;
-  std::unique_ptr<HttpListener> listener;
-  std::thread thread;
 };
 
 // A blocking client of OpenSSL's own.
@@ -149,7 +127,7 @@ TEST_CASE("requests over TLS are answered one after the other, small ones and la
   Stage stage;
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
   const bool offers_alpn = GENERATE(true, false);
-  TlsClient client(stage.port(), offers_alpn ? kHttp11 : std::string(), version);
+  TlsClient client(stage.port, offers_alpn ? kHttp11 : std::string(), version);
   REQUIRE(client.is_connected);
   for (const std::string& body : {std::string("small"), std::string(1'000'000, 'x')}) {
     client.Send(Post(body));
@@ -164,9 +142,9 @@ TEST_CASE("requests over TLS are answered one after the other, small ones and la
 
 TEST_CASE("TLS refuses other protocols, old versions and renegotiation", "[agent][listen][tls]") {
   Stage stage;
-  CHECK_FALSE(TlsClient(stage.port(), "\x02h2", TLS1_3_VERSION).is_connected);
-  CHECK_FALSE(TlsClient(stage.port(), kHttp11, TLS1_1_VERSION).is_connected);
-  TlsClient client(stage.port(), kHttp11, TLS1_2_VERSION);
+  CHECK_FALSE(TlsClient(stage.port, "\x02h2", TLS1_3_VERSION).is_connected);
+  CHECK_FALSE(TlsClient(stage.port, kHttp11, TLS1_1_VERSION).is_connected);
+  TlsClient client(stage.port, kHttp11, TLS1_2_VERSION);
   REQUIRE(client.is_connected);
   CHECK_FALSE(client.Renegotiate());
 }
