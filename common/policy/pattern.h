@@ -88,6 +88,28 @@ class UriPattern {
   std::vector<Reading> readings_;  // first the one that was written
 };
 
+// A text and its other forms: what UriForms and UriTemplate have in common.
+class ReadForms {
+ public:
+  // Why it is refused; empty: it is not. Static text.
+  std::string_view refusal() const { return readings_.refusal; }
+  // All forms beside the text as it stands, hosts left aside.
+  template <class Test>
+  bool AllOthers(Test test) const {
+    return std::all_of(readings_.forms.begin(), readings_.forms.end(), test);
+  }
+
+ protected:
+  // One of them, or a host.
+  template <class Test>
+  bool AnyOther(Test test) const {
+    return std::any_of(readings_.forms.begin(), readings_.forms.end(), test) ||
+           std::any_of(readings_.hosts.begin(), readings_.hosts.end(), test);
+  }
+
+  UriReadings readings_;
+};
+
 // The ways in which servers may read one URI: as it stands, percent-decoded, with full-width
 // characters and other dots and slashes taken for ASCII, with runs of slashes collapsed, and with
 // its host as who connects to it reads it. What grants must match it as it stands and, in some
@@ -95,56 +117,37 @@ class UriPattern {
 // meaning depends on the reader has none at all: segments of dots, also encoded (more than once),
 // encoded control characters, bytes that are not UTF-8, a host on the web that is not ASCII, or
 // more than 8 KiB.
-class UriForms {
+class UriForms : public ReadForms {
  public:
   explicit UriForms(std::string_view uri);
 
-  // Why it is refused; empty: it is not. Static text.
-  std::string_view refusal() const { return readings_.refusal; }
   std::string_view as_it_stands() const { return as_it_stands_; }
-  // All forms beside that, hosts left aside.
-  template <class Test>
-  bool AllOthers(Test test) const {
-    return std::all_of(readings_.forms.begin(), readings_.forms.end(), test);
-  }
   template <class Test>
   bool Any(Test test) const {
-    return test(as_it_stands_) ||
-           std::any_of(readings_.forms.begin(), readings_.forms.end(), test) ||
-           std::any_of(readings_.hosts.begin(), readings_.hosts.end(), test);
+    return test(as_it_stands_) || AnyOther(test);
   }
 
  private:
   std::string_view as_it_stands_;  // into the caller's bytes, or into lowered_
   std::string lowered_;
-  UriReadings readings_;
 };
 
 // A URI template (RFC 6570) in the forms of what may come of it, with marks for its variables. A
 // pattern matches such a form where it matches whatever may stand for the variables.
-class UriTemplate {
+class UriTemplate : public ReadForms {
  public:
   explicit UriTemplate(std::string_view text);
 
-  // As UriForms'.
-  std::string_view refusal() const { return readings_.refusal; }
   std::string_view as_it_stands() const { return as_it_stands_; }
   template <class Test>
-  bool AllOthers(Test test) const {
-    return std::all_of(readings_.forms.begin(), readings_.forms.end(), test);
-  }
-  template <class Test>
   bool Any(Test test) const {
-    return test(std::string_view(as_it_stands_)) ||
-           std::any_of(readings_.forms.begin(), readings_.forms.end(), test) ||
-           std::any_of(readings_.hosts.begin(), readings_.hosts.end(), test);
+    return test(as_it_stands()) || AnyOther(test);
   }
   // What of a form stands before the first variable.
   static std::string_view Beginning(std::string_view form);
 
  private:
   std::string as_it_stands_;
-  UriReadings readings_;
 };
 
 }  // namespace sallyport
