@@ -90,6 +90,14 @@ bool IsForAnotherSession(const GrantedCall& call, const ClientMessage& message,
   return verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval;
 }
 
+// A call that has waited may know an older version than the session goes by already.
+bool IsBehind(const SessionRules& rules, const ServedSession& session) {
+  if (session.rules == nullptr) return false;
+  const AgentSnapshot& kept = *session.rules->snapshot;
+  return std::pair(rules.snapshot->epoch(), rules.snapshot->version()) <
+         std::pair(kept.epoch(), kept.version());
+}
+
 // The session's mask is for all whom its tokens have named.
 absl::Status AddMasks(Gateway& gateway, ServedSession& session, const SessionRules& rules) {
   std::set<std::string> names;
@@ -145,7 +153,7 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> FindRules(
 
 absl::Status KeepRules(Gateway& gateway, ServedSession& session,
                        std::shared_ptr<const SessionRules> rules) {
-  if (rules == session.rules) return absl::OkStatus();
+  if (rules == session.rules || IsBehind(*rules, session)) return absl::OkStatus();
   RETURN_IF_ERROR(AddMasks(gateway, session, *rules));
   session.rules = std::move(rules);
   return absl::OkStatus();

@@ -14,7 +14,8 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> FindRules(
     std::shared_ptr<const AgentSnapshot> snapshot);
 
 // By these the server's own messages are judged and recorded from here on; they are masked for all
-// whom the session's tokens have named. masker_blocked when those masks cannot be made together.
+// whom the session's tokens have named. Those of an older version than it goes by change nothing.
+// masker_blocked when the masks cannot be made together.
 absl::Status KeepRules(Gateway& gateway, ServedSession& session,
                        std::shared_ptr<const SessionRules> rules);
 
