@@ -175,18 +175,18 @@ TEST_CASE("what the server sends a secret in is masked, and its token does not r
 TEST_CASE("a session whose end overtakes the answer that opens it is not begun again",
           "[agent][sessions]") {
   std::atomic<int> opened = 0;
-  std::atomic<bool> was_late = false;
+  std::promise<bool> late;
   Door door;
   types::v1::Session session = door.control.ActiveSession("wiki", "bot");
   session.mutable_terms()->set_max_calls(1);
-  door.control.set_opener([&opened, &was_late, &door, session](const auto&) {
+  door.control.set_opener([&opened, &late, &door, session](const auto&) {
     // The control plane read it as active before the END record had come, and answers late.
-    if (++opened > 1) {
+    if (++opened == 2) {
       types::v1::Session ended = session;
       ended.set_state(types::v1::SESSION_STATE_ENDED);
       door.control.PushSession(ended, false);
       // What comes over the stream behind the end is there: so is the end.
-      was_late = door.AwaitSnapshot(door.control.Edit([](agent::v1::Snapshot&) {}));
+      late.set_value(door.AwaitSnapshot(door.control.Edit([](agent::v1::Snapshot&) {})));
     }
     return door.control.Active(session);
   });
@@ -195,8 +195,7 @@ TEST_CASE("a session whose end overtakes the answer that opens it is not begun a
   const std::string token = door.control.Token("bot");
   const auto again = door.Send({.token = token, .body = Door::Initialize()});
   CHECK(again.session_id.empty());
-  CHECK(opened > 1);
-  CHECK(was_late);
+  CHECK(late.get_future().get());
   CHECK(door.Seen("initialize") == 1);
 }
 
