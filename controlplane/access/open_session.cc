@@ -10,9 +10,9 @@
 #include "common/denial.h"
 #include "common/ids.h"
 #include "common/status_macros.h"
-#include "common/time_text.h"
 #include "controlplane/access/admission.h"
 #include "controlplane/access/may_ask.h"
+#include "controlplane/access/opening_answer.h"
 #include "controlplane/access/pending_session.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/model/proto_time.h"
@@ -33,25 +33,6 @@ namespace {
 // many.
 constexpr size_t kMaxLiveSessions = 16;
 
-OpenSessionResponse Refusal(types::v1::DenialReason reason, std::string_view message) {
-  OpenSessionResponse response;
-  response.set_denial_reason(reason);
-  response.set_message(std::string(message));
-  return response;
-}
-
-OpenSessionResponse Refusal(const absl::Status& denied) {
-  return Refusal(ReasonOf(denied), std::string(denied.message()));
-}
-
-std::optional<types::v1::ObservedOpening> ObservedIn(const OpenDecision& decision) {
-  if (!decision.observed.has_value()) return std::nullopt;
-  types::v1::ObservedOpening observed;
-  observed.set_reason(decision.observed->reason);
-  observed.set_policy(decision.observed->policy);
-  return observed;
-}
-
 std::string MessageOf(const OpenDecision& decision, const std::string& server) {
   switch (decision.reason) {
     case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
@@ -66,20 +47,6 @@ std::string MessageOf(const OpenDecision& decision, const std::string& server) {
     default:
       return "the policies for server " + server + " cannot be met";
   }
-}
-
-// Nobody rides another's session: the agent and the address are part of whose it is.
-bool Fits(const Session& session, const std::string& agent, const std::string& address) {
-  const types::v1::Session& proto = session.proto();
-  const bool is_agents = agent.empty() || proto.agent().empty() || proto.agent() == agent;
-  return is_agents && (proto.client_address().empty() || proto.client_address() == address);
-}
-
-absl::StatusOr<bool> IsUsable(Transaction& t, const Session& session, absl::Time now) {
-  if (!session.is_pending()) return session.IsActiveAt(now);
-  ASSIGN_OR_RETURN(const std::optional<Approval> approval,
-                   approvals::Find(t, session.proto().approval_id()));
-  return approval.has_value() && now < approval->expires_at();
 }
 
 }  // namespace
@@ -142,135 +109,6 @@ absl::StatusOr<OpenSessionResponse> OpenSession::RefuseByPolicy(WriteTransaction
       Refusal(decision.reason, MessageOf(decision, opening.request.server()));
   for (const std::string& scope : decision.required_scopes) response.add_required_scopes(scope);
   return response;
-}
-
-absl::StatusOr<std::optional<Session>> OpenSession::FindExisting(Transaction& t,
-                                                                 const Opening& opening) {
-  ASSIGN_OR_RETURN(std::optional<Session> same,
-                   sessions::FindByRequest(t, opening.principal, opening.request.request_id()));
-  if (same.has_value()) {
-    if (same->proto().server() != opening.request.server() ||
-        !Fits(*same, opening.agent, opening.address)) {
-      return absl::InvalidArgumentError("request_id has been used for another session");
-    }
-    return same;
-  }
-  ASSIGN_OR_RETURN(const std::vector<Session> live,
-                   sessions::Live(t, opening.principal, opening.request.server()));
-  for (const Session& session : live) {
-    if (!Fits(session, opening.agent, opening.address)) continue;
-    ASSIGN_OR_RETURN(const bool is_usable, IsUsable(t, session, opening.now));
-    if (is_usable) return session;
-  }
-  return std::nullopt;
-}
-
-absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, const Opening& opening,
-                                                        Session session) {
-  const bool is_live = session.is_pending() || session.IsActiveAt(opening.now);
-  if (is_live && !opening.agent.empty() && session.proto().agent().empty()) {
-    RETURN_IF_ERROR(session.FixAgent(opening.agent));
-    RETURN_IF_ERROR(sessions::Update(
-        t, session,
-        audit_log::LineOf(opening.caller, opening.now, "session.attach", session.id())));
-  }
-  if (session.is_pending() && opening.agent.empty())
-    RETURN_IF_ERROR(TakeWishes(t, opening, session));
-  ASSIGN_OR_RETURN(OpenSessionResponse response, Answer(t, opening, session));
-  const OpenSessionRequest& request = opening.request;
-  response.set_clamped(session.is_pending() && request.has_duration() &&
-                       FromProto(request.duration()) > session.duration());
-  return response;
-}
-
-absl::Status OpenSession::TakeWishes(WriteTransaction& t, const Opening& opening,
-                                     Session& session) {
-  const OpenSessionRequest& request = opening.request;
-  bool is_news = false;
-  if (request.has_duration()) {
-    const absl::Duration before = session.duration();
-    RETURN_IF_ERROR(session.AskFor(FromProto(request.duration())));
-    is_news = session.duration() != before;
-  }
-  if (!request.reason().empty() && request.reason() != session.proto().reason()) {
-    ASSIGN_OR_RETURN(std::optional<Approval> approval,
-                     approvals::Find(t, session.proto().approval_id()));
-    if (approval.has_value() && approval->SayWhy(request.reason())) {
-      RETURN_IF_ERROR(approvals::Update(t, *approval));
-      RETURN_IF_ERROR(session.SayWhy(request.reason()));
-      is_news = true;
-    }
-  }
-  if (!is_news) return absl::OkStatus();
-  return sessions::Update(
-      t, session,
-      audit_log::LineOf(opening.caller, opening.now, "session.ask", session.id(),
-                        "for " + DurationText(session.duration()) +
-                            (session.proto().reason().empty() ? "" : ": ") +
-                            session.proto().reason()));
-}
-
-absl::StatusOr<OpenSessionResponse> OpenSession::AttachToPending(WriteTransaction& t,
-                                                                 const Opening& opening,
-                                                                 const OpenDecision& decision,
-                                                                 const InForce& in_force,
-                                                                 Session session) {
-  const types::v1::Session& proto = session.proto();
-  const OpenDecision own = in_force.policies->EvaluateOpen(proto.principal(), proto.server(),
-                                                           proto.agent(), opening.now);
-  const PolicyVersion version{in_force.version.epoch, in_force.version.version};
-  if (opening.request.break_glass() && (!own.is_allowed() || own.terms.has_approval())) {
-    if (!own.is_allowed()) return RefuseByPolicy(t, opening, own);
-    RETURN_IF_ERROR(session.TakeTerms(own.terms, version));
-    return BreakGlass(t, opening, WithGlassOf(decision, own), std::move(session));
-  }
-  const bool is_opened = IsOpenedBy(own, session);
-  ASSIGN_OR_RETURN(const bool is_still_asked, IsStillAsked(t, session, own));
-  // What one token needs no approval for is not opened with another that does.
-  const bool is_others = !own.terms.has_approval() && decision.terms.has_approval();
-  if (is_opened && (is_still_asked || is_others)) return Attach(t, opening, std::move(session));
-  RETURN_IF_ERROR(sessions::WithdrawApprovals(t, session, "it would be asked for otherwise now",
-                                              opening.caller, opening.now));
-  if (is_opened) {
-    RETURN_IF_ERROR(session.TakeTerms(own.terms, version));
-    return AskAnew(t, opening, own, std::move(session));
-  }
-  RETURN_IF_ERROR(
-      session.Deny(own.is_allowed() ? types::v1::DENIAL_REASON_POLICY_CHANGED : own.reason,
-                   "the policies in force do not open the session any more", opening.now));
-  RETURN_IF_ERROR(sessions::Update(
-      t, session,
-      audit_log::LineOf(opening.caller, opening.now, "session.deny", session.id(), own.detail)));
-  // The request that made it has its answer.
-  if (session.stored().request_id == opening.request.request_id())
-    return Answer(t, opening, session);
-  return Start(t, opening, decision, in_force.version);
-}
-
-absl::StatusOr<OpenSessionResponse> OpenSession::AskAnew(WriteTransaction& t,
-                                                         const Opening& opening,
-                                                         const OpenDecision& decision,
-                                                         Session session) {
-  const bool asks = decision.terms.has_approval();
-  RETURN_IF_ERROR(session.AskAnew(asks ? NewApprovalId() : "", ObservedIn(decision)));
-  if (!opening.agent.empty() && session.proto().agent().empty())
-    RETURN_IF_ERROR(session.FixAgent(opening.agent));
-  if (!asks) {
-    const absl::StatusOr<Admission> admission =
-        Admit(t, session.proto().principal(), session.proto().server(), decision.terms,
-              session.duration(), opening.now);
-    if (ReasonOf(admission.status()) != types::v1::DENIAL_REASON_UNSPECIFIED)
-      return Refusal(admission.status());
-    RETURN_IF_ERROR(admission.status());
-    RETURN_IF_ERROR(session.Activate(*admission, opening.now));
-  }
-  RETURN_IF_ERROR(sessions::Update(
-      t, session,
-      audit_log::LineOf(opening.caller, opening.now, asks ? "session.ask" : "session.activate",
-                        session.id(), session.proto().approval_id())));
-  if (asks)
-    RETURN_IF_ERROR(AskForSession(t, session, needs_.policies, needs_.notices, opening.now));
-  return Answer(t, opening, session);
 }
 
 absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, const Opening& opening,
