@@ -1,6 +1,7 @@
 #include "common/tls.h"
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -37,6 +38,13 @@ using Request = Owned<X509_REQ, X509_REQ_free>;
 void Require(bool ok) {
   if (!ok) std::abort();
 }
+
+// gRPC's threads shake hands until the process is gone, so OpenSSL must not clean up at exit beneath
+// them. It hears that only before its first use: before main.
+[[maybe_unused]] const bool kNoCleanupAtExit = [] {
+  Require(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1);
+  return true;
+}();
 
 Bio Reading(std::string_view text) {
   Require(text.size() <= INT_MAX);
