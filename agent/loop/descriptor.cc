@@ -97,7 +97,7 @@ void Descriptor::Cancel(Direction direction) {
   Waiter* const one = waiter(direction);
   if (one == nullptr) return;
   one->is_cancelled_ = true;
-  loop_.MakeReady(*this);
+  loop_.MakeReadyLast(*this);
 }
 
 void Descriptor::Close() {
@@ -117,7 +117,7 @@ void Descriptor::Note(std::uint32_t events) {
   // Behind the last byte comes the end, of which the kernel does not tell again; and a read stops
   // at an urgent byte.
   if (events & (EPOLLPRI | kEnd)) is_short_read_final_ = false;
-  if ((reader_ != nullptr || writer_ != nullptr) && !is_listed()) loop_.MakeReady(*this);
+  if ((reader_ != nullptr || writer_ != nullptr) && !is_listed()) loop_.MakeReadyLast(*this);
 }
 
 void Descriptor::Run() {
@@ -132,7 +132,7 @@ void Descriptor::Run() {
     *slot = nullptr;
     one->descriptor_ = nullptr;
     // The other one has its turn afterwards, if we are still there.
-    if (reader_ != nullptr || writer_ != nullptr) loop_.MakeReady(*this);
+    if (reader_ != nullptr || writer_ != nullptr) loop_.MakeReadyLast(*this);
     one->task_.resume();
     return;
   }
@@ -154,7 +154,7 @@ void Descriptor::Waiter::Wait(std::coroutine_handle<> task) {
   assert(slot == nullptr);
   slot = this;
   task_ = task;
-  if (descriptor_->may(direction_)) descriptor_->loop_.MakeReady(*descriptor_);
+  if (descriptor_->may(direction_)) descriptor_->loop_.MakeReadyLast(*descriptor_);
 }
 
 int NonBlocking(int fd) {

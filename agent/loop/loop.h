@@ -26,7 +26,7 @@ class Timer;
 // it, so none of it locks; other threads (gRPC's, the committer's) reach it through Post alone.
 //
 // The loop works in turns: it sleeps until something is ready, runs all that is ready, for about a
-// quarter of a millisecond at most, and then ends the turn. What ends with the turn (writing the
+// tenth of a millisecond at most, and then ends the turn. What ends with the turn (writing the
 // records that its calls appended, in one write) registers with OnTurnEnd.
 class Loop {
  public:
@@ -79,6 +79,9 @@ class Loop {
 
   // Runs it in this turn or the next, never inside MakeReady. Takes it out of the list it is in.
   void MakeReady(Runnable& runnable) { ready_.PushBack(runnable); }
+  // As MakeReady, when nothing else is ready: what peers have sent, so that what has begun goes on
+  // before anything new begins, and a peer that never pauses keeps nobody waiting.
+  void MakeReadyLast(Runnable& runnable) { ready_last_.PushBack(runnable); }
   // Whether what can be done at once may be: not too often in a row, so that a peer that never
   // pauses does not keep the loop to itself.
   bool MayGoOn() { return ++in_a_row_ <= kMostInARow; }
@@ -92,6 +95,7 @@ class Loop {
 
   static constexpr int kMostInARow = 8;
 
+  bool is_idle() const { return ready_.empty() && ready_last_.empty(); }
   void Watch(int fd, Descriptor& descriptor, std::uint32_t events);
   void Forget(int fd);
   void Turn(bool may_sleep);
@@ -108,6 +112,7 @@ class Loop {
   int epoll_ = -1;
   int interrupt_ = -1;
   RunList ready_;
+  RunList ready_last_;
   RunList tasks_;
   Timers timers_;
   int in_a_row_ = 0;

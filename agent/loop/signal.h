@@ -65,6 +65,25 @@ inline Signal::Waiting Signal::Wait(absl::Duration timeout) { return Waiting(*th
 // Suspends for `duration`. Not for the call path: see Loop::Every.
 Task<void> Sleep(Loop& loop, absl::Duration duration);
 
+// Suspends until all that is ready has had its turn.
+class [[nodiscard]] GiveWay final : private Runnable {
+ public:
+  explicit GiveWay(Loop& loop) : loop_(loop) {}
+
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> task) {
+    task_ = task;
+    loop_.MakeReadyLast(*this);
+  }
+  void await_resume() const {}
+
+ private:
+  void Run() override { task_.resume(); }
+
+  Loop& loop_;
+  std::coroutine_handle<> task_;
+};
+
 // Messages from one producer side to one consumer coroutine, on one loop. Not thread-safe.
 // Unbounded: whoever pushes keeps the bound (stop reading from the peer while `size()` is too
 // large).

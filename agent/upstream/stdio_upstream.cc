@@ -25,6 +25,9 @@ namespace sallyport::agent {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+// A server behind a pipe answers many calls in one go. Were they all brought to their clients
+// before those are heard again, it would have nothing to do meanwhile.
+constexpr int kLinesInARow = 4;
 
 bool IsBlank(std::string_view line) {
   return line.find_first_not_of(" \t") == std::string_view::npos;
@@ -120,7 +123,8 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
       const IoResult read = co_await ReadSome(self->out_, buffer.data(), buffer.size());
       if (read.n == 0) break;
       std::string_view bytes(buffer.data(), read.n);
-      for (;;) {
+      for (int lines = 1;; ++lines) {
+        if (lines % kLinesInARow == 0) co_await GiveWay(self->loop_);
         auto event = splitter.Next(bytes, line);
         if (event == LineSplitter::Event::kNeedMore) break;
         if (event == LineSplitter::Event::kTooLong) {

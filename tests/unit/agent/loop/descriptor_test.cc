@@ -100,8 +100,41 @@ Task<void> Say(Descriptor* to, std::string bytes, IoResult* result) {
   }
 }
 
+Task<void> HearOnce(Descriptor* from, Signal* heard, std::vector<std::string>* order) {
+  std::string bytes(100, '\0');
+  const IoResult read = co_await ReadSome(*from, bytes.data(), bytes.size());
+  order->push_back(bytes.substr(0, read.n));
+  heard->Set();
+}
+
+Task<void> AnswerOnce(Signal* heard, std::string answer, std::vector<std::string>* order) {
+  co_await heard->Wait();
+  order->push_back(std::move(answer));
+}
+
 void RunTurns(Loop& loop) {
   for (int i = 0; i < 3; ++i) loop.RunReady();
+}
+
+TEST_CASE("what has begun goes on before anything that came meanwhile", "[agent][loop]") {
+  Loop loop;
+  Pair one;
+  Pair other;
+  Descriptor first(loop, one.near);
+  Descriptor second(loop, other.near);
+  Signal first_heard(loop);
+  Signal second_heard(loop);
+  std::vector<std::string> order;
+  loop.Spawn(AnswerOnce(&first_heard, "an answer", &order));
+  loop.Spawn(AnswerOnce(&second_heard, "another answer", &order));
+  loop.Spawn(HearOnce(&first, &first_heard, &order));
+  loop.Spawn(HearOnce(&second, &second_heard, &order));
+  RunTurns(loop);
+  one.Say("a question");
+  other.Say("another question");
+  RunTurns(loop);
+  CHECK(order ==
+        std::vector<std::string>{"a question", "an answer", "another question", "another answer"});
 }
 
 TEST_CASE("who reads waits until something comes, and hears the end", "[agent][loop]") {

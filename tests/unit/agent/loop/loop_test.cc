@@ -67,6 +67,17 @@ Task<void> WaitBehind(Signal* never, int* gone) {
   co_await WaitForEver(never, gone);
 }
 
+Task<void> SayTwice(Loop* loop, std::string what, std::vector<std::string>* order) {
+  order->push_back(what);
+  co_await GiveWay(*loop);
+  order->push_back(std::move(what));
+}
+
+Task<void> WaitThenSay(Signal* signal, std::string what, std::vector<std::string>* order) {
+  co_await signal->Wait();
+  order->push_back(std::move(what));
+}
+
 Task<void> SleepThenSay(Loop* loop, absl::Duration duration, std::string what,
                         std::vector<std::string>* order) {
   co_await Sleep(*loop, duration);
@@ -192,6 +203,40 @@ TEST_CASE("a turn's hooks run after what the turn made ready", "[agent][loop]") 
   });
   loop.Run();
   CHECK(order == std::vector<std::string>{"one", "two", "end"});
+}
+
+TEST_CASE("who gives way goes on behind all that has become ready, and still in this turn",
+          "[agent][loop]") {
+  Loop loop;
+  std::vector<std::string> order;
+  Signal first(loop);
+  Signal second(loop);
+  loop.OnTurnEnd([&] {
+    order.push_back("end");
+    loop.Stop();
+  });
+  loop.Spawn(WaitThenSay(&first, "first", &order));
+  loop.Spawn(WaitThenSay(&second, "second", &order));
+  loop.Spawn(SayTwice(&loop, "polite", &order));
+  loop.Post([&] {
+    first.Set();
+    second.Set();
+  });
+  loop.Run();
+  CHECK(order == std::vector<std::string>{"polite", "first", "second", "polite", "end"});
+}
+
+TEST_CASE("a loop that goes takes with it who gave way", "[agent][loop]") {
+  std::vector<std::string> order;
+  {
+    Loop loop;
+    loop.Post([&] {
+      loop.Spawn(SayTwice(&loop, "polite", &order));
+      throw std::runtime_error("the turn ends here");
+    });
+    CHECK_THROWS_WITH(loop.Run(), "the turn ends here");
+  }
+  CHECK(order == std::vector<std::string>{"polite"});
 }
 
 TEST_CASE("a turn ends although something is always ready", "[agent][loop]") {
