@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
 #include "agent/loop/loop.h"
@@ -10,6 +9,8 @@
 #include "agent/upstream/transport.h"
 
 namespace sallyport::agent {
+
+class HttpSession;
 
 // A streamable HTTP server as one MCP session's upstream, with connections of its own. Every
 // request is built from nothing: no field of the client's goes through, and the server's session id
@@ -29,13 +30,7 @@ class HttpUpstream final : public Transport {
   Task<void> Close() override;
 
  private:
-  class Core;
-  class Answer;
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<HttpSession> session_;
 };
-
-// A context that verifies servers with TLS 1.2 or newer, against `ca_file`, or the system's
-// certificates when it is empty.
-absl::StatusOr<TlsContext> MakeTlsClient(const std::string& ca_file);
 
 }  // namespace sallyport::agent

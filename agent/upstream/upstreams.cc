@@ -13,6 +13,7 @@
 #include "agent/upstream/spawner.h"
 #include "agent/upstream/sse_upstream.h"
 #include "agent/upstream/stdio_upstream.h"
+#include "agent/upstream/tls_client.h"
 #include "common/denial.h"
 #include "common/log.h"
 #include "common/status_macros.h"

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "agent/loop/signal.h"
+#include "agent/upstream/tls_client.h"
 #include "common/denial.h"
 #include "tests/fakes/outbound_maker.h"
 #include "tests/fakes/raw_http_server.h"
