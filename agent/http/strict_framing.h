@@ -82,6 +82,8 @@ class ResponseReader {
   // 502.
   std::size_t Feed(std::string_view bytes);
 
+  // A head, be it an interim response's, has begun and not ended.
+  bool is_in_head() const { return !head_.empty(); }
   bool is_head_done() const { return is_head_done_; }
   bool is_done() const { return is_head_done_ && !error_ && body_.is_done(); }
   // Nothing of a response has arrived, not even an interim one.

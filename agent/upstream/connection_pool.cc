@@ -53,7 +53,7 @@ PoolOptions PoolOptionsOf(const HttpOptions& options) {
           .tls = options.tls,
           .limits = {.body = options.limits.max_bytes},
           .connect_timeout = options.connect_timeout,
-          .stalled_write = options.stalled_write,
+          .patience = options.patience,
           .idle_timeout = options.idle_timeout};
 }
 
@@ -73,11 +73,9 @@ Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Send(std::string head_bytes,
     if (!is_pooled) {
       CO_ASSIGN_OR_RETURN(connection, co_await Connect(options_.connect_timeout));
     }
-    const Busy busy(*this, *connection);
     connection->SetDeadline(timeout);
     bool has_begun = false;
-    const absl::Status written =
-        co_await connection->Write(head.bytes, body, options_.stalled_write, has_begun);
+    const absl::Status written = connection->Write(head.bytes, body, has_begun);
     if (written.ok()) co_return connection;
     if (has_begun) {
       connection->Close();  // the answer's reader finds it so
@@ -93,8 +91,7 @@ Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::SendLast(std::string head_by
   const Head head{std::move(head_bytes)};
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection, co_await Connect(timeout));
   bool has_begun = false;
-  const absl::Status written =
-      co_await connection->Write(head.bytes, {}, options_.stalled_write, has_begun);
+  const absl::Status written = connection->Write(head.bytes, {}, has_begun);
   if (!written.ok()) co_return ConnectionError(written);
   co_return connection;
 }
@@ -109,7 +106,8 @@ ConnectionPtr ConnectionPool::TakeIdle() {
 }
 
 Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Connect(absl::Duration timeout) {
-  auto connection = std::make_unique<HttpConnection>(loop_, sweep_, options_.tls, options_.limits);
+  auto connection = std::make_unique<HttpConnection>(loop_, sweep_, options_.tls, options_.limits,
+                                                     options_.patience);
   connection->SetDeadline(timeout);
   const Busy busy(*this, *connection);
   const absl::Status connected = co_await connection->Connect(options_.url);

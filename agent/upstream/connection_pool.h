@@ -26,7 +26,7 @@ struct PoolOptions {
   TlsContext tls;
   HttpLimits limits;
   absl::Duration connect_timeout;
-  absl::Duration stalled_write;
+  HttpPatience patience;
   absl::Duration idle_timeout;
 };
 PoolOptions PoolOptionsOf(const HttpOptions& options);

@@ -1,5 +1,7 @@
 #include "agent/upstream/http_connection.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -23,7 +25,7 @@ DeadlineSweep::DeadlineSweep(Loop& loop) {
     if (!live) return;
     auto now = std::chrono::steady_clock::now();
     for (HttpConnection* connection : live->connections) {
-      if (connection->deadline_ > now || connection->is_closed_) continue;
+      if (connection->is_closed_ || !connection->IsLate(now)) continue;
       connection->is_late_ = true;
       connection->Close();
     }
@@ -31,12 +33,28 @@ DeadlineSweep::DeadlineSweep(Loop& loop) {
 }
 
 HttpConnection::HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls,
-                               const HttpLimits& limits)
-    : loop_(loop), sweep_(sweep.state_), tls_(std::move(tls)), reader_(response_, limits) {
+                               const HttpLimits& limits, HttpPatience patience)
+    : loop_(loop),
+      sweep_(sweep.state_),
+      tls_(std::move(tls)),
+      patience_(patience),
+      reader_(response_, limits) {
   sweep_->connections.insert(this);
 }
 
-HttpConnection::~HttpConnection() { sweep_->connections.erase(this); }
+HttpConnection::~HttpConnection() {
+  if (stream_ != nullptr) stream_->Close();
+  sweep_->connections.erase(this);
+}
+
+void HttpConnection::Unsent::Wipe() {
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+  std::string().swap(bytes);
+}
+
+bool HttpConnection::IsLate(Loop::Time now) const {
+  return deadline_ <= now || head_until_ <= now || (is_writing() && unsent_->until <= now);
+}
 
 void HttpConnection::SetDeadline(absl::Duration from_now) {
   deadline_ = loop_.now() + absl::ToChronoNanoseconds(from_now);
@@ -77,38 +95,36 @@ Task<absl::Status> HttpConnection::ConnectTo(Endpoint endpoint) {
   if (is_closed_) co_return Error(kCannotConnect, ECANCELED);
   const auto fd = Stream::BeginConnect(endpoint);
   if (!fd.ok()) co_return Error(kCannotConnect, ToStd(fd.status().message()));
-  stream_ = std::make_unique<Stream>(loop_, *fd, true);
+  stream_ = std::make_shared<Stream>(loop_, *fd, true);
   const IoResult connected = co_await stream_->Connected();
   co_return connected.ok() ? absl::OkStatus() : Error(kCannotConnect, connected.error);
 }
 
-Task<absl::Status> HttpConnection::Write(std::string_view head, std::string_view body,
-                                         absl::Duration stalled, bool& has_begun) {
+absl::Status HttpConnection::Write(std::string_view head, std::string_view body, bool& has_begun) {
   // Nearly always the socket takes all of it at once.
   const IoResult written = stream_->TryWrite(head, body);
-  // What a TLS record has let out cannot be told.
-  has_begun = has_begun || written.n > 0 || tls_ != nullptr;
-  if (!written.ok() && !written.would_block())
-    return Task<absl::Status>(Error(kCannotSend, written.error));
-  if (written.n == head.size() + body.size()) return Task<absl::Status>(absl::OkStatus());
-  return WriteRest(head, body, written.n, stalled, has_begun);
+  if (!written.ok() && !written.would_block()) {
+    // What a TLS record has let out cannot be told.
+    has_begun = has_begun || tls_ != nullptr;
+    return Error(kCannotSend, written.error);
+  }
+  has_begun = true;
+  if (written.n == head.size() + body.size()) return absl::OkStatus();
+  const std::size_t of_body = written.n - std::min(written.n, head.size());
+  unsent_ = std::make_shared<Unsent>();
+  unsent_->bytes.append(head.substr(std::min(written.n, head.size())));
+  unsent_->bytes.append(body.substr(of_body));
+  loop_.Spawn(WriteUnsent(loop_, stream_, unsent_, patience_.stalled_write));
+  return absl::OkStatus();
 }
 
-Task<absl::Status> HttpConnection::WriteRest(std::string_view head, std::string_view body,
-                                             std::size_t sent, absl::Duration stalled,
-                                             bool& has_begun) {
-  const auto until = deadline_;
-  const auto go_on = [&] {
-    SetDeadline(stalled);
-    deadline_ = std::min(deadline_, until);
-  };
+Task<void> HttpConnection::WriteUnsent(Loop& loop, std::shared_ptr<Stream> stream,
+                                       std::shared_ptr<Unsent> unsent, absl::Duration stalled) {
+  const auto go_on = [&] { unsent->until = loop.now() + absl::ToChronoNanoseconds(stalled); };
   go_on();
-  const IoResult written = co_await stream_->WriteRest(head, body, sent, [&] {
-    has_begun = true;
-    go_on();
-  });
-  deadline_ = until;
-  co_return written.ok() ? absl::OkStatus() : Error(kCannotSend, written.error);
+  const IoResult written = co_await stream->WriteRest(unsent->bytes, {}, 0, go_on);
+  // An error is the reader's, too; it may find the answer before it.
+  if (written.ok()) unsent->Wipe();
 }
 
 absl::Status HttpConnection::TakeIn(IoResult read) {
@@ -121,6 +137,14 @@ absl::Status HttpConnection::TakeIn(IoResult read) {
   return read.ok() ? Error(kEnded, "End of file") : Error(kEnded, read.error);
 }
 
+void HttpConnection::WatchHead() {
+  if (!reader_.is_in_head()) {
+    head_until_ = Loop::Time::max();
+  } else if (head_until_ == Loop::Time::max()) {
+    head_until_ = loop_.now() + absl::ToChronoNanoseconds(patience_.begun_head);
+  }
+}
+
 Task<absl::Status> HttpConnection::ReadHead() {
   while (!reader_.is_head_done()) {
     if (input_.empty()) CO_RETURN_IF_ERROR(TakeIn(co_await ReadSome()));
@@ -130,6 +154,7 @@ Task<absl::Status> HttpConnection::ReadHead() {
           absl::StrCat("the server's answer is not clean HTTP: ",
                        absl::string_view(error.what.data(), error.what.size())));
     }
+    WatchHead();
   }
   co_return absl::OkStatus();
 }
@@ -168,6 +193,9 @@ Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
   }
 }
 
-void HttpConnection::NextResponse() { reader_.Next(); }
+void HttpConnection::NextResponse() {
+  unsent_.reset();
+  reader_.Next();
+}
 
 }  // namespace sallyport::agent

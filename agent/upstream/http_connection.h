@@ -35,12 +35,22 @@ class DeadlineSweep {
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
+// What a server may keep a connection waiting for beside its deadline; then it is closed, as by
+// that.
+struct HttpPatience {
+  // Without a byte taken of what is being written.
+  absl::Duration stalled_write = absl::Seconds(30);
+  // From the first byte of a response's head to its last.
+  absl::Duration begun_head = absl::Seconds(30);
+};
+
 // One connection to an HTTP server, plain or TLS, and the response that is read from it. On the
 // loop's thread.
 class HttpConnection {
  public:
   // `tls` is null for plain HTTP.
-  HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls, const HttpLimits& limits);
+  HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls, const HttpLimits& limits,
+                 HttpPatience patience);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
@@ -55,10 +65,10 @@ class HttpConnection {
   bool IsReusable() {
     return is_open() && input_.empty() && loop_.now() < deadline_ && stream_->IsQuiet();
   }
-  // `has_begun` turns true when a byte may have gone out. It is closed, as by its deadline, where
-  // the server takes nothing for as long as `stalled`.
-  Task<absl::Status> Write(std::string_view head, std::string_view body, absl::Duration stalled,
-                           bool& has_begun);
+  // Sends a request. What the socket does not take at once is kept and goes out beside the reading
+  // of the response, for a server may answer before it has read all. `has_begun` turns true when a
+  // byte may have gone out. An error: nothing more goes out.
+  absl::Status Write(std::string_view head, std::string_view body, bool& has_begun);
   // Reads until the response's head is done; and, unless it is streamed, until all of it is.
   Task<absl::Status> ReadHead();
   Task<absl::Status> ReadBody();
@@ -69,9 +79,10 @@ class HttpConnection {
 
   HttpResponse& response() { return response_; }
   ResponseReader& reader() { return reader_; }
-  // The response is complete, nothing came after it, and the server keeps the connection.
+  // Request and response are complete, nothing came after it, and the server keeps the connection.
   bool CanBeKept() const {
-    return reader_.is_done() && response_.keep_alive && input_.empty() && is_open();
+    return !is_writing() && reader_.is_done() && response_.keep_alive && input_.empty() &&
+           is_open();
   }
   // Whoever waits gets kUnavailable.
   void Close();
@@ -80,11 +91,27 @@ class HttpConnection {
   friend class DeadlineSweep;
   static constexpr std::size_t kReadBytes = std::size_t{16} << 10;
 
+  // What of a request the socket has not taken at once. Wiped when it goes, for it may hold
+  // credentials.
+  struct Unsent {
+    ~Unsent() { Wipe(); }
+    void Wipe();
+    // Empty: all of it has gone out.
+    std::string bytes;
+    // Until then more of it must be taken.
+    Loop::Time until;
+  };
+
   bool is_open() const { return stream_ != nullptr && stream_->is_open(); }
+  bool is_writing() const { return unsent_ != nullptr && !unsent_->bytes.empty(); }
+  bool IsLate(Loop::Time now) const;
   Task<absl::Status> ConnectTo(Endpoint endpoint);
-  Task<absl::Status> WriteRest(std::string_view head, std::string_view body, std::size_t sent,
-                               absl::Duration stalled, bool& has_begun);
+  // Until all of it is written, or the stream is closed.
+  static Task<void> WriteUnsent(Loop& loop, std::shared_ptr<Stream> stream,
+                                std::shared_ptr<Unsent> unsent, absl::Duration stalled);
   Task<absl::Status> ReadRest();
+  // Bounds the time of a head that has begun.
+  void WatchHead();
   // Awaits what has come, for TakeIn.
   auto ReadSome() { return stream_->ReadSome(input_.Prepare(kReadBytes), kReadBytes); }
   absl::Status TakeIn(IoResult read);
@@ -94,10 +121,15 @@ class HttpConnection {
   Loop& loop_;
   std::shared_ptr<DeadlineSweep::State> sweep_;
   const TlsContext tls_;
-  // Null until it connects.
-  std::unique_ptr<Stream> stream_;
+  const HttpPatience patience_;
+  // Null until it connects. Shared with who writes to it.
+  std::shared_ptr<Stream> stream_;
+  // Null: all of it was taken at once.
+  std::shared_ptr<Unsent> unsent_;
   bool is_closed_ = false;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  // Until then the head that has begun must end.
+  Loop::Time head_until_ = Loop::Time::max();
   bool is_late_ = false;
 
   HttpResponse response_;

@@ -27,8 +27,7 @@ struct HttpOptions {
   absl::Duration reply_timeout = absl::Seconds(30);
   // From the request to the last byte of its answer. Long calls are the server's right.
   absl::Duration exchange_timeout = absl::Hours(1);
-  // Without the server taking a byte of what is being written.
-  absl::Duration stalled_write = absl::Seconds(30);
+  HttpPatience patience;
   // For a server that does not say how long it keeps an idle connection. Many keep it for 5 s, and
   // a request that crosses its end is lost.
   absl::Duration idle_timeout = absl::Seconds(4);

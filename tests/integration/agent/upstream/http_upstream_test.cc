@@ -302,7 +302,7 @@ TEST_CASE("a server that does not take a request is given up", "[agent][http_ups
   HttpOptions options{.server = "deaf",
                       .url = *ParseServerUrl(
                           "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/mcp")};
-  options.stalled_write = absl::Milliseconds(10);
+  options.patience.stalled_write = absl::Milliseconds(10);
   rig.upstream = std::make_unique<HttpUpstream>(rig.loop, rig.sweep, std::move(options));
   rig.Run([](Rig* r) -> Task<void> {
     const auto answer =
