@@ -75,6 +75,14 @@ absl::Status Failure(const LiveSession& live, const McpConnection& connection,
   return ServerFailure(status, {}, "; whether the call took effect is unknown");
 }
 
+// The same where nothing of the call could go out.
+absl::Status FailureToSend(const LiveSession& live, const absl::Status& status) {
+  if (live.is_ended()) return live.end().Refusal();
+  if (ReasonOf(status) == types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE) return status;
+  return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
+                "upstream_lost: the server cannot be reached; the call was not sent");
+}
+
 // Nothing of it has gone out, and nothing will.
 Task<void> AnswerUnsent(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
                         absl::Status why, bool is_cancelled) {
@@ -132,12 +140,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   auto exchange = co_await connection.upstream()->Forward(call.outbound);
   if (!exchange.ok()) {
     claim.Withdraw();
-    absl::Status why =
-        live.is_ended()
-            ? live.end().Refusal()
-            : Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST,
-                     "upstream_lost: the server cannot be reached; the call was not sent");
-    co_await AnswerUnsent(gateway, call, "error", std::move(why), false);
+    co_await AnswerUnsent(gateway, call, "error", FailureToSend(live, exchange.status()), false);
     co_return;
   }
   ++gateway.metrics.calls_forwarded;

@@ -8,9 +8,6 @@
 namespace sallyport::agent {
 namespace {
 
-// A JWT of 16 KiB and its scheme fit.
-constexpr std::size_t kMaxValueBytes = 17u << 10;
-
 void AppendNumber(std::string& out, std::size_t number, int base) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, number, base);
@@ -22,8 +19,8 @@ void AppendNumber(std::string& out, std::size_t number, int base) {
 bool IsFieldValue(std::string_view value) {
   unsigned char above_ascii = 0;
   for (const char c : value) above_ascii |= static_cast<unsigned char>(c & 0x80);
-  return value.size() <= kMaxValueBytes && TrimFieldSpace(value) == value && above_ascii == 0 &&
-         IsFieldText(value);
+  return value.size() <= kMaxFieldValueBytes && TrimFieldSpace(value) == value &&
+         above_ascii == 0 && IsFieldText(value);
 }
 
 bool IsFieldName(std::string_view name) { return IsToken(name); }

@@ -8,7 +8,10 @@
 // ever copied through.
 namespace sallyport::agent {
 
-// A field value that may go on a wire: visible ASCII, space and tab inside, no more than 16 KiB.
+// A JWT of 16 KiB and its scheme fit.
+inline constexpr std::size_t kMaxFieldValueBytes = std::size_t{17} << 10;
+
+// A field value that may go on a wire: visible ASCII, space and tab inside, no longer than that.
 // Configured headers and credentials are checked with it when they are read, since the writers drop
 // what fails it.
 bool IsFieldValue(std::string_view value);

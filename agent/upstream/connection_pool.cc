@@ -61,11 +61,12 @@ ConnectionPool::ConnectionPool(Loop& loop, DeadlineSweep& sweep, PoolOptions opt
     : loop_(loop), sweep_(sweep), options_(std::move(options)) {}
 ConnectionPool::~ConnectionPool() = default;
 
-Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Send(std::string head_bytes,
+Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Send(absl::StatusOr<std::string> written_head,
                                                          std::string_view body,
                                                          absl::Duration timeout) {
   auto self = shared_from_this();
-  const Head head{std::move(head_bytes)};
+  CO_RETURN_IF_ERROR(written_head.status());
+  const Head head{*std::move(written_head)};
   for (;;) {
     if (is_shut()) co_return why_;
     ConnectionPtr connection = TakeIdle();
@@ -85,10 +86,11 @@ Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Send(std::string head_bytes,
   }
 }
 
-Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::SendLast(std::string head_bytes,
-                                                             absl::Duration timeout) {
+Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::SendLast(
+    absl::StatusOr<std::string> written_head, absl::Duration timeout) {
   auto self = shared_from_this();
-  const Head head{std::move(head_bytes)};
+  CO_RETURN_IF_ERROR(written_head.status());
+  const Head head{*std::move(written_head)};
   CO_ASSIGN_OR_RETURN(ConnectionPtr connection, co_await Connect(timeout));
   bool has_begun = false;
   const absl::Status written = connection->Write(head.bytes, {}, has_begun);
@@ -133,7 +135,8 @@ Task<void> ConnectionPool::ReadEnd(std::shared_ptr<ConnectionPool> self, Connect
   connection->SetDeadline(absl::Seconds(2));
   const Busy busy(*self, *connection);
   auto more = co_await connection->ReadPiece();
-  if (more.ok() && !*more) self->Keep(std::move(connection));
+  while (more.ok() && *more) more = co_await connection->ReadPiece();
+  if (more.ok()) self->Keep(std::move(connection));
 }
 
 void ConnectionPool::Shut(absl::Status why) {

@@ -41,13 +41,14 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
 
   // Sends a request out, once, and gives the connection on which its answer is to be read within
   // `timeout`. Only a pooled connection that turns out to be dead before the first byte is
-  // replaced. An error: no byte has gone out. `head` is wiped, for it holds credentials; `body`
-  // outlives the call.
-  Task<absl::StatusOr<ConnectionPtr>> Send(std::string head, std::string_view body,
+  // replaced. An error, also `head`'s own: no byte has gone out. `head` is wiped, for it holds
+  // credentials; `body` outlives the call.
+  Task<absl::StatusOr<ConnectionPtr>> Send(absl::StatusOr<std::string> head, std::string_view body,
                                            absl::Duration timeout);
   // The same on a connection of its own, within `timeout` from its connecting on: for what is still
   // to be said after Shut.
-  Task<absl::StatusOr<ConnectionPtr>> SendLast(std::string head, absl::Duration timeout);
+  Task<absl::StatusOr<ConnectionPtr>> SendLast(absl::StatusOr<std::string> head,
+                                               absl::Duration timeout);
 
   // For the next request, if its answer is complete and the server keeps it.
   void Keep(ConnectionPtr connection);

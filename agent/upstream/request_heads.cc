@@ -2,16 +2,39 @@
 
 #include <openssl/crypto.h>
 
-#include "agent/http/head_writer.h"
+#include "absl/strings/str_cat.h"
 #include "agent/mcp/modern_headers.h"
+#include "agent/upstream/upstream_error.h"
+#include "common/denial.h"
+#include "common/status_macros.h"
 
 namespace sallyport::agent {
 namespace {
 
-void AddPostFields(std::string& head) {
-  HeadWriter::Rest(head)
-      .Field("Accept", "application/json, text/event-stream")
+void AddPostFields(HeadWriter& writer) {
+  writer.Field("Accept", "application/json, text/event-stream")
       .Field("Content-Type", "application/json");
+}
+
+// Whether fields that repeat what a message says can be written.
+absl::Status CheckLengths(const std::vector<std::pair<std::string, std::string>>& fields) {
+  for (const auto& [name, value] : fields) {
+    if (value.size() <= kMaxFieldValueBytes) continue;
+    return Denied(
+        types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE,
+        absl::StrCat("message_too_large: the header ", name,
+                     ", by which the server wants to be told what the call says, would have ",
+                     value.size(), " bytes and may have ", kMaxFieldValueBytes,
+                     "; the call was not sent"));
+  }
+  return absl::OkStatus();
+}
+
+// The head that was written, if it lacks nothing.
+absl::StatusOr<std::string> Whole(const HeadWriter& writer, std::string head) {
+  if (writer.ok()) return head;
+  OPENSSL_cleanse(head.data(), head.size());
+  return UpstreamLost("a header of the request cannot be written");
 }
 
 }  // namespace
@@ -31,27 +54,28 @@ void RequestHeads::SetSession(std::string id, std::string version) {
   post_head_.clear();
 }
 
-std::string RequestHeads::Get(std::string_view last_event_id) const {
+absl::StatusOr<std::string> RequestHeads::Get(std::string_view last_event_id) const {
   std::string head;
-  Begin(head, "GET", url_.target);
-  HeadWriter writer = HeadWriter::Rest(head);
+  HeadWriter writer = Begin(head, "GET", url_.target);
   writer.Field("Accept", "text/event-stream");
   if (!last_event_id.empty()) writer.Field("Last-Event-ID", last_event_id);
   writer.End();
-  return head;
+  return Whole(writer, std::move(head));
 }
 
-std::string RequestHeads::Delete() const {
+absl::StatusOr<std::string> RequestHeads::Delete() const {
   std::string head;
-  Begin(head, "DELETE", url_.target);
-  HeadWriter::Rest(head).End();
-  return head;
+  HeadWriter writer = Begin(head, "DELETE", url_.target);
+  writer.End();
+  return Whole(writer, std::move(head));
 }
 
-std::string RequestHeads::Post(std::size_t body_bytes) {
+absl::StatusOr<std::string> RequestHeads::Post(std::size_t body_bytes) {
   if (post_head_.empty()) {
-    Begin(post_head_, "POST", url_.target);
-    AddPostFields(post_head_);
+    std::string begun;
+    HeadWriter writer = Begin(begun, "POST", url_.target);
+    AddPostFields(writer);
+    ASSIGN_OR_RETURN(post_head_, Whole(writer, std::move(begun)));
   }
   constexpr std::size_t kLengthField = 40;
   std::string head;
@@ -61,32 +85,36 @@ std::string RequestHeads::Post(std::size_t body_bytes) {
   return head;
 }
 
-std::string RequestHeads::PostModern(const ClientMessage& message) const {
+absl::StatusOr<std::string> RequestHeads::PostModern(const ClientMessage& message) const {
+  const auto standard = ModernHeaderFields(message);
+  RETURN_IF_ERROR(CheckLengths(standard));
+  RETURN_IF_ERROR(CheckLengths(message.modern.param_fields));
   std::string head;
-  Begin(head, "POST", url_.target);
-  AddPostFields(head);
-  HeadWriter writer = HeadWriter::Rest(head);
-  for (const auto& [name, value] : ModernHeaderFields(message)) writer.Field(name, value);
+  HeadWriter writer = Begin(head, "POST", url_.target);
+  AddPostFields(writer);
+  for (const auto& [name, value] : standard) writer.Field(name, value);
   for (const auto& [name, value] : message.modern.param_fields) writer.Field(name, value);
   writer.ContentLength(message.bytes.size()).End();
-  return head;
+  return Whole(writer, std::move(head));
 }
 
-std::string RequestHeads::PostTo(std::string_view target, std::size_t body_bytes) const {
+absl::StatusOr<std::string> RequestHeads::PostTo(std::string_view target,
+                                                 std::size_t body_bytes) const {
   std::string head;
-  Begin(head, "POST", target);
-  AddPostFields(head);
-  HeadWriter::Rest(head).ContentLength(body_bytes).End();
-  return head;
+  HeadWriter writer = Begin(head, "POST", target);
+  AddPostFields(writer);
+  writer.ContentLength(body_bytes).End();
+  return Whole(writer, std::move(head));
 }
 
-void RequestHeads::Begin(std::string& head, std::string_view method,
-                         std::string_view target) const {
+HeadWriter RequestHeads::Begin(std::string& head, std::string_view method,
+                               std::string_view target) const {
   HeadWriter writer = HeadWriter::Request(head, method, target, url_.authority);
   writer.Field("User-Agent", "sallyport").Field("Accept-Encoding", "identity");
   if (!session_id_.empty()) writer.Field("Mcp-Session-Id", session_id_);
   if (!version_.empty()) writer.Field("MCP-Protocol-Version", version_);
   for (const auto& [name, value] : headers_) writer.Field(name, value);
+  return writer;
 }
 
 }  // namespace sallyport::agent

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "agent/http/head_writer.h"
 #include "agent/mcp/message.h"
 #include "agent/upstream/server_url.h"
 
@@ -13,7 +15,7 @@ namespace sallyport::agent {
 
 // The heads of the requests to one server, built from nothing but its entry and what it said at the
 // session's start. They hold its credentials: whoever is given one wipes it. Wiped itself when it
-// goes.
+// goes. A head that would lack a field is none: an error says so, and nothing may be sent.
 class RequestHeads {
  public:
   // `headers`: the configured ones, with the credentials in them.
@@ -28,16 +30,17 @@ class RequestHeads {
   bool has_session() const { return !session_id_.empty(); }
 
   // `last_event_id`: of the stream that is to be taken up, if any.
-  std::string Get(std::string_view last_event_id = {}) const;
-  std::string Delete() const;
-  std::string Post(std::size_t body_bytes);
+  absl::StatusOr<std::string> Get(std::string_view last_event_id = {}) const;
+  absl::StatusOr<std::string> Delete() const;
+  absl::StatusOr<std::string> Post(std::size_t body_bytes);
   // Of a modern message, which belongs to no session and whose head repeats what it says.
-  std::string PostModern(const ClientMessage& message) const;
+  // message_too_large, naming the field: more than one can hold.
+  absl::StatusOr<std::string> PostModern(const ClientMessage& message) const;
   // To another place of the same server, where there is no session id.
-  std::string PostTo(std::string_view target, std::size_t body_bytes) const;
+  absl::StatusOr<std::string> PostTo(std::string_view target, std::size_t body_bytes) const;
 
  private:
-  void Begin(std::string& head, std::string_view method, std::string_view target) const;
+  HeadWriter Begin(std::string& head, std::string_view method, std::string_view target) const;
 
   const ServerUrl url_;
   std::vector<std::pair<std::string, std::string>> headers_;

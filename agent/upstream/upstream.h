@@ -35,7 +35,8 @@ class Upstream {
   virtual ~Upstream() = default;
 
   // Forwards a request once. An error means that no byte went out (kUnavailable: no child, no
-  // connection); once a byte has, every failure comes from the exchange and nothing is sent again.
+  // connection; message_too_large: it cannot be said in the server's form); once a byte has, every
+  // failure comes from the exchange and nothing is sent again.
   virtual Task<absl::StatusOr<std::unique_ptr<Exchange>>> Forward(
       const OutboundMessage& request) = 0;
 

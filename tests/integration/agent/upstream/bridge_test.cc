@@ -166,6 +166,30 @@ TEST_CASE("a server of the modern era alone is a session to a legacy client", "[
   rig.Run(Begins);
 }
 
+Task<void> RefusesALongArgument(Rig* rig) {
+  co_await rig->Begin();
+  const auto call = [](std::size_t bytes) {
+    return Request(5, "tools/call",
+                   {{"name", "t"}, {"arguments", {{"region", std::string(bytes, 'x')}}}});
+  };
+  OutboundMessage message = co_await rig->maker.Make(call(17409));
+  const absl::Status refused = (co_await rig->upstream->Forward(message)).status();
+  CHECK(ReasonOf(refused) == DenialReason::DENIAL_REASON_MESSAGE_TOO_LARGE);
+  CHECK(std::string(refused.message()).find("the header mcp-param-region") != std::string::npos);
+  CHECK(rig->got("tools/call").empty());
+  CHECK((co_await rig->Call(call(17408))).ok());
+  const std::string head = rig->server.requests().back();
+  CHECK(head.find("mcp-param-region: x") != std::string::npos);
+}
+TEST_CASE("an argument that no header can repeat refuses the call, and nothing is sent",
+          "[agent][bridge]") {
+  Rig rig([](const json& request) {
+    return Reply{
+        JsonReply(Result(request, json::parse(R"({"resultType":"complete","content":[]})")))};
+  });
+  rig.Run(RefusesALongArgument);
+}
+
 Task<void> AsksForItself(Rig* rig) {
   CHECK((co_await rig->Begin())["result"]["serverInfo"]["name"] == "s");
   rig->is_modern_alone = false;
