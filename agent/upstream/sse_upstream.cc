@@ -61,7 +61,7 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
   }
 
  private:
-  // The event stream, as far as its first event.
+  // The event stream, as far as its endpoint.
   struct Stream {
     Stream(ConnectionPool& pool, ConnectionPtr from, std::size_t max_event_bytes)
         : connection(std::move(from)),
@@ -85,17 +85,27 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
       co_return UpstreamInvalid("the server's answer to GET is no event stream");
     auto stream =
         std::make_unique<Stream>(*pool_, std::move(connection), options_.limits.max_bytes);
-    CO_ASSIGN_OR_RETURN(auto first, co_await stream->events.Next());
-    if (!first) co_return UpstreamLost("the server ended its stream before it named its endpoint");
-    if (first->event != "endpoint")
-      co_return UpstreamInvalid("the server's stream does not begin with its endpoint");
-    auto target = ResolveTarget(options_.url, first->data);
-    if (!target.ok()) co_return UpstreamInvalid(std::string(target.status().message()));
-    target_ = *std::move(target);
+    CO_ASSIGN_OR_RETURN(target_, co_await ReadEndpoint(stream->events));
     stream->connection->SetDeadline(kStreamTimeout);
     stream_ = std::move(stream);
     loop_.Spawn(ReadStream(shared_from_this()));
     co_return absl::OkStatus();
+  }
+
+  Task<absl::StatusOr<std::string>> ReadEndpoint(EventStream& events) {
+    for (;;) {
+      CO_ASSIGN_OR_RETURN(const auto event, co_await events.Next());
+      if (!event) {
+        co_return UpstreamLost("the server ended its stream before it named its endpoint");
+      }
+      if (event->event == "endpoint") {
+        auto target = ResolveTarget(options_.url, event->data);
+        if (!target.ok()) co_return UpstreamInvalid(std::string(target.status().message()));
+        co_return target;
+      }
+      if (event->is_message())
+        co_return UpstreamInvalid("the server's stream does not begin with its endpoint");
+    }
   }
 
   Task<absl::StatusOr<ConnectionPtr>> Post(std::string_view body, absl::Duration timeout) {
@@ -104,13 +114,13 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
 
   // The server's word that it took a message. What else stands in it is not looked at.
   Task<absl::Status> ReadTaken(ConnectionPtr connection) {
-    const ConnectionPool::Busy busy(*pool_, *connection);
-    if (absl::Status read = co_await connection->ReadHead(); !read.ok())
-      co_return ConnectionError(read);
+    {
+      const ConnectionPool::Busy busy(*pool_, *connection);
+      if (absl::Status read = co_await connection->ReadHead(); !read.ok())
+        co_return ConnectionError(read);
+    }
     CO_RETURN_IF_ERROR(CheckSuccess(connection->response()));
-    if (absl::Status read = co_await connection->ReadBody(); !read.ok())
-      co_return ConnectionError(read);
-    pool_->Keep(std::move(connection));
+    pool_->KeepOnceDone(std::move(connection));
     co_return absl::OkStatus();
   }
   static Task<void> AwaitTaken(std::shared_ptr<Core> self, ConnectionPtr connection,

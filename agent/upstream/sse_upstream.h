@@ -10,9 +10,9 @@
 namespace sallyport::agent {
 
 // A server of MCP's first HTTP transport (2024-11-05, "HTTP+SSE") as one MCP session's upstream: a
-// GET opens the session's one event stream, whose first event, `endpoint`, names where messages are
-// POSTed; all that the server says comes on the stream. The session is the stream: when it ends,
-// all that is in flight is lost, and nothing is sent again.
+// GET opens the session's one event stream, whose event `endpoint`, before any message, names where
+// messages are POSTed; all that the server says comes on the stream. The session is the stream:
+// when it ends, all that is in flight is lost, and nothing is sent again.
 //
 // Of an endpoint only path and query are taken, and only if it is at the configured URL's origin,
 // so that a server cannot turn requests, or the credentials in them, elsewhere. All else is as with

@@ -36,12 +36,13 @@ bool Has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// A server whose stream begins with `opening` and whose answers to POST are `taken`.
+// A server whose stream begins with `opening`, and then `ends`, and whose answers to POST are
+// `taken`, on connections that it `closes`.
 struct Rig {
   explicit Rig(std::string opening = kSseHead + Event("/messages?session=s1", "endpoint"),
-               std::string taken = kTaken, bool ends = false)
+               std::string taken = kTaken, bool ends = false, bool closes = false)
       : maker(loop), sweep(loop), server([=](const std::string& request) {
-          return request.starts_with("GET ") ? Reply{opening, ends, !ends} : Reply{taken};
+          return request.starts_with("GET ") ? Reply{opening, ends, !ends} : Reply{taken, closes};
         }) {
     HttpOptions options{.server = "old",
                         .url = *ParseServerUrl("http://127.0.0.1:" + server.port() + "/sse"),
@@ -162,6 +163,30 @@ Task<void> LosesAnUnopened(Rig* rig) {
   CHECK(ReasonOf(co_await rig->Call(Request(1))) == DenialReason::DENIAL_REASON_UPSTREAM_LOST);
   CHECK(rig->server.requests().size() == 1);
 }
+Task<void> IsAnswered(Rig* rig) {
+  auto exchange = co_await rig->Forward(Request(1));
+  REQUIRE(exchange.ok());
+  co_await rig->Posted(1);
+  // So that the word that it was taken is here before.
+  co_await Sleep(rig->loop, absl::Milliseconds(20));
+  rig->server.Say(Event(Result(1)));
+  CHECK((co_await (*exchange)->Next()).ok());
+  CHECK((co_await rig->Send(Notification("notifications/initialized"))).ok());
+}
+TEST_CASE("events that are no messages come before the endpoint", "[agent][sse_upstream]") {
+  Rig rig(kSseHead + HttpChunk(": hello\n\n") + Event("{}", "ping") +
+          Event("2026-11-26T00:00:00Z", "ping") + Event("/messages", "endpoint"));
+  rig.Run(IsAnswered);
+}
+TEST_CASE("a message is taken whose word of it has no proper end", "[agent][sse_upstream]") {
+  const bool closes = GENERATE(false, true);
+  const std::string length = GENERATE("", "Content-Length: 100\r\n");
+  INFO(length << closes);
+  Rig rig(kSseHead + Event("/messages", "endpoint"),
+          "HTTP/1.1 202 Accepted\r\n" + length + "\r\nAccepted", false, closes);
+  rig.Run(IsAnswered);
+}
+
 TEST_CASE("a stream that ends before its endpoint is lost", "[agent][sse_upstream]") {
   Rig rig(kSseHead + "0\r\n\r\n", kTaken, true);
   rig.Run(LosesAnUnopened);
