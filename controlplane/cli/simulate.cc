@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
@@ -45,6 +46,10 @@ absl::StatusOr<admin::v1::SimulatePolicyRequest> RequestOf(const Flags& flags) {
 }
 
 std::string Words(const PolicyAnswer& answer) {
+  if (!answer.approvers().empty()) {
+    return absl::StrCat(answer.decision(), " (", answer.count(), " of ",
+                        absl::StrJoin(answer.approvers(), ", "), ")");
+  }
   const std::string_view reason = ReasonName(answer.reason());
   return absl::StrCat(answer.decision(), reason.empty() ? "" : " (", ToAbsl(reason),
                       reason.empty() ? "" : ")");

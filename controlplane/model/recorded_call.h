@@ -33,9 +33,12 @@ struct RecordedCall {
   Kind kind = Kind::kRequest;
   uint64_t record = 0;  // 0: an opening
   absl::Time at;
-  // kServerRequest: policy's word for it, such as sampling.
+  // kServerRequest: policy's word for it, such as sampling. subscriptions/listen: one for each URI,
+  // with that as its target, for policy judges each by itself.
   std::string method;
   std::string target;
+  // What the target was is not known: something of it was masked, or it was not recorded.
+  bool is_target_hidden = false;
   // completion/complete: what it completes is a resource. nullopt: the recording does not say.
   std::optional<bool> ref_is_resource = false;
   // The bytes of tools/call's `arguments` as they were recorded; empty: there were none. nullopt:

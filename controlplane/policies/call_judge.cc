@@ -24,14 +24,17 @@ constexpr char kRequireApproval[] = "require_approval";
 constexpr char kDeny[] = "deny";
 
 bool IsSame(const PolicyAnswer& a, const PolicyAnswer& b) {
-  return a.decision() == b.decision() && a.reason() == b.reason() &&
-         std::set<std::string>(a.approvers().begin(), a.approvers().end()) ==
-             std::set<std::string>(b.approvers().begin(), b.approvers().end());
+  return a.decision() == b.decision() && a.reason() == b.reason() && AskTheSame(a, b);
+}
+
+// One that only a rule about all names has in mind, where what it was is not known.
+std::string_view TargetOf(const RecordedCall& call) {
+  return call.is_target_hidden ? std::string_view("hidden:it") : std::string_view(call.target);
 }
 
 PolicyCall PolicyCallOf(const RecordedCall& call, bool ref_is_resource) {
   return {.method = call.method,
-          .target = call.target,
+          .target = TargetOf(call),
           .ref_is_resource = ref_is_resource,
           .arguments =
               call.arguments.has_value() ? std::string_view(*call.arguments) : std::string_view()};
@@ -65,6 +68,29 @@ types::v1::RuleBody& MutableBodyOf(types::v1::Rule& rule) {
   return rule.has_require_approval() ? *rule.mutable_require_approval() : *rule.mutable_allow();
 }
 
+using Patterns = google::protobuf::RepeatedPtrField<std::string>;
+
+// Some names and not others.
+bool AreSome(const Patterns& patterns) {
+  return !patterns.empty() && std::ranges::none_of(patterns, [](const std::string& pattern) {
+    return pattern.find_first_not_of('*') == std::string::npos;
+  });
+}
+
+bool IsOfTool(const RecordedCall& call) { return call.method == "tools/call"; }
+bool IsOfPrompt(const RecordedCall& call) { return call.method == "prompts/get"; }
+bool IsCompletion(const RecordedCall& call) { return call.method == "completion/complete"; }
+bool IsOfResource(const RecordedCall& call) {
+  return call.method.starts_with("resources/") || call.method == "subscriptions/listen";
+}
+
+// Whether a rule could name what the call did, and could as well not.
+bool MayName(const RecordedCall& call, const types::v1::RuleBody& body) {
+  return (IsOfTool(call) && AreSome(body.tools())) ||
+         ((IsOfPrompt(call) || IsCompletion(call)) && AreSome(body.prompts())) ||
+         ((IsOfResource(call) || IsCompletion(call)) && AreSome(body.resources()));
+}
+
 bool NamesTool(const types::v1::RuleBody& body, std::string_view tool) {
   return std::any_of(body.tools().begin(), body.tools().end(),
                      [&](const std::string& glob) { return Glob(glob).Matches(tool); });
@@ -82,7 +108,15 @@ std::string NotShown(const RecordedCall& call, std::string_view pointer) {
                                     : "arguments, which were not recorded";
 }
 
+constexpr char kNotShownTarget[] = "what it names was masked or not recorded";
+
 }  // namespace
+
+bool AskTheSame(const PolicyAnswer& a, const PolicyAnswer& b) {
+  return a.count() == b.count() &&
+         std::set<std::string>(a.approvers().begin(), a.approvers().end()) ==
+             std::set<std::string>(b.approvers().begin(), b.approvers().end());
+}
 
 PolicyAnswer AnswerOf(const CallDecision& decision) {
   PolicyAnswer answer;
@@ -96,6 +130,7 @@ PolicyAnswer AnswerOf(const CallDecision& decision) {
     case Verdict::kRequireApproval:
       answer.set_decision(kRequireApproval);
       *answer.mutable_approvers() = {decision.approvers.begin(), decision.approvers.end()};
+      answer.set_count(decision.count);
       return answer;
     case Verdict::kDeny:
     case Verdict::kHidden:
@@ -118,8 +153,10 @@ PolicyAnswer AnswerOf(const OpenDecision& decision) {
   }
   answer.set_policy(absl::StrJoin(decision.policies, ", "));
   answer.set_decision(decision.terms.has_approval() ? kRequireApproval : kAllow);
-  if (decision.terms.has_approval())
+  if (decision.terms.has_approval()) {
     *answer.mutable_approvers() = decision.terms.approval().approvers();
+    answer.set_count(std::max(decision.terms.approval().count(), 1U));
+  }
   return answer;
 }
 
@@ -171,12 +208,28 @@ CallJudge::Judgement CallJudge::Judge(const types::v1::Session& session, const R
   if (call.kind == Kind::kServerRequest) {
     return {.answer = AnswerOf(policy_->EvaluateServerRequest(call.method, call.at))};
   }
-  if (!call.ref_is_resource.has_value() && call.method == "completion/complete") {
-    return JudgeCompletion(call);
+  Judgement judgement;
+  if (const std::vector<UnsureRule> unsure = UnsureRulesFor(call); !unsure.empty()) {
+    judgement = JudgeUnsure(call, unsure);
+  } else if (!call.ref_is_resource.has_value() && IsCompletion(call)) {
+    judgement = JudgeCompletion(call);
+  } else {
+    judgement.answer = Evaluate(*policy_, call, call.ref_is_resource.value_or(false));
   }
-  const std::vector<UnsureRule> unsure = UnsureRulesFor(call);
-  if (!unsure.empty()) return JudgeUnsure(call, unsure);
-  return {.answer = Evaluate(*policy_, call, call.ref_is_resource.value_or(false))};
+  if (call.is_target_hidden && judgement.answer.has_value() && IsStillOpen(call, *judgement.answer))
+    return {.undecided = kNotShownTarget};
+  return judgement;
+}
+
+bool CallJudge::IsStillOpen(const RecordedCall& call, const PolicyAnswer& answer) const {
+  // Nor is it known whether it names any: without one, a stream goes by its method.
+  if (call.target.empty() && call.method == "subscriptions/listen") {
+    const CallDecision stream = policy_->EvaluateCall({.method = call.method}, call.at);
+    return !IsSame(AnswerOf(stream), answer);
+  }
+  // No policy lets a URI through that has no one meaning.
+  return call.outcome == Outcome::kRefused && !IsOfTool(call) && !IsOfPrompt(call) &&
+         answer.decision() != kDeny;
 }
 
 CallJudge::Judgement CallJudge::JudgeCompletion(const RecordedCall& call) const {
@@ -187,15 +240,23 @@ CallJudge::Judgement CallJudge::JudgeCompletion(const RecordedCall& call) const 
 
 std::vector<CallJudge::UnsureRule> CallJudge::UnsureRulesFor(const RecordedCall& call) const {
   std::vector<UnsureRule> unsure;
-  if (call.method != "tools/call") return unsure;
+  if (!IsOfTool(call) && !call.is_target_hidden) return unsure;
   const std::vector<std::string>& names = policy_->policy_names();
   for (const types::v1::Document& document : documents_) {
     if (!document.has_policy()) continue;
     if (std::find(names.begin(), names.end(), document.name()) == names.end()) continue;
     for (int i = 0; i < document.policy().rules_size(); ++i) {
       const types::v1::RuleBody& body = BodyOf(document.policy().rules(i));
-      if (!NamesTool(body, call.target)) continue;
       UnsureRule rule{.document = &document, .rule = i};
+      if (call.is_target_hidden && MayName(call, body)) {
+        rule.names = true;
+        // Beside its names a rule about tools has conditions, and one about a template its ways.
+        rule.is_open = IsOfTool(call) || IsCompletion(call);
+        rule.why = absl::StrCat("rules[", i, "] of ", document.name(), ": ", kNotShownTarget);
+        unsure.push_back(std::move(rule));
+        continue;
+      }
+      if (!IsOfTool(call) || !NamesTool(body, TargetOf(call))) continue;
       const auto look_at = [&](const std::string& pointer) {
         if (Shows(call, pointer)) return false;
         rule.why =
@@ -222,7 +283,7 @@ CallJudge::Judgement CallJudge::JudgeUnsure(const RecordedCall& call,
   }
   std::optional<PolicyAnswer> answer;
   for (unsigned holding = 0; holding < 1U << unsure.size(); ++holding) {
-    const std::shared_ptr<const SessionPolicy> variant = Variant(unsure, holding);
+    const std::shared_ptr<const SessionPolicy> variant = Variant(call, unsure, holding);
     if (variant == nullptr) return {.undecided = unsure.front().why};
     PolicyAnswer one = Evaluate(*variant, call);
     if (answer.has_value() && !IsSame(*answer, one)) return {.undecided = unsure.front().why};
@@ -231,9 +292,28 @@ CallJudge::Judgement CallJudge::JudgeUnsure(const RecordedCall& call,
   return {.answer = std::move(answer)};
 }
 
-std::shared_ptr<const SessionPolicy> CallJudge::Variant(const std::vector<UnsureRule>& unsure,
+void CallJudge::Settle(const RecordedCall& call, const UnsureRule& unsure, bool holds,
+                       types::v1::RuleBody& body) {
+  if (unsure.names) {
+    Patterns& patterns = IsOfPrompt(call) ? *body.mutable_prompts() : *body.mutable_resources();
+    patterns.Clear();
+    *patterns.Add() = holds ? "*" : "none:it";
+    return;
+  }
+  auto& when = *body.mutable_when();
+  for (auto c = unsure.conditions.rbegin(); c != unsure.conditions.rend(); ++c) {
+    when.erase(when.begin() + *c);
+  }
+  if (!holds) *when.Add() = NeverHolds();
+}
+
+std::shared_ptr<const SessionPolicy> CallJudge::Variant(const RecordedCall& call,
+                                                        const std::vector<UnsureRule>& unsure,
                                                         unsigned holding) {
-  std::string key = absl::StrCat(holding);
+  std::string key = absl::StrCat(IsOfPrompt(call)     ? "prompt"
+                                 : IsOfResource(call) ? "resource"
+                                                      : "",
+                                 holding);
   for (const UnsureRule& rule : unsure) {
     absl::StrAppend(&key, "|", rule.document->name(), ":", rule.rule, ":",
                     absl::StrJoin(rule.conditions, ","));
@@ -247,12 +327,8 @@ std::shared_ptr<const SessionPolicy> CallJudge::Variant(const std::vector<Unsure
     types::v1::Document& document = documents.emplace_back(original);
     for (std::size_t i = 0; i < unsure.size(); ++i) {
       if (unsure[i].document != &original) continue;
-      auto& when =
-          *MutableBodyOf(*document.mutable_policy()->mutable_rules(unsure[i].rule)).mutable_when();
-      for (auto c = unsure[i].conditions.rbegin(); c != unsure[i].conditions.rend(); ++c) {
-        when.erase(when.begin() + *c);
-      }
-      if ((holding >> i & 1U) == 0) *when.Add() = NeverHolds();
+      Settle(call, unsure[i], (holding >> i & 1U) != 0,
+             MutableBodyOf(*document.mutable_policy()->mutable_rules(unsure[i].rule)));
     }
   }
   const auto compiled = CompiledPolicies::Compile(documents);

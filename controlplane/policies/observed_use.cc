@@ -91,12 +91,14 @@ void ObservedUse::Add(const RecordedCall& call, const AskedPeople& asked) {
     server_requests_.insert(call.method);
     return;
   }
+  if (call.is_target_hidden) ++hidden_targets_;
   if (rules_.count(asked) == 0 && !HasRoom(rules_.size())) return;
   RuleUse& rule = rules_[asked];
   const auto note = [&](auto& names, const std::string& name) {
     if (names.count(name) == 0 && HasRoom(names.size())) names.insert(name);
   };
   if (call.method == "tools/call") {
+    if (call.is_target_hidden) return;
     if (rule.tools.count(call.target) > 0 || HasRoom(rule.tools.size())) {
       rule.tools[call.target].Add(call);
     }
@@ -105,7 +107,7 @@ void ObservedUse::Add(const RecordedCall& call, const AskedPeople& asked) {
   const bool is_read = call.method == "resources/read";
   const bool is_prompt = call.method == "prompts/get";
   if (!is_read && !is_prompt) note(rule.methods, call.method);
-  if (call.target.empty()) return;
+  if (call.target.empty() || call.is_target_hidden) return;
   // A completion needs what it completes allowed as well, a subscription its resource.
   const bool names_resource =
       is_read || call.method == "resources/subscribe" || call.method == "resources/unsubscribe" ||

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -10,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "controlplane/model/recorded_call.h"
+#include "controlplane/policies/asked_people.h"
 #include "controlplane/policies/resource_patterns.h"
 #include "sallyport/types/v1/policy.pb.h"
 #include "sallyport/types/v1/session.pb.h"
@@ -39,15 +39,6 @@ struct ToolUse {
   std::map<std::string, ArgumentUse> arguments;  // by pointer, the outermost alone
 
   void Add(const RecordedCall& call);
-};
-
-// Who was asked for an approval, how many of them, and how long they had. Nobody: empty.
-struct AskedPeople {
-  std::vector<std::string> approvers;
-  uint32_t count = 0;
-  int64_t expires_after_seconds = 0;
-  auto operator<=>(const AskedPeople&) const = default;
-  bool empty() const { return approvers.empty(); }
 };
 
 // What was used under one demand for approval, or under none.
@@ -80,6 +71,8 @@ class ObservedUse {
   const std::map<AskedPeople, RuleUse>& rules() const { return rules_; }
   // More tools, prompts or methods than are kept.
   bool has_dropped() const { return has_dropped_; }
+  // Calls of which it is not known what they named.
+  uint64_t hidden_targets() const { return hidden_targets_; }
 
  private:
   bool HasRoom(std::size_t size);
@@ -92,6 +85,7 @@ class ObservedUse {
   AskedPeople asked_for_session_;
   std::map<AskedPeople, RuleUse> rules_;
   bool has_dropped_ = false;
+  uint64_t hidden_targets_ = 0;
 };
 
 }  // namespace sallyport::controlplane

@@ -24,21 +24,31 @@ bool CouldBeAbout(const Rule& rule, const RecordedCall& call) {
   const RuleBody& body = rule.has_deny()               ? rule.deny()
                          : rule.has_require_approval() ? rule.require_approval()
                                                        : rule.allow();
-  if (call.method != "tools/call" || !body.methods().empty()) return true;
+  if (call.method != "tools/call" || call.is_target_hidden || !body.methods().empty()) return true;
   return std::ranges::any_of(
       body.tools(), [&](const std::string& glob) { return Glob(glob).Matches(call.target); });
 }
 
-// Without what has no say in whether the call passes.
+// It takes those of the session.
+bool HasNoApprovers(const Rule& rule) {
+  return rule.has_require_approval() && (rule.require_approval().approvers().empty() ||
+                                         !rule.require_approval().has_expires_after());
+}
+
+// Without what has no say in whether the call passes, or after whose approval.
 PolicySpec OnlyAbout(const RecordedCall& call, const PolicySpec& policy) {
   PolicySpec only = policy;
-  only.clear_session();
   only.clear_mask();
   only.clear_recording();
   auto& rules = *only.mutable_rules();
   rules.erase(std::remove_if(rules.begin(), rules.end(),
                              [&](const Rule& rule) { return !CouldBeAbout(rule, call); }),
               rules.end());
+  if (call.kind == RecordedCall::Kind::kOpening) return only;
+  only.clear_session();
+  if (std::ranges::any_of(rules, HasNoApprovers)) {
+    *only.mutable_session()->mutable_approval() = policy.session().approval();
+  }
   return only;
 }
 

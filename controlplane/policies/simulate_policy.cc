@@ -9,6 +9,7 @@
 #include "common/policy/documents.h"
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
+#include "controlplane/policies/asked_people.h"
 #include "controlplane/policies/call_judge.h"
 #include "controlplane/policies/parse_files.h"
 #include "controlplane/policies/progress_report.h"
@@ -23,6 +24,7 @@ using admin::v1::SimulatePolicyResponse;
 using types::v1::Document;
 
 constexpr uint64_t kMostListed = 10'000;
+constexpr char kRequireApproval[] = "require_approval";
 
 bool IsSameKey(const Document& a, const Document& b) {
   return a.kind() == b.kind() && a.name() == b.name();
@@ -46,8 +48,8 @@ class Simulation {
  public:
   using Sink = absl::FunctionRef<bool(const SimulatePolicyResponse&)>;
 
-  Simulation(CallJudge& judge, RulesThen& then, Sink sink)
-      : judge_(judge), then_(then), sink_(sink) {}
+  Simulation(Database& control, CallJudge& judge, RulesThen& then, Sink sink)
+      : control_(control), judge_(judge), then_(then), sink_(sink) {}
 
   // False: the reader has gone.
   bool Take(const types::v1::Session& session, const RecordedCall& call) {
@@ -58,17 +60,31 @@ class Simulation {
       return true;
     }
     CallJudge::Judgement judgement = judge_.Judge(session, call);
-    admin::v1::PolicyAnswer was = AnswerOf(call);
-    if (!judgement.answer.has_value() && !then_.AreSame(session, call)) {
-      summary_.set_undecided(summary_.undecided() + 1);
-    } else if (!judgement.answer.has_value() || judgement.answer->decision() == was.decision()) {
+    absl::StatusOr<admin::v1::PolicyAnswer> was = WhatWas(call);
+    if (!was.ok()) {
+      status_ = was.status();
+      return false;
+    }
+    const bool was_asked = was->decision() == kRequireApproval;
+    if (was_asked && was->approvers().empty() && IsSameWord(judgement, *was)) {
+      judgement = {.answer = std::nullopt, .undecided = "who was asked at the time is not known"};
+    }
+    const bool may_be_the_same = was_asked || !judgement.answer.has_value();
+    if ((IsSameWord(judgement, *was) && AskTheSame(*judgement.answer, *was)) ||
+        (may_be_the_same && then_.AreSame(session, call))) {
       summary_.set_unchanged(summary_.unchanged() + 1);
       return true;
-    } else {
-      summary_.set_changed(summary_.changed() + 1);
     }
-    return List(session, call, std::move(was), std::move(judgement));
+    if (judgement.answer.has_value()) {
+      summary_.set_changed(summary_.changed() + 1);
+    } else {
+      summary_.set_undecided(summary_.undecided() + 1);
+    }
+    return List(session, call, *std::move(was), std::move(judgement));
   }
+
+  // Why it ended, where the reader had not gone.
+  const absl::Status& status() const { return status_; }
 
   bool Report(const CallsRead& read) {
     SimulatePolicyResponse response;
@@ -85,6 +101,23 @@ class Simulation {
   }
 
  private:
+  static bool IsSameWord(const CallJudge::Judgement& judgement,
+                         const admin::v1::PolicyAnswer& was) {
+    return judgement.answer.has_value() && judgement.answer->decision() == was.decision();
+  }
+
+  // With who was asked, where that is known.
+  absl::StatusOr<admin::v1::PolicyAnswer> WhatWas(const RecordedCall& call) {
+    admin::v1::PolicyAnswer was = AnswerOf(call);
+    if (was.decision() != kRequireApproval) return was;
+    const absl::StatusOr<AskedPeople> asked = ReadAskedPeople(control_, call.approval_id);
+    if (absl::IsNotFound(asked.status())) return was;
+    RETURN_IF_ERROR(asked.status());
+    was.mutable_approvers()->Assign(asked->approvers.begin(), asked->approvers.end());
+    was.set_count(asked->count);
+    return was;
+  }
+
   bool List(const types::v1::Session& session, const RecordedCall& call,
             admin::v1::PolicyAnswer was, CallJudge::Judgement judgement) {
     if (listed_ == kMostListed) {
@@ -107,11 +140,13 @@ class Simulation {
     return sink_(response);
   }
 
+  Database& control_;
   CallJudge& judge_;
   RulesThen& then_;
   Sink sink_;
   admin::v1::SimulationSummary summary_;
   uint64_t listed_ = 0;
+  absl::Status status_;
 };
 
 }  // namespace
@@ -151,7 +186,7 @@ absl::Status SimulatePolicy::Run(
   ASSIGN_OR_RETURN(std::vector<Document> documents, DocumentsOf(request));
   ASSIGN_OR_RETURN(RulesThen then, ReadRulesThen(control_, documents));
   ASSIGN_OR_RETURN(CallJudge judge, CallJudge::Create(std::move(documents)));
-  Simulation simulation(judge, then, sink);
+  Simulation simulation(control_, judge, then, sink);
   ProgressReport progress(clock_);
   ASSIGN_OR_RETURN(
       const CallsRead read,
@@ -161,6 +196,7 @@ absl::Status SimulatePolicy::Run(
             return simulation.Take(session, call);
           },
           [&](const CallsRead& so_far) { return !progress.IsDue() || simulation.Report(so_far); }));
+  RETURN_IF_ERROR(simulation.status());
   simulation.Finish(read);
   return absl::OkStatus();
 }

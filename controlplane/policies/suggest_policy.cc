@@ -12,14 +12,13 @@
 #include "common/policy/documents.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
-#include "controlplane/model/proto_time.h"
+#include "controlplane/policies/asked_people.h"
 #include "controlplane/policies/call_judge.h"
 #include "controlplane/policies/observed_use.h"
 #include "controlplane/policies/progress_report.h"
 #include "controlplane/policies/read_request.h"
 #include "controlplane/policies/terms_in_force.h"
 #include "controlplane/policies/write_suggestion.h"
-#include "controlplane/store/approvals.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -34,20 +33,6 @@ constexpr std::size_t kMostUses = 100;
 bool HasPassed(const RecordedCall& call) {
   return (call.outcome == Outcome::kPassed || call.outcome == Outcome::kApproved) &&
          (call.kind != Kind::kRequest || NeedsRule(call.method));
-}
-
-absl::StatusOr<AskedPeople> AskedFor(Database& control, const std::string& approval_id) {
-  if (approval_id.empty()) return AskedPeople();
-  ASSIGN_OR_RETURN(const auto t, control.Read());
-  ASSIGN_OR_RETURN(const std::optional<Approval> approval, approvals::Find(*t, approval_id));
-  if (!approval.has_value()) {
-    return absl::NotFoundError(absl::StrCat("approval ", approval_id, " does not exist"));
-  }
-  const types::v1::Approval& proto = approval->proto();
-  const absl::Duration had = FromProto(proto.expires_at()) - FromProto(proto.created_at());
-  return AskedPeople{.approvers = {proto.approvers().begin(), proto.approvers().end()},
-                     .count = std::max(proto.count(), 1U),
-                     .expires_after_seconds = std::max<int64_t>(absl::ToInt64Seconds(had), 1)};
 }
 
 // Who did what where, by (realm, kind, subject, client id, server).
@@ -67,7 +52,7 @@ class Uses {
       }
       use = uses_.emplace(key, ObservedUse(session)).first;
     }
-    ASSIGN_OR_RETURN(const AskedPeople asked, AskedFor(control_, call.approval_id));
+    ASSIGN_OR_RETURN(const AskedPeople asked, ReadAskedPeople(control_, call.approval_id));
     if (call.kind == Kind::kOpening) {
       use->second.AddOpening(session, asked);
     } else {

@@ -254,6 +254,10 @@ void SuggestionWriter::AddRules(const ObservedUse& use, const TermsInForce& term
   }
   NoteApprovals(use, carried, name);
   if (use.has_dropped()) Note(name, "some names are left out: there were too many");
+  if (use.hidden_targets() > 0) {
+    Note(name, absl::StrCat(use.hidden_targets(),
+                            " calls named what was masked or not recorded: it is left out"));
+  }
 }
 
 void SuggestionWriter::Add(const ObservedUse& use, const TermsInForce& terms) {

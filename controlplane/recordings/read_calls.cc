@@ -1,5 +1,6 @@
 #include "controlplane/recordings/read_calls.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/policy/argument.h"
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
@@ -25,6 +27,8 @@ using types::v1::RecordContent;
 
 constexpr int kPage = 500;
 constexpr std::string_view kArguments = "/params/arguments";
+constexpr char kListen[] = "subscriptions/listen";
+constexpr char kResources[] = "resourceSubscriptions";
 
 // What a refusal says of policy.
 Outcome OutcomeOf(DenialReason reason) {
@@ -100,6 +104,18 @@ RecordedCall OpeningOf(const types::v1::Session& session) {
   return call;
 }
 
+// One is the other or lies in it.
+bool Overlap(std::string_view a, std::string_view b) {
+  if (a.size() > b.size()) std::swap(a, b);
+  return b.starts_with(a) && (a.size() == b.size() || b[a.size()] == '/');
+}
+
+bool IsMasked(const RecordContent& content, std::string_view pointer) {
+  return std::ranges::any_of(content.findings(), [&](const types::v1::MaskFinding& finding) {
+    return Overlap(finding.pointer(), pointer);
+  });
+}
+
 // Those of a message's findings that are in the arguments, from there.
 std::vector<std::string> MaskedIn(const RecordContent& content) {
   std::vector<std::string> masked;
@@ -113,6 +129,17 @@ std::vector<std::string> MaskedIn(const RecordContent& content) {
     }
   }
   return masked;
+}
+
+// The record of a refusal has no findings of what was asked: what `replace` writes tells there.
+bool IsTargetHidden(const RecordContent& content) {
+  const std::string& method = content.method();
+  if (content.target().find("[REDACTED:") != std::string::npos) return true;
+  const bool has_name = method == "tools/call" || method == "prompts/get";
+  if (content.target().empty()) return has_name || method == "resources/read";
+  if (has_name) return IsMasked(content, "/params/name");
+  if (method != "completion/complete") return IsMasked(content, "/params/uri");
+  return IsMasked(content, "/params/ref/name") || IsMasked(content, "/params/ref/uri");
 }
 
 // What only the body of a request says.
@@ -129,11 +156,12 @@ void ReadBody(const RecordContent& content, RecordedCall& call) {
   }
 }
 
-RecordedCall RequestOf(const Record& record, RecordContent& content) {
+RecordedCall RequestOf(const Record& record, const RecordContent& content) {
   RecordedCall call{.record = record.n(),
                     .at = absl::FromUnixNanos(record.time_unix_nanos()),
-                    .method = std::move(*content.mutable_method()),
-                    .target = std::move(*content.mutable_target()),
+                    .method = content.method(),
+                    .target = content.target(),
+                    .is_target_hidden = IsTargetHidden(content),
                     .policy = content.policy(),
                     .approval_id = content.approval_id()};
   if (record.type() == types::v1::RECORD_TYPE_DENIAL) {
@@ -150,6 +178,27 @@ RecordedCall RequestOf(const Record& record, RecordContent& content) {
     call.ref_is_resource = std::nullopt;
   }
   return call;
+}
+
+// One for each URI that a client asks to hear of. What a record without its body leaves out is
+// hidden; of a stream that was refused nothing is missing, for that goes by the method alone.
+std::vector<RecordedCall> CallsOf(const Record& record, const RecordContent& content) {
+  const RecordedCall call = RequestOf(record, content);
+  if (call.method != kListen || record.type() != types::v1::RECORD_TYPE_REQUEST) return {call};
+  std::vector<RecordedCall> each;
+  const Argument uris = FindArgument(content.body(), {"params", "notifications", kResources});
+  const auto parsed = nlohmann::json::parse(uris.value, nullptr, /*allow_exceptions=*/false);
+  for (std::size_t i = 0; parsed.is_array() && i < parsed.size(); ++i) {
+    RecordedCall& one = each.emplace_back(call);
+    if (parsed[i].is_string()) one.target = parsed[i].get<std::string>();
+    one.is_target_hidden =
+        IsMasked(content, absl::StrCat("/params/notifications/", kResources, "/", i));
+  }
+  if (!each.empty()) return each;
+  each.push_back(call);
+  each.front().is_target_hidden =
+      content.body().empty() || (uris.state != Argument::State::kMissing && !parsed.is_array());
+  return each;
 }
 
 RecordedCall ServerRequestOf(const Record& record, std::string_view word) {
@@ -182,13 +231,13 @@ std::vector<RecordedCall> CallsIn(const Record& record) {
   if (!content.ParseFromString(record.payload())) return {};
   switch (record.type()) {
     case types::v1::RECORD_TYPE_REQUEST:
-      return {RequestOf(record, content)};
+      return CallsOf(record, content);
     case types::v1::RECORD_TYPE_DENIAL: {
       // A refusal of what had been forwarded is no second call; a notification's sender hears
       // nothing, and a server's request that was held back has no name.
       const bool is_call = content.request_n() == 0 && !content.method().empty() &&
                            !content.method().starts_with("notifications/");
-      if (is_call) return {RequestOf(record, content)};
+      if (is_call) return CallsOf(record, content);
       return {};
     }
     case types::v1::RECORD_TYPE_MESSAGE: {

@@ -4,7 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "controlplane/model/approval.h"
 #include "controlplane/model/recorded_call.h"
+#include "controlplane/store/approvals.h"
+#include "controlplane/store/sessions.h"
 #include "tests/integration/controlplane/policies/fixture.h"
 
 namespace sallyport::controlplane {
@@ -61,6 +64,39 @@ class Recorded {
   uint64_t last_record_ = 0;
 };
 
+// A call's approval that two of `approver` were asked for, of the session ses_1.
+inline std::string AddApproval(Database& control, absl::Time now, const std::string& approver) {
+  types::v1::Approval proto;
+  proto.set_id("apr_1");
+  proto.set_session_id("ses_1");
+  proto.set_server("wiki");
+  proto.set_method("tools/call");
+  proto.set_tool("delete");
+  proto.add_approvers(approver);
+  proto.set_count(2);
+  *proto.mutable_created_at() = ToProto(now);
+  *proto.mutable_expires_at() = ToProto(now + absl::Minutes(5));
+  Session::Request session{.id = "ses_1",
+                           .request_id = "request-1",
+                           .server = "wiki",
+                           .agent = "a1",
+                           .duration = absl::Minutes(15),
+                           .created_at = now};
+  session.principal.set_realm("okta");
+  session.principal.set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
+  session.principal.set_subject("0oa1");
+  const Window window{"win_1", now, now + absl::Minutes(15)};
+  const auto t = *control.Write();
+  REQUIRE(sessions::InsertWindow(*t, session.principal, "wiki", window).ok());
+  REQUIRE(
+      sessions::Insert(
+          *t, Session::Active(session, {.window_id = window.id, .expires_at = window.ends_at}), {})
+          .ok());
+  REQUIRE(approvals::Insert(*t, Approval::Pending(proto, "a1", {})).ok());
+  REQUIRE(t->Commit().ok());
+  return proto.id();
+}
+
 inline Caller APerson(bool is_admin, bool is_auditor) {
   PersonCaller person{.may_manage = true, .is_admin = is_admin, .is_auditor = is_auditor};
   person.principal.set_realm("okta");
@@ -68,5 +104,7 @@ inline Caller APerson(bool is_admin, bool is_auditor) {
   person.principal.set_subject("dora");
   return Caller(person, "10.0.0.1");
 }
+
+inline const Caller kAuditor = APerson(false, true);
 
 }  // namespace sallyport::controlplane

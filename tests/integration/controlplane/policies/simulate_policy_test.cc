@@ -10,8 +10,6 @@ using admin::v1::SimulatedCall;
 using Catch::Matchers::Contains;
 using Outcome = RecordedCall::Outcome;
 
-const Caller kAuditor = APerson(false, true);
-
 std::string Rules(const std::string& rules) { return "  rules:\n" + rules; }
 
 struct Simulating : Fixture {
@@ -185,6 +183,112 @@ TEST_CASE_METHOD(Simulating, "what a recording does not show is never guessed",
     REQUIRE(Run(APolicy("p", Rules("    - allow: {tools: [deploy]}"))).ok());
     CHECK(calls.empty());
   }
+}
+
+TEST_CASE_METHOD(Simulating, "what a call named is not guessed where it was masked",
+                 "[policies][simulate]") {
+  RecordedCall& call = recorded.Add({.method = "resources/read",
+                                     .target = "file:///public/[REDACTED:aws]",
+                                     .is_target_hidden = true});
+  const auto with = [&](const std::string& rules) {
+    REQUIRE(Run(APolicy("p", Rules(rules))).ok());
+    return calls.empty() ? "unchanged" : Only();
+  };
+  const std::string all = "    - allow: {resources: [\"**\"]}\n";
+  CHECK(with(all) == "unchanged");
+  CHECK(with(all + "    - deny: {resources: [\"file:///public/AKIA*\"]}") ==
+        call.target + ": undecided");
+  CHECK(calls[0].undecided() == "rules[1] of p: what it names was masked or not recorded");
+  CHECK(with("    - allow: {resources: [\"file:///public/[REDACTED:aws]\"]}") ==
+        call.target + ": undecided");
+  CHECK(with(all + "    - allow: {resources: [\"file:///other/*\"]}") == "unchanged");
+  CHECK(with(all + "    - require_approval: {resources: [\"db://**\"], approvers: "
+                   "[\"okta:leads\"]}") == call.target + ": undecided");
+  CHECK(with("    - deny: {methods: [\"*\"]}\n" + all) ==
+        call.target + ": allow -> deny policy_denied");
+  CHECK(with("    - deny: {resources: [\"**\"]}\n    - allow: {resources: [\"a:b\"]}") ==
+        call.target + ": allow -> deny policy_denied");
+  CHECK(with("    - allow: {prompts: [x]}") == call.target + ": allow -> deny policy_denied");
+  SECTION("nor what was refused, which may have no meaning") {
+    call.outcome = Outcome::kRefused;
+    CHECK(with("    - allow: {prompts: [x]}") == "unchanged");
+    CHECK(with(all) == call.target + ": undecided");
+  }
+  SECTION("nor a tool, whose rules have conditions") {
+    call.method = "tools/call";
+    CHECK(with("    - allow: {tools: [\"d*\"]}") == call.target + ": undecided");
+    CHECK(with("    - allow: {tools: [\"*\"]}") == "unchanged");
+  }
+  SECTION("nor the template of a completion") {
+    call.method = "completion/complete";
+    call.ref_is_resource = true;
+    const std::string methods = "    - allow: {methods: [\"completion/*\"]}\n";
+    CHECK(with(methods + all) == "unchanged");
+    CHECK(with(methods + "    - allow: {resources: [\"file:///**\"]}") ==
+          call.target + ": undecided");
+  }
+  SECTION("nor the URIs of a stream, which goes by its method all the same") {
+    call.method = "subscriptions/listen";
+    call.target = "";
+    const std::string methods = "    - allow: {methods: [\"subscriptions/*\"]}\n";
+    CHECK(with(methods + all) == "unchanged");
+    CHECK(with(methods) == ": undecided");
+    CHECK(with(all) == ": allow -> deny method_unknown");
+  }
+}
+
+struct SimulatingApproval : Simulating {
+  // Of a session of its own, by one of okta:leads.
+  void Ask(const std::string& approval_id) {
+    recorded.Add({.method = "tools/call",
+                  .target = "delete",
+                  .outcome = Outcome::kApproved,
+                  .approval_id = approval_id});
+  }
+  std::string With(const std::string& asked) {
+    REQUIRE(
+        Run(APolicy("p", Rules("    - require_approval: {tools: [delete], " + asked + "}"))).ok());
+    return calls.empty() ? "unchanged" : Only();
+  }
+};
+
+TEST_CASE_METHOD(SimulatingApproval, "asking others, or more of them, is another decision",
+                 "[policies][simulate]") {
+  Ask(AddApproval(*control, clock.Now(), "okta:leads"));
+  CHECK(With("approvers: [\"okta:leads\"], count: 2") == "unchanged");
+  CHECK(With("approvers: [\"okta:leads\"], count: 3") ==
+        "delete: require_approval -> require_approval ");
+  CHECK(calls[0].was().count() == 2);
+  CHECK(calls[0].would_be().count() == 3);
+  CHECK(With("approvers: [\"okta:admins\"], count: 2") ==
+        "delete: require_approval -> require_approval ");
+  CHECK(calls[0].was().approvers(0) == "okta:leads");
+  CHECK(calls[0].would_be().approvers(0) == "okta:admins");
+}
+
+TEST_CASE_METHOD(SimulatingApproval, "who was asked is not guessed either",
+                 "[policies][simulate]") {
+  Ask("apr_gone");
+  CHECK(With("approvers: [\"okta:leads\"]") == "delete: undecided");
+  CHECK(calls[0].undecided() == "who was asked at the time is not known");
+  // Whoever it was, it is who would be asked.
+  const std::string rule = "    - require_approval: {tools: [delete], approvers: [\"okta:leads\"]}";
+  REQUIRE(Apply(APolicy("p", Rules(rule))).ok());
+  CHECK(With("approvers: [\"okta:leads\"]") == "unchanged");
+}
+
+TEST_CASE_METHOD(SimulatingApproval, "whom a session's terms ask is part of what is the same",
+                 "[policies][simulate]") {
+  const auto terms = [](const std::string& approver) {
+    return APolicy("p", "  session: {approval: {approvers: [\"okta:" + approver + "\"]}}\n" +
+                            Rules("    - require_approval: {tools: [delete]}"));
+  };
+  REQUIRE(Apply(terms("leads")).ok());
+  Ask("apr_gone");
+  REQUIRE(Run(terms("leads")).ok());
+  CHECK(summary.undecided() == 0);
+  REQUIRE(Run(terms("admins")).ok());
+  CHECK(summary.undecided() == 1);
 }
 
 struct SimulatingRefusal : Simulating {

@@ -62,7 +62,7 @@ TEST_CASE_METHOD(Suggesting,
                         "  rules:\n    - allow: {tools: [echo]}\n    - require_approval: {tools: "
                         "[delete], approvers: [\"okta:prod\"], count: 2}"))
               .ok());
-  const std::string id = AddApproval("okta:leads");
+  const std::string id = AddApproval(*control, clock.Now(), "okta:leads");
   for (const char* tool : {"delete", "echo"}) {
     RecordedCall& call = recorded.AddTool(tool);
     call.outcome = Outcome::kApproved;

@@ -75,7 +75,7 @@ TEST_CASE_METHOD(Suggesting, "what is suggested can be applied, and lets all of 
 
 TEST_CASE_METHOD(Suggesting, "what passed after an approval needs one again",
                  "[policies][suggest]") {
-  const std::string id = AddApproval("okta:leads");
+  const std::string id = AddApproval(*control, clock.Now(), "okta:leads");
   recorded.AddTool("echo");
   recorded.AddTool("delete");
   RecordedCall& call = recorded.AddTool("delete");
@@ -205,6 +205,37 @@ TEST_CASE_METHOD(Suggesting, "a name with a star is left out and said, not made 
   CHECK_THAT(suggestion.notes(0), Contains("star"));
   CHECK(suggestion.calls() == 2);
   CHECK(suggestion.covered() == 1);
+}
+
+TEST_CASE_METHOD(Suggesting, "what was masked is left out and said, and is not covered",
+                 "[policies][suggest]") {
+  recorded.AddTool("echo");
+  recorded.Add({.method = "resources/read", .target = "file:///a"});
+  recorded.Add(
+      {.method = "resources/read", .target = "file:///[REDACTED:aws]", .is_target_hidden = true});
+  recorded.Add({.method = "prompts/get", .target = "[REDACTED:aws]", .is_target_hidden = true});
+  recorded.AddTool("[REDACTED:aws]").is_target_hidden = true;
+  REQUIRE(Run().ok());
+  INFO(suggestion.source());
+  CHECK_THAT(suggestion.source(), !Contains("REDACTED"));
+  REQUIRE(suggestion.notes_size() == 1);
+  CHECK_THAT(suggestion.notes(0), Contains("3 calls named what was masked"));
+  CHECK(suggestion.calls() == 5);
+  CHECK(suggestion.covered() == 2);
+}
+
+TEST_CASE_METHOD(Suggesting, "a stream needs what it asks to hear of", "[policies][suggest]") {
+  recorded.Add({.method = "subscriptions/listen", .target = "file:///a"});
+  recorded.Add({.method = "subscriptions/listen", .target = "file:///b"});
+  REQUIRE(Run().ok());
+  const types::v1::RuleBody allow = Spec().rules(0).allow();
+  CHECK(allow.methods(0) == "subscriptions/listen");
+  CHECK(allow.resources_size() == 2);
+  CHECK(suggestion.covered() == 2);
+  recorded.Add({.method = "subscriptions/listen", .is_target_hidden = true});
+  REQUIRE(Run().ok());
+  CHECK(suggestion.notes_size() == 1);
+  CHECK(suggestion.covered() == 2);
 }
 
 TEST_CASE_METHOD(Suggesting, "names from outside cannot break out of the document",

@@ -132,6 +132,60 @@ TEST_CASE_METHOD(Reading, "a forwarded call is read with its arguments as they w
   CHECK(sessions_of == std::vector<std::string>{"ses_1", "ses_1"});  // the opening, and the call
 }
 
+TEST_CASE_METHOD(Reading, "a stream is read as one call for each URI that it asks to hear of",
+                 "[recordings][read_calls]") {
+  AddSession("ses_1");
+  RecordContent listen =
+      Content("subscriptions/listen", "",
+              R"({"params":{"notifications":{"resourceSubscriptions":["file:///a","x:[m]"]}}})");
+  listen.add_findings()->set_pointer("/params/notifications/resourceSubscriptions/1");
+  const RecordContent bare = Content("subscriptions/listen", "", R"({"params":{}})");
+  const RecordContent none = Content(
+      "subscriptions/listen", "", R"({"params":{"notifications":{"resourceSubscriptions":[]}}})");
+  AddRecords("ses_1", {{types::v1::RECORD_TYPE_REQUEST, listen},
+                       {types::v1::RECORD_TYPE_REQUEST, bare},
+                       {types::v1::RECORD_TYPE_REQUEST, none},
+                       {types::v1::RECORD_TYPE_REQUEST, Content("subscriptions/listen", "")},
+                       {types::v1::RECORD_TYPE_DENIAL, Content("subscriptions/listen", "")}});
+  ReadAll();
+  REQUIRE(calls.size() == 6);
+  CHECK(calls[0].target == "file:///a");
+  CHECK_FALSE(calls[0].is_target_hidden);
+  CHECK(calls[1].record == 1);
+  CHECK(calls[1].is_target_hidden);
+  for (const int whole : {2, 3, 5}) {
+    INFO(whole);
+    CHECK(calls[whole].target.empty());
+    CHECK_FALSE(calls[whole].is_target_hidden);
+  }
+  CHECK(calls[4].is_target_hidden);  // its body was not recorded
+}
+
+TEST_CASE_METHOD(Reading, "a target that was masked is known to be", "[recordings][read_calls]") {
+  AddSession("ses_1");
+  const auto masked = [](const std::string& method, const std::string& pointer) {
+    RecordContent content = Content(method, "x:[m]", R"({"params":{}})");
+    content.add_findings()->set_pointer(pointer);
+    return content;
+  };
+  AddRecords("ses_1",
+             {{types::v1::RECORD_TYPE_REQUEST, masked("resources/read", "/params/uri")},
+              {types::v1::RECORD_TYPE_REQUEST, masked("prompts/get", "/params/name")},
+              {types::v1::RECORD_TYPE_REQUEST, masked("completion/complete", "/params/ref/uri")},
+              {types::v1::RECORD_TYPE_REQUEST, masked("resources/subscribe", "/params")},
+              {types::v1::RECORD_TYPE_DENIAL, Content("resources/read", "file:///[REDACTED:aws]")},
+              {types::v1::RECORD_TYPE_DENIAL, Content("tools/call", "")},
+              {types::v1::RECORD_TYPE_REQUEST, masked("tools/call", "/params/arguments/name")},
+              {types::v1::RECORD_TYPE_REQUEST, masked("prompts/get", "/params/arguments/uri")},
+              {types::v1::RECORD_TYPE_DENIAL, Content("logging/setLevel", "")}});
+  ReadAll();
+  REQUIRE(calls.size() == 9);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    INFO(i);
+    CHECK(calls[i].is_target_hidden == (i < 6));
+  }
+}
+
 TEST_CASE_METHOD(Reading, "what was not recorded is not there, and what was masked whole is named",
                  "[recordings][read_calls]") {
   AddSession("ses_1");
