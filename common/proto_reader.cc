@@ -102,6 +102,33 @@ int NumberOfWord(const google::protobuf::EnumDescriptor& type, std::string_view 
   return 0;
 }
 
+using R = google::protobuf::Reflection;
+
+// Where one value of a field goes: the field itself, or the end of a repeated one.
+class FieldSlot {
+ public:
+  FieldSlot(const FieldDescriptor& field, Message& message)
+      : field_(field), message_(message), reflection_(*message.GetReflection()) {}
+
+  template <class Set, class Add, class Value>
+  void Put(Set set, Add add, Value value) {
+    if (field_.is_repeated()) {
+      (reflection_.*add)(&message_, &field_, std::move(value));
+    } else {
+      (reflection_.*set)(&message_, &field_, std::move(value));
+    }
+  }
+  Message* MakeMessage() {
+    return field_.is_repeated() ? reflection_.AddMessage(&message_, &field_)
+                                : reflection_.MutableMessage(&message_, &field_);
+  }
+
+ private:
+  const FieldDescriptor& field_;
+  Message& message_;
+  const google::protobuf::Reflection& reflection_;
+};
+
 }  // namespace
 
 absl::Status ProtoReader::ReadMessage(const YamlNode& node, const std::string& where,
@@ -175,70 +202,62 @@ absl::Status ProtoReader::ReadMapField(const YamlNode& node, const std::string& 
 
 absl::Status ProtoReader::ReadSingle(const YamlNode& node, const std::string& where,
                                      const Field& field, Message* message) const {
-  const auto& reflection = *message->GetReflection();
-  const auto put = [&](auto set, auto add, auto value) {
-    if (field.is_repeated()) {
-      (reflection.*add)(message, &field, value);
-    } else {
-      (reflection.*set)(message, &field, value);
-    }
-    return absl::OkStatus();
-  };
-  using R = google::protobuf::Reflection;
+  FieldSlot slot(field, *message);
   switch (field.cpp_type()) {
-    case Field::CPPTYPE_MESSAGE: {
-      Message* inner = field.is_repeated() ? reflection.AddMessage(message, &field)
-                                           : reflection.MutableMessage(message, &field);
-      return ReadMessage(node, where, inner);
-    }
-    case Field::CPPTYPE_BOOL: {
+    case Field::CPPTYPE_MESSAGE:
+      return ReadMessage(node, where, slot.MakeMessage());
+    case Field::CPPTYPE_BOOL:
       if (!node.is_scalar() || TypeOf(node) != YamlType::kBool)
         return Wrong(node, where, "true or false");
-      return put(&R::SetBool, &R::AddBool, node.text.front() == 't' || node.text.front() == 'T');
-    }
+      slot.Put(&R::SetBool, &R::AddBool, node.text.front() == 't' || node.text.front() == 'T');
+      return absl::OkStatus();
     case Field::CPPTYPE_ENUM: {
       ASSIGN_OR_RETURN(const std::string word, Text(node, where));
       const int number = NumberOfWord(*field.enum_type(), word);
       if (number == 0)
         return Wrong(node, where, absl::StrCat("one of ", WordsOf(*field.enum_type())));
-      return put(&R::SetEnumValue, &R::AddEnumValue, number);
+      slot.Put(&R::SetEnumValue, &R::AddEnumValue, number);
+      return absl::OkStatus();
     }
     case Field::CPPTYPE_STRING: {
       if (field.type() == Field::TYPE_BYTES)
         return Wrong(node, where, "nothing: it cannot be written in a file");
       ASSIGN_OR_RETURN(std::string text, Text(node, where));
-      if (field.is_repeated()) {
-        reflection.AddString(message, &field, std::move(text));
-      } else {
-        reflection.SetString(message, &field, std::move(text));
-      }
+      slot.Put(&R::SetString, &R::AddString, std::move(text));
       return absl::OkStatus();
-    }
-    case Field::CPPTYPE_UINT32: {
-      ASSIGN_OR_RETURN(const std::uint64_t number, Unsigned(node, where, field));
-      if (number > std::numeric_limits<std::uint32_t>::max())
-        return Wrong(node, where, "a smaller number");
-      return put(&R::SetUInt32, &R::AddUInt32, static_cast<std::uint32_t>(number));
-    }
-    case Field::CPPTYPE_UINT64: {
-      ASSIGN_OR_RETURN(const std::uint64_t number, Unsigned(node, where, field));
-      return put(&R::SetUInt64, &R::AddUInt64, number);
-    }
-    case Field::CPPTYPE_INT32: {
-      ASSIGN_OR_RETURN(const std::int64_t number, Signed(node, where));
-      if (number != static_cast<std::int32_t>(number))
-        return Wrong(node, where, "a smaller number");
-      return put(&R::SetInt32, &R::AddInt32, static_cast<std::int32_t>(number));
-    }
-    case Field::CPPTYPE_INT64: {
-      ASSIGN_OR_RETURN(const std::int64_t number, Signed(node, where));
-      return put(&R::SetInt64, &R::AddInt64, number);
     }
     case Field::CPPTYPE_DOUBLE:
     case Field::CPPTYPE_FLOAT:
       return Wrong(node, where, "nothing: fractions cannot be written in a file");
+    default:
+      return ReadWhole(node, where, field, message);
   }
-  return Wrong(node, where, "something else");
+}
+
+absl::Status ProtoReader::ReadWhole(const YamlNode& node, const std::string& where,
+                                    const Field& field, Message* message) const {
+  FieldSlot slot(field, *message);
+  const bool is_signed =
+      field.cpp_type() == Field::CPPTYPE_INT32 || field.cpp_type() == Field::CPPTYPE_INT64;
+  if (is_signed) {
+    ASSIGN_OR_RETURN(const std::int64_t number, Signed(node, where));
+    if (field.cpp_type() == Field::CPPTYPE_INT64) {
+      slot.Put(&R::SetInt64, &R::AddInt64, number);
+      return absl::OkStatus();
+    }
+    if (number != static_cast<std::int32_t>(number)) return Wrong(node, where, "a smaller number");
+    slot.Put(&R::SetInt32, &R::AddInt32, static_cast<std::int32_t>(number));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::uint64_t number, Unsigned(node, where, field));
+  if (field.cpp_type() == Field::CPPTYPE_UINT64) {
+    slot.Put(&R::SetUInt64, &R::AddUInt64, number);
+    return absl::OkStatus();
+  }
+  if (number > std::numeric_limits<std::uint32_t>::max())
+    return Wrong(node, where, "a smaller number");
+  slot.Put(&R::SetUInt32, &R::AddUInt32, static_cast<std::uint32_t>(number));
+  return absl::OkStatus();
 }
 
 absl::Status ProtoReader::ReadWellKnown(const YamlNode& node, const std::string& where,

@@ -35,6 +35,9 @@ class ProtoReader {
   // Sets the field, or adds to a repeated one.
   absl::Status ReadSingle(const YamlNode& node, const std::string& where, const Field& field,
                           google::protobuf::Message* message) const;
+  // Of a field of whole numbers.
+  absl::Status ReadWhole(const YamlNode& node, const std::string& where, const Field& field,
+                         google::protobuf::Message* message) const;
   absl::Status ReadWellKnown(const YamlNode& node, const std::string& where,
                              google::protobuf::Message* message, bool* is_well_known) const;
   absl::Status ReadScalar(const YamlNode& node, const std::string& where,
