@@ -151,16 +151,18 @@ std::string KindOf(const Question& question) {
 class Explainer {
  public:
   Explainer(std::shared_ptr<const CompiledPolicies> policies, const types::v1::Principal& principal,
-            std::string_view server, const Question& question, absl::Time now)
+            std::string_view server, std::string_view agent, const Question& question,
+            absl::Time now)
       : policies_(std::move(policies)),
         principal_(principal),
         server_(server),
+        agent_(agent),
         question_(question),
         now_(now),
         bound_(SessionPolicy::Bind(policies_, principal, server)) {}
 
-  types::v1::Explanation Run(std::string_view agent) && {
-    const OpenDecision open = policies_->EvaluateOpen(principal_, server_, agent, now_);
+  types::v1::Explanation Run() && {
+    const OpenDecision open = policies_->EvaluateOpen(principal_, server_, agent_, now_);
     AddPolicies();
     if (!open.is_allowed() || !IsAboutCall(question_)) {
       if (open.is_allowed()) AddTerms(open);
@@ -221,19 +223,21 @@ class Explainer {
       Change("an entry in `principals` of a policy for the server that names the principal");
     }
     if (open.terms.has_approval()) {
-      Change(absl::StrCat("the approval of ", open.terms.approval().count(), " of ",
-                          absl::StrJoin(open.terms.approval().approvers(), ", ")));
+      Change(ApprovalOf(open.terms.approval().count(), open.terms.approval().approvers()));
     }
     if (open.terms.open() == types::v1::OPEN_MODE_REQUEST)
       Change(absl::StrCat("sallyport request ", ToAbsl(server_), " --reason TEXT"));
-    AddHours();
+    AddHours([&](const std::shared_ptr<const CompiledPolicies>& within) {
+      const OpenDecision then = within->EvaluateOpen(principal_, server_, agent_, now_);
+      return then.reason != open.reason ||
+             then.terms.SerializeAsString() != open.terms.SerializeAsString();
+    });
     AddObservers();
   }
 
   void AddChanges(const CallDecision& decision) {
     if (decision.verdict == Verdict::kRequireApproval) {
-      Change(absl::StrCat("the approval of ", decision.count, " of ",
-                          absl::StrJoin(decision.approvers, ", ")));
+      Change(ApprovalOf(decision.count, decision.approvers));
     }
     if (decision.verdict == Verdict::kHidden) {
       Change(absl::StrCat("an allow rule that names it among `", KindOf(question_), "`, in ",
@@ -249,14 +253,55 @@ class Explainer {
       Change(absl::StrCat("without ", RuleName(decision.policy, decision.rule), ": ",
                           Outcome(Decide(*without, question_, now_))));
     }
-    if (decision.verdict != Verdict::kAllow) AddHours();
+    if (decision.verdict != Verdict::kAllow) {
+      AddHours([&](const std::shared_ptr<const CompiledPolicies>& within) {
+        const auto then =
+            Decide(*SessionPolicy::Bind(within, principal_, server_), question_, now_);
+        return Outcome(then) != Outcome(decision) || then.approvers != decision.approvers ||
+               then.count != decision.count;
+      });
+    }
     AddObservers();
   }
 
-  void AddHours() {
+  // Owners never count.
+  template <class Approvers>
+  std::string ApprovalOf(std::uint32_t count, const Approvers& approvers) const {
+    const std::vector<std::string> owners = policies_->OwnersOf(principal_);
+    return absl::StrCat(
+        "the approval of ", count, " of ", absl::StrJoin(approvers, ", "),
+        owners.empty() ? "" : ", none of them an owner: ", absl::StrJoin(owners, ", "));
+  }
+
+  // As if it were within the hours of that policy.
+  std::shared_ptr<const CompiledPolicies> Within(const CompiledPolicy& closed) const {
+    std::vector<types::v1::Document> documents;
+    for (const auto& policy : policies_->policies_) {
+      if (!policy->CoversServer(server_)) continue;
+      types::v1::Document& document = documents.emplace_back();
+      document.set_name(policy->name);
+      *document.mutable_policy() = policy->spec;
+      if (policy.get() == &closed) document.mutable_policy()->clear_hours();
+    }
+    for (const CompiledPolicies::Lock& lock : policies_->locks_) {
+      types::v1::Document& document = documents.emplace_back();
+      document.set_name(lock.name);
+      *document.mutable_lock() = lock.spec;
+    }
+    if (const types::v1::ServerSpec* const spec = policies_->FindServer(server_)) {
+      types::v1::Document& document = documents.emplace_back();
+      document.set_name(std::string(server_));
+      *document.mutable_server() = *spec;
+    }
+    return *CompiledPolicies::Compile(documents);
+  }
+
+  // Names the hours of those policies that would decide otherwise within them.
+  template <class Differs>
+  void AddHours(Differs differs) {
     for (const types::v1::PolicyExplanation& about : explanation_.policies()) {
       const CompiledPolicy* const policy = bound_->Find(about.name());
-      if (policy != nullptr && !policy->IsOpen(now_)) {
+      if (policy != nullptr && !policy->IsOpen(now_) && differs(Within(*policy))) {
         Change(absl::StrCat("the hours of ", policy->name));
       }
     }
@@ -271,6 +316,7 @@ class Explainer {
   const std::shared_ptr<const CompiledPolicies> policies_;
   const types::v1::Principal& principal_;
   const std::string_view server_;
+  const std::string_view agent_;
   const Question& question_;
   const absl::Time now_;
   const std::shared_ptr<const SessionPolicy> bound_;
@@ -280,7 +326,7 @@ class Explainer {
 types::v1::Explanation Explain(std::shared_ptr<const CompiledPolicies> policies,
                                const types::v1::Principal& principal, std::string_view server,
                                std::string_view agent, const Question& question, absl::Time now) {
-  return Explainer(std::move(policies), principal, server, question, now).Run(agent);
+  return Explainer(std::move(policies), principal, server, agent, question, now).Run();
 }
 
 }  // namespace sallyport

@@ -107,6 +107,40 @@ TEST_CASE("locks, hours and observation are said", "[policy][explain]") {
   CHECK_THAT(observed.policies(0).why(), Contains("until 2027-02-01T00:00:00"));
 }
 
+TEST_CASE("hours are named where the answer is another one within them", "[policy][explain]") {
+  const std::string night =
+      "---\nkind: Policy\nname: night\nspec:\n  principals: [{realm: okta}]\n  servers: [wiki]\n"
+      "  hours: [{from: \"09:00\", to: \"17:00\", zone: UTC}]\n";
+  const auto of_call = [&](const std::string& rules, const std::string& of_night) {
+    return Changes(ExplainTool(BotPolicy("  rules: " + rules) + night + of_night, "t"));
+  };
+  const std::string allow = "  rules: [{allow: {tools: [t]}}]\n";
+  CHECK_THAT(of_call("[{deny: {tools: [t]}}]", allow), !Contains("the hours"));
+  CHECK_THAT(of_call("[{require_approval: {tools: [t], approvers: [okta:x]}}]", allow),
+             !Contains("the hours"));
+  CHECK_THAT(of_call("[]", "  rules: [{allow: {tools: [other]}}]\n"), !Contains("the hours"));
+  CHECK_THAT(of_call("[]", allow), Contains("the hours of night"));
+
+  const auto of_opening = [&](const std::string& terms, const std::string& of_night) {
+    return Changes(
+        Explain(Compiled(BotPolicy(terms) + night + of_night), Bot(), "wiki", "", {}, kNow));
+  };
+  const std::string asks = "  session: {approval: {approvers: [okta:x]}}\n";
+  CHECK_THAT(of_opening(asks, allow), !Contains("the hours"));
+  CHECK_THAT(of_opening("  hours: [{from: \"09:00\", to: \"17:00\", zone: UTC}]\n", allow),
+             Contains("the hours of night"));
+}
+
+TEST_CASE("an approval says whose owners do not count", "[policy][explain]") {
+  const auto explained =
+      Explain(Compiled("kind: Policy\nname: p\nspec:\n  principals: [{realm: okta, owners: "
+                       "[\"okta:team\"]}]\n  servers: [wiki]\n  session: {approval: {approvers: "
+                       "[\"okta:x\"]}}\n"),
+              Bot(), "wiki", "", {}, kNow);
+  CHECK_THAT(Changes(explained), Contains("the approval of 1 of okta:x, none of them an owner: "
+                                          "okta:team"));
+}
+
 TEST_CASE("an opening and a server's request are explained, too", "[policy][explain]") {
   const auto policies =
       Compiled(BotPolicy("  session: {approval: {approvers: [okta:x]}}\n"
