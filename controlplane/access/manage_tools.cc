@@ -17,6 +17,15 @@
 namespace sallyport::controlplane {
 namespace {
 
+constexpr int kMostForgotten = 1000;
+
+types::v1::Tool WithoutDefinitions(const Tool& tool) {
+  types::v1::Tool item = tool.proto();
+  item.clear_definition();
+  item.clear_changed_definition();
+  return item;
+}
+
 absl::StatusOr<Tool> FindTool(Transaction& t, const std::string& server, const std::string& name) {
   ASSIGN_OR_RETURN(std::optional<Tool> tool, tools::Find(t, server, name));
   if (!tool) {
@@ -39,12 +48,7 @@ absl::StatusOr<admin::v1::ListToolsResponse> ManageTools::Run(
     found.pop_back();
     response.set_next_page_token(found.back().proto().name());
   }
-  for (const Tool& tool : found) {
-    types::v1::Tool& item = *response.add_items();
-    item = tool.proto();
-    item.clear_definition();
-    item.clear_changed_definition();
-  }
+  for (const Tool& tool : found) *response.add_items() = WithoutDefinitions(tool);
   return response;
 }
 
@@ -73,6 +77,31 @@ absl::StatusOr<admin::v1::AcceptToolResponse> ManageTools::Run(
   if (!was_changed) return response;
   RETURN_IF_ERROR(tools::Put(*t, tool));
   RETURN_IF_ERROR(audit_log::Append(*t, line));
+  RETURN_IF_ERROR(meta::BumpSnapshot(*t));
+  RETURN_IF_ERROR(t->Commit());
+  return response;
+}
+
+absl::StatusOr<admin::v1::ForgetToolsResponse> ManageTools::Run(
+    const Caller& caller, const admin::v1::ForgetToolsRequest& request) {
+  if (request.server().empty()) return absl::InvalidArgumentError("server is missing");
+  if (request.names().empty()) return absl::InvalidArgumentError("names is missing");
+  if (request.names_size() > kMostForgotten)
+    return absl::InvalidArgumentError("more than 1,000 tools at once");
+  const absl::Time now = clock_.Now();
+  ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
+  admin::v1::ForgetToolsResponse response;
+  for (const std::string& name : request.names()) {
+    audit_log::Line line = audit_log::LineOf(caller, now, "tool.forget",
+                                             absl::StrCat("tool/", request.server(), "/", name));
+    RETURN_IF_ERROR(locks::RefuseShutOut(*t, line, caller, now));
+    ASSIGN_OR_RETURN(const Tool tool, FindTool(*t, request.server(), name));
+    RETURN_IF_ERROR(tool.CheckForgettable());
+    line.detail = tool.proto().definition_hash();
+    RETURN_IF_ERROR(tools::Delete(*t, tool));
+    RETURN_IF_ERROR(audit_log::Append(*t, line));
+    *response.add_items() = WithoutDefinitions(tool);
+  }
   RETURN_IF_ERROR(meta::BumpSnapshot(*t));
   RETURN_IF_ERROR(t->Commit());
   return response;

@@ -23,6 +23,10 @@ class ManageTools {
   // else by now.
   absl::StatusOr<admin::v1::AcceptToolResponse> Run(const Caller& caller,
                                                     const admin::v1::AcceptToolRequest& request);
+  // All of them or none, a line for each. kNotFound and kFailedPrecondition as above, for one that
+  // waits to be accepted.
+  absl::StatusOr<admin::v1::ForgetToolsResponse> Run(const Caller& caller,
+                                                     const admin::v1::ForgetToolsRequest& request);
 
  private:
   Database& control_;

@@ -124,6 +124,25 @@ int Accept(const ClientOptions& options, const std::string& server, const std::s
                           });
 }
 
+int Forget(const ClientOptions& options, const std::string& server,
+           const std::vector<std::string>& names) {
+  admin::v1::ForgetToolsRequest request;
+  request.set_server(server);
+  *request.mutable_names() = {names.begin(), names.end()};
+  return Ask<ToolService>(options, &ToolService::Stub::ForgetTools, request,
+                          [&](const admin::v1::ForgetToolsResponse& response) {
+                            if (options.format != "table") {
+                              PrintMessage(response, options.format);
+                              return 0;
+                            }
+                            for (const types::v1::Tool& tool : response.items()) {
+                              std::cerr << "Forgotten: " << Printable(tool.name()) << " of "
+                                        << Printable(server) << "\n";
+                            }
+                            return 0;
+                          });
+}
+
 // As it is now, which is shown.
 int ShowAndAccept(const ClientOptions& options, const std::string& server, const std::string& name,
                   bool unread) {
@@ -153,6 +172,7 @@ void AddToolCommands(CommandLine& line) {
   struct Words {
     std::string server;
     std::string tool;
+    std::vector<std::string> tools;
     std::string definition;
     bool unread = false;
   };
@@ -178,6 +198,13 @@ void AddToolCommands(CommandLine& line) {
                ? ShowAndAccept(options, words->server, words->tool, words->unread)
                : Accept(options, words->server, words->tool, words->definition, words->unread);
   });
+  CLI::App* forget = tools->add_subcommand("forget",
+                                           "Takes away the pins of tools that their server does "
+                                           "not list any more; of one that it lists, "
+                                           "what an agent sees next is accepted.");
+  forget->add_option("SERVER", words->server)->required();
+  forget->add_option("TOOL", words->tools)->required();
+  line.OnRun(forget, [&options, words] { return Forget(options, words->server, words->tools); });
 }
 
 }  // namespace sallyport::controlplane

@@ -75,4 +75,12 @@ absl::Status Tool::Accept(std::string_view definition_hash, bool unread, std::st
   return absl::OkStatus();
 }
 
+absl::Status Tool::CheckForgettable() const {
+  if (!is_changed()) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
+                absl::StrCat("the definition of ", proto_.name(),
+                             " has changed and waits for whoever accepts it: forgotten, it would "
+                             "need nobody any more; accept it first"));
+}
+
 }  // namespace sallyport::controlplane

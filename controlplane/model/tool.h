@@ -14,6 +14,8 @@ namespace sallyport::controlplane {
 //
 //   pinned --See (another)--> changed --See (the accepted one again)--> pinned
 //                                    \--Accept--> pinned, to what was changed
+//
+// Only one that is pinned may be forgotten.
 class Tool {
  public:
   // A new one: pinned to what `agent` saw of it.
@@ -34,6 +36,10 @@ class Tool {
   // have read here, for it is not kept, unless `unread`; accepting what is accepted already is OK.
   absl::Status Accept(std::string_view definition_hash, bool unread, std::string_view by,
                       absl::Time now);
+
+  // Whether its pin may go. kFailedPrecondition (DEFINITION_CHANGED) where a change waits: what is
+  // seen first after that would be what is accepted.
+  absl::Status CheckForgettable() const;
 
  private:
   void ClearChange();

@@ -135,6 +135,9 @@ constexpr std::array kTable = {
     MethodRow{.method = "sallyport.admin.v1.ToolService/AcceptTool",
               .people = kAdmin,
               .admin_socket = kLocalAdmin},
+    MethodRow{.method = "sallyport.admin.v1.ToolService/ForgetTools",
+              .people = kAdmin,
+              .admin_socket = kLocalAdmin},
 
     // Agents themselves. A join secret is judged by the use case.
     MethodRow{.method = "sallyport.agent.v1.EnrollmentService/Enroll", .enrollment = kAnybody},

@@ -26,4 +26,12 @@ grpc::Status ToolRpc::AcceptTool(grpc::ServerContext* context,
       [&](const Caller& caller, const auto& r) { return tools_.Run(caller, r); });
 }
 
+grpc::Status ToolRpc::ForgetTools(grpc::ServerContext* context,
+                                  const admin::v1::ForgetToolsRequest* request,
+                                  admin::v1::ForgetToolsResponse* response) {
+  return door_.Answer<admin::v1::ForgetToolsRequest, admin::v1::ForgetToolsResponse>(
+      *context, *request, response,
+      [&](const Caller& caller, const auto& r) { return tools_.Run(caller, r); });
+}
+
 }  // namespace sallyport::controlplane

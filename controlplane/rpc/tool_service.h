@@ -17,6 +17,9 @@ class ToolRpc final : public admin::v1::ToolService::Service {
                        admin::v1::GetToolResponse* response) override;
   grpc::Status AcceptTool(grpc::ServerContext* context, const admin::v1::AcceptToolRequest* request,
                           admin::v1::AcceptToolResponse* response) override;
+  grpc::Status ForgetTools(grpc::ServerContext* context,
+                           const admin::v1::ForgetToolsRequest* request,
+                           admin::v1::ForgetToolsResponse* response) override;
 
  private:
   const RpcDoor& door_;

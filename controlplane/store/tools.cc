@@ -69,4 +69,11 @@ absl::Status Put(WriteTransaction& t, const Tool& tool) {
       .Run();
 }
 
+absl::Status Delete(WriteTransaction& t, const Tool& tool) {
+  return t.Prepare("delete from tools where server = ? and name = ?")
+      .Text(tool.proto().server())
+      .Text(tool.proto().name())
+      .Run();
+}
+
 }  // namespace sallyport::controlplane::tools

@@ -25,7 +25,8 @@ absl::StatusOr<int64_t> Count(Transaction& t, std::string_view server);
 // What agents that front `server` must know of all its tools.
 absl::StatusOr<std::vector<types::v1::ToolPin>> Pins(Transaction& t, std::string_view server);
 
-// Creates or replaces. Whoever puts raises the snapshot's version.
+// Creates or replaces. Whoever puts or deletes raises the snapshot's version.
 absl::Status Put(WriteTransaction& t, const Tool& tool);
+absl::Status Delete(WriteTransaction& t, const Tool& tool);
 
 }  // namespace sallyport::controlplane::tools

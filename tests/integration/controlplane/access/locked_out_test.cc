@@ -71,6 +71,10 @@ TEST_CASE_METHOD(LockedOut, "an administrator changes nothing behind a lock of t
   tool.set_server("wiki");
   tool.set_name("echo");
   CheckRefused(ManageTools(*control, clock).Run(alice, tool).status(), "tool.accept");
+  admin::v1::ForgetToolsRequest tools;
+  tools.set_server("wiki");
+  tools.add_names("echo");
+  CheckRefused(ManageTools(*control, clock).Run(alice, tools).status(), "tool.forget");
   admin::v1::ResolveCallRequest call;
   call.set_session_id(id);
   call.set_call_id("call-1");

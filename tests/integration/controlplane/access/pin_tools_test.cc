@@ -34,6 +34,12 @@ struct Pinning : Fixture {
     request.set_definition_hash(Hash(hash));
     return ManageTools(*control, clock).Run(admin, request);
   }
+  absl::StatusOr<admin::v1::ForgetToolsResponse> Forget(const std::vector<std::string>& names) {
+    admin::v1::ForgetToolsRequest request;
+    request.set_server("wiki");
+    *request.mutable_names() = {names.begin(), names.end()};
+    return ManageTools(*control, clock).Run(admin, request);
+  }
   uint64_t Version() { return meta::CurrentSnapshot(*Read())->version; }
   size_t Lines() { return audit_log::List(*Read(), 0, 1000)->size(); }
 };
@@ -153,6 +159,49 @@ TEST_CASE_METHOD(Pinning, "of one server no more than 4,096 tools are kept",
     CHECK(response->pins_size() == (page < 4 ? 1000 : 96));
   }
   CHECK(*tools::Count(*Read(), "wiki") == 4096);
+}
+
+TEST_CASE_METHOD(Pinning, "a pin is forgotten, and its place is another tool's",
+                 "[controlplane][access]") {
+  Report("a1", 'a', "old");
+  Report("a1", 'a', "older");
+  Report("a1", 'a', "echo");
+  const uint64_t before = Version();
+  const auto forgotten = Forget({"old", "older"});
+  REQUIRE(forgotten.ok());
+  REQUIRE(forgotten->items_size() == 2);
+  CHECK(forgotten->items(0).name() == "old");
+  CHECK(forgotten->items(0).definition().empty());
+  CHECK(*tools::Count(*Read(), "wiki") == 1);
+  CHECK(tools::Pins(*Read(), "wiki")->front().name() == "echo");
+  CHECK(Version() == before + 1);  // agents hear of it
+  const auto lines = *audit_log::List(*Read(), 0, 1000);
+  CHECK(lines.back().action == "tool.forget");
+  CHECK(lines.back().object == "tool/wiki/older");
+  CHECK(lines.back().detail == Hash('a'));
+  CHECK(lines.back().actor == "local:uid=0");
+  // Its server lists it after all: it is pinned to what it is now.
+  CHECK(Report("a1", 'b', "old").pins(0).definition_hash() == Hash('b'));
+  CHECK(LastAction() == "tool.pin");
+}
+
+TEST_CASE_METHOD(Pinning, "what waits to be accepted is not forgotten, nor what is beside it",
+                 "[controlplane][access]") {
+  Report("a1", 'a', "old");
+  Report("a1", 'a');
+  Report("a1", 'b');
+  const size_t lines = Lines();
+  const uint64_t before = Version();
+  const auto refused = Forget({"old", "echo"});
+  CHECK(refused.status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(ReasonOf(refused.status()) == types::v1::DENIAL_REASON_DEFINITION_CHANGED);
+  CHECK(Forget({"old", "none"}).status().code() == absl::StatusCode::kNotFound);
+  CHECK(Forget({}).status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(*tools::Count(*Read(), "wiki") == 2);
+  CHECK(Lines() == lines);
+  CHECK(Version() == before);
+  // The change is as unaccepted as it was.
+  CHECK(Report("a1", 'b').pins(0).is_changed());
 }
 
 TEST_CASE_METHOD(Pinning, "tools are listed by name and by page, without their definitions",
