@@ -1,31 +1,24 @@
 #include "agent/call/check_named.h"
 
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "agent/call/check_policy.h"
 #include "common/denial.h"
+#include "common/policy/open_refusal.h"
 
 namespace sallyport::agent {
 namespace {
 
 absl::Status WhyNot(const OpenDecision& opening, ServedSession& session, Era era) {
-  const std::string& server = session.facts().server;
-  switch (opening.reason) {
-    case types::v1::DENIAL_REASON_SCOPE_MISSING:
-      return Denied(opening.reason, absl::StrCat("the token lacks scopes; needed: ",
-                                                 absl::StrJoin(opening.required_scopes, " ")));
-    case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
-      return Denied(opening.reason,
-                    absl::StrCat("there is no server ", server, " that you may use"));
-    default:
-      return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
-                    absl::StrCat("the session was opened with a token that has no right in common "
-                                 "with this one; ",
-                                 HowToOpenAnew(session, era)));
+  if (opening.reason == types::v1::DENIAL_REASON_SCOPE_MISSING ||
+      opening.reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN) {
+    return Denied(opening.reason, WhyRefused(opening, session.facts().server));
   }
+  return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
+                absl::StrCat("the session was opened with a token that has no right in common with "
+                             "this one; ",
+                             HowToOpenAnew(session, era)));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "common/denial.h"
 #include "common/ids.h"
+#include "common/policy/open_refusal.h"
 #include "common/status_macros.h"
 #include "controlplane/access/admission.h"
 #include "controlplane/access/may_ask.h"
@@ -32,22 +33,6 @@ namespace {
 // Live sessions of one principal and server: they differ in agent or address, so there are never
 // many.
 constexpr size_t kMaxLiveSessions = 16;
-
-std::string MessageOf(const OpenDecision& decision, const std::string& server) {
-  switch (decision.reason) {
-    case types::v1::DENIAL_REASON_SERVER_UNKNOWN:
-      return "there is no server " + server + " that you may use";
-    case types::v1::DENIAL_REASON_SCOPE_MISSING: {
-      std::string message = "the token lacks scopes; needed:";
-      for (const std::string& scope : decision.required_scopes) message += " " + scope;
-      return message;
-    }
-    case types::v1::DENIAL_REASON_LOCKED:
-      return "access is shut by lock " + decision.lock;
-    default:
-      return "the policies for server " + server + " cannot be met";
-  }
-}
 
 }  // namespace
 
@@ -106,7 +91,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::RefuseByPolicy(WriteTransaction
     RETURN_IF_ERROR(audit_log::CommitRefusal(t, line));
   }
   OpenSessionResponse response =
-      Refusal(decision.reason, MessageOf(decision, opening.request.server()));
+      Refusal(decision.reason, WhyRefused(decision, opening.request.server()));
   for (const std::string& scope : decision.required_scopes) response.add_required_scopes(scope);
   return response;
 }
