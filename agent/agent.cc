@@ -277,7 +277,7 @@ void Agent::Parts::Observe() {
   ControlObserver observer;
   observer.on_snapshot = [this](const std::shared_ptr<const AgentSnapshot>& snapshot) {
     TakeSnapshot(*gateway, *snapshot);
-    tool_pins->Changed();
+    tool_pins->TakeSnapshot(snapshot);
   };
   observer.on_session = [this](const v1::SessionUpdate& update) {
     TakeSessionUpdate(*gateway, update);

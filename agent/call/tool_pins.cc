@@ -128,7 +128,9 @@ Task<void> ToolPins::Report(std::string server, std::vector<SeenDefinition> news
     }
     LogWarning("tools_not_reported", {{"server", server}, {"error", response.status()}});
     // At the next list they are news again.
-    for (const auto& tool : news) servers_[server].tools[tool->name].reported_hash.clear();
+    for (const auto& tool : news) {
+      if (Seen* const seen = FindSeen(server, tool->name)) seen->reported_hash.clear();
+    }
     co_return;
   }
 }
@@ -140,7 +142,7 @@ void ToolPins::Take(const std::string& server, const v1::ReportToolsRequest& rep
   bool has_refused = false;
   for (const v1::SeenTool& tool : reported.tools()) {
     const bool is_refused = !pinned.contains(tool.name());
-    servers_[server].tools[tool.name()].is_refused = is_refused;
+    if (Seen* const seen = FindSeen(server, tool.name())) seen->is_refused = is_refused;
     has_refused = has_refused || is_refused;
   }
   if (has_refused) Warn(server, "the control plane pins no more of them");
@@ -170,6 +172,10 @@ const ToolPins::Seen* ToolPins::FindSeen(std::string_view server, std::string_vi
   return place == of->second.tools.end() ? nullptr : &place->second;
 }
 
+ToolPins::Seen* ToolPins::FindSeen(std::string_view server, std::string_view tool) {
+  return const_cast<Seen*>(std::as_const(*this).FindSeen(server, tool));
+}
+
 bool ToolPins::IsAccepted(const AgentSnapshot& snapshot, std::string_view server,
                           const ToolDefinition& definition) const {
   if (const ToolPin* pin = snapshot.PinOf(server, definition.name)) {
@@ -192,6 +198,24 @@ ToolPins::Listener::~Listener() { std::erase(pins_.listeners_, &changed_); }
 
 void ToolPins::Changed() {
   for (Signal* listener : listeners_) listener->Set();
+}
+
+void ToolPins::TakeSnapshot(std::shared_ptr<const AgentSnapshot> snapshot) {
+  // One from a backup lacks what was pinned since it was made: nobody has forgotten that.
+  const bool can_tell = in_force_ != nullptr && in_force_->epoch() == snapshot->epoch();
+  for (auto& [server, of] : servers_) {
+    std::erase_if(of.tools, [&](const auto& entry) {
+      const auto& [name, seen] = entry;
+      const ToolPin* const pin = can_tell ? in_force_->PinOf(server, name) : nullptr;
+      if (pin == nullptr || snapshot->PinOf(server, name) != nullptr) return false;
+      return std::ranges::all_of(seen.all, [&](const auto& one) {
+        const SeenDefinition definition = one.lock();
+        return definition == nullptr || definition->hash == pin->definition_hash;
+      });
+    });
+  }
+  in_force_ = std::move(snapshot);
+  Changed();
 }
 
 }  // namespace sallyport::agent

@@ -63,8 +63,11 @@ class ToolPins {
     ToolPins& pins_;
     Signal& changed_;
   };
-  // Another snapshot is in force.
   void Changed();
+  // Another snapshot is in force. What it has no pin for any more was forgotten by an
+  // administrator: so it is here, unless its server has said something else than what was accepted,
+  // which is reported as ever.
+  void TakeSnapshot(std::shared_ptr<const AgentSnapshot> snapshot);
 
  private:
   struct Seen {
@@ -93,6 +96,7 @@ class ToolPins {
   void Take(const std::string& server, const v1::ReportToolsRequest& reported,
             const v1::ReportToolsResponse& response);
   const Seen* FindSeen(std::string_view server, std::string_view tool) const;
+  Seen* FindSeen(std::string_view server, std::string_view tool);
   // In that order.
   Task<void> Report(std::string server, std::vector<SeenDefinition> news);
 
@@ -101,6 +105,7 @@ class ToolPins {
   ToolClient& client_;
   std::map<std::string, Server, std::less<>> servers_;
   std::vector<Signal*> listeners_;
+  std::shared_ptr<const AgentSnapshot> in_force_;
 };
 
 }  // namespace sallyport::agent

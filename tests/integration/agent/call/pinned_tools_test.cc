@@ -1,6 +1,8 @@
 // What a server says of its tools is pinned at first sight; what it says otherwise later is hidden
 // and called by nobody until it is accepted.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <functional>
 
 #include "tests/integration/agent/call/modern_client.h"
 
@@ -127,6 +129,57 @@ TEST_CASE("a call of a client that does not list is no way around", "[agent][pin
   CHECK(Door::Message(door.Connect("other").Post(Door::Call("get-page")))["result"].contains(
       "content"));
   CHECK(door.Seen("tools/list") == lists);
+}
+
+// The agent has all pins when this returns, or what `edit` has made of them.
+void Sync(Door& door, const std::function<void(agent::v1::Snapshot&)>& edit) {
+  REQUIRE(door.AwaitSnapshot(door.control.Edit(edit)));
+}
+
+// As an administrator does.
+void Forget(Door& door, const std::string& tool) {
+  Sync(door, [](agent::v1::Snapshot&) {});
+  Sync(door, [&](agent::v1::Snapshot& snapshot) {
+    auto& pins = *snapshot.mutable_tool_pins();
+    const auto is_it = [&](const types::v1::ToolPin& pin) { return pin.name() == tool; };
+    pins.erase(std::remove_if(pins.begin(), pins.end(), is_it), pins.end());
+  });
+}
+
+TEST_CASE("a tool that is forgotten is pinned to what it is when it is seen again",
+          "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  Describe(door, "says it again");
+  REQUIRE(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  REQUIRE(door.control.AwaitReport("echo"));
+  Forget(door, "echo");
+  Describe(door, "says it again, to others too");
+  CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+  const auto told = door.control.AwaitReport("echo", [](const agent::v1::SeenTool& seen) {
+    return seen.definition().find("others") != std::string::npos;
+  });
+  REQUIRE(told);
+  Sync(door, [&](const agent::v1::Snapshot& snapshot) {
+    for (const types::v1::ToolPin& pin : snapshot.tool_pins()) {
+      if (pin.name() == "echo") CHECK(pin.definition_hash() == told->definition_hash());
+    }
+  });
+  // That holds as the first one did.
+  Describe(door, "says it again");
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+}
+
+TEST_CASE("a change that an agent has seen is not forgotten with the pin", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  Change(door, bot);
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+  Forget(door, "echo");
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+  CHECK(ReasonOf(bot.Post(Door::Call("echo"))) == "definition_changed");
+  CHECK(door.Seen("tools/call") == 0);
 }
 
 TEST_CASE("a server that says that its tools have changed is looked at again", "[agent][pins]") {
