@@ -1,11 +1,10 @@
 #include "agent/listen/client_connection.h"
 
-#include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "agent/http/head_writer.h"
 #include "agent/http/sse.h"
+#include "agent/listen/reply_head.h"
 #include "agent/listen/stream_chunks.h"
 #include "common/json_string.h"
 
@@ -16,14 +15,6 @@ constexpr std::size_t kReadBytes = std::size_t{16} << 10;
 constexpr std::size_t kMaxReadBytes = std::size_t{256} << 10;
 // A body this small is read to its end after a refusal, so that the connection can be kept.
 constexpr std::uint64_t kMaxForgottenBytes = std::uint64_t{64} << 10;
-
-constexpr std::string_view kJsonFields =
-    "Content-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: ";
-
-void AppendNumber(std::string& out, std::size_t n) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
-}
 
 }  // namespace
 
@@ -167,12 +158,7 @@ Task<void> ClientConnection::FinishLate() {
     is_gone_ = true;
   }
   if (!keep_alive_ || is_gone_ || reader_.is_done()) co_return;
-  if (request_.expects_continue) {
-    keep_alive_ = false;
-    co_return;
-  }
   // The answer went out before the body was read.
-  reader_.LimitBody(kMaxForgottenBytes);
   SetDeadline(phases_.linger);
   while (!reader_.is_done() && !reader_.error()) {
     if (input_.empty() && !TookIn(co_await ReadSome(kReadBytes))) {
@@ -182,6 +168,15 @@ Task<void> ClientConnection::FinishLate() {
     input_.Consume(reader_.Feed(input_.view()));
   }
   if (reader_.error()) keep_alive_ = false;
+}
+
+bool ClientConnection::KeepsAlive() {
+  if (!reader_.is_done()) {
+    // Nobody can tell whether a body comes that was waited with, and a long one is not read.
+    reader_.LimitBody(kMaxForgottenBytes);
+    if (request_.expects_continue || reader_.error()) keep_alive_ = false;
+  }
+  return keep_alive_;
 }
 
 // Closing while bytes of the client are unread resets the connection, and the client may never see
@@ -229,17 +224,7 @@ Task<void> ClientConnection::Answer(OwnAnswer answer) {
   if (state_ != State::kUnanswered) co_return;
   state_ = State::kAnswered;
   head_.clear();
-  HeadWriter head = HeadWriter::Response(head_, answer.status);
-  const bool has_type =
-      std::any_of(answer.headers.begin(), answer.headers.end(),
-                  [](const auto& field) { return field.first == "Content-Type"; });
-  if (!answer.body.empty() && !has_type) head.Field("Content-Type", "application/json");
-  head.Field("Cache-Control", "no-store");
-  head_.append(origin_fields_);
-  for (const auto& [name, value] : answer.headers) head.Field(name, value);
-  if (!keep_alive_) head.Field("Connection", "close");
-  head.ContentLength(answer.body.size());
-  head.End();
+  AppendOwnHead(head_, answer, KeepsAlive(), origin_fields_);
   // To HEAD the length alone is said: the body would be read as the next answer.
   const bool has_body = request_.method != HttpMethod::kHead;
   co_await Send(head_, has_body ? std::string_view(answer.body) : std::string_view());
@@ -250,15 +235,7 @@ Task<void> ClientConnection::Answer(const RecordedMessage& message, AnswerHead h
   if (state_ != State::kUnanswered) return Task<void>();
   state_ = State::kAnswered;
   head_.clear();
-  HeadWriter::Response(head_, head.status);
-  head_.append(origin_fields_);
-  head_.append(kJsonFields);
-  AppendNumber(head_, message.bytes().size());
-  if (!head.mcp_session_id.empty()) {
-    head_.append("\r\nMcp-Session-Id: ").append(head.mcp_session_id);
-  }
-  if (!keep_alive_) head_.append("\r\nConnection: close");
-  head_.append("\r\n\r\n");
+  AppendMessageHead(head_, head, message.bytes().size(), KeepsAlive(), origin_fields_);
   return Send(head_, message.bytes());
 }
 
@@ -268,7 +245,7 @@ Task<void> ClientConnection::Begin(StreamStart start) {
   state_ = State::kStreaming;
   last_event_ = start.after;
   std::string head;
-  AppendStreamHead(head, keep_alive_, origin_fields_);
+  AppendStreamHead(head, KeepsAlive(), origin_fields_);
   if (start.primes) AppendPriming(head, *start.after);
   Watch();
   co_await Send(head, {});

@@ -105,6 +105,8 @@ class ClientConnection final : public Reply {
   // closed.
   Task<void> FinishRequest();
   Task<void> FinishLate();
+  // Whether another request may follow, as the head of the answer says it.
+  bool KeepsAlive();
   Task<void> Linger();
   // Writes in turn with whoever else writes.
   Task<void> Send(std::string_view head, std::string_view body);

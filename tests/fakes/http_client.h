@@ -55,6 +55,7 @@ class HttpClient {
     std::string session_id;
     std::string challenge;
     std::string allow;
+    std::string connection;
     bool is_stream() const { return content_type == "text/event-stream"; }
   };
   // The whole of the next answer, a stream to its end.
@@ -116,6 +117,7 @@ class HttpClient {
     answer.session_id = field("mcp-session-id");
     answer.challenge = field("www-authenticate");
     answer.allow = field("allow");
+    answer.connection = field("connection");
     return answer;
   }
 

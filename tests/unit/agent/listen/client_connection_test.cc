@@ -162,7 +162,9 @@ TEST_CASE("a large body that nobody will read does not hide the refusal", "[agen
   HttpClient client(stage.port);
   client.Send("POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" +
               std::string(100000, 'x'));
-  CHECK(client.Read().status == 401);
+  const auto refused = client.Read();
+  CHECK(refused.status == 401);
+  CHECK(refused.connection == "close");
   CHECK(client.AwaitClose());
 }
 
@@ -173,11 +175,15 @@ TEST_CASE("a client that expects 100-continue gets it only when its body is want
   wanted.Send(
       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
   wanted.Send("abc");
-  CHECK(wanted.Read().body == "abc");
+  const auto taken = wanted.Read();
+  CHECK(taken.body == "abc");
+  CHECK(taken.connection.empty());
   HttpClient refused(stage.port);
   refused.Send(
       "POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
-  CHECK(refused.Read().status == 401);
+  const auto refusal = refused.Read();
+  CHECK(refusal.status == 401);
+  CHECK(refusal.connection == "close");
   CHECK(refused.AwaitClose());
 }
 
