@@ -38,13 +38,25 @@ bool IsNoticeOfClient(const ClientMessage& message, const UsableCapabilities& us
   return message.method == "notifications/tasks/status" && (usable.sampling || usable.elicitation);
 }
 
+absl::Status UnknownTask(RefusalDetails& details) {
+  details.is_hidden = true;
+  return Denied(types::v1::DENIAL_REASON_CLIENT_MISMATCH,
+                "the task is none that this MCP session asked for");
+}
+
+// Who is offered our tasks has their methods without a rule, and no task but those that were
+// answered before.
+bool IsOfOfferedTasks(const ClientMessage& message, const ClientMethod* method,
+                      const UsableCapabilities& usable) {
+  return message.era == Era::kModern && usable.approved_tools && method != nullptr &&
+         method->target == TargetKind::kTask;
+}
+
 // What the session may not ask, whatever policy says.
 absl::Status CheckClaims(const McpSession& mcp, const ClientMessage& message,
                          const ClientMethod& method, RefusalDetails& details) {
   if (method.target == TargetKind::kTask && !mcp.HasTask(message.task_id)) {
-    details.is_hidden = true;
-    return Denied(types::v1::DENIAL_REASON_CLIENT_MISMATCH,
-                  "the task is none that this MCP session asked for");
+    return UnknownTask(details);
   }
   if (message.method == "resources/subscribe" && !mcp.MaySubscribe(message.target)) {
     return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many subscriptions, or too long");
@@ -192,7 +204,9 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
   if (decision.verdict == Verdict::kDeny || decision.verdict == Verdict::kHidden) {
     details.is_hidden = decision.verdict == Verdict::kHidden;
     details.policy = std::string(decision.policy);
-    absl::Status why = Denied(decision.reason, Sentence(decision, *message));
+    absl::Status why = details.is_hidden && IsOfOfferedTasks(*message, method, usable)
+                           ? UnknownTask(details)
+                           : Denied(decision.reason, Sentence(decision, *message));
     if (IsForAnotherSession(call, *message, usable, now)) {
       details.is_hidden = false;
       why = Denied(types::v1::DENIAL_REASON_POLICY_DENIED,

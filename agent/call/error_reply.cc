@@ -111,8 +111,9 @@ std::string HeaderText(std::string_view text) {
 std::string_view Thing(const ClientMessage& request, DenialReason reason) {
   if (reason == DENIAL_REASON_CLIENT_MISMATCH) return "task";
   if (request.method == "tools/call") return "tool";
-  if (request.method == "prompts/get") return "prompt";
-  return "resource";
+  const bool is_prompt = request.method == "prompts/get" ||
+                         (request.method == "completion/complete" && !request.ref_is_resource);
+  return is_prompt ? "prompt" : "resource";
 }
 
 struct RpcError {

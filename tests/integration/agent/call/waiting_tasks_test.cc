@@ -209,7 +209,11 @@ TEST_CASE("a task belongs to its session, and to clients that know tasks", "[age
   const std::string method = GENERATE("tasks/get", "tasks/cancel", "tasks/update");
   const Json input = {{"inputResponses", Json::object()}};
   const Json stolen = Door::Message(thief.Post(About(method, call.id, input)));
-  CHECK(stolen.contains("error"));
+  CHECK(stolen["error"]["code"] == -32602);
+  CHECK(stolen["error"]["message"] == "Unknown task: " + call.id);
+  const auto never = call.client.Post(About(method, "task_none", input));
+  CHECK(never.status == 200);
+  CHECK(Door::Message(never)["error"]["code"] == -32602);
   Ask undeclared = About(method, call.id, input);
   undeclared.capabilities = Json::object();
   const auto refused = call.client.Post(undeclared);

@@ -86,6 +86,17 @@ TEST_CASE("what the caller is not to know of does not exist, and says no reason"
   CHECK_FALSE(method["error"].contains("data"));
 }
 
+TEST_CASE("a completion of what is hidden is told in the words of what it names", "[agent][call]") {
+  ClientMessage completion = Request("completion/complete", "hidden");
+  const auto said = [&] {
+    return Refused(completion, types::v1::DENIAL_REASON_POLICY_DENIED,
+                   {.is_hidden = true})["error"]["message"];
+  };
+  CHECK(said() == "Unknown prompt: hidden");
+  completion.ref_is_resource = true;
+  CHECK(said() == "Unknown resource: hidden");
+}
+
 TEST_CASE("an error without a reason denies and says no more", "[agent][call]") {
   const Json said =
       Json::parse(RefuseRequest(Request("ping"), absl::InternalError("because")).bytes);
