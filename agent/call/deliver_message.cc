@@ -107,10 +107,13 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                                      policy.EvaluateServerRequest(PolicyWord(kind), now).verdict ==
                                          Verdict::kAllow;
                             },
+                        .may_be_task = request.modern.takes_tasks && usable.task_extension,
                         .seal =
-                            [&](std::string_view state) {
+                            [&](std::string_view state, std::vector<std::string> asked) {
                               Continuation continuation = ContinuationOf(call);
                               continuation.server_state = std::string(state);
+                              std::sort(asked.begin(), asked.end());
+                              continuation.asked = std::move(asked);
                               auto text = SealRequestState(session, request, continuation,
                                                            gateway.clock.SinceBoot());
                               sealed = text.status();

@@ -3,11 +3,13 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "agent/call/call_digests.h"
+#include "agent/mcp/json_index.h"
 #include "common/denial.h"
 #include "common/random.h"
 #include "common/status_macros.h"
@@ -58,6 +60,7 @@ std::string Encode(const Continuation& continuation) {
   AppendSized(plain, continuation.approval_id);
   AppendSized(plain, continuation.call_id);
   AppendSized(plain, continuation.server_state);
+  for (const std::string& key : continuation.asked) AppendSized(plain, key);
   return plain;
 }
 
@@ -77,8 +80,26 @@ bool Decode(std::string_view plain, Continuation& continuation) {
   continuation.rounds = static_cast<unsigned char>(plain[0]);
   continuation.is_counted = plain[1] != 0;
   plain.remove_prefix(2);
-  return TakeSized(plain, continuation.approval_id) && TakeSized(plain, continuation.call_id) &&
-         TakeSized(plain, continuation.server_state) && plain.empty();
+  if (!TakeSized(plain, continuation.approval_id) || !TakeSized(plain, continuation.call_id) ||
+      !TakeSized(plain, continuation.server_state)) {
+    return false;
+  }
+  while (!plain.empty()) {
+    if (!TakeSized(plain, continuation.asked.emplace_back())) return false;
+  }
+  return true;
+}
+
+bool AnswersOnly(const ClientMessage& retry, const std::vector<std::string>& asked) {
+  const Span at = retry.modern.input_responses;
+  if (at.empty()) return true;
+  const std::string_view json = std::string_view(retry.bytes).substr(at.begin, at.size());
+  JsonIndex index;
+  if (index.Parse(json, JsonLimits{.max_bytes = json.size()}) != JsonError::kNone) return false;
+  for (const JsonNode& answer : index.Children(index.root())) {
+    if (!std::binary_search(asked.begin(), asked.end(), answer.key, std::less<>())) return false;
+  }
+  return true;
 }
 
 absl::StatusOr<std::string> Encrypt(const std::string& key, std::string_view nonce,
@@ -153,6 +174,11 @@ absl::StatusOr<Continuation> OpenRequestState(ServedSession& session,
                plain) ||
       !Decode(plain, continuation)) {
     return refused;
+  }
+  if (!AnswersOnly(message, continuation.asked)) {
+    return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                  "Invalid inputResponses: the server has not asked for all of them; call again "
+                  "with those that it has asked for");
   }
   if (!session.rounds.Take(nonce)) return refused;
   ++continuation.rounds;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -26,6 +27,8 @@ struct Continuation {
   std::string approval_id;
   // What the control plane let it through as. Empty: it had not to.
   std::string call_id;
+  // The decoded keys of what the server has asked for, sorted.
+  std::vector<std::string> asked;
   // How often the client has come again already.
   std::uint32_t rounds = 0;
 };
@@ -36,7 +39,8 @@ absl::StatusOr<std::string> SealRequestState(ServedSession& session, const Clien
                                              const Continuation& continuation, absl::Duration now);
 
 // What the message's requestState says; the round is over. message_invalid: it is none of ours, is
-// of another call, has been used already, or is too old.
+// of another call, has been used already, or is too old; or the message answers what nobody has
+// asked, and the round stays open.
 absl::StatusOr<Continuation> OpenRequestState(ServedSession& session, const ClientMessage& message);
 
 // The client will not come again with `state`, a JSON string as it was given. Nothing where it is

@@ -68,6 +68,10 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
     if (!state->is_string()) return scan.Invalid("params.requestState is not a string");
     message.modern.request_state = MessageScan::SpanOf(state);
   }
+  if (const JsonNode* const answers = scan.params["inputResponses"];
+      answers != nullptr && answers->is_object()) {
+    message.modern.input_responses = MessageScan::SpanOf(answers);
+  }
   if (message.method == "subscriptions/listen") {
     const JsonNode* const wishes = scan.params["notifications"];
     if (wishes != nullptr && !wishes->is_object()) {

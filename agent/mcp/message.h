@@ -55,6 +55,8 @@ struct ModernEnvelope {
   bool asks_for_logs = false;
   // The string params.requestState, with its quotes.
   Span request_state;
+  // The object params.inputResponses.
+  Span input_responses;
   // subscriptions/listen: the array params.notifications.resourceSubscriptions.
   Span resource_subscriptions;
   // tools/call: the fields that repeat arguments of it to a server over HTTP, once its tool is

@@ -115,13 +115,31 @@ class Narrower {
   }
 
   void SealState(const JsonNode& result) {
+    std::vector<std::string> asked;
+    if (const JsonNode* requests = index_.Member(&result, "inputRequests")) {
+      for (const JsonNode& request : index_.Children(*requests)) asked.emplace_back(request.key);
+    }
     if (const JsonNode* state = index_.Member(&result, "requestState")) {
-      splicer_.Replace(state->begin, state->end, JsonString(terms_.seal(index_.Raw(*state))));
+      splicer_.Replace(state->begin, state->end,
+                       JsonString(terms_.seal(index_.Raw(*state), std::move(asked))));
     } else {
       // At the end: the result has at least its resultType before it.
-      splicer_.Replace(result.end - 1, result.end - 1,
-                       absl::StrCat(",\"requestState\":", JsonString(terms_.seal({}))));
+      splicer_.Replace(
+          result.end - 1, result.end - 1,
+          absl::StrCat(",\"requestState\":", JsonString(terms_.seal({}, std::move(asked)))));
     }
+  }
+
+  // A result that asks its client for nothing.
+  void NarrowComplete(const JsonNode& result, bool is_of_task, bool is_discovery) {
+    CutChildren(splicer_, index_, result, [&](const JsonNode& member) {
+      if (member.key == "requestState" || (member.key == "inputRequests" && !is_of_task)) {
+        return true;
+      }
+      NarrowCaching(member);
+      if (is_discovery) NarrowDiscovery(member);
+      return false;
+    });
   }
 
  private:
@@ -162,11 +180,11 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
     narrowed.is_input_required = true;
     narrower.SealState(*result);
   } else {
-    for (const JsonNode& member : index.Children(*result)) {
-      narrower.NarrowCaching(member);
-      if (request.method == "server/discover") narrower.NarrowDiscovery(member);
-    }
+    narrower.NarrowComplete(*result, is_of_task, request.method == "server/discover");
     if (type != nullptr && type->text == "task") {
+      if (!terms.may_be_task) {
+        return Invalid("the server answers with a task, which this client does not take");
+      }
       const JsonNode* task = index.Member(result, "taskId");
       if (task == nullptr || task->text.empty() || task->text.size() > kMaxTaskIdBytes) {
         return Invalid("the server's task has no proper id");

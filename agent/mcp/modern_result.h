@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -18,9 +19,12 @@ struct ModernResultTerms {
   ServerTerms server;
   // Whether the client may be asked for this: policy allows it and the request declared it.
   absl::FunctionRef<bool(ServerRequestKind)> may_be_asked;
+  // The client takes a task in place of the result, and its server was told so.
+  bool may_be_task = false;
   // The text that stands in for the server's request state; `state` is the literal of a string,
-  // empty where the server has none. It must need no escape in JSON.
-  absl::FunctionRef<std::string(std::string_view state)> seal;
+  // empty where the server has none, `asked` the decoded keys of what it asks for. It must need no
+  // escape in JSON.
+  absl::FunctionRef<std::string(std::string_view state, std::vector<std::string> asked)> seal;
   // No copy may be kept for longer than the session lives.
   std::int64_t max_ttl_ms = 0;
 };
@@ -37,8 +41,9 @@ struct ModernResult {
 
 // The response to a modern `request` as its client shall see it. A server's request state is
 // sealed, and added where an input_required result has none, so that the retry can be told from a
-// new call; results that may be kept are private to the caller and kept for no longer than its
-// session; server/discover offers what we serve and policy allows. Errors pass unchanged.
+// new call; beside any other result type what asks for input goes, and the state with it. Results
+// that may be kept are private to the caller and kept for no longer than its session;
+// server/discover offers what we serve and policy allows. Errors pass unchanged.
 // policy_denied when the client would be asked for what it may not be asked for; upstream_invalid
 // when the result is none.
 absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,

@@ -233,7 +233,9 @@ spec:
     return EventsOf({asking("sampling/createMessage"), asking("elicitation/create")}, false);
   });
   const ModernClient client(door);
-  CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["result"]["taskId"] == "t-1");
+  ModernClient::Ask call = ModernClient::Call("echo");
+  call.capabilities = {{"extensions", {{"io.modelcontextprotocol/tasks", Json::object()}}}};
+  CHECK(Door::Message(client.Post(call))["result"]["taskId"] == "t-1");
   const auto stream = client.Send(Stage::Listen());
   const auto answer = stream->ReadUntil("elicitation/create");
   CHECK(answer.is_stream());

@@ -240,6 +240,40 @@ TEST_CASE("a state is good for one retry of the same call by the same principal"
   CHECK(door.Seen("tools/call") == seen + 1);
 }
 
+TEST_CASE("a retry that answers what was not asked is refused, and may come again",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  AskFirst(door);
+  const ModernClient client(door);
+  const std::string state = StateOf(client.Post(Deploy()));
+  Ask more = Retry(state);
+  more.params["inputResponses"]["evil"] = {{"action", "accept"}};
+  CHECK(IsRefusedState(client.Post(more)));
+  CHECK(door.Seen("tools/call") == 1);
+  CHECK(Door::Message(client.Post(Retry(state)))["result"].contains("content"));
+  CHECK_FALSE(door.SawText("evil"));
+}
+
+TEST_CASE("a client is not asked, and given no task, by a result that has no right to",
+          "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  Json result = {{"resultType", "complete"},
+                 {"content", Json::array()},
+                 {"requestState", kServerState},
+                 {"inputRequests", {{"q", {{"method", "sampling/createMessage"}}}}}};
+  door.set_awkward([&](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return ResultOf(message, result);
+  });
+  const ModernClient client(door);
+  const Json seen = Door::Message(client.Post(Deploy()))["result"];
+  CHECK(seen.contains("content"));
+  CHECK_FALSE(seen.contains("inputRequests"));
+  CHECK_FALSE(seen.contains("requestState"));
+  result = {{"resultType", "task"}, {"taskId", "t-1"}, {"status", "working"}};
+  CHECK(ReasonOf(client.Post(Deploy())) == "upstream_invalid");
+}
+
 TEST_CASE("a retry whose head disagrees has not used its state", "[agent][modern]") {
   Door door(ServerEras::kModern);
   AskFirst(door);
@@ -262,7 +296,8 @@ TEST_CASE("a round without a state of the server's has one of ours, and the serv
   door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
     if (message.value("method", "") != "tools/call") return std::nullopt;
     if (message["params"].contains("inputResponses")) return std::nullopt;
-    return ResultOf(message, {{"resultType", "input_required"}, {"inputRequests", Json::object()}});
+    return ResultOf(message, {{"resultType", "input_required"},
+                              {"inputRequests", {{"q", {{"method", "elicitation/create"}}}}}});
   });
   const ModernClient client(door);
   const std::string state = StateOf(client.Post(Deploy()));

@@ -65,6 +65,7 @@ TEST_CASE("a retry goes on with what its state holds, which nobody can read", "[
                                     .is_counted = true,
                                     .approval_id = "apr_1",
                                     .call_id = "call-1",
+                                    .asked = {"", "q"},
                                     .rounds = 3});
   CHECK(state.find("hunter2") == std::string::npos);
   CHECK(state.find("apr_1") == std::string::npos);
@@ -75,6 +76,7 @@ TEST_CASE("a retry goes on with what its state holds, which nobody can read", "[
   CHECK(opened->is_counted);
   CHECK(opened->approval_id == "apr_1");
   CHECK(opened->call_id == "call-1");
+  CHECK(opened->asked == std::vector<std::string>{"", "q"});
   CHECK(opened->rounds == 4);
 }
 
@@ -132,7 +134,7 @@ TEST_CASE("a state is of all that stands beside the arguments, and of the client
                             R"(,"x":1,"task":{})"}) {
     CHECK_FALSE(Opens(*stage.session, Retry(state, arguments + other)));
   }
-  ClientMessage retry = Retry(state, arguments + R"(,"x":1,"inputResponses":{"q":{}})");
+  ClientMessage retry = Retry(state, arguments + R"(,"x":1,"inputResponses":{})");
   const auto with = [&](std::string_view before, const std::string& after) {
     std::string bytes = retry.bytes;
     const std::size_t place = bytes.find(before);
@@ -148,9 +150,22 @@ TEST_CASE("a state is of all that stands beside the arguments, and of the client
 
 TEST_CASE("the order of arguments and what answers the server do not matter", "[agent][call]") {
   Stage stage;
-  const std::string state = Sealed(*stage.session);
+  const std::string state = Sealed(*stage.session, Call(), {.asked = {"q"}});
   CHECK(Opens(*stage.session, Retry(state, Params("deploy", R"({ "b" : "\u0078", "a" : 1 })") +
                                                R"(,"inputResponses":{"q":{"action":"accept"}})")));
+}
+
+TEST_CASE("a retry answers what was asked, and nothing else", "[agent][call]") {
+  Stage stage;
+  const std::string state = Sealed(*stage.session, Call(), {.asked = {"q", "r"}});
+  const auto with = [&](const std::string& answers) {
+    return Retry(state, Params("deploy", R"({"a":1,"b":"x"})") + R"(,"inputResponses":)" + answers);
+  };
+  for (const char* foreign : {R"({"s":{}})", R"({"q":{},"R":{}})", R"({"":{}})"}) {
+    CHECK_FALSE(Opens(*stage.session, with(foreign)));
+  }
+  // The round is still open, and not all has to be answered in it.
+  CHECK(Opens(*stage.session, with(R"({"\u0072":{}})")));
 }
 
 TEST_CASE("parts of a binding cannot be shifted into each other", "[agent][call]") {

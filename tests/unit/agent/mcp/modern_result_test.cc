@@ -18,6 +18,8 @@ struct Rig {
   std::vector<ServerRequestKind> askable = {ServerRequestKind::kElicitation};
   // What was sealed: the server's literal.
   std::string sealed = "nothing";
+  std::vector<std::string> asked = {};
+  bool may_be_task = true;
 
   absl::StatusOr<ModernResult> Narrow(const std::string& response, const ClientMessage& request) {
     return NarrowModernResult(FromServer(response), request,
@@ -27,9 +29,11 @@ struct Rig {
                                      return std::find(askable.begin(), askable.end(), kind) !=
                                             askable.end();
                                    },
+                               .may_be_task = may_be_task,
                                .seal =
-                                   [&](std::string_view state) {
+                                   [&](std::string_view state, std::vector<std::string> keys) {
                                      sealed = std::string(state);
+                                     asked = std::move(keys);
                                      return std::string("sp1.sealed");
                                    },
                                .max_ttl_ms = 60000});
@@ -153,6 +157,7 @@ TEST_CASE("a client never sees the server's request state", "[agent][mcp]") {
             request) ==
         R"({"resultType":"input_required","requestState":"sp1.sealed","inputRequests":{"a":{"method":"elicitation/create","params":{"n":1e2}}}})");
     CHECK(rig.sealed == R"("se\u0063ret")");
+    CHECK(rig.asked == std::vector<std::string>{"a"});
   }
   const ClientMessage read = FromClient(ModernRequest("resources/read", R"("uri":"file:///a")"));
   const auto narrowed =
@@ -170,6 +175,33 @@ TEST_CASE("a round without a state of the server's gets one of ours", "[agent][m
   CHECK(rig.sealed.empty());
   CHECK(rig.Seen(R"({ "resultType" : "input_required", "inputRequests" : {} } )", ModernCall("t"))
             .find(R"("requestState":"sp1.sealed"})") != std::string::npos);
+}
+
+TEST_CASE("what asks a client for input goes where the result says that it asks for nothing",
+          "[agent][mcp]") {
+  Rig rig;
+  const std::string asking =
+      R"("requestState":"secret","inputRequests":{"a":{"method":"sampling/createMessage"}})";
+  for (const std::string type : {R"("complete")", R"("Input_required")", "7", "null"}) {
+    INFO(type);
+    const std::string seen = R"({"resultType":)" + type + R"(,"content":[]})";
+    CHECK(rig.Seen(R"({"resultType":)" + type + "," + asking + R"(,"content":[]})",
+                   ModernCall("t")) == seen);
+  }
+  CHECK(rig.Seen("{" + asking + "}", List()) == "{}");
+  // A task asks in what tells of it, and has no state.
+  const ClientMessage get = FromClient(ModernRequest("tasks/get", R"("taskId":"t-1")"));
+  const std::string task =
+      R"("taskId":"t-1","inputRequests":{"a":{"method":"elicitation/create"}}})";
+  CHECK(rig.Seen(R"({"requestState":"secret",)" + task, get) == "{" + task);
+  CHECK(rig.sealed == "nothing");
+}
+
+TEST_CASE("a task is no answer to a client that takes none", "[agent][mcp]") {
+  Rig rig;
+  rig.may_be_task = false;
+  CHECK(rig.Refusal(R"({"resultType":"task","taskId":"t-1"})", ModernCall("t")) ==
+        DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
 }
 
 TEST_CASE("a client is not asked for what policy or it itself does not allow", "[agent][mcp]") {
