@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/call/check_policy.h"
+#include "agent/call/drop_message.h"
 #include "agent/call/record_call.h"
 #include "agent/call/see_tools.h"
 #include "agent/call/server_rights.h"
@@ -18,7 +20,6 @@
 #include "agent/mcp/modern_request.h"
 #include "agent/mcp/modern_result.h"
 #include "common/denial.h"
-#include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -182,33 +183,6 @@ bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string
   return request.ok() && gateway.masker.Mask(*std::move(request), session.mask).ok();
 }
 
-// A message of the server's that goes nowhere.
-Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection& connection,
-                         DenialReason reason, std::string_view method, ShownText detail) {
-  gateway.metrics.Denied(reason);
-  EventFacts facts;
-  facts.type = types::v1::RECORD_TYPE_DENIAL;
-  facts.method = Show(gateway, session, method);
-  facts.denial_reason = reason;
-  facts.mcp_session = connection.record_tag();
-  facts.detail = std::move(detail);
-  const absl::Status denied =
-      co_await gateway.recorder.RecordEvent(*session.chain, std::move(facts));
-  if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
-}
-
-// A message of the server's that its client may not have: counted, and recorded, ten in a second of
-// a connection at most.
-Task<void> DropMessage(Gateway& gateway, ServedSession& session, McpConnection& connection,
-                       std::string_view method, ShownText why) {
-  constexpr DenialReason kReason = types::v1::DENIAL_REASON_POLICY_DENIED;
-  if (!connection.MayRecordDropped(gateway.clock.SinceBoot())) {
-    gateway.metrics.Denied(kReason);
-    co_return;
-  }
-  co_await RecordBlocked(gateway, session, connection, kReason, method, std::move(why));
-}
-
 // What a server has shown of its tools holds until it says that they changed, whoever is told.
 void NoteChange(McpConnection& connection, const UpstreamMessage& message) {
   if (message.method == "notifications/tools/list_changed") connection.tool_look().Forget();
@@ -255,11 +229,16 @@ Task<bool> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamM
 
 Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
                               Held<McpConnection> connection, const UpstreamMessage& message) {
+  NoteChange(*connection, message);
+  if (!message.stray.empty()) {
+    co_await DropMessage(gateway, *session, *connection, types::v1::DENIAL_REASON_UPSTREAM_INVALID,
+                         message.method, std::string(message.stray));
+    co_return false;
+  }
   const bool is_request = message.shape == Shape::kRequest;
   const ServerMethod* method = FindServerMethod(message.method);
   const ServerRequestKind kind = method == nullptr ? ServerRequestKind::kNone : method->request;
   const bool has_method = method != nullptr && Has(method->eras, connection->era());
-  NoteChange(*connection, message);
   if (has_method && is_request && kind == ServerRequestKind::kPing) {
     co_await AnswerServer(gateway, session, connection, ResultAnswer(message.id));
     co_return false;
@@ -268,15 +247,15 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
       IsAllowedNow(gateway, *session, *connection, *method, message)) {
     co_return true;
   }
+  if (IsAllowedByName(gateway, *session, message)) co_return true;
   if (is_request && connection->era() == Era::kModern) {
-    co_await RecordBlocked(gateway, *session, *connection,
-                           types::v1::DENIAL_REASON_UPSTREAM_INVALID, message.method,
-                           "a server makes no requests in this version of MCP"_words);
+    co_await DropMessage(gateway, *session, *connection, types::v1::DENIAL_REASON_UPSTREAM_INVALID,
+                         message.method, "a server makes no requests in this version of MCP");
     co_return false;
   }
   co_await DropMessage(
-      gateway, *session, *connection, message.method,
-      "the client has not asked for this message of the server, or may not have it"_words);
+      gateway, *session, *connection, types::v1::DENIAL_REASON_POLICY_DENIED, message.method,
+      "the client has not asked for this message of the server, or may not have it");
   if (is_request) {
     co_await AnswerServer(gateway, session, connection,
                           ErrorAnswer(message.id, rpc_code::kMethodNotFound,
@@ -287,8 +266,9 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
 
 Task<void> DropUnasked(Gateway& gateway, const GrantedCall& call, const UpstreamMessage& message) {
   NoteChange(*call.connection, message);
-  co_await DropMessage(gateway, *call.session, *call.connection, message.method,
-                       "the client has not asked to be told of this"_words);
+  co_await DropMessage(gateway, *call.session, *call.connection,
+                       types::v1::DENIAL_REASON_POLICY_DENIED, message.method,
+                       "the client has not asked to be told of this");
 }
 
 Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const GrantedCall& call,

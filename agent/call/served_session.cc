@@ -100,13 +100,15 @@ void McpConnection::WakeStream() {
   if (StreamLog* stream = events_.Find(0)) stream->changed().Set();
 }
 
-bool McpConnection::MayRecordDropped(absl::Duration now) {
-  constexpr int kRecordedInASecond = 10;
-  if (now - dropped_since_ >= absl::Seconds(1)) {
-    dropped_since_ = now;
-    dropped_ = 0;
+std::optional<std::uint64_t> McpConnection::NoteDropped(absl::Duration now) {
+  constexpr int kAtOnce = 10;
+  constexpr absl::Duration kOneIn = absl::Seconds(10);
+  if (now < records_dropped_at_) {
+    ++unrecorded_;
+    return std::nullopt;
   }
-  return ++dropped_ <= kRecordedInASecond;
+  records_dropped_at_ = std::max(records_dropped_at_, now - (kAtOnce - 1) * kOneIn) + kOneIn;
+  return std::exchange(unrecorded_, 0);
 }
 
 void McpConnection::EndStream() {

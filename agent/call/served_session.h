@@ -133,9 +133,10 @@ class McpConnection final : public Holdable {
 
   ToolLook& tool_look() { return tool_look_; }
 
-  // Whether one more message of the server's that its client may not have is recorded: ten in a
-  // second at most, for a server may send as many as it likes.
-  bool MayRecordDropped(absl::Duration now);
+  // One more message of the server's that its client may not have. If it is to be recorded: how
+  // many before it were not. Ten are at once, and one more for each ten seconds since, for a server
+  // may send as many as it likes, for as long as it likes.
+  std::optional<std::uint64_t> NoteDropped(absl::Duration now);
 
   EventStore& events() { return events_; }
   // What the GET stream carries. At most one connection reads it.
@@ -168,8 +169,9 @@ class McpConnection final : public Holdable {
   std::deque<UpstreamMessage> queued_;
   std::size_t queued_bytes_ = 0;
   ToolLook tool_look_;
-  absl::Duration dropped_since_ = -absl::InfiniteDuration();
-  int dropped_ = 0;
+  // From when on one more is recorded; and how many were not.
+  absl::Duration records_dropped_at_ = -absl::InfiniteDuration();
+  std::uint64_t unrecorded_ = 0;
   EventStore events_;
   bool is_over_ = false;
   bool is_deleted_ = false;

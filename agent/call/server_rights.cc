@@ -90,4 +90,15 @@ bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& conne
          (method.target != TargetKind::kTask || MayAskInNews(*policy, connection, message, now));
 }
 
+bool IsAllowedByName(Gateway& gateway, ServedSession& session, const UpstreamMessage& message) {
+  if (message.shape != Shape::kNotification || FindServerMethod(message.method) != nullptr ||
+      FindClientMethod(message.method) != nullptr) {
+    return false;
+  }
+  const auto policy = PolicyNow(gateway, session);
+  return policy != nullptr && !policy->is_empty() &&
+         policy->EvaluateCall({.method = message.method}, gateway.clock.Now()).verdict ==
+             Verdict::kAllow;
+}
+
 }  // namespace sallyport::agent

@@ -14,4 +14,7 @@ namespace sallyport::agent {
 bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
                   const ServerMethod& method, const UpstreamMessage& message);
 
+// Whether it is a notification that MCP does not know, and policy allows it by its name now.
+bool IsAllowedByName(Gateway& gateway, ServedSession& session, const UpstreamMessage& message);
+
 }  // namespace sallyport::agent

@@ -130,6 +130,9 @@ struct UpstreamMessage {
   // notifications/resources/updated: decoded params.uri; notifications/tasks and
   // notifications/tasks/status: params.taskId.
   RareText target;
+  // Not empty: it belongs to nothing that anybody has asked for, as these words of ours say. Its
+  // bytes are gone, and nobody may have it.
+  std::string_view stray;
 
   // A server's complaint about a message that it could not read: no request is answered by it.
   bool answers_nobody() const { return shape == Shape::kResponse && id.empty(); }

@@ -20,11 +20,33 @@ constexpr std::size_t kLargeBytes = std::size_t{256} << 10;
 // comes on top of so much goes.
 constexpr std::size_t kMaxUnrelated = 256;
 constexpr std::size_t kMaxUnrelatedBytes = std::size_t{8} << 20;
+constexpr std::size_t kMaxStrays = 16;
+// Of a method's name, which is all that is kept of what is dropped.
+constexpr std::size_t kMaxStrayName = 256;
 // How long a client that does not read may keep others waiting, and how it earns that again: at
 // a thousand messages or four megabytes a second it keeps nobody.
 constexpr absl::Duration kPatience = absl::Seconds(1);
 constexpr absl::Duration kEarnedByMessage = absl::Milliseconds(1);
 constexpr absl::Duration kEarnedByKibibyte = absl::Microseconds(250);
+
+// What is dropped is logged by its name, and told of in words.
+struct Dropped {
+  std::string_view name;
+  std::string_view words;
+};
+constexpr Dropped kDropped[] = {
+    {"answer_to_nothing", "the server answers no request that waits for an answer"},
+    {"progress_of_nothing", "the server tells of the progress of no request that is in flight"},
+    {"news_of_no_subscription", "the server tells of a subscription that there is not"},
+    {"unrelated", "the server says more than its client takes"},
+};
+
+std::string_view WordsFor(std::string_view dropped) {
+  for (const Dropped& known : kDropped) {
+    if (known.name == dropped) return known.words;
+  }
+  return dropped;
+}
 
 bool IsOfSession(const UpstreamMessage& message) {
   const ServerMethod* method = FindServerMethod(message.method);
@@ -176,9 +198,11 @@ MessageRouter::Routed MessageRouter::Route(UpstreamMessage message) {
     if (message.shape == Shape::kResponse) pending_.erase(to->id);
     to->Push(std::move(message));
     routed.to_ = std::move(to);
-  } else if (routed.dropped.empty() && !PushUnrelated(std::move(message))) {
-    routed.dropped = "unrelated";
+    return routed;
   }
+  std::string method = message.method;
+  if (routed.dropped.empty() && !PushUnrelated(std::move(message))) routed.dropped = "unrelated";
+  if (!routed.dropped.empty()) PushStray(std::move(method), routed.dropped);
   return routed;
 }
 
@@ -219,8 +243,16 @@ std::shared_ptr<MessageRouter::Pending> MessageRouter::OldestThatAskedForLogs() 
   return oldest;
 }
 
+void MessageRouter::PushStray(std::string method, std::string_view dropped) {
+  if (strays_ >= kMaxStrays) return;
+  ++strays_;
+  if (method.size() > kMaxStrayName) method.clear();
+  unrelated_.Push(UpstreamMessage{
+      .shape = Shape::kNotification, .method = std::move(method), .stray = WordsFor(dropped)});
+}
+
 bool MessageRouter::PushUnrelated(UpstreamMessage message) {
-  if (unrelated_.size() >= kMaxUnrelated ||
+  if (unrelated_.size() >= kMaxUnrelated + strays_ ||
       unrelated_bytes_ + message.bytes.size() > kMaxUnrelatedBytes) {
     return false;
   }
@@ -260,6 +292,7 @@ Task<MessageOr> MessageRouter::NextUnrelated() {
   auto message = co_await unrelated_.Pop();
   if (!message) co_return why_;
   unrelated_bytes_ -= std::min(unrelated_bytes_, message->bytes.size());
+  if (!message->stray.empty()) --strays_;
   co_return *std::move(message);
 }
 

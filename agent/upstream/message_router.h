@@ -22,8 +22,8 @@ namespace sallyport::agent {
 // request that gave the token; what a subscription brings to the request that began it. Log lines
 // that calls asked for one by one go to the oldest of those; everything else to the only request in
 // flight, or to NextUnrelated, where all goes that tells of the server as a whole. A server that
-// cancels a subscription says so to the request that began it. A shared_ptr owns it. On the loop's
-// thread.
+// cancels a subscription says so to the request that began it. Of what is dropped NextUnrelated
+// tells too, without its bytes, of sixteen at a time. A shared_ptr owns it. On the loop's thread.
 class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
  private:
   struct Pending;
@@ -86,11 +86,13 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   std::shared_ptr<Pending> OldestThatAskedForLogs() const;
   bool OthersWait(const Pending& one) const;
   bool PushUnrelated(UpstreamMessage message);
+  void PushStray(std::string method, std::string_view dropped);
 
   Loop& loop_;
   absl::flat_hash_map<std::string, std::shared_ptr<Pending>> pending_;
   Queue<UpstreamMessage> unrelated_;
   std::size_t unrelated_bytes_ = 0;
+  std::size_t strays_ = 0;
   // A message was taken, or a request has come or gone.
   Signal moved_;
   absl::Status why_;

@@ -175,5 +175,27 @@ TEST_CASE("a message too long for the line of a usual stdio server is refused, a
   CHECK(Door::Message(bot.Post(of(kMost)))["result"].contains("content"));
 }
 
+TEST_CASE("what a child says to nobody is recorded with its reason, and no flood of it",
+          "[agent][call]") {
+  Mortal mortal;
+  Door& door = *mortal.door;
+  const Door::Bot bot = door.Connect();
+  const auto answer = bot.Post(How("again"));
+  CHECK(answer.body.find("done") != std::string::npos);
+  CHECK(answer.body.find("done again") == std::string::npos);
+  CHECK(door.control.AwaitContent(
+      types::v1::RECORD_TYPE_DENIAL, [](const types::v1::RecordContent& content) {
+        return content.denial_reason() == types::v1::DENIAL_REASON_UPSTREAM_INVALID &&
+               content.detail() == "the server answers no request that waits for an answer";
+      }));
+  CHECK(bot.Post(How("", 2)).body.find("done") != std::string::npos);
+  CHECK(bot.Delete().status == 204);
+  REQUIRE(door.control.AwaitEnd());
+  const auto records = door.control.records();
+  CHECK(std::count_if(records.begin(), records.end(), [](const types::v1::Record& record) {
+          return record.type() == types::v1::RECORD_TYPE_DENIAL;
+        }) <= 11);
+}
+
 }  // namespace
 }  // namespace sallyport

@@ -46,6 +46,8 @@ def answer_call(message):
         write('{"jsonrpc":"2.0","id":%s,"result":{"content":%s%s}}\n' % (json.dumps(message["id"]), "[" * 1000, "]" * 1000))
         return
     send({"id": message["id"], "result": {"content": [{"type": "text", "text": "done"}]}})
+    for _ in range(1000 if how == "again" else 0):
+        send({"id": message["id"], "result": {"content": [{"type": "text", "text": "done again"}]}})
     end_at(how, "behind")
 
 

@@ -269,5 +269,44 @@ TEST_CASE("the local listener says how the agent is, and tells no names", "[agen
   CHECK(metrics.find("wiki") == std::string::npos);
 }
 
+TEST_CASE("a notification that MCP does not know reaches its client where policy names it",
+          "[agent][call]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [echo], methods: ["notifications/vendor/*", "notifications/roots/*"]}
+    - deny: {methods: ["notifications/vendor/secret"]}
+    - require_approval: {methods: ["notifications/vendor/asked"], approvers: ["okta:approvers"]}
+)");
+  const Door::Bot bot = door.Connect();
+  const auto told = [&](const std::string& method) {
+    door.set_awkward([=](const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") != "tools/call") return std::nullopt;
+      return Streamed(
+          Json{{"jsonrpc", "2.0"}, {"method", method}, {"params", {{"channel", "c"}}}}.dump(),
+          message["id"]);
+    });
+    const auto answer = bot.Post(Door::Call("echo"));
+    CHECK(Door::Message(answer).contains("result"));
+    return answer.body.find(method) != std::string::npos;
+  };
+  CHECK(told("notifications/vendor/channel"));
+  // Of its client's methods a server says none.
+  for (const char* refused : {"notifications/other", "notifications/vendor/secret",
+                              "notifications/vendor/asked", "notifications/roots/list_changed"}) {
+    INFO(refused);
+    CHECK_FALSE(told(refused));
+    CHECK(door.control.AwaitContent(
+        types::v1::RECORD_TYPE_DENIAL, [&](const types::v1::RecordContent& content) {
+          return content.denial_reason() == types::v1::DENIAL_REASON_POLICY_DENIED &&
+                 content.method() == refused;
+        }));
+  }
+}
+
 }  // namespace
 }  // namespace sallyport
