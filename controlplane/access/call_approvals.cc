@@ -11,6 +11,7 @@
 #include "common/printable.h"
 #include "common/status_macros.h"
 #include "controlplane/access/agent_session.h"
+#include "controlplane/access/approved_enough.h"
 #include "controlplane/access/call_request.h"
 #include "controlplane/access/judge_call.h"
 #include "controlplane/access/may_ask.h"
@@ -53,6 +54,7 @@ struct Question {
   const Caller& caller;
   const RequestCallApprovalRequest& request;
   const Session& session;
+  const CompiledPolicies& policies;
   const absl::Time now;
   CallDecision decision = {};
   // Identical calls in doubt.
@@ -104,7 +106,9 @@ absl::StatusOr<std::optional<Approval>> Attach(const Question& question) {
                                            request.target(), request.arguments_digest()));
   if (!same.has_value()) return std::nullopt;
   const bool is_over = question.now >= same->expires_at();
-  if (!is_over && IsStillAsked(question, same->proto())) return same;
+  if (!is_over && IsStillAsked(question, same->proto()) &&
+      !HasYesOfLockedOut(same->proto(), question.policies, question.now))
+    return same;
   RETURN_IF_ERROR(is_over ? same->Expire(question.now) : same->Withdraw());
   RETURN_IF_ERROR(approvals::Update(t, *same));
   RETURN_IF_ERROR(audit_log::Append(
@@ -183,7 +187,12 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
   ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
   if (const absl::Status goes_on = CheckGoesOn(session, *in_force.policies, now); !goes_on.ok())
     return Refused(goes_on);
-  Question question{.t = *t, .caller = caller, .request = request, .session = session, .now = now};
+  Question question{.t = *t,
+                    .caller = caller,
+                    .request = request,
+                    .session = session,
+                    .policies = *in_force.policies,
+                    .now = now};
   ASSIGN_OR_RETURN(const std::vector<ArgumentPlace> cut, PlacesOf(request.cut()));
   if (!cut.empty()) {
     if (const absl::Status judged = CheckJudgedBy(in_force, request.judged_by()); !judged.ok())

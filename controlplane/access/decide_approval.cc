@@ -61,12 +61,9 @@ absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
   // One yes of several decides nothing yet.
   if (decision.terms.has_approval() && approval.state() != types::v1::APPROVAL_STATE_PENDING) {
     const auto& approvers = decision.terms.approval().approvers();
-    if (!IsApprovedEnough(approval.proto(), std::vector(approvers.begin(), approvers.end()),
-                          decision.terms.approval().count(),
-                          in_force.policies->OwnersOf(proto.principal()))) {
-      return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
-                    "the policies in force ask for other or for more approvers");
-    }
+    RETURN_IF_ERROR(
+        CheckApprovedEnough(approval.proto(), std::vector(approvers.begin(), approvers.end()),
+                            decision.terms.approval().count(), *in_force.policies, now));
   }
   return decision.terms;
 }
@@ -179,11 +176,9 @@ absl::Status DecideApproval::ApproveCall(WriteTransaction& t, Approval& approval
   Approval decided = approval;
   RETURN_IF_ERROR(decided.Decide(caller.person()->principal, true, reason, now));
   const bool is_granted = decided.state() == types::v1::APPROVAL_STATE_APPROVED;
-  if (refused.ok() && is_granted && decision->verdict == Verdict::kRequireApproval &&
-      !IsApprovedEnough(decided.proto(), decision->approvers, decision->count,
-                        in_force.policies->OwnersOf(session.proto().principal()))) {
-    refused = Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
-                     "the policies in force ask for other approvers");
+  if (refused.ok() && is_granted && decision->verdict == Verdict::kRequireApproval) {
+    refused = CheckApprovedEnough(decided.proto(), decision->approvers, decision->count,
+                                  *in_force.policies, now);
   }
   if (refused.ok()) {
     approval = std::move(decided);

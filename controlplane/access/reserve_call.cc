@@ -93,14 +93,8 @@ absl::Status CheckBinding(const Approval& approval, const ReserveCallRequest& re
 
 // Whether those who approved it would be enough today.
 absl::Status CheckApprovers(const Attempt& attempt) {
-  const std::vector<std::string> owners =
-      attempt.in_force.policies->OwnersOf(attempt.session.proto().principal());
-  if (IsApprovedEnough(attempt.approval->proto(), attempt.decision.approvers,
-                       attempt.decision.count, owners)) {
-    return absl::OkStatus();
-  }
-  return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
-                "the policies in force ask for other or for more approvers");
+  return CheckApprovedEnough(attempt.approval->proto(), attempt.decision.approvers,
+                             attempt.decision.count, *attempt.in_force.policies, attempt.now);
 }
 
 // Uses the approval up, in memory.

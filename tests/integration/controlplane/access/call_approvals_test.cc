@@ -204,6 +204,50 @@ TEST_CASE_METHOD(
   CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_EXPIRED);
 }
 
+constexpr char kLockOfAlice[] =
+    "kind: Lock\nname: incident\nspec: {principal: {realm: okta, subject: alice}}\n";
+
+TEST_CASE_METHOD(Calling,
+                 "a yes of somebody who is locked out by now passes nothing, and is asked for anew",
+                 "[controlplane][access]") {
+  const std::string id = Ask().id();
+  REQUIRE(Approve(id, SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_APPROVED);
+  Apply(kLockOfAlice);
+  CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  const types::v1::Approval next = Ask();
+  CHECK(next.id() != id);
+  CHECK(next.state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  REQUIRE(Approve(next.id(), SignedIn("bob")).ok());
+  CHECK(RefusalOf(next.id(), "call-1") == types::v1::DENIAL_REASON_UNSPECIFIED);
+}
+
+TEST_CASE_METHOD(Calling, "of two yeses that of somebody who is locked out by now does not count",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m",
+              "[{require_approval: {tools: [\"delete-*\"], approvers: [\"okta:approvers\"], "
+              "count: 2, expires_after: 5m}}]");
+  const std::string id = Ask().id();
+  REQUIRE(Approve(id, SignedIn("alice"))->state() == types::v1::APPROVAL_STATE_PENDING);
+  Apply(kLockOfAlice);
+  CHECK(ReasonOf(Approve(id, SignedIn("bob")).status()) ==
+        types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  CHECK(RefusalOf(id, "call-1") == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+}
+
+TEST_CASE_METHOD(Calling, "a session that takes two people does not open by one who is locked out",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], count: 2}", kRules);
+  const auto pending = ByAgent(BotToken("other"));
+  const std::string id = pending.session().approval_id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  Apply(kLockOfAlice);
+  CHECK(ReasonOf(Approve(id, SignedIn("bob")).status()) ==
+        types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_DENIED);
+}
+
 TEST_CASE_METHOD(Calling, "a denied call is refused with the reason", "[controlplane][access]") {
   const std::string id = Ask().id();
   REQUIRE(Deny(id, SignedIn("alice")).ok());
