@@ -1,5 +1,6 @@
 #include "controlplane/store/records.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -24,24 +25,23 @@ absl::Status Unpack(std::string_view packed, std::string_view session_id,
   return absl::DataLossError("stored records of " + std::string(session_id) + " cannot be read");
 }
 
-// Whether a serialized RecordContent says that its request is counted. Only that field is looked
-// at: parsing it all would copy the body of every message that is recorded.
-bool SaysCounted(std::string_view content) {
+// Whether a serialized RecordContent has that bool set. Only that field is looked at: parsing it
+// all would copy the body of every message that is recorded.
+bool Says(std::string_view content, int field) {
   using google::protobuf::internal::WireFormatLite;
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(content.data()),
                                             static_cast<int>(content.size()));
-  constexpr uint32_t kIsCounted = WireFormatLite::MakeTag(
-      types::v1::RecordContent::kIsCountedFieldNumber, WireFormatLite::WIRETYPE_VARINT);
-  bool is_counted = false;
+  const uint32_t wanted = WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
+  bool is_set = false;
   while (const uint32_t tag = in.ReadTag()) {
     uint64_t value = 0;
-    if (tag == kIsCounted && in.ReadVarint64(&value)) {
-      is_counted = value != 0;
-    } else if (tag == kIsCounted || !WireFormatLite::SkipField(&in, tag)) {
+    if (tag == wanted && in.ReadVarint64(&value)) {
+      is_set = value != 0;
+    } else if (tag == wanted || !WireFormatLite::SkipField(&in, tag)) {
       return false;
     }
   }
-  return is_counted;
+  return is_set;
 }
 
 absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::string_view agent,
@@ -59,8 +59,15 @@ absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::s
                                      " belongs to another agent");
 }
 
-bool IsCounted(const types::v1::Record& record) {
-  return record.type() == types::v1::RECORD_TYPE_REQUEST && SaysCounted(record.payload());
+// What it adds to the counted calls of its session.
+int64_t CountOf(const types::v1::Record& record) {
+  using C = types::v1::RecordContent;
+  if (record.type() == types::v1::RECORD_TYPE_REQUEST) {
+    return Says(record.payload(), C::kIsCountedFieldNumber) ? 1 : 0;
+  }
+  const bool is_taken_back = record.type() == types::v1::RECORD_TYPE_OUTCOME &&
+                             Says(record.payload(), C::kIsTakenBackFieldNumber);
+  return is_taken_back ? -1 : 0;
 }
 
 // What is stored of one chain, a run at a time, for records that are sent again.
@@ -129,7 +136,7 @@ absl::Status CheckFollows(const Head& head, const types::v1::Record& record) {
 }
 
 absl::Status Insert(WriteTransaction& t, std::string_view session_id, uint64_t first_n,
-                    const Head& head, uint64_t calls, absl::Time received_at,
+                    const Head& head, int64_t calls, absl::Time received_at,
                     std::string_view packed) {
   return t
       .Prepare(
@@ -141,7 +148,7 @@ absl::Status Insert(WriteTransaction& t, std::string_view session_id, uint64_t f
       .Int(static_cast<int64_t>(head.n))
       .Int(head.type)
       .Blob(head.hash)
-      .Int(static_cast<int64_t>(calls))
+      .Int(calls)
       .Time(received_at)
       .Blob(packed)
       .Run();
@@ -165,7 +172,7 @@ absl::Status AppendRun(WriteTransaction& t, std::string_view agent, const Receiv
   ASSIGN_OR_RETURN(Head head, FindHead(t, session_id));
   const uint64_t stored = head.n;
   StoredRecords there(t, session_id);
-  uint64_t calls = 0;
+  int64_t calls = 0;
   for (int i = 0; i < run.records_size(); ++i) {
     const types::v1::Record& record = run.records(i);
     RETURN_IF_ERROR(CheckPlace(run, i));
@@ -178,7 +185,7 @@ absl::Status AppendRun(WriteTransaction& t, std::string_view agent, const Receiv
     head.n = record.n();
     head.hash = record.hash();
     head.type = record.type();
-    if (IsCounted(record)) ++calls;
+    calls += CountOf(record);
   }
   if (head.n == stored) return absl::OkStatus();
   const bool is_new = run.records(0).n() == stored + 1;
@@ -225,7 +232,7 @@ absl::StatusOr<uint64_t> CountedCalls(Transaction& t, std::string_view session_i
   Statement count = t.Prepare("select sum(calls) from runs where session_id = ?");
   count.Text(session_id);
   RETURN_IF_ERROR(count.Step().status());
-  return static_cast<uint64_t>(count.integer(0));
+  return static_cast<uint64_t>(std::max<int64_t>(0, count.integer(0)));
 }
 
 absl::StatusOr<types::v1::Session> WithCalls(Transaction& t, const Session& session) {

@@ -203,6 +203,25 @@ TEST_CASE_METHOD(Fixture,
   CHECK(records::FindHead(**t, "ses_1")->type == types::v1::RECORD_TYPE_REQUEST);
 }
 
+TEST_CASE_METHOD(Fixture, "a counted request whose outcome takes that back is not summed",
+                 "[controlplane][store]") {
+  types::v1::RecordContent content;
+  content.set_is_counted(true);
+  types::v1::Record first = ARecord("ses_1", 1);
+  types::v1::Record second = ARecord("ses_1", 2);
+  first.set_payload(content.SerializeAsString());
+  second.set_payload(content.SerializeAsString());
+  REQUIRE(Append("a1", {first, second}).ok());
+  content.clear_is_counted();
+  content.set_is_taken_back(true);
+  types::v1::Record unsent = ARecord("ses_1", 3, types::v1::RECORD_TYPE_OUTCOME);
+  unsent.set_payload(content.SerializeAsString());
+  REQUIRE(Append("a1", {unsent}).ok());
+  REQUIRE(Append("a1", {unsent}).ok());
+  auto t = database->Read();
+  CHECK(records::CountedCalls(**t, "ses_1").value() == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "records and chains can be neither changed, replaced nor deleted",
                  "[controlplane][store]") {
   REQUIRE(Append("a1", {ARecord("ses_1", 1)}).ok());
