@@ -44,7 +44,7 @@ Task<absl::StatusOr<ConnectionPtr>> HttpSession::Post(const ClientMessage& messa
 absl::Status HttpSession::CheckHead(HttpConnection& connection) {
   const HttpResponse& response = connection.response();
   if (response.status != 404 || !heads_.has_session()) return CheckSuccess(response);
-  Lose(UpstreamLost("the server has ended the MCP session"));
+  Lose(HttpSessionEnded());
   return pool_->why();
 }
 

@@ -27,6 +27,11 @@ absl::Status Describe(int status) {
   return UpstreamInvalid(code);
 }
 
+absl::Status WithHttpStatus(absl::Status error, int status) {
+  error.SetPayload(kHttpStatusUrl, absl::Cord(absl::StrCat(status)));
+  return error;
+}
+
 }  // namespace
 
 absl::Status UpstreamLost(std::string_view what) {
@@ -44,10 +49,12 @@ absl::Status ConnectionError(const absl::Status& status) {
                                 : DenialReason::DENIAL_REASON_UPSTREAM_LOST);
 }
 
-absl::Status HttpStatusError(int status) {
-  absl::Status error = Describe(status);
-  error.SetPayload(kHttpStatusUrl, absl::Cord(absl::StrCat(status)));
-  return error;
+absl::Status HttpStatusError(int status) { return WithHttpStatus(Describe(status), status); }
+
+absl::Status HttpSessionEnded() {
+  return WithHttpStatus(UpstreamLost("the server answered HTTP 404: it has ended the MCP session, "
+                                     "and its client must initialize another"),
+                        404);
 }
 
 int HttpStatusOf(const absl::Status& error) {

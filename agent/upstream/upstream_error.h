@@ -22,6 +22,8 @@ absl::Status ConnectionError(const absl::Status& status);
 // For an HTTP status that is no success. The body of such an answer is nobody's business: it may
 // quote the request's headers.
 absl::Status HttpStatusError(int status);
+// For HTTP 404 within an MCP session: upstream_lost.
+absl::Status HttpSessionEnded();
 // The HTTP status of such an error; 0 for any other.
 int HttpStatusOf(const absl::Status& error);
 
