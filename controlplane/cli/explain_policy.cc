@@ -83,6 +83,9 @@ void Show(std::string_view what, const Explanation& explanation) {
   const std::string_view reason = ReasonName(explanation.reason());
   std::printf("%s: %s%s\n", std::string(what).c_str(), explanation.decision().c_str(),
               reason.empty() ? "" : absl::StrCat(" (", ToAbsl(reason), ")").c_str());
+  for (const types::v1::Obstacle& obstacle : explanation.obstacles()) {
+    Line("but", absl::StrCat(ToAbsl(ReasonName(obstacle.reason())), ": ", obstacle.detail()));
+  }
   // Of an opening the terms say whose they are.
   if (explanation.terms().empty()) Line("decided by", WhoDecides(explanation));
   Line("because", explanation.detail());

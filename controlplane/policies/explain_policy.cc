@@ -1,6 +1,5 @@
 #include "controlplane/policies/explain_policy.h"
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,6 +13,7 @@
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/policies/explain_token.h"
+#include "controlplane/policies/obstacles.h"
 #include "controlplane/policies/policy_call.h"
 #include "controlplane/store/documents.h"
 
@@ -62,12 +62,9 @@ absl::StatusOr<admin::v1::ExplainPolicyResponse> ExplainPolicy::Run(
   admin::v1::ExplainPolicyResponse response;
   ASSIGN_OR_RETURN(*response.mutable_principal(), PrincipalOf(request));
   const absl::Time now = request.has_at() ? FromProto(request.at()) : clock_.Now();
-  std::shared_ptr<const CompiledPolicies> policies;
-  {
-    ASSIGN_OR_RETURN(const auto t, control_.Read());
-    ASSIGN_OR_RETURN(const std::vector<types::v1::Document> documents, documents::All(*t));
-    ASSIGN_OR_RETURN(policies, CompiledPolicies::Compile(documents));
-  }
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(const std::vector<types::v1::Document> documents, documents::All(*t));
+  ASSIGN_OR_RETURN(const auto policies, CompiledPolicies::Compile(documents));
   const auto explain = [&](const Question& question) {
     return Explain(policies, response.principal(), call.server(), "", question, now);
   };
@@ -76,6 +73,11 @@ absl::StatusOr<admin::v1::ExplainPolicyResponse> ExplainPolicy::Run(
   if (!question.call.method.empty() || !question.server_request.empty()) {
     *response.mutable_call() = explain(question);
   }
+  // Of another time it is not known.
+  if (request.has_at()) return response;
+  const Obstacles obstacles(*t, *policies, response.principal(), call.server(), now);
+  RETURN_IF_ERROR(obstacles.AddToOpening(*response.mutable_opening()));
+  if (response.has_call()) RETURN_IF_ERROR(obstacles.AddToCall(call, *response.mutable_call()));
   return response;
 }
 

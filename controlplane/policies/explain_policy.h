@@ -8,7 +8,8 @@
 
 namespace sallyport::controlplane {
 
-// Says which rule of which document in force decides a call, and what would change that.
+// Says which rule of which document in force decides a call, what would change that, and what of
+// the deployment refuses it all the same.
 class ExplainPolicy {
  public:
   // All of them outlive it.

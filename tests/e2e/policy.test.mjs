@@ -185,6 +185,12 @@ test('policy explain says which rule decides, and what would change that', async
   const denied = await out(['policy', 'explain', '--server', 'oracle', '--tool', 'drop', '--args', '{"a":1}', '--token', token]);
   assert.match(denied, /^principal: service:demo:.*\n[^]*\ncall: deny \(policy_denied\)\n/);
   assert.match(denied, /\n {2}to change +\S/);
+  const claimed = ['--server', 'nowhere', '--claims', claims];
+  assert.deepEqual((await door.json(['policy', 'explain', '--server', 'oracle', '--claims', claims])).opening.obstacles ?? [], []);
+  await door.apply('kind: Policy\nname: nowhere\nspec: {principals: [{realm: demo, client_ids: [deploy-bot]}], servers: [nowhere]}\n', 'nowhere.yaml');
+  const nowhere = await out(['policy', 'explain', ...claimed]);
+  assert.match(nowhere, /\nopening: allow\n {2}but +server_unknown: no agent in service fronts the server/);
+  await out(['delete', 'policy', 'nowhere']);
   assert.equal((await door.cli(['policy', 'explain', '--server', 'oracle'])).code, 2);
   await refused(door.cli(['policy', 'explain', '--server', 'oracle', '--token', 'a.b.c']), /an agent would refuse the token: token_invalid/);
   await refused(door.cli(['policy', 'explain', '--server', 'oracle', '--claims', claims], alice), /role_missing/);

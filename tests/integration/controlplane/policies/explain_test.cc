@@ -1,10 +1,14 @@
 #include "controlplane/policies/explain_policy.h"
 #include "controlplane/policies/explain_token.h"
+#include "controlplane/store/agents.h"
+#include "controlplane/store/tools.h"
 #include "tests/integration/controlplane/access/test_issuer.h"
-#include "tests/integration/controlplane/policies/fixture.h"
+#include "tests/integration/controlplane/policies/recorded.h"
 
 namespace sallyport::controlplane {
 namespace {
+
+using Catch::Matchers::Contains;
 
 struct Explaining : Fixture {
   TestIssuer okta;
@@ -181,6 +185,131 @@ TEST_CASE_METHOD(ExplainingPolicy, "a call is explained with the rule that decid
   CHECK_FALSE(failed->call().changes().empty());
   const auto denied = explain.Run(Request("drop"));
   CHECK(denied->call().rule() == 1);
+}
+
+struct ExplainingObstacles : ExplainingPolicy {
+  void Enroll(const std::string& name, bool is_banned = false) {
+    Agent agent{.name = name, .servers = {"wiki"}, .enrolled_at = clock.Now()};
+    if (is_banned) agent.banned_at = clock.Now();
+    const auto t = *control->Write();
+    REQUIRE(agents::Put(*t, agent).ok());
+    REQUIRE(t->Commit().ok());
+  }
+  void Pin(const std::string& name, bool is_changed) {
+    agent::v1::SeenTool seen;
+    seen.set_name(name);
+    seen.set_definition_hash(std::string(64, 'a'));
+    Tool tool = Tool::Pinned("wiki", seen, "a1", clock.Now());
+    seen.set_definition_hash(std::string(64, 'b'));
+    if (is_changed) tool.See(seen, "a1", clock.Now());
+    const auto t = *control->Write();
+    REQUIRE(tools::Put(*t, tool).ok());
+    REQUIRE(t->Commit().ok());
+  }
+  static std::string Shown(const types::v1::Explanation& explanation) {
+    std::string all = explanation.decision();
+    for (const types::v1::Obstacle& obstacle : explanation.obstacles()) {
+      all += "; " + std::string(ReasonName(obstacle.reason())) + ": " + obstacle.detail();
+    }
+    return all;
+  }
+  std::string Opening() { return Shown(explain.Run(Request(""))->opening()); }
+  std::string Call(const std::string& tool) { return Shown(explain.Run(Request(tool))->call()); }
+};
+
+TEST_CASE_METHOD(ExplainingObstacles, "that nobody fronts the server is said beside the policies",
+                 "[policies][explain]") {
+  using Catch::Matchers::StartsWith;
+  CHECK_THAT(Opening(), StartsWith("allow; server_unknown: no agent in service fronts the server"));
+  Enroll("a1", /*is_banned=*/true);
+  CHECK_THAT(Opening(), StartsWith("allow; server_unknown: ") &&
+                            Contains("; locked: agent a1, which fronts it, is banned"));
+  Enroll("a2");
+  CHECK(Opening() == "allow; locked: agent a1, which fronts it, is banned until it enrolls again");
+  Enroll("a1");
+  CHECK(Opening() == "allow");
+  REQUIRE(Apply("kind: Lock\nname: maint\nspec: {agent: a1}\n").ok());
+  CHECK_THAT(Opening(), StartsWith("allow; locked: at agent a1 lock maint shuts it"));
+  // What is now says nothing of another time; and what is denied is denied.
+  auto request = Request("");
+  *request.mutable_at() = ToProto(clock.Now());
+  CHECK(Shown(explain.Run(request)->opening()) == "allow");
+  REQUIRE(Apply("kind: Lock\nname: all\nspec: {}\n").ok());
+  CHECK(Opening() == "deny");
+}
+
+TEST_CASE_METHOD(ExplainingObstacles, "a tool that waits to be accepted is said to",
+                 "[policies][explain]") {
+  REQUIRE(Apply(APolicy("p", "  rules: [{allow: {tools: [deploy, \"get-*\"]}}]")).ok());
+  Pin("deploy", true);
+  Pin("get-a", false);
+  CHECK_THAT(Call("deploy"), Contains("allow; definition_changed: its definition has changed, and "
+                                      "it waits until an administrator accepts that"));
+  CHECK(Call("get-a") == "allow");
+  CHECK(Call("drop") == "deny");
+  REQUIRE(Apply("kind: Server\nname: wiki\nspec: {pin: deny}\n").ok());
+  CHECK_THAT(Call("deploy"), Contains("it is refused until"));
+  REQUIRE(Apply("kind: Server\nname: wiki\nspec: {pin: ignore}\n").ok());
+  CHECK(Call("deploy") == "allow");
+}
+
+TEST_CASE_METHOD(ExplainingObstacles, "what is used up, and a no that stands, are said",
+                 "[policies][explain]") {
+  Enroll("a1");
+  auto request = Request("");
+  request.mutable_claims()->set_json(R"({"sub":"0oa1","cid":"0oa1"})");
+  const auto opening = [&] {
+    const auto explained = explain.Run(request);
+    INFO(explained.status());
+    REQUIRE(explained.ok());
+    return Shown(explained->opening());
+  };
+  REQUIRE(Apply(APolicy("p", "  session: {max_calls: 7}\n  rules: []")).ok());
+  CHECK(opening() == "allow");
+  AddApproval(*control, clock.Now(), "okta:leads");
+  CHECK(opening() == "allow");  // it goes on with its session
+  {
+    const auto t = *control->Write();
+    Session session = **sessions::Find(*t, "ses_1");
+    REQUIRE(sessions::EndLive(*t, session, sessions::Revoked("over"), admin, clock.Now()).ok());
+    REQUIRE(t->Commit().ok());
+  }
+  // Until its agent says how many there were, all that it was given count.
+  CHECK_THAT(opening(), Contains("allow; limit_exceeded: all 7 calls"));
+
+  REQUIRE(Apply(APolicy("p", "  session: {approval: {approvers: [\"okta:leads\"]}}\n  rules: []"))
+              .ok());
+  CHECK(opening() == "require_approval");
+  types::v1::Approval denied;
+  denied.set_id("apr_2");
+  denied.set_session_id("ses_1");
+  denied.set_state(types::v1::APPROVAL_STATE_DENIED);
+  *denied.mutable_created_at() = ToProto(clock.Now());
+  *denied.mutable_expires_at() = ToProto(clock.Now() + absl::Minutes(5));
+  {
+    const auto t = *control->Write();
+    REQUIRE(approvals::Insert(*t, Approval(Approval::Stored{.proto = denied})).ok());
+    REQUIRE(t->Commit().ok());
+  }
+  CHECK_THAT(opening(), Contains("require_approval; approval_denied: approval apr_2 was denied"));
+  clock.Advance(absl::Minutes(6));
+  CHECK(opening() == "require_approval");
+}
+
+TEST_CASE_METHOD(ExplainingObstacles, "an approval that nobody can give is said to be one",
+                 "[policies][explain]") {
+  Enroll("a1");
+  const auto with = [&](const std::string& approvers) {
+    REQUIRE(Apply("kind: Policy\nname: p\nspec:\n  principals: [{realm: okta, owners: "
+                  "[\"okta:team\"]}]\n  servers: [wiki]\n  rules: [{require_approval: {tools: "
+                  "[deploy], approvers: [" +
+                  approvers + "]}}]\n")
+                .ok());
+    return Call("deploy");
+  };
+  CHECK(with("\"okta:team\", \"okta:leads\"") == "require_approval");
+  CHECK_THAT(with("\"okta:team\""),
+             Contains("require_approval; approver_not_eligible: nobody can approve it"));
 }
 
 TEST_CASE_METHOD(ExplainingPolicy, "with a server alone the opening is explained, and no call",

@@ -85,13 +85,16 @@ inline std::string AddApproval(Database& control, absl::Time now, const std::str
   session.principal.set_realm("okta");
   session.principal.set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
   session.principal.set_subject("0oa1");
+  session.principal.set_client_id("0oa1");
   const Window window{"win_1", now, now + absl::Minutes(15)};
   const auto t = *control.Write();
   REQUIRE(sessions::InsertWindow(*t, session.principal, "wiki", window).ok());
-  REQUIRE(
-      sessions::Insert(
-          *t, Session::Active(session, {.window_id = window.id, .expires_at = window.ends_at}), {})
-          .ok());
+  REQUIRE(sessions::Insert(*t,
+                           Session::Active(session, {.window_id = window.id,
+                                                     .expires_at = window.ends_at,
+                                                     .call_budget = 7}),
+                           {})
+              .ok());
   REQUIRE(approvals::Insert(*t, Approval::Pending(proto, "a1", {})).ok());
   REQUIRE(t->Commit().ok());
   return proto.id();

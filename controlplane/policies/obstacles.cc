@@ -1,0 +1,151 @@
+#include "controlplane/policies/obstacles.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "common/time_text.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/store/agents.h"
+#include "controlplane/store/approvals.h"
+#include "controlplane/store/sessions.h"
+#include "controlplane/store/tools.h"
+
+namespace sallyport::controlplane {
+namespace {
+
+using types::v1::Explanation;
+
+constexpr int kPage = 500;
+
+void Add(types::v1::DenialReason reason, std::string detail, Explanation& explanation) {
+  types::v1::Obstacle& obstacle = *explanation.add_obstacles();
+  obstacle.set_reason(reason);
+  obstacle.set_detail(std::move(detail));
+}
+
+// Those that are banned, too.
+absl::StatusOr<std::vector<Agent>> AllFronting(Transaction& t, const std::string& server) {
+  std::vector<Agent> fronting;
+  std::string after;
+  while (true) {
+    ASSIGN_OR_RETURN(std::vector<Agent> page, agents::List(t, after, kPage));
+    const bool is_last = page.size() < kPage;
+    if (!is_last) after = page.back().name;
+    for (Agent& agent : page) {
+      if (agent.Fronts(server)) fronting.push_back(std::move(agent));
+    }
+    if (is_last) return fronting;
+  }
+}
+
+}  // namespace
+
+absl::Status Obstacles::AddToOpening(Explanation& opening) const {
+  if (opening.decision() == "deny") return absl::OkStatus();
+  RETURN_IF_ERROR(AddAgents(opening));
+  RETURN_IF_ERROR(AddUsedUp(opening));
+  RETURN_IF_ERROR(AddStandingNo(opening));
+  AddOwners(opening);
+  return absl::OkStatus();
+}
+
+absl::Status Obstacles::AddAgents(Explanation& opening) const {
+  ASSIGN_OR_RETURN(const std::vector<Agent> fronting, AllFronting(t_, server_));
+  if (std::ranges::all_of(fronting, [](const Agent& agent) { return agent.is_banned(); })) {
+    Add(types::v1::DENIAL_REASON_SERVER_UNKNOWN,
+        absl::StrCat("no agent in service fronts the server; `sallyport agents token create "
+                     "--servers ",
+                     server_, "` lets one enroll"),
+        opening);
+  }
+  for (const Agent& agent : fronting) {
+    const std::string_view lock = policies_.LockOn(principal_, server_, agent.name, now_);
+    if (agent.is_banned()) {
+      Add(types::v1::DENIAL_REASON_LOCKED,
+          absl::StrCat("agent ", agent.name, ", which fronts it, is banned until it enrolls again"),
+          opening);
+    } else if (!lock.empty()) {
+      Add(types::v1::DENIAL_REASON_LOCKED,
+          absl::StrCat("at agent ", agent.name, " lock ", ToAbsl(lock),
+                       " shuts it; `sallyport delete lock ", ToAbsl(lock), "` opens it"),
+          opening);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Obstacles::AddUsedUp(Explanation& opening) const {
+  const OpenDecision open = policies_.EvaluateOpen(principal_, server_, "", now_);
+  // A new approval opens a new window.
+  if (open.terms.max_calls() == 0 || open.terms.has_approval()) return absl::OkStatus();
+  // Who has a session goes on with that.
+  ASSIGN_OR_RETURN(const std::vector<Session> live, sessions::Live(t_, principal_, server_));
+  if (std::ranges::any_of(live, [&](const Session& one) { return one.IsActiveAt(now_); }))
+    return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<Window> window,
+                   sessions::OpenWindow(t_, principal_, server_, now_));
+  if (!window.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const uint64_t used, sessions::CallsUsed(t_, window->id));
+  if (used >= open.terms.max_calls()) {
+    Add(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+        absl::StrCat("all ", open.terms.max_calls(),
+                     " calls (max_calls) are used up, or kept for a session that is not over, "
+                     "until ",
+                     TimeText(window->ends_at)),
+        opening);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Obstacles::AddStandingNo(Explanation& opening) const {
+  if (opening.decision() != "require_approval") return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<Approval> latest,
+                   approvals::LatestForSession(t_, principal_, server_, now_));
+  if (latest.has_value() && latest->state() == types::v1::APPROVAL_STATE_DENIED) {
+    Add(types::v1::DENIAL_REASON_APPROVAL_DENIED,
+        absl::StrCat("approval ", latest->id(), " was denied, which stands until ",
+                     TimeText(latest->expires_at()), " for who only connects; `sallyport request ",
+                     server_, " --reason TEXT` asks again"),
+        opening);
+  }
+  return absl::OkStatus();
+}
+
+void Obstacles::AddOwners(Explanation& explanation) const {
+  if (explanation.decision() != "require_approval") return;
+  const std::vector<std::string> owners = policies_.OwnersOf(principal_);
+  const bool is_nobody_left =
+      std::ranges::all_of(explanation.approvers(), [&](const std::string& approver) {
+        return std::ranges::find(owners, approver) != owners.end();
+      });
+  if (!is_nobody_left) return;
+  Add(types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE,
+      absl::StrCat("nobody can approve it: all approvers (", absl::StrJoin(owners, ", "),
+                   ") own the principal; name others"),
+      explanation);
+}
+
+absl::Status Obstacles::AddToCall(const types::v1::PolicyTestCall& asked, Explanation& call) const {
+  if (call.decision() == "deny") return absl::OkStatus();
+  AddOwners(call);
+  if (asked.tool().empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<Tool> tool, tools::Find(t_, server_, asked.tool()));
+  const types::v1::PinMode pin = policies_.PinOf(server_);
+  if (!tool.has_value() || !tool->is_changed() || pin == types::v1::PIN_MODE_IGNORE)
+    return absl::OkStatus();
+  Add(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
+      absl::StrCat("its definition has changed, and it ",
+                   pin == types::v1::PIN_MODE_DENY ? "is refused" : "waits",
+                   " until an administrator accepts that: `sallyport tools accept ", server_, " ",
+                   asked.tool(), "`"),
+      call);
+  return absl::OkStatus();
+}
+
+}  // namespace sallyport::controlplane

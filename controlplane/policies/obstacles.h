@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/policy/compiled_policies.h"
+#include "controlplane/store/database.h"
+#include "sallyport/types/v1/explanation.pb.h"
+#include "sallyport/types/v1/policy_test_document.pb.h"
+#include "sallyport/types/v1/principal.pb.h"
+
+namespace sallyport::controlplane {
+
+// What keeps out whom the documents let in, as far as the control plane knows: who fronts the
+// server, what is pinned and changed, what was used up, and what people have said.
+class Obstacles {
+ public:
+  // All of them outlive it.
+  Obstacles(Transaction& t, const CompiledPolicies& policies, const types::v1::Principal& principal,
+            const std::string& server, absl::Time now)
+      : t_(t), policies_(policies), principal_(principal), server_(server), now_(now) {}
+
+  // Those that an opening meets which is explained so, and where it is not denied anyway.
+  absl::Status AddToOpening(types::v1::Explanation& opening) const;
+  // Those that the call meets beside.
+  absl::Status AddToCall(const types::v1::PolicyTestCall& asked,
+                         types::v1::Explanation& call) const;
+
+ private:
+  absl::Status AddAgents(types::v1::Explanation& opening) const;
+  absl::Status AddUsedUp(types::v1::Explanation& opening) const;
+  absl::Status AddStandingNo(types::v1::Explanation& opening) const;
+  void AddOwners(types::v1::Explanation& explanation) const;
+
+  Transaction& t_;
+  const CompiledPolicies& policies_;
+  const types::v1::Principal& principal_;
+  const std::string& server_;
+  const absl::Time now_;
+};
+
+}  // namespace sallyport::controlplane
