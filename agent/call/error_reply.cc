@@ -89,11 +89,13 @@ std::string HttpBody(DenialReason reason, std::string_view message, std::string_
 std::string Bearer(DenialReason reason, std::string_view message, const Challenge& challenge) {
   std::string value =
       absl::StrCat("Bearer resource_metadata=\"", challenge.resource_metadata_url, "\"");
+  if (reason == DENIAL_REASON_SCOPE_MISSING || !challenge.scopes.empty()) {
+    absl::StrAppend(&value, ", scope=\"", absl::StrJoin(challenge.scopes, " "), "\"");
+  }
   if (reason == DENIAL_REASON_TOKEN_MISSING) return value;
   if (reason == DENIAL_REASON_SCOPE_MISSING) {
-    absl::StrAppend(&value, ", error=\"insufficient_scope\", scope=\"",
-                    absl::StrJoin(challenge.scopes, " "), "\", error_description=\"",
-                    ToAbsl(message), " (", ToHex(RandomBytes(4)), ")\"");
+    absl::StrAppend(&value, ", error=\"insufficient_scope\", error_description=\"", ToAbsl(message),
+                    " (", ToHex(RandomBytes(4)), ")\"");
   } else {
     absl::StrAppend(&value, ", error=\"invalid_token\", error_description=\"", ToAbsl(message),
                     "\"");

@@ -15,7 +15,8 @@ namespace sallyport::agent {
 // Where a client is told to look for an authorization server.
 struct Challenge {
   std::string resource_metadata_url;
-  // SCOPE_MISSING: all scopes that the nearest policy entry asks for.
+  // SCOPE_MISSING: all scopes that the nearest policy entry asks for. Of a token: those that nobody
+  // gets in without.
   std::vector<std::string> scopes;
 };
 

@@ -17,6 +17,7 @@
 namespace sallyport::agent {
 namespace {
 
+constexpr std::string_view kRootMetadata = "/.well-known/oauth-protected-resource";
 constexpr std::string_view kMetadataPrefix = "/.well-known/oauth-protected-resource/";
 constexpr std::string_view kMcpSuffix = "/mcp";
 constexpr std::size_t kMaxServerName = 63;
@@ -82,6 +83,13 @@ std::optional<OwnAnswer> RefusePostHead(const HttpFields& fields) {
                    "Accept must admit application/json and text/event-stream");
   }
   return std::nullopt;
+}
+
+// What a client is to ask for with its first token. A refresh token is between it and its issuer.
+std::vector<std::string> FirstScopes(const AgentSnapshot& snapshot) {
+  std::vector<std::string> scopes = snapshot.policies()->scopes_of_all();
+  std::erase(scopes, "offline_access");
+  return scopes;
 }
 
 std::string_view AuthorityOf(std::string_view url) {
@@ -174,9 +182,13 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
   const std::size_t query = path.find('?');
   const bool has_query = query != std::string_view::npos;
   path = path.substr(0, query);
+  if (path == kRootMetadata && !has_query) {
+    co_await ServeMetadata(connection, gateway_.public_url);
+    co_return;
+  }
   if (path.starts_with(kMetadataPrefix) && !has_query) {
     if (const auto server = ServerOf(path.substr(kMetadataPrefix.size()))) {
-      co_await ServeMetadata(connection, *server);
+      co_await ServeMetadata(connection, gateway_.ResourceUri(*server));
       co_return;
     }
   }
@@ -187,7 +199,7 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
   co_await connection.Answer(NotFound());
 }
 
-Task<void> McpEndpoint::ServeMetadata(ClientConnection& connection, std::string_view server) {
+Task<void> McpEndpoint::ServeMetadata(ClientConnection& connection, std::string resource) {
   if (connection.request().method != HttpMethod::kGet) {
     co_await connection.Answer(MethodNotAllowed("GET"));
     co_return;
@@ -201,13 +213,16 @@ Task<void> McpEndpoint::ServeMetadata(ClientConnection& connection, std::string_
     co_return;
   }
   OwnAnswer answer;
-  answer.body = ProtectedResourceMetadata(gateway_.ResourceUri(server),
-                                          snapshot->issuers()->AuthorizationServers());
+  answer.body = ProtectedResourceMetadata(resource, snapshot->issuers()->AuthorizationServers(),
+                                          FirstScopes(*snapshot));
   co_await connection.Answer(std::move(answer));
 }
 
 OwnAnswer McpEndpoint::Unauthenticated(const absl::Status& why, std::string_view server) const {
-  return HttpRefusal(why, Challenge{gateway_.MetadataUrl(server), {}});
+  const auto snapshot = gateway_.snapshots.current();
+  return HttpRefusal(
+      why, Challenge{gateway_.MetadataUrl(server),
+                     snapshot == nullptr ? std::vector<std::string>() : FirstScopes(*snapshot)});
 }
 
 Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view server,

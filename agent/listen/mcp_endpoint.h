@@ -11,7 +11,8 @@
 
 namespace sallyport::agent {
 
-// What clients talk to: `/{server}/mcp` and its protected resource metadata (RFC 9728). Host and
+// What clients talk to: `/{server}/mcp` and its protected resource metadata (RFC 9728), and the
+// agent's own. Host and
 // Origin come first, before anything of the request is believed; then the path, exactly; then the
 // token; and only then is a body read.
 class McpEndpoint final : public HttpService {
@@ -37,7 +38,8 @@ class McpEndpoint final : public HttpService {
   bool IsOriginAllowed(std::string_view origin) const;
   // What is said to whoever Authenticate refuses.
   OwnAnswer Unauthenticated(const absl::Status& why, std::string_view server) const;
-  Task<void> ServeMetadata(ClientConnection& connection, std::string_view server);
+  // Of `resource`, its URI.
+  Task<void> ServeMetadata(ClientConnection& connection, std::string resource);
   Task<void> ServeMcp(ClientConnection& connection, std::string_view server, bool has_query);
 
   Gateway& gateway_;

@@ -1,6 +1,7 @@
 #include "common/policy/compiled_policies.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -31,6 +32,23 @@ bool LockMatches(const types::v1::LockSpec& lock, const types::v1::Principal& pr
          (locked.kind() == types::v1::PRINCIPAL_KIND_UNSPECIFIED ||
           locked.kind() == principal.kind());
 }
+
+namespace {
+
+std::vector<std::string> ScopesOfAll(absl::Span<const std::unique_ptr<CompiledPolicy>> policies) {
+  std::optional<std::set<std::string>> all;
+  for (const std::unique_ptr<CompiledPolicy>& policy : policies) {
+    for (const types::v1::PrincipalMatch& match : policy->spec.principals()) {
+      const std::set<std::string> asked(match.scopes().begin(), match.scopes().end());
+      if (!all) all = asked;
+      std::erase_if(*all, [&](const std::string& scope) { return !asked.contains(scope); });
+    }
+  }
+  if (!all) return {};
+  return {all->begin(), all->end()};
+}
+
+}  // namespace
 
 CompiledPolicies::CompiledPolicies() = default;
 CompiledPolicies::~CompiledPolicies() = default;
@@ -80,6 +98,7 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicies>> CompiledPolicies::Compil
     compiled->principals_.Add(static_cast<std::uint32_t>(i), policy.spec);
     for (CompiledRule& rule : policy.rules) rule.ordinal = ordinal++;
   }
+  compiled->scopes_of_all_ = ScopesOfAll(compiled->policies_);
   return compiled;
 }
 

@@ -67,6 +67,10 @@ class CompiledPolicies {
   // Who owns this principal by any policy entry that matches it, whatever its scopes.
   std::vector<std::string> OwnersOf(const types::v1::Principal& principal) const;
 
+  // The scopes that every entry of every policy asks for, in order: nobody gets in anywhere without
+  // them.
+  const std::vector<std::string>& scopes_of_all() const { return scopes_of_all_; }
+
   // The server's document; null: it has none.
   const types::v1::ServerSpec* FindServer(std::string_view name) const;
   // HOLD, DENY or IGNORE.
@@ -92,6 +96,7 @@ class CompiledPolicies {
 
   std::vector<std::unique_ptr<CompiledPolicy>> policies_;  // by name
   PrincipalIndex principals_;
+  std::vector<std::string> scopes_of_all_;
   std::map<std::string, types::v1::MaskProfileSpec> mask_profiles_;
   std::vector<Lock> locks_;
   std::map<std::string, types::v1::ServerSpec, std::less<>> servers_;

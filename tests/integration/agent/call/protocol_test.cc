@@ -308,5 +308,36 @@ spec:
   }
 }
 
+TEST_CASE("a client is told which scopes nobody gets in without", "[agent][call]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta, scopes: [mcp.use, mcp.more]}, {realm: okta, scopes: [mcp.use]}]
+  servers: [wiki]
+  rules: [{allow: {tools: [echo]}}]
+)");
+  const auto metadata = [&](const std::string& path) {
+    const auto answer =
+        door.Send({.method = "GET", .target = "/.well-known/oauth-protected-resource" + path});
+    CHECK(answer.status == 200);
+    return Json::parse(answer.body);
+  };
+  const std::string agent = "http://" + door.agent->authority();
+  for (const char* path : {"", "/wiki/mcp", "/nope/mcp"}) {
+    const Json said = metadata(path);
+    CHECK(said["resource"] == agent + path);
+    CHECK(said["scopes_supported"] == Json::array({"mcp.use"}));
+    CHECK(said["authorization_servers"] == Json::array({FakeControlPlane::kIssuer}));
+  }
+  for (const std::string& token : {std::string(), std::string("not-a-token")}) {
+    const auto refused = door.Send({.token = token, .body = Door::Initialize()});
+    CHECK(refused.status == 401);
+    CHECK(refused.challenge.find("scope=\"mcp.use\"") != std::string::npos);
+  }
+  CHECK(door.Send({.method = "POST", .target = "/.well-known/oauth-protected-resource"}).status ==
+        405);
+}
+
 }  // namespace
 }  // namespace sallyport

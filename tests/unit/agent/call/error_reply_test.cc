@@ -115,6 +115,17 @@ TEST_CASE("a refusal of the token names the metadata, and nothing of it breaks t
         "error_description=\"a 'quote'''X: y\"");
 }
 
+TEST_CASE("a challenge for a token says with which scopes to come", "[agent][call]") {
+  const Challenge challenge{"https://m.example/x", {"a", "b"}};
+  const auto said = [&](types::v1::DenialReason reason) {
+    return HttpRefusal(Denied(reason, "why"), challenge).headers[0].second;
+  };
+  const std::string first = R"(Bearer resource_metadata="https://m.example/x", scope="a b")";
+  CHECK(said(types::v1::DENIAL_REASON_TOKEN_MISSING) == first);
+  CHECK(said(types::v1::DENIAL_REASON_TOKEN_EXPIRED) ==
+        first + R"(, error="invalid_token", error_description="why")");
+}
+
 TEST_CASE("two challenges for scopes are never the same text", "[agent][call]") {
   const Challenge challenge{"https://m.example/x", {"a", "b"}};
   const absl::Status why = Denied(types::v1::DENIAL_REASON_SCOPE_MISSING, "needs b");

@@ -36,6 +36,20 @@ TEST_CASE("a policy names by any entry, of which all that is given must hold", "
   CHECK(decision.policies == std::vector<std::string>{"p"});
 }
 
+TEST_CASE("scopes that every entry of every policy asks for are asked of all", "[policy][open]") {
+  using Scopes = std::vector<std::string>;
+  const auto scopes = [](const std::string& yaml) { return Compiled(yaml)->scopes_of_all(); };
+  const std::string one = Policy("[{realm: okta, scopes: [b, a]}, {realm: x, scopes: [a, b, c]}]");
+  CHECK(scopes(one) == Scopes{"a", "b"});
+  const auto and_one = [&](const std::string& principals) {
+    return scopes(one + "---\nkind: Policy\nname: q\nspec: {principals: " + principals +
+                  ", servers: [x]}\n");
+  };
+  CHECK(and_one("[{realm: okta, scopes: [b]}]") == Scopes{"b"});
+  CHECK(and_one("[{realm: okta}]").empty());
+  CHECK(CompiledPolicies::Compile({}).value()->scopes_of_all().empty());
+}
+
 TEST_CASE("a group counts only as one of the entry's realm", "[policy][open]") {
   const std::string yaml = Policy("[{realm: okta, groups: [deployers]}]");
   CHECK(Open(yaml, Person("a", {"okta:deployers"})).is_allowed());
