@@ -19,6 +19,25 @@ namespace {
 
 using types::v1::Approval;
 
+// What its approver reads in place of a definition that is not kept. It is JSON and no object, so
+// that no server can define a tool that reads like it.
+constexpr std::string_view kUnread =
+    R"("not shown: the tool's definition is longer than 256 KiB, or more than the 16 MiB that are )"
+    R"(kept of its server, or cannot be masked. Nobody can read here what is approved.")";
+
+// The tool's definition as its approver reads it.
+absl::StatusOr<std::string> ShowDefinition(Gateway& gateway, const SessionMask& mask,
+                                           const ToolDefinition& tool) {
+  if (tool.json.empty()) return std::string(kUnread);
+  auto definition = gateway.masker.ShowJsonToApprover(tool.json, mask);
+  if (!definition.ok()) {
+    return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
+                  "the tool's definition cannot be shown to an approver");
+  }
+  RETURN_IF_ERROR(CheckShownDefinition(*definition));
+  return *std::move(definition);
+}
+
 Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
                                        std::string digest) {
   ServedSession& session = *call.granted.session;
@@ -46,16 +65,10 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
   request.mutable_judged_by()->set_version(call.granted.authenticated->snapshot->version());
   request.set_other_params(std::move(shown->other_params));
   if (const SeenDefinition tool = DefinitionOf(*call.granted.connection, message)) {
-    // One that is too long to be kept is bound all the same, though nobody can read it here.
-    auto definition = gateway.masker.ShowJsonToApprover(
-        tool->json.empty() ? std::string_view("{}") : tool->json, session.mask);
-    if (!definition.ok()) {
-      co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
-                       "the tool's definition cannot be shown to an approver");
-    }
-    CO_RETURN_IF_ERROR(CheckShownDefinition(*definition));
+    // One that cannot be read here is bound all the same.
+    CO_ASSIGN_OR_RETURN(std::string definition, ShowDefinition(gateway, session.mask, *tool));
     request.set_definition_hash(tool->hash);
-    request.set_tool_definition(*std::move(definition));
+    request.set_tool_definition(std::move(definition));
   }
   co_return co_await gateway.approval_client.Request(std::move(request));
 }

@@ -228,5 +228,27 @@ TEST_CASE("a call whose approval is undecided waits on over a new stream", "[age
   CHECK(AnswerOf(client.Read()).contains("content"));
 }
 
+TEST_CASE("of a definition that is too long to be kept its approver reads that it is missing",
+          "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/list") return std::nullopt;
+    const Json result = {{"tools", Json::array({{{"name", "delete"},
+                                                 {"description", std::string(300 << 10, 'x')},
+                                                 {"inputSchema", {{"type", "object"}}}}})}};
+    return RawHttpServer::Reply{
+        .bytes =
+            JsonReply(Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump())};
+  });
+  Approving approving(door);
+  CHECK(AnswerOf(door.Connect().Post(Door::Call("delete"))).contains("content"));
+  const auto asked = approving.last();
+  REQUIRE(asked);
+  const Json shown = Json::parse(asked->tool_definition());
+  REQUIRE(shown.is_string());
+  CHECK_THAT(shown.get<std::string>(), Catch::Contains("longer than 256 KiB"));
+  CHECK(asked->definition_hash().size() == 64);
+}
+
 }  // namespace
 }  // namespace sallyport
