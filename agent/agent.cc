@@ -61,8 +61,7 @@ constexpr absl::Duration kEndSessions = absl::Seconds(3);
 constexpr absl::Duration kDrainConnections = absl::Seconds(1);
 constexpr absl::Duration kShipRecords = absl::Seconds(1);
 
-// The answer to an opening may have been made before its session's end and come after the news of
-// it: so long after that news none is on its way any more.
+// So long after the news of a session's end no answer to its opening is on its way any more.
 constexpr absl::Duration kAnswersUnderWay = absl::Minutes(1);
 
 // One agent for one data directory: two would write one spool.
@@ -157,8 +156,6 @@ struct Agent::Parts {
   std::unique_ptr<ToolClient> tool_client;
   std::unique_ptr<ToolPins> tool_pins;
   std::unique_ptr<Recorder> recorder;
-  // Sessions whose ends the control plane knows, and since when (CLOCK_BOOTTIME) it is known here.
-  absl::flat_hash_map<std::string, absl::Duration> told_ends;
   std::unique_ptr<Uploader> uploader;
   std::shared_ptr<const MaskEngine> mask_engine;
   std::unique_ptr<Masker> masker;
@@ -281,8 +278,6 @@ void Agent::Parts::Observe() {
   };
   observer.on_session = [this](const v1::SessionUpdate& update) {
     TakeSessionUpdate(*gateway, update);
-    if (update.session().state() != types::v1::SESSION_STATE_ENDED) return;
-    told_ends.try_emplace(update.session().id(), clock.SinceBoot());
   };
   observer.on_approval = [this](const types::v1::Approval& approval) {
     gateway->approvals.Learn(approval, gateway->sessions);
@@ -290,7 +285,7 @@ void Agent::Parts::Observe() {
   observer.on_resynced = [this](const absl::flat_hash_set<std::string>& active) {
     TakeResync(*gateway, active);
     recorder->ForgetEnds([&](const std::string& id) {
-      if (!active.contains(id)) told_ends.try_emplace(id, clock.SinceBoot());
+      if (!active.contains(id)) gateway->openings.told_ends.try_emplace(id, clock.SinceBoot());
       return false;
     });
     for (const std::string& id : recorder->damaged_sessions()) {
@@ -303,6 +298,7 @@ void Agent::Parts::Observe() {
 
 void Agent::Parts::ForgetToldEnds() {
   const absl::Duration before = clock.SinceBoot() - kAnswersUnderWay;
+  auto& told_ends = gateway->openings.told_ends;
   recorder->ForgetEnds([&](const std::string& id) {
     const auto told = told_ends.find(id);
     return told != told_ends.end() && told->second <= before;

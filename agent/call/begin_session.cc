@@ -136,6 +136,9 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
     }
     return known;
   }
+  if (gateway.openings.told_ends.contains(claims.session_id)) {
+    return Denied(DENIAL_REASON_SESSION_ENDED, "the control plane has ended the session already");
+  }
   ASSIGN_OR_RETURN(HeldCredentials credentials, ReadCredentials(gateway, claims.server));
   std::unique_ptr<ServedSession> session =
       Make(gateway, FactsOf(claims, grant, calls), std::move(credentials));

@@ -1,7 +1,9 @@
 #include "agent/call/open_session.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,6 +27,8 @@ using types::v1::DENIAL_REASON_SESSION_ENDED;
 using types::v1::DENIAL_REASON_UNSPECIFIED;
 
 constexpr absl::Duration kRetryOpen = absl::Milliseconds(50);
+// How long a stream that begins has to say what is live before the control plane is asked.
+constexpr absl::Duration kCatchUp = absl::Seconds(1);
 // How long the control plane has to say how an opening stands whose hold is over.
 constexpr absl::Duration kAnswerTime = absl::Seconds(1);
 
@@ -57,10 +61,22 @@ Task<bool> IsHeard(Gateway& gateway, types::v1::Session session, absl::Duration 
   co_return co_await gateway.snapshots.HearAgain(lease, until - gateway.clock.SinceBoot());
 }
 
+absl::Status NotBack() {
+  return Denied(DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE,
+                "the control plane is not back yet; connect again in a moment");
+}
+
+absl::Status Begin(Gateway& gateway, const access::v1::OpenSessionResponse& response) {
+  gateway.snapshots.NoteActive(response.session().id());
+  return BeginSession(gateway, response.grant(), response.session().calls()).status();
+}
+
 Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,
                access::v1::OpenSessionRequest request) {
   const absl::Duration until = gateway.clock.SinceBoot() + gateway.limits.open_hold;
   for (;;) {
+    co_await gateway.snapshots.CatchUp(kCatchUp);
+    const std::optional<std::uint64_t> heard = gateway.snapshots.heard_stream();
     auto response =
         co_await gateway.session_client.Open(request, until - gateway.clock.SinceBoot());
     if (!response.ok()) {
@@ -81,17 +97,16 @@ Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,
       co_return;
     }
     if (!co_await IsHeard(gateway, response->session(), until)) {
-      opening->Decide(Denied(DENIAL_REASON_CONTROL_PLANE_UNAVAILABLE,
-                             "the control plane is not back yet; connect again in a moment"));
+      opening->Decide(NotBack());
       co_return;
     }
-    gateway.snapshots.NoteActive(response->session().id());
-    const absl::Status begun =
-        BeginSession(gateway, response->grant(), response->session().calls()).status();
-    // A session that has just ended here is live at the control plane until it has heard so.
-    const bool is_ending = ReasonOf(begun) == DENIAL_REASON_SESSION_ENDED &&
-                           gateway.clock.SinceBoot() + kRetryOpen < until;
-    if (!is_ending) {
+    const bool is_doubtful = !heard || heard != gateway.snapshots.heard_stream();
+    const absl::Status begun = is_doubtful ? NotBack() : Begin(gateway, *response);
+    // A session that has just ended here is live at the control plane until it has heard so, and
+    // one that was ended there meanwhile is so no longer.
+    const bool is_asked_again = (is_doubtful || ReasonOf(begun) == DENIAL_REASON_SESSION_ENDED) &&
+                                gateway.clock.SinceBoot() + kRetryOpen < until;
+    if (!is_asked_again) {
       opening->Decide(begun);
       co_return;
     }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "agent/loop/signal.h"
@@ -41,6 +42,10 @@ struct Openings {
   // `since`. Who comes for one of them asks anew.
   void Sweep(absl::Duration since);
 
+  // Sessions whose ends the control plane has told, and since when (CLOCK_BOOTTIME) it is known
+  // here. The answer to an opening may have been made before its session's end and come after the
+  // news of it.
+  absl::flat_hash_map<std::string, absl::Duration> told_ends;
   // By SessionKey, client address and the token's SHA-256.
   std::map<std::string, std::shared_ptr<Opening>> by_key;
   // What the last run of the agent left open, by session id: continued when the control plane

@@ -91,6 +91,7 @@ void TakeSessionUpdate(Gateway& gateway, const v1::SessionUpdate& update) {
       return;
     }
     case types::v1::SESSION_STATE_ENDED:
+      gateway.openings.told_ends.try_emplace(session.id(), gateway.clock.SinceBoot());
       if (ServedSession* served = gateway.sessions.FindById(session.id())) {
         EndSession(gateway, *served, {session.end_reason(), session.detail()});
       }

@@ -117,6 +117,10 @@ Task<bool> SnapshotWatch::HearAgain(absl::Duration lease, absl::Duration timeout
   co_return SilentFor() < lease;
 }
 
+Task<void> SnapshotWatch::CatchUp(absl::Duration timeout) {
+  if (!heard_stream()) co_await connected_.Wait(timeout);
+}
+
 Task<bool> SnapshotWatch::WaitForSnapshot(absl::Duration timeout) {
   if (current_ == nullptr) co_await changed_.Wait(timeout);
   co_return current_ != nullptr;
@@ -164,6 +168,7 @@ Task<absl::Status> SnapshotWatch::Follow() {
   asked_at_ = clock_.SinceBoot();
   Stream stream(channel_, &Rpc::WatchSnapshot, std::move(request));
   stream_ = &stream;
+  ++streams_;
   active_.clear();
   while (true) {
     absl::StatusOr<v1::AgentUpdate> update = co_await stream.Next(kSilence);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,6 +73,16 @@ class SnapshotWatch {
 
   // The stream is up and has said all that is live.
   bool is_connected() const { return is_connected_; }
+  // Which stream was asked for last. nullopt: it has not said yet all that is live. An answer of
+  // the control plane that a session is active is doubtful where this was none or another one when
+  // it was asked for: a stream that began meanwhile may have left the session out because it was
+  // over.
+  std::optional<std::uint64_t> heard_stream() const {
+    const bool is_catching_up = stream_ != nullptr && !is_connected_;
+    return is_catching_up ? std::nullopt : std::optional(streams_);
+  }
+  // Until a stream that is on its way has said all that is live, or `timeout` has passed.
+  Task<void> CatchUp(absl::Duration timeout);
   // The control plane has just said, in answer to a call, that this session is active: the stream
   // may have listed the active ones before it was.
   void NoteActive(const std::string& session_id) { active_.insert(session_id); }
@@ -142,6 +153,7 @@ class SnapshotWatch {
   // When the stream that runs was asked for.
   absl::Duration asked_at_ = absl::ZeroDuration();
   Stream* stream_ = nullptr;
+  std::uint64_t streams_ = 0;
   // Set, and reset, with each snapshot.
   Signal changed_;
   Signal stop_;

@@ -130,6 +130,12 @@ class FakeControlPlane {
     update.mutable_resynced();
     Push(std::move(update));
   }
+  // The stream that there is ends; the agent asks for another.
+  void BreakStream() {
+    std::lock_guard lock(mutex_);
+    ++broken_streams_;
+    changed_.notify_all();
+  }
   // Before the agent starts: it hears nothing.
   bool withholds_snapshot = false;
 
@@ -483,7 +489,8 @@ class FakeControlPlane {
         writer->Write(resynced);
       }
       self.updates_.clear();
-      while (!self.stopping_ && !context->IsCancelled()) {
+      const int broken = self.broken_streams_;
+      while (!self.stopping_ && !context->IsCancelled() && broken == self.broken_streams_) {
         self.changed_.wait_for(lock, std::chrono::milliseconds(200));
         while (!self.updates_.empty() && !self.withholds_snapshot) {
           writer->Write(self.updates_.front());
@@ -662,6 +669,7 @@ class FakeControlPlane {
   TestKey grant_key_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  int broken_streams_ = 0;
   bool stopping_ = false;
   agent::v1::Snapshot snapshot_;
   std::vector<agent::v1::AgentUpdate> updates_;

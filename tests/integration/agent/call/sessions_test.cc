@@ -1,4 +1,5 @@
 // How sessions of the agent end, and what is left of them.
+#include <atomic>
 #include <catch2/catch.hpp>
 
 #include "tests/integration/agent/call/door.h"
@@ -49,6 +50,57 @@ TEST_CASE("each token that asks for a session is told its own reason", "[agent][
   answers.set_value();
   CHECK(first.Read().status == 403);
   CHECK_FALSE(second.Read().session_id.empty());
+}
+
+// The end as the control plane tells it while the answer to the opening is under way.
+TEST_CASE("a session whose end is told before the answer to its opening is not served",
+          "[agent][session]") {
+  Door door;
+  std::atomic<int> opens = 0;
+  std::atomic<bool> is_told = false;
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  door.control.set_opener([&](const auto&) {
+    if (++opens > 1) {
+      return FakeControlPlane::Denial(types::v1::DENIAL_REASON_LOCKED, "the lock end-it shuts it");
+    }
+    types::v1::Session ended = session;
+    ended.set_state(types::v1::SESSION_STATE_ENDED);
+    ended.set_end_reason(END_REASON_REVOKED);
+    ended.set_detail("an operator ended it");
+    door.control.PushSession(ended, false);
+    is_told = door.AwaitSnapshot(door.control.Edit([](agent::v1::Snapshot&) {}));
+    return door.control.Active(session);
+  });
+  const Json answer =
+      Door::Message(door.Send({.token = door.control.Token("bot"), .body = Door::Initialize()}));
+  CHECK(is_told);
+  CHECK(answer["error"]["data"]["reason"] == "locked");
+  CHECK(opens == 2);
+  CHECK(door.Seen() == 0);
+}
+
+// The stream lists what is live after the session's end and before the answer to its opening.
+TEST_CASE("an answer that an opening gets while the stream begins anew is asked for again",
+          "[agent][session]") {
+  Door door;
+  REQUIRE(door.agent->AwaitLog("control_plane_connected", 0));
+  std::atomic<int> opens = 0;
+  std::atomic<bool> is_anew = false;
+  door.control.set_opener([&](const auto&) {
+    if (++opens > 1) {
+      return FakeControlPlane::Denial(types::v1::DENIAL_REASON_LOCKED, "the lock end-it shuts it");
+    }
+    const std::size_t before = door.agent->log().size();
+    door.control.BreakStream();
+    is_anew = door.agent->AwaitLog("control_plane_connected", before);
+    return door.control.Active(door.control.ActiveSession("wiki", "bot"));
+  });
+  const Json answer =
+      Door::Message(door.Send({.token = door.control.Token("bot"), .body = Door::Initialize()}));
+  CHECK(is_anew);
+  CHECK(answer["error"]["data"]["reason"] == "locked");
+  CHECK(opens == 2);
+  CHECK(door.Seen() == 0);
 }
 
 TEST_CASE("the last DELETE completes the session, with its end record", "[agent][session]") {
