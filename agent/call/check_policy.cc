@@ -98,8 +98,7 @@ bool IsForAnotherSession(const GrantedCall& call, const ClientMessage& message,
   const auto own =
       SessionPolicy::Bind(authenticated.snapshot->policies(), *authenticated.caller->principal,
                           call.session->facts().server);
-  const Verdict verdict = Evaluate(*own, message, usable, now).verdict;
-  return verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval;
+  return MayPass(Evaluate(*own, message, usable, now));
 }
 
 // A call that has waited may know an older version than the session goes by already.
@@ -151,6 +150,10 @@ JudgedCall Judged(GrantedCall call, std::shared_ptr<const ClientMessage> message
 }
 
 }  // namespace
+
+bool MayPass(const CallDecision& decision) {
+  return decision.verdict == Verdict::kAllow || decision.verdict == Verdict::kRequireApproval;
+}
 
 absl::StatusOr<std::shared_ptr<const SessionRules>> FindRules(
     Gateway& gateway, const ServedSession& session, const Caller& caller,

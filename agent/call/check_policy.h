@@ -8,6 +8,9 @@
 
 namespace sallyport::agent {
 
+// Whether policy lets it through, or would once a person has approved it.
+bool MayPass(const CallDecision& decision);
+
 // The rules for the caller's principal in that session, under the snapshot of this call.
 absl::StatusOr<std::shared_ptr<const SessionRules>> FindRules(
     Gateway& gateway, const ServedSession& session, const Caller& caller,

@@ -87,8 +87,7 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
     std::string next_cursor;
     session.shared->tools.Learn(response, next_cursor);
   }
-  const bool may_listen =
-      policy.EvaluateCall({.method = "subscriptions/listen"}, now).verdict == Verdict::kAllow;
+  const bool may_listen = MayPass(policy.EvaluateCall({.method = "subscriptions/listen"}, now));
   absl::Status sealed;
   const absl::Duration left = session.live().facts().expires_at - now;
   ASSIGN_OR_RETURN(ModernResult result,

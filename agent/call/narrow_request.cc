@@ -20,8 +20,9 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
   const UsableCapabilities& usable = policy.capabilities(now);
   const std::string method = message.method;
   const bool takes_tasks = message.modern.takes_tasks;
+  // What a person is to be asked about stays, for that is what they approve.
   const auto may_hear_of = [&](std::string_view uri) {
-    return policy.EvaluateCall({.method = method, .target = uri}, now).verdict == Verdict::kAllow;
+    return MayPass(policy.EvaluateCall({.method = method, .target = uri}, now));
   };
   ModernRequestTerms terms{.client = {.sampling = usable.sampling,
                                       .elicitation = usable.elicitation,

@@ -56,14 +56,10 @@ bool MayKnow(const SessionPolicy& policy, McpConnection& connection, TargetKind 
     const UsableCapabilities& usable = policy.capabilities(now);
     return mcp.HasTask(target) && (is_legacy ? usable.tasks : usable.task_extension);
   }
-  const Verdict verdict =
-      policy
-          .EvaluateCall({.method = is_legacy ? "resources/subscribe" : "subscriptions/listen",
-                         .target = target},
-                        now)
-          .verdict;
-  return (verdict == Verdict::kAllow || verdict == Verdict::kRequireApproval) &&
-         (!is_legacy || mcp.IsSubscribedTo(target));
+  const CallDecision decision = policy.EvaluateCall(
+      {.method = is_legacy ? "resources/subscribe" : "subscriptions/listen", .target = target},
+      now);
+  return MayPass(decision) && (!is_legacy || mcp.IsSubscribedTo(target));
 }
 
 // In the modern era a task asks its client in what tells of it.

@@ -61,6 +61,40 @@ TEST_CASE("a client hears of what policy lets it read, and of nothing else", "[a
   CHECK(request.find("toolsListChanged") != std::string::npos);
 }
 
+TEST_CASE("a stream that needs a person is approved and asked for with what it is to bring",
+          "[agent][modern]") {
+  Stage stage;
+  stage.door.control.Apply(R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [echo], resources: ["file:///public/**"]}
+    - require_approval: {methods: ["subscriptions/listen"], approvers: ["okta:approvers"]}
+)",
+                           {"wiki"});
+  std::string shown;
+  stage.door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
+    shown = request.other_params();
+    agent::v1::RequestCallApprovalResponse response;
+    *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
+    response.mutable_approval()->set_state(types::v1::APPROVAL_STATE_APPROVED);
+    return response;
+  });
+  const ModernClient client(stage.door);
+  const Json found =
+      Door::Message(client.Post({.method = "server/discover"}))["result"]["capabilities"];
+  CHECK(found["resources"].value("subscribe", false));
+  const auto stream = client.Send(Stage::Listen());
+  CHECK(stream->ReadUntil("tools/list_changed").is_stream());
+  for (const std::string& asked : {shown, stage.door.Requests("subscriptions/listen").front()}) {
+    CHECK(asked.find("file:///public/b") != std::string::npos);
+    CHECK(asked.find("secret") == std::string::npos);
+  }
+}
+
 TEST_CASE("a stream brings what its client asked for there, and nothing else", "[agent][modern]") {
   Stage stage;
   stage.door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
