@@ -1,5 +1,6 @@
 #include "agent/call/forward.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -147,6 +148,8 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   call.place.WentOut();
   request.exchange = exchange->get();
   request.is_listening = IsListening(call.outbound.message());
+  std::optional<LiveSession::Stream> stream;
+  if (request.is_listening) stream.emplace(live);
   if (request.is_cancelled) (*exchange)->Cancel();
   for (;;) {
     auto message = co_await (*exchange)->Next();
@@ -163,6 +166,7 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
       co_await AnswerBroken(gateway, call, request, message.status());
       co_return;
     }
+    if (stream && message->is_error) stream->Refused();
     call.place.Answered();
     const bool goes_on = !SettleAnswered(gateway, call, *message);
     if (const absl::Status settled = claim.Settle(*message); settled.ok()) {

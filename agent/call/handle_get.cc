@@ -72,9 +72,8 @@ Task<void> ServeGetStream(Gateway& gateway, const GrantedCall& call, StreamReade
                           bool is_new) {
   Reply& reply = *call.reply;
   McpConnection& connection = *call.connection;
-  LiveSession& live = call.session->live();
+  const LiveSession::Stream stream(call.session->live());
   connection.ResetStream();
-  live.StreamOpened();
   const std::string_view version =
       call.authenticated->incoming.protocol_version.value_or(connection.mcp().protocol_version());
   co_await reply.Begin({.after = EventId{connection.record_tag(), 0, reader.n()},
@@ -92,7 +91,6 @@ Task<void> ServeGetStream(Gateway& gateway, const GrantedCall& call, StreamReade
     }
   }
   reply.TellWhenGone(nullptr);
-  live.StreamClosed();
   co_await reply.End();
 }
 

@@ -72,6 +72,7 @@ class Listening {
     Reply& reply = *call_.reply;
     OpenRequest request{.id = listen_->id, .waiting = &changed_};
     const RegisteredRequest registered(*call_.connection, request);
+    const LiveSession::Stream stream(call_.session->live());
     co_await reply.Begin({});
     reply.TellWhenGone([this] { changed_.Set(); });
     const std::vector<std::string> tasks = TasksListenedTo(*listen_);

@@ -66,14 +66,11 @@ void LiveSession::ApprovalSettled() {
   Touch();
 }
 
-void LiveSession::StreamOpened() {
+void LiveSession::StreamClosed(bool has_been) {
+  --open_streams_;
+  if (!has_been) return;
   had_stream_ = true;
-  ++open_streams_;
-}
-
-void LiveSession::StreamClosed() {
-  if (open_streams_ > 0) --open_streams_;
-  if (open_streams_ == 0) last_stream_closed_ = clock_.SinceBoot();
+  last_stream_closed_ = clock_.SinceBoot();
 }
 
 Task<bool> LiveSession::WaitUntilQuiet(absl::Duration timeout) {

@@ -128,10 +128,21 @@ class LiveSession {
   void ApprovalAsked() { ++approvals_waiting_; }
   void ApprovalSettled();
 
-  // A GET stream of one of its MCP sessions.
-  void StreamOpened();
-  void StreamClosed();
-  std::uint32_t open_streams() const { return open_streams_; }
+  // A stream by which its client hears of what it has not asked for is open, for as long as one of
+  // these lives: the GET stream of one of its MCP sessions, or a listen.
+  class Stream {
+   public:
+    explicit Stream(LiveSession& session) : session_(session) { ++session.open_streams_; }
+    ~Stream() { session_.StreamClosed(has_been_); }
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    // It was refused: its client has had none.
+    void Refused() { has_been_ = false; }
+
+   private:
+    LiveSession& session_;
+    bool has_been_ = true;
+  };
 
   // Counts one call of a counted method as it is forwarded. False when the budget is used up:
   // nothing is counted then.
@@ -143,6 +154,7 @@ class LiveSession {
   std::uint64_t calls() const { return calls_; }
 
  private:
+  void StreamClosed(bool has_been);
   bool is_quiet() const { return in_flight_ == 0 && listening_ == 0; }
   void TellIfQuiet() {
     if (is_quiet()) quiet_.Set();

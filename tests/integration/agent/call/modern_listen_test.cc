@@ -204,6 +204,41 @@ TEST_CASE("a stream does not hold idleness off", "[agent][modern]") {
   CHECK(end->calls == 0);
 }
 
+TEST_CASE("a client that has closed its last stream is disconnected, as in the legacy era",
+          "[agent][modern]") {
+  Stage stage;
+  types::v1::Session session = stage.door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->mutable_disconnect_grace()->set_seconds(1);
+  stage.door.control.set_opener([&](const auto&) { return stage.door.control.Active(session); });
+  const ModernClient client(stage.door);
+  {
+    const auto stream = client.Send(Stage::Listen());
+    REQUIRE(stream->ReadUntil("tools/list_changed").is_stream());
+  }
+  const auto end = stage.door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_DISCONNECTED);
+}
+
+TEST_CASE("a client whose stream was refused has had none, and is not disconnected",
+          "[agent][modern]") {
+  Stage stage;
+  types::v1::Session session = stage.door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->mutable_disconnect_grace()->set_seconds(1);
+  session.mutable_terms()->mutable_idle_timeout()->set_seconds(3);
+  stage.door.control.set_opener([&](const auto&) { return stage.door.control.Active(session); });
+  stage.door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "subscriptions/listen") return std::nullopt;
+    return RawHttpServer::Reply{
+        .bytes = JsonReply(R"({"jsonrpc":"2.0","id":)" + message["id"].dump() +
+                           R"(,"error":{"code":-32601,"message":"no such method"}})")};
+  });
+  CHECK(Door::Message(ModernClient(stage.door).Post(Stage::Listen()))["error"]["code"] == -32601);
+  const auto end = stage.door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_EXPIRED);
+}
+
 TEST_CASE("a stream whose client has gone is closed at the server, and the others go on",
           "[agent][modern]") {
   Stage stage;

@@ -108,7 +108,7 @@ TEST_CASE("a request in flight and a call that waits for a person hold idleness 
 TEST_CASE("an open stream alone does not hold idleness off", "[agent][session]") {
   Stage stage;
   LiveSession session = stage.Open();
-  session.StreamOpened();
+  const LiveSession::Stream stream(session);
   stage.clock.Advance(absl::Minutes(2));
   CHECK(session.Due(kHeard)->reason == END_REASON_EXPIRED);
 }
@@ -117,16 +117,14 @@ TEST_CASE("a client that closed its last stream is disconnected after the grace"
           "[agent][session]") {
   Stage stage;
   LiveSession session = stage.Open();
-  session.StreamOpened();
-  session.StreamOpened();
-  session.StreamClosed();
+  std::optional<LiveSession::Stream> stream(std::in_place, session);
+  { const LiveSession::Stream other(session); }
   stage.clock.Advance(absl::Seconds(60));
   CHECK_FALSE(session.Due(kHeard).has_value());
-  session.StreamClosed();
+  stream.reset();
   stage.clock.Advance(absl::Seconds(29));
   CHECK_FALSE(session.Due(kHeard).has_value());
-  session.StreamOpened();
-  session.StreamClosed();
+  { const LiveSession::Stream again(session); }
   stage.clock.Advance(absl::Seconds(29));
   CHECK_FALSE(session.Due(kHeard).has_value());
   stage.clock.Advance(absl::Seconds(1));
@@ -140,11 +138,21 @@ TEST_CASE("a client that never had a stream is not disconnected", "[agent][sessi
   CHECK_FALSE(session.Due(kHeard).has_value());
 }
 
+TEST_CASE("a client whose stream was refused has had none", "[agent][session]") {
+  Stage stage;
+  LiveSession session = stage.Open();
+  {
+    LiveSession::Stream stream(session);
+    stream.Refused();
+  }
+  stage.clock.Advance(absl::Seconds(90));
+  CHECK_FALSE(session.Due(kHeard).has_value());
+}
+
 TEST_CASE("a request in flight holds the disconnect off", "[agent][session]") {
   Stage stage;
   LiveSession session = stage.Open();
-  session.StreamOpened();
-  session.StreamClosed();
+  { const LiveSession::Stream stream(session); }
   {
     LiveSession::InFlight busy(session);
     stage.clock.Advance(absl::Seconds(60));
