@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "agent/call/ask_approval.h"
 #include "agent/call/await_approval.h"
 #include "agent/call/check_definition.h"
@@ -19,6 +20,8 @@
 
 namespace sallyport::agent {
 namespace {
+
+constexpr std::size_t kMaxOpenRequests = 128;
 
 Task<void> EndAbandoned(Gateway& gateway, AbandonedCall abandoned) {
   SettleDropped(gateway, abandoned.granted);
@@ -51,23 +54,40 @@ Task<void> CheckAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& reques
 
 }  // namespace
 
+RegisteredRequest::RegisteredRequest(ServedSession& session, McpConnection& connection,
+                                     OpenRequest& request)
+    : session_(session), connection_(connection), request_(request) {
+  if (session.open_requests >= kMaxOpenRequests) {
+    status_ = Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                     absl::StrCat("the session has ", kMaxOpenRequests,
+                                  " requests in flight, and may have no more"));
+  } else if (!connection.Begin(request)) {
+    status_ = Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                     "a request with this id is in flight already");
+  } else {
+    ++session.open_requests;
+  }
+}
+
+RegisteredRequest::~RegisteredRequest() {
+  if (!status_.ok()) return;
+  connection_.Finish(request_);
+  --session_.open_requests;
+}
+
 Task<void> AnswerRequest(Gateway& gateway, GrantedCall call,
                          std::shared_ptr<const ClientMessage> message) {
   if (IsForHeldTasks(call, *message)) {
     co_await ServeTask(gateway, std::move(call), std::move(message));
     co_return;
   }
+  const Held<ServedSession> session = call.session;
   const Held<McpConnection> connection = call.connection;
   OpenRequest request{.id = message->id};
-  const RegisteredRequest registered(*connection, request);
-  if (!registered.ok()) {
-    absl::Status why =
-        connection->mcp().in_flight() >= 128
-            ? Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "too many requests are in flight")
-            : Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                     "a request with this id is in flight already");
-    co_await AnswerRefused(gateway,
-                           RefusedCall{std::move(call), std::move(message), std::move(why), {}});
+  const RegisteredRequest registered(*session, *connection, request);
+  if (!registered.status().ok()) {
+    co_await AnswerRefused(
+        gateway, RefusedCall{std::move(call), std::move(message), registered.status(), {}});
     co_return;
   }
   co_await PassStages(gateway, std::move(call), std::move(message), request);

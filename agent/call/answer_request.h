@@ -9,23 +9,22 @@
 // The stages of a request of a live session, from what policy says of it to its answer.
 namespace sallyport::agent {
 
-// Registers a request with its MCP session for as long as it is open.
+// Registers a request with its MCP session for as long as it is open. At most 128 are open in all
+// MCP sessions of a session together.
 class RegisteredRequest {
  public:
-  RegisteredRequest(McpConnection& connection, OpenRequest& request)
-      : connection_(connection), request_(request), is_registered_(connection.Begin(request)) {}
-  ~RegisteredRequest() {
-    if (is_registered_) connection_.Finish(request_);
-  }
+  RegisteredRequest(ServedSession& session, McpConnection& connection, OpenRequest& request);
+  ~RegisteredRequest();
   RegisteredRequest(const RegisteredRequest&) = delete;
   RegisteredRequest& operator=(const RegisteredRequest&) = delete;
-  // False: its id is in flight, or too many are.
-  bool ok() const { return is_registered_; }
+  // limit_exceeded: too many are open. message_invalid: one of its id is.
+  const absl::Status& status() const { return status_; }
 
  private:
+  ServedSession& session_;
   McpConnection& connection_;
   OpenRequest& request_;
-  bool is_registered_;
+  absl::Status status_;
 };
 
 // From a request's arrival to its answer.

@@ -110,12 +110,12 @@ Task<void> Run(Gateway& gateway, HeldTask& task, AskedCall call) {
   const Held<McpConnection> connection = call.judged.granted.connection;
   {
     const LiveSession::InFlight in_flight(session->live());
-    const RegisteredRequest registered(*connection, task.request());
+    const RegisteredRequest registered(*session, *connection, task.request());
     co_await PassOn(gateway, std::move(call), task.request());
   }
   for (int round = 1; task.state().status == TaskStatus::kInputRequired && round < kMaxRounds;
        ++round) {
-    const RegisteredRequest registered(*connection, task.request());
+    const RegisteredRequest registered(*session, *connection, task.request());
     if (!co_await AwaitInput(gateway, *session, task)) break;
     const LiveSession::InFlight in_flight(session->live());
     co_await PassAgain(gateway, session, connection, task);

@@ -71,7 +71,11 @@ class Listening {
   Task<void> Run() {
     Reply& reply = *call_.reply;
     OpenRequest request{.id = listen_->id, .waiting = &changed_};
-    const RegisteredRequest registered(*call_.connection, request);
+    const RegisteredRequest registered(*call_.session, *call_.connection, request);
+    if (!registered.status().ok()) {
+      co_await AnswerRefused(gateway_, RefusedCall{call_, listen_, registered.status(), {}});
+      co_return;
+    }
     const LiveSession::Stream stream(call_.session->live());
     co_await reply.Begin({});
     reply.TellWhenGone([this] { changed_.Set(); });

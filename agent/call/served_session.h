@@ -272,6 +272,8 @@ class ServedSession final : public Holdable {
   std::shared_ptr<CountTable::Kept> principal_counts;
   // Calls of it that wait until a person decides.
   int held_calls = 0;
+  // How many RegisteredRequests there are, of all its MCP sessions.
+  std::size_t open_requests = 0;
   // How many CountedOperations there are.
   int counted_in_flight = 0;
   // The MCP session that ended last was deleted by its client: when no other is left, it is

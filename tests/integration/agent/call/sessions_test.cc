@@ -103,6 +103,32 @@ TEST_CASE("an answer that an opening gets while the stream begins anew is asked 
   CHECK(door.Seen() == 0);
 }
 
+TEST_CASE("128 requests are in flight at a time in all MCP sessions of a session together",
+          "[agent][session]") {
+  Door door;
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return RawHttpServer::Reply{.closes = true, .waits = true};
+  });
+  const Door::Bot bots[] = {door.Connect(), door.Connect()};
+  std::vector<std::unique_ptr<HttpClient>> calls;
+  for (int i = 0; i < 128; ++i) {
+    calls.push_back(std::make_unique<HttpClient>(door.agent->port()));
+    calls.back()->Send(door.Bytes({.token = bots[i % 2].token,
+                                   .session_id = bots[i % 2].session_id,
+                                   .body = Door::Call("echo", "{}", i + 1)}));
+  }
+  REQUIRE(door.AwaitRequests("tools/call", 128));
+  const auto refused = bots[0].Post(Door::Call("echo", "{}", 1000));
+  CHECK(ReasonOf(refused) == "limit_exceeded");
+  CHECK_THAT(refused.body, Catch::Contains("the session has 128 requests in flight"));
+  CHECK(bots[1].Delete().status == 204);
+  // Those of the MCP session that was deleted are over.
+  const std::string list = R"({"jsonrpc":"2.0","id":1001,"method":"tools/list"})";
+  while (bots[0].Post(list).body.find("limit_exceeded") != std::string::npos) continue;
+  CHECK(Door::Message(bots[0].Post(list)).contains("result"));
+}
+
 TEST_CASE("the last DELETE completes the session, with its end record", "[agent][session]") {
   Door door;
   const Door::Bot one = door.Connect(), two = door.Connect();
