@@ -39,14 +39,15 @@ class CancelWhenGone {
   Reply* reply_;
 };
 
-// `call_id` as the control plane knows the call.
-Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
-                         const absl::Status& why, std::string call_id) {
+// `call_id` as the control plane knows the call. False: it has no record.
+Task<bool> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
+                         const absl::Status& why, std::string call_id, bool is_taken_back = false) {
   ServedSession& session = *call.granted.session;
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_OUTCOME;
   facts.request = &call.outbound.shown();
   facts.outcome = outcome;
+  facts.is_taken_back = is_taken_back;
   facts.request_n = call.outbound.record_n();
   facts.approval_id = call.approval_id;
   facts.call_id = call_id;
@@ -54,6 +55,7 @@ Task<void> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string
   facts.detail = Show(gateway, session, ToStd(why.message()));
   absl::Status recorded = co_await gateway.recorder.RecordEvent(*session.chain, std::move(facts));
   if (!recorded.ok()) LogError("record_failed", {{"session", session.id()}, {"error", recorded}});
+  co_return recorded.ok();
 }
 
 // Its client kept others waiting.
@@ -88,7 +90,11 @@ absl::Status FailureToSend(const LiveSession& live, const absl::Status& status) 
 Task<void> AnswerUnsent(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
                         absl::Status why, bool is_cancelled) {
   SettleUnsent(gateway, call.granted, call.call_id);
-  co_await RecordOutcome(gateway, call, outcome, why, call.call_id);
+  // Its place is free once that is durable: a count that a crash could bring back would let one
+  // call too many out.
+  const bool is_counted = call.judgement->is_counted;
+  if (co_await RecordOutcome(gateway, call, outcome, why, call.call_id, is_counted) && is_counted)
+    call.granted.session->live().UncountCall();
   if (is_cancelled) {
     co_await call.granted.reply->End();
   } else {
@@ -101,8 +107,8 @@ Task<void> AnswerBroken(Gateway& gateway, RecordedCall& call, const OpenRequest&
                         absl::Status lost) {
   const LiveSession& live = call.granted.session->live();
   if (request.is_cancelled && !live.is_ended() && !IsGivenUp(lost)) {
-    co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus(),
-                           SettleUnknown(gateway, call));
+    (void)co_await RecordOutcome(gateway, call, "cancelled", absl::OkStatus(),
+                                 SettleUnknown(gateway, call));
     co_await call.granted.reply->End();
     co_return;
   }
@@ -115,7 +121,7 @@ Task<void> AnswerBroken(Gateway& gateway, RecordedCall& call, const OpenRequest&
   const absl::Status why = Failure(live, *call.granted.connection, lost);
   LogWarning("call_failed",
              {{"session", live.facts().id}, {"error", Show(gateway, *call.granted.session, lost)}});
-  co_await RecordOutcome(gateway, call, "unknown", why, SettleUnknown(gateway, call));
+  (void)co_await RecordOutcome(gateway, call, "unknown", why, SettleUnknown(gateway, call));
   co_await AnswerFailed(gateway, call, why);
 }
 

@@ -95,8 +95,10 @@ bool ChainTable::OnRecord(std::string_view bytes) {
     case RecordType::RECORD_TYPE_RESULT:
     case RecordType::RECORD_TYPE_DENIAL:
     case RecordType::RECORD_TYPE_OUTCOME:
-      if (content.ParseFromString(record.payload()))
+      if (content.ParseFromString(record.payload())) {
         std::erase(chain.unanswered, content.request_n());
+        if (content.is_taken_back() && chain.calls > 0) --chain.calls;
+      }
       break;
     case RecordType::RECORD_TYPE_END:
       closed_.insert(record.session_id());

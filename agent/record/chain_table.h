@@ -17,7 +17,7 @@ namespace sallyport::agent {
 struct ChainState {
   std::uint64_t n = 0;
   std::array<unsigned char, 32> head{};
-  // Requests that count against max_calls, each round of one.
+  // Requests that count against max_calls.
   std::uint64_t calls = 0;
   // Requests without an answer, by n.
   std::vector<std::uint64_t> unanswered;

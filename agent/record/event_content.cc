@@ -20,6 +20,7 @@ types::v1::RecordContent ContentOf(const EventFacts& facts) {
   content.set_policy(std::string(facts.policy));
   content.set_outcome(std::string(facts.outcome));
   content.set_request_n(facts.request_n);
+  content.set_is_taken_back(facts.is_taken_back);
   content.set_detail(std::string(facts.detail.view()));
   if (facts.principal != nullptr) *content.mutable_principal() = *facts.principal;
   content.set_server(std::string(facts.server));

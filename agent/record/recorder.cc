@@ -159,6 +159,7 @@ absl::Status Recorder::Impl::AppendEvent(RecordingChain& chain, const EventFacts
   RETURN_IF_ERROR(AppendContent(
       chain, type, is_reserved && fits ? Spool::Room::kReserved : Spool::Room::kOrdinary));
   Answered(chain, content.request_n());
+  if (content.is_taken_back()) --chain.calls_;
   if (is_end) {
     chain.closed_ = true;
     ended_.insert(chain.session_id_);

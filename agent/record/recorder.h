@@ -76,6 +76,8 @@ struct EventFacts : RecordFacts {
   std::uint64_t request_n = 0;
   types::v1::DenialReason denial_reason = types::v1::DENIAL_REASON_UNSPECIFIED;
   std::string_view outcome;
+  // OUTCOME: the request counted against max_calls, and does no longer, for it was not sent.
+  bool is_taken_back = false;
   ShownText detail;
   // OPEN.
   const types::v1::Principal* principal = nullptr;

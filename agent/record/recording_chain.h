@@ -37,8 +37,8 @@ class RecordingChain {
   std::uint64_t n() const { return n_; }
   // An END record has been appended; nothing can follow it.
   bool is_closed() const { return closed_; }
-  // The requests whose records say that they count against max_calls, also those of earlier runs of
-  // the agent.
+  // The requests whose records say that they count against max_calls, and whose outcomes do not
+  // take that back, also those of earlier runs of the agent.
   std::uint64_t calls() const { return calls_; }
   // The records of forwarded requests that have neither a result nor an outcome.
   const std::vector<std::uint64_t>& unanswered() const { return unanswered_; }

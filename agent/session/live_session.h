@@ -147,7 +147,7 @@ class LiveSession {
   // Counts one call of a counted method as it is forwarded. False when the budget is used up:
   // nothing is counted then.
   bool CountCall();
-  // The call that was counted last was not forwarded after all.
+  // One call that was counted was not forwarded after all.
   void UncountCall();
   // The last counted call has been taken; the session ends once it is answered.
   bool is_used_up() const { return facts_.call_budget != 0 && calls_ >= facts_.call_budget; }

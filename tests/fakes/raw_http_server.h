@@ -77,6 +77,8 @@ class RawHttpServer {
     waits_.wait(lock, [this] { return waiting_ >= 0; });
     Write(waiting_, nullptr, bytes);
   }
+  // Takes no more connections: whoever comes is refused.
+  void StopListening() { shutdown(fd_, SHUT_RDWR); }
   // Closes every connection; returns when the kernel has told the client's side of each.
   void DropConnections() {
     std::lock_guard lock(mutex_);

@@ -196,6 +196,11 @@ class Door {
     return agent->AwaitLog("\"version\":" + std::to_string(version) + "}", 0);
   }
   void DropServerConnections() { server_.DropConnections(); }
+  // Its server is down from now on.
+  void StopServer() {
+    server_.StopListening();
+    server_.DropConnections();
+  }
 
   // The last message of an answer, plain or streamed.
   static Json Message(const HttpClient::Answer& answer) {

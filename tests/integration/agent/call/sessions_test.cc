@@ -103,6 +103,28 @@ TEST_CASE("an answer that an opening gets while the stream begins anew is asked 
   CHECK(door.Seen() == 0);
 }
 
+TEST_CASE("calls that were not sent do not use up max_calls", "[agent][session]") {
+  Door door;
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  session.mutable_terms()->set_max_calls(1);
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const Door::Bot bot = door.Connect();
+  door.StopServer();
+  for (int id = 1; id <= 3; ++id) {
+    const auto lost = bot.Post(Door::Call("echo", "{}", id));
+    CHECK(ReasonOf(lost) == "upstream_lost");
+    CHECK_THAT(lost.body, Catch::Contains("was not sent"));
+  }
+  CHECK(bot.Delete().status == 204);
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->calls == 0);
+  CHECK(end->detail == "the client ended its last MCP session");
+  const auto outcome = door.control.AwaitContent(
+      types::v1::RECORD_TYPE_OUTCOME, [](const auto& content) { return content.is_taken_back(); });
+  CHECK(outcome);
+}
+
 TEST_CASE("128 requests are in flight at a time in all MCP sessions of a session together",
           "[agent][session]") {
   Door door;

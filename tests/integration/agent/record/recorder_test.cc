@@ -230,6 +230,26 @@ TEST_CASE("a further round of a call does not count, and not after a restart eit
   CHECK(open[0]->calls() == 1);
 }
 
+TEST_CASE("a call that was not sent counts no longer, and not after a restart either",
+          "[agent][recorder]") {
+  Rig rig;
+  rig.Run(OneCall(&rig, "ses_a", false));
+  rig.Run([](Rig* r) -> Task<void> {
+    EventFacts unsent;
+    unsent.type = types::v1::RECORD_TYPE_OUTCOME;
+    unsent.request_n = 2;
+    unsent.outcome = "error";
+    unsent.is_taken_back = true;
+    CHECK((co_await r->recorder->RecordEvent(*r->chain, std::move(unsent))).ok());
+  }(&rig));
+  CHECK(rig.chain->calls() == 0);
+  rig.chain.reset();
+  rig.Start();
+  const auto open = rig.recorder->TakeOpenChains();
+  REQUIRE(open.size() == 1);
+  CHECK(open[0]->calls() == 0);
+}
+
 TEST_CASE(
     "a session whose END is written is not begun again, also by the next run, until it is known",
     "[agent][recorder]") {
