@@ -16,15 +16,16 @@ void Claim::Withdraw() {
   if (is_new_) mcp_.Unsubscribe(request_.target);
 }
 
-absl::Status Claim::Settle(const UpstreamMessage& response) {
+absl::Status Claim::Settle(const UpstreamMessage& response, LimitPlace& place) {
   if (response.is_error) Withdraw();
   if (request_.method == "resources/unsubscribe" && !response.is_error) {
     mcp_.Unsubscribe(request_.target);
   }
   if (request_.asks_for_task) {
     ASSIGN_OR_RETURN(std::string id, CreatedTask(response));
-    if (!id.empty()) mcp_.AddTask(std::move(id));
+    if (!id.empty()) mcp_.AddTask(std::move(id), UntilTaskIsOver(std::move(place)));
   }
+  if (request_.method == "tasks/get" && IsTaskOver(response)) mcp_.EndTask(request_.task_id);
   // A result that is an error is one as well: the task has failed, or is forgotten.
   if (request_.method == "tasks/result" ||
       (request_.method == "tasks/cancel" && !response.is_error)) {

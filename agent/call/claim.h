@@ -1,6 +1,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "agent/call/limit_place.h"
 #include "agent/mcp/message.h"
 #include "agent/session/mcp_session.h"
 
@@ -16,8 +17,9 @@ class Claim {
 
   // It did not go out.
   void Withdraw();
-  // The response is there. upstream_invalid: it makes a task that cannot be told from others.
-  absl::Status Settle(const UpstreamMessage& response);
+  // The response is there. A task that it makes takes over the call's place. upstream_invalid: it
+  // makes one that cannot be told from others.
+  absl::Status Settle(const UpstreamMessage& response, LimitPlace& place);
 
  private:
   McpSession& mcp_;

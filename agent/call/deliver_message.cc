@@ -12,6 +12,7 @@
 #include "agent/call/server_rights.h"
 #include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
+#include "agent/mcp/created_task.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
@@ -76,7 +77,7 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
 
 // What stands in a modern result for all to see, as this caller may see it. A server's input
 // request opens a round, in which the retry of the call goes on with what is settled of it.
-absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCall& call,
+absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& call,
                                              UpstreamMessage response) {
   ServedSession& session = *call.granted.session;
   const ClientMessage& request = call.outbound.message();
@@ -122,12 +123,13 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, const RecordedCal
                         .max_ttl_ms = std::max<std::int64_t>(0, absl::ToInt64Milliseconds(left))}));
   RETURN_IF_ERROR(sealed);
   McpSession& mcp = call.granted.connection->mcp();
-  if (!result.task_id.empty()) mcp.AddTask(std::move(result.task_id));
+  if (!result.task_id.empty())
+    mcp.AddTask(std::move(result.task_id), UntilTaskIsOver(std::move(call.place)));
   if (result.is_task_over) mcp.FinishTask(request.task_id);
   return std::move(result.message);
 }
 
-absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, const RecordedCall& call,
+absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, RecordedCall& call,
                                        UpstreamMessage response) {
   if (call.outbound.message().era == Era::kModern) {
     ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response)));
@@ -182,9 +184,13 @@ bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string
   return request.ok() && gateway.masker.Mask(*std::move(request), session.mask).ok();
 }
 
-// What a server has shown of its tools holds until it says that they changed, whoever is told.
+// What a server has shown of its tools holds until it says that they changed, and its tasks run
+// until it says that they are over, whoever is told.
 void NoteChange(McpConnection& connection, const UpstreamMessage& message) {
   if (message.method == "notifications/tools/list_changed") connection.tool_look().Forget();
+  const bool is_of_task =
+      message.method == "notifications/tasks/status" || message.method == "notifications/tasks";
+  if (is_of_task && message.stray.empty() && IsTaskOver(message)) connection.mcp().EndTask(message.target.text());
 }
 
 // By the version that judged the call: another one may have bound the session to a newer version
@@ -203,7 +209,7 @@ absl::StatusOr<MaskedMessage> MaskResponse(Gateway& gateway, const RecordedCall&
 
 }  // namespace
 
-Task<bool> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response) {
+Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage response) {
   auto narrowed = Narrow(gateway, call, std::move(response));
   if (!narrowed.ok()) {
     co_await AnswerFailed(gateway, call, narrowed.status());

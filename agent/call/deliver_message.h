@@ -14,7 +14,7 @@ namespace sallyport::agent {
 
 // The response to a forwarded request: lists narrowed, masked, recorded, written, and the answer is
 // complete. What cannot be let through is answered in its place by a refusal; false then.
-Task<bool> DeliverResponse(Gateway& gateway, const RecordedCall& call, UpstreamMessage response);
+Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage response);
 
 // Whether a notification or a request of the server may go to the client at all. A request that
 // policy or the client's capabilities rule out, and a ping, are answered here.

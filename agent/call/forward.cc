@@ -173,14 +173,15 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
       co_return;
     }
     if (stream && message->is_error) stream->Refused();
-    call.place.Answered();
     const bool goes_on = !SettleAnswered(gateway, call, *message);
-    if (const absl::Status settled = claim.Settle(*message); settled.ok()) {
+    if (const absl::Status settled = claim.Settle(*message, call.place); settled.ok()) {
       const bool is_delivered = co_await DeliverResponse(gateway, call, *std::move(message));
       if (goes_on && !is_delivered) SettleUnknown(gateway, call);
     } else {
       co_await AnswerFailed(gateway, call, settled);
     }
+    // Nothing where it goes on as a task.
+    call.place.Answered();
     co_return;
   }
 }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "agent/record/count_table.h"
 #include "common/clock.h"
@@ -70,5 +71,11 @@ class LimitPlace {
   bool is_out_ = false;
   bool is_answered_ = false;
 };
+
+// Keeps the place of a call that goes on as a task of its server until it is called, which is when
+// the task is over. Dropped uncalled, it leaves the place as one that was not answered.
+inline absl::AnyInvocable<void()> UntilTaskIsOver(LimitPlace place) {
+  return [kept = std::move(place)]() mutable { kept.Answered(); };
+}
 
 }  // namespace sallyport::agent

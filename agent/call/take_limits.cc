@@ -25,7 +25,7 @@ std::string Sentence(const types::v1::SessionLimit& limit) {
   const char* whose = limit.per() == types::v1::LIMIT_SCOPE_SESSION ? "session" : "principal";
   if (limit.concurrent() != 0) {
     return absl::StrCat("the ", whose, " has ", limit.concurrent(),
-                        " calls without an answer, and may have no more");
+                        " calls without an answer, or running as tasks, and may have no more");
   }
   return absl::StrCat("the ", whose, " may make ", limit.calls(), " calls within ",
                       DurationText(ToLimit(limit).within), ", and has");

@@ -29,4 +29,15 @@ absl::StatusOr<std::string> CreatedTask(const UpstreamMessage& response) {
   return std::string(id->text);
 }
 
+bool IsTaskOver(const UpstreamMessage& message) {
+  if (message.is_error) return false;
+  JsonIndex index;
+  const std::string_view body =
+      std::string_view(message.bytes).substr(message.body.begin, message.body.size());
+  if (index.Parse(body, JsonLimits{.max_bytes = body.size()}) != JsonError::kNone) return false;
+  const JsonNode* status = index.Member(&index.root(), "status");
+  return status != nullptr && status->is_string() &&
+         (status->text == "completed" || status->text == "failed" || status->text == "cancelled");
+}
+
 }  // namespace sallyport::agent

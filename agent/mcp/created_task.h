@@ -12,4 +12,8 @@ namespace sallyport::agent {
 // that could be told from others.
 absl::StatusOr<std::string> CreatedTask(const UpstreamMessage& response);
 
+// Whether the message, a server's answer to tasks/get or its news of a task, of either era, says
+// that the task works no longer.
+bool IsTaskOver(const UpstreamMessage& message);
+
 }  // namespace sallyport::agent

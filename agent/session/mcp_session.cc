@@ -1,6 +1,7 @@
 #include "agent/session/mcp_session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/ids.h"
 #include "common/strings.h"
@@ -54,9 +55,9 @@ bool McpSession::IsSubscribedTo(std::string_view uri) const {
                      [&](const std::string& whole) { return IsPartOf(uri, whole); });
 }
 
-void McpSession::AddTask(std::string id) {
+void McpSession::AddTask(std::string id, absl::AnyInvocable<void()> on_over) {
   if (HasTask(id)) return;
-  tasks_.push_back(Task{std::move(id)});
+  tasks_.push_back(Task{std::move(id), std::move(on_over)});
   if (tasks_.size() > kMaxTasks) tasks_.pop_front();
 }
 
@@ -64,7 +65,15 @@ bool McpSession::HasTask(std::string_view id) const {
   return std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) { return task.id == id; });
 }
 
+void McpSession::EndTask(std::string_view id) {
+  for (Task& task : tasks_) {
+    if (task.id != id || task.on_over == nullptr) continue;
+    std::exchange(task.on_over, nullptr)();
+  }
+}
+
 void McpSession::FinishTask(std::string_view id) {
+  EndTask(id);
   for (Task& task : tasks_) {
     if (task.id == id) task.is_finished = true;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
 
 namespace sallyport::agent {
 
@@ -65,15 +66,20 @@ class McpSession {
   bool IsSubscribedTo(std::string_view uri) const;
 
   // A task of the server that the client asked for. Of more than 1024 the oldest is forgotten.
-  void AddTask(std::string id);
+  // `on_over` is called once when the server is done with it; where nobody will know when that is,
+  // it is dropped.
+  void AddTask(std::string id, absl::AnyInvocable<void()> on_over = nullptr);
   bool HasTask(std::string_view id) const;
-  // The client has got its result, or has cancelled it.
+  // The server says that it is done with it.
+  void EndTask(std::string_view id);
+  // The client has got its result, or has cancelled it: the server is done with it, too.
   void FinishTask(std::string_view id);
   bool has_unfinished_tasks() const;
 
  private:
   struct Task {
     std::string id;
+    absl::AnyInvocable<void()> on_over;
     bool is_finished = false;
   };
 

@@ -3,7 +3,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <memory>
 
 #include "tests/integration/agent/call/modern_client.h"
 
@@ -138,6 +140,64 @@ TEST_CASE("no more calls are without an answer than may be", "[agent][limits]") 
   CHECK(ReasonOf(later) == "limit_exceeded");
   CHECK(ResultOf(later)["_meta"].contains("retryAt"));
   CHECK(door.Seen("tools/call") == 1);
+}
+
+// A server that makes a task of each call, numbered from 1.
+Door::Awkward MakesTasks(bool is_modern) {
+  return [is_modern, made = std::make_shared<std::atomic<int>>(0)](
+             const Json& message) -> std::optional<RawHttpServer::Reply> {
+    const std::string method = message.value("method", "");
+    if (method == "tasks/get") {
+      return sallyport::ResultOf(message, {{"taskId", message["params"]["taskId"]},
+                                           {"status", "completed"},
+                                           {"resultType", "complete"}});
+    }
+    if (method != "tools/call") return std::nullopt;
+    Json task = {{"taskId", "t-" + std::to_string(++*made)}, {"status", "working"}};
+    if (!is_modern) return sallyport::ResultOf(message, {{"task", task}});
+    task["resultType"] = "task";
+    return sallyport::ResultOf(message, task);
+  };
+}
+
+std::string TaskPolicy() {
+  std::string policy = PolicyWith("{per: session, concurrent: 1}");
+  return policy.replace(policy.find("tools: [echo]"), 13, R"(tools: [echo], methods: ["tasks/*"])");
+}
+
+TEST_CASE("a call that its server runs as a task counts until the task is over",
+          "[agent][limits]") {
+  Door door(kConfig, TaskPolicy());
+  door.set_awkward(MakesTasks(false));
+  const Door::Bot bot = door.Connect();
+  const std::string call =
+      R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","task":{}}})";
+  const auto ask = [&](const std::string& method) {
+    return bot.Post(R"({"jsonrpc":"2.0","id":2,"method":")" + method +
+                    R"(","params":{"taskId":"t-1"}})");
+  };
+  CHECK(ResultOf(bot.Post(call))["task"]["taskId"] == "t-1");
+  CHECK(bot.Post(call).body.find("limit_exceeded") != std::string::npos);
+  CHECK(door.Seen("tools/call") == 1);
+  SECTION("as it is asked for") { CHECK(ResultOf(ask("tasks/get"))["status"] == "completed"); }
+  SECTION("its result is there") { CHECK(ask("tasks/result").status == 200); }
+  SECTION("it is cancelled") { CHECK(ask("tasks/cancel").status == 200); }
+  CHECK(ResultOf(bot.Post(call))["task"]["taskId"] == "t-2");
+}
+
+TEST_CASE("a task of the modern era counts until it is over, too", "[agent][limits]") {
+  Door door(kConfig, TaskPolicy(), false, "", ServerEras::kModern);
+  door.set_awkward(MakesTasks(true));
+  const ModernClient client(door);
+  ModernClient::Ask call = ModernClient::Call("echo");
+  call.capabilities = {{"extensions", {{"io.modelcontextprotocol/tasks", Json::object()}}}};
+  ModernClient::Ask get = {.method = "tasks/get", .params = {{"taskId", "t-1"}}};
+  get.capabilities = call.capabilities;
+  get.name_field = "t-1";
+  CHECK(ResultOf(client.Post(call))["taskId"] == "t-1");
+  CHECK(ReasonOf(client.Post(call)) == "limit_exceeded");
+  CHECK(ResultOf(client.Post(get))["status"] == "completed");
+  CHECK(ResultOf(client.Post(call))["taskId"] == "t-2");
 }
 
 // Keeps the server at work on every call of a tool for as long as it lives.
