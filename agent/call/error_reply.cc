@@ -89,17 +89,15 @@ std::string HttpBody(DenialReason reason, std::string_view message, std::string_
 std::string Bearer(DenialReason reason, std::string_view message, const Challenge& challenge) {
   std::string value =
       absl::StrCat("Bearer resource_metadata=\"", challenge.resource_metadata_url, "\"");
-  if (reason == DENIAL_REASON_SCOPE_MISSING || !challenge.scopes.empty()) {
-    absl::StrAppend(&value, ", scope=\"", absl::StrJoin(challenge.scopes, " "), "\"");
-  }
-  if (reason == DENIAL_REASON_TOKEN_MISSING) return value;
+  const std::string scopes = absl::StrCat(", scope=\"", absl::StrJoin(challenge.scopes, " "), "\"");
   if (reason == DENIAL_REASON_SCOPE_MISSING) {
-    absl::StrAppend(&value, ", error=\"insufficient_scope\", error_description=\"", ToAbsl(message),
-                    " (", ToHex(RandomBytes(4)), ")\"");
-  } else {
-    absl::StrAppend(&value, ", error=\"invalid_token\", error_description=\"", ToAbsl(message),
-                    "\"");
+    absl::StrAppend(&value, ", error=\"insufficient_scope\"", scopes, ", error_description=\"",
+                    ToAbsl(message), " (", ToHex(RandomBytes(4)), ")\"");
+    return value;
   }
+  if (!challenge.scopes.empty()) value += scopes;
+  if (reason == DENIAL_REASON_TOKEN_MISSING) return value;
+  absl::StrAppend(&value, ", error=\"invalid_token\", error_description=\"", ToAbsl(message), "\"");
   return value;
 }
 
