@@ -188,10 +188,9 @@ bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string
 // until it says that they are over, whoever is told.
 void NoteChange(McpConnection& connection, const UpstreamMessage& message) {
   if (message.method == "notifications/tools/list_changed") connection.tool_look().Forget();
-  const bool is_of_task =
-      message.method == "notifications/tasks/status" || message.method == "notifications/tasks";
-  if (is_of_task && message.stray.empty() && IsTaskOver(message))
+  if (message.stray.empty() && IsTaskOver(message)) {
     connection.mcp().EndTask(message.target.text());
+  }
 }
 
 // By the version that judged the call: another one may have bound the session to a newer version

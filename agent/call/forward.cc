@@ -86,6 +86,13 @@ absl::Status FailureToSend(const LiveSession& live, const absl::Status& status) 
                 "upstream_lost: the server cannot be reached; the call was not sent");
 }
 
+// Of a call that has come too late. Ok: its client has taken it back.
+absl::Status WhyNotSent(const LiveSession& live, const OpenRequest& request) {
+  if (live.is_ended()) return live.end().Refusal();
+  if (request.is_cancelled) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
+}
+
 // Nothing of it has gone out, and nothing will.
 Task<void> AnswerUnsent(Gateway& gateway, const RecordedCall& call, std::string_view outcome,
                         absl::Status why, bool is_cancelled) {
@@ -133,13 +140,8 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   McpConnection& connection = *call.granted.connection;
   const CancelWhenGone cancel_when_gone(reply, request, call.outbound.message().era);
   if (live.is_ended() || connection.is_over() || request.is_cancelled) {
-    absl::Status why;
-    if (live.is_ended()) {
-      why = live.end().Refusal();
-    } else if (!request.is_cancelled) {
-      why = Denied(types::v1::DENIAL_REASON_UPSTREAM_LOST, "the MCP session has ended");
-    }
-    co_await AnswerUnsent(gateway, call, "cancelled", std::move(why), request.is_cancelled);
+    co_await AnswerUnsent(gateway, call, "cancelled", WhyNotSent(live, request),
+                          request.is_cancelled);
     co_return;
   }
   reply.BeginWhenSlow({});

@@ -30,7 +30,9 @@ absl::StatusOr<std::string> CreatedTask(const UpstreamMessage& response) {
 }
 
 bool IsTaskOver(const UpstreamMessage& message) {
-  if (message.is_error) return false;
+  const bool is_news =
+      message.method == "notifications/tasks/status" || message.method == "notifications/tasks";
+  if (message.is_error || (message.shape != Shape::kResponse && !is_news)) return false;
   JsonIndex index;
   const std::string_view body =
       std::string_view(message.bytes).substr(message.body.begin, message.body.size());
