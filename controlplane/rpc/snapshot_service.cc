@@ -34,25 +34,24 @@ class SnapshotRpc::UpdateStream {
         stream_(needs.connected, agent_) {}
 
   absl::Status Run() {
+    uint64_t cursor = needs_.control.changes().Now();
+    RETURN_IF_ERROR(SendAll());
     for (;;) {
-      uint64_t cursor = needs_.control.changes().Now();
-      RETURN_IF_ERROR(SendAll());
-      for (bool has_gap = false; !has_gap;) {
-        RETURN_IF_ERROR(MayGoOn(context_, caller_, needs_.control.changes(), needs_.clock));
-        if (stream_.is_superseded()) {
-          return absl::AbortedError("another stream of this agent has taken over");
-        }
-        (void)needs_.control.changes().WaitSince(cursor, kWatchTick);
-        // Before the changes are read: what was committed before the beat came is among them.
-        const uint64_t beat = stream_.beat();
-        const Changes news = needs_.control.changes().Since(cursor);
-        has_gap = news.is_gap;
-        cursor = news.cursor;
-        if (has_gap) continue;
-        RETURN_IF_ERROR(SendChanges(news.items));
-        RETURN_IF_ERROR(CheckInService(news.items));
-        RETURN_IF_ERROR(KeepAlive(beat));
+      RETURN_IF_ERROR(MayGoOn(context_, caller_, needs_.control.changes(), needs_.clock));
+      if (stream_.is_superseded()) {
+        return absl::AbortedError("another stream of this agent has taken over");
       }
+      (void)needs_.control.changes().WaitSince(cursor, kWatchTick);
+      // Before the changes are read: what was committed before the beat came is among them.
+      const uint64_t beat = stream_.beat();
+      const Changes news = needs_.control.changes().Since(cursor);
+      if (news.is_gap) {
+        return absl::UnavailableError("more has changed than the agent took; it is to begin anew");
+      }
+      cursor = news.cursor;
+      RETURN_IF_ERROR(SendChanges(news.items));
+      RETURN_IF_ERROR(CheckInService(news.items));
+      RETURN_IF_ERROR(KeepAlive(beat));
     }
   }
 
