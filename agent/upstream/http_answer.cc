@@ -37,7 +37,7 @@ Task<MessageOr> HttpAnswer::Next() {
   MessageOr message = co_await Read();
   // Its client would hear of it and wait on.
   while (message.ok() && message->answers_nobody()) {
-    session->NoteDropped();
+    session->NoteDropped("the server's answer names no request");
     if (!events_ && rest_.empty()) {
       message = UpstreamInvalid("the server's answer names no request");
     } else {

@@ -57,9 +57,13 @@ void HttpSession::TakeSession(const HttpResponse& response, const UpstreamMessag
   heads_.SetSession(has_id ? std::string(*id) : std::string(), std::move(version));
 }
 
-void HttpSession::NoteDropped() {
+void HttpSession::NoteDropped(std::string_view words) {
   constexpr int kLogged = 5;
-  if (++dropped_ <= kLogged) LogWarning("server_message_dropped", {{"server", options_.server}});
+  if (++dropped_ <= kLogged) {
+    LogWarning("server_message_dropped", {{"server", options_.server}, {"what", words}});
+  }
+  if (unrelated_.size() >= kMaxUnrelated) return;
+  unrelated_.Push(UpstreamMessage{.shape = Shape::kNotification, .stray = words});
 }
 
 void HttpSession::StartListening() {
@@ -160,8 +164,12 @@ Task<bool> HttpSession::ListenOnce(std::shared_ptr<HttpSession> self, Backoff& b
     if (!event.ok() || !*event) co_return true;
     if (!(*event)->is_message()) continue;
     for (MessageOr& message : self->ScanEvent(std::move((*event)->data))) {
-      if (!message.ok() || message->shape == Shape::kResponse) {
-        self->NoteDropped();
+      if (!message.ok()) {
+        self->NoteDropped("the server's own stream carries what is no message");
+        continue;
+      }
+      if (message->shape == Shape::kResponse) {
+        self->NoteDropped("the server's own stream carries an answer");
         continue;
       }
       co_await self->unrelated_.WaitForRoom(kMaxUnrelated);

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -38,7 +39,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // What the server's answer to the initialize says of the session.
   void TakeSession(const HttpResponse& response, const UpstreamMessage& message);
   bool has_batches() const { return has_batches_; }
-  void NoteDropped();
+  // The server said what nobody may have, which `words` of ours tell: NextUnrelated says so, while
+  // there is room.
+  void NoteDropped(std::string_view words);
 
   // Once; the server's own stream is kept up from then on.
   void StartListening();

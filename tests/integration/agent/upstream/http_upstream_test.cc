@@ -217,8 +217,13 @@ Task<void> Listens(Rig* rig) {
   CHECK((co_await rig->Call(Initialize())).ok());
   CHECK(
       (co_await rig->Send("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}")).ok());
+  auto stray = co_await rig->upstream->NextUnrelated();
+  REQUIRE(stray.ok());
+  CHECK(stray->stray == "the server's own stream carries an answer");
+  CHECK(stray->bytes.empty());
   auto message = co_await rig->upstream->NextUnrelated();
   REQUIRE(message.ok());
+  CHECK(message->stray.empty());
   CHECK(message->method == "notifications/tools/list_changed");
   // The stream ended, and was opened again.
   CHECK((co_await rig->upstream->NextUnrelated()).ok());
