@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/call/end_session.h"
 #include "agent/call/gateway.h"
+#include "agent/call/paced_masker.h"
 #include "agent/call/session_updates.h"
 #include "agent/call/sweep.h"
 #include "agent/control/approval_client.h"
@@ -32,7 +33,6 @@
 #include "agent/loop/loop.h"
 #include "agent/loop/loop_clock.h"
 #include "agent/loop/stop_signals.h"
-#include "agent/mask/json_masker.h"
 #include "agent/mask/mask_engine.h"
 #include "agent/record/recorder.h"
 #include "agent/record/uploader.h"
@@ -158,7 +158,7 @@ struct Agent::Parts {
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Uploader> uploader;
   std::shared_ptr<const MaskEngine> mask_engine;
-  std::unique_ptr<Masker> masker;
+  std::unique_ptr<PacedMasker> masker;
   std::unique_ptr<HttpListener> clients;
   std::unique_ptr<HttpListener> local;
   std::unique_ptr<Gateway> gateway;
@@ -226,7 +226,7 @@ absl::Status Agent::Parts::Wire() {
   RETURN_IF_ERROR(WireControl());
   RETURN_IF_ERROR(WireRecorder());
   ASSIGN_OR_RETURN(mask_engine, MaskEngine::Create());
-  ASSIGN_OR_RETURN(masker, Masker::Create(mask_engine));
+  ASSIGN_OR_RETURN(masker, PacedMasker::Create(loop, mask_engine));
   const std::string built_in[] = {"secrets", "pii"};
   ASSIGN_OR_RETURN(auto plan_without_session, MaskPlan::Compile(mask_engine, built_in, {}));
   ASSIGN_OR_RETURN(clients, Bind(config.listen(), true));

@@ -18,6 +18,9 @@ bool MayLeaveIdleTurns();
 // For the thread of that id (0: the calling one), which MayLeaveIdleTurns: it runs while nobody
 // else wants its processor.
 void TakeIdleTurns(pid_t thread = 0);
+// For the calling thread, whose work may take long: where others want its processor, it gets a
+// third of what each of them gets. What it starts does the same.
+void TakeFewerTurns();
 // As everybody does.
 void TakeOrdinaryTurns(pid_t thread = 0);
 

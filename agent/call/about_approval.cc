@@ -77,7 +77,7 @@ RefusedCall RefuseAbout(JudgedCall call, absl::Status why, const Approval* appro
 Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approval& approval,
                           ShownText detail) {
   ServedSession& session = *call.granted.session;
-  const ShownRequest shown = Show(gateway, session, call.message);
+  const ShownRequest shown = co_await Show(gateway, session, call.message);
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_APPROVAL;
   facts.request = &shown;

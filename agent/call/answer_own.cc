@@ -19,10 +19,10 @@ Task<bool> AnswerOwn(Gateway& gateway, const GrantedCall& call,
   static_cast<RecordFacts&>(facts) =
       FactsOf(call.authenticated->caller.get(), *call.connection, session.rules.get(), {},
               approval_id, call.authenticated->incoming.client_address);
-  const ShownRequest shown = Show(gateway, session, request);
+  const ShownRequest shown = co_await Show(gateway, session, request);
   facts.answers = &shown;
   absl::StatusOr<RecordedMessage> recorded = absl::UnknownError("not recorded");
-  if (auto masked = gateway.masker.Mask(std::move(answer), session.mask); masked.ok()) {
+  if (auto masked = co_await gateway.masker.Mask(std::move(answer), session.mask); masked.ok()) {
     recorded = co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
   } else {
     recorded = masked.status();

@@ -29,7 +29,7 @@ constexpr std::string_view kUnread =
 absl::StatusOr<std::string> ShowDefinition(Gateway& gateway, const SessionMask& mask,
                                            const ToolDefinition& tool) {
   if (tool.json.empty()) return std::string(kUnread);
-  auto definition = gateway.masker.ShowJsonToApprover(tool.json, mask);
+  auto definition = gateway.masker.at_once().ShowJsonToApprover(tool.json, mask);
   if (!definition.ok()) {
     return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                   "the tool's definition cannot be shown to an approver");
@@ -42,7 +42,7 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
                                        std::string digest) {
   ServedSession& session = *call.granted.session;
   const ClientMessage& message = *call.message;
-  auto shown = gateway.masker.ShowToApprover(message, session.mask);
+  auto shown = gateway.masker.at_once().ShowToApprover(message, session.mask);
   if (!shown.ok()) {
     co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                      "the call cannot be shown to an approver");

@@ -27,9 +27,11 @@ absl::Status Claim::Settle(const UpstreamMessage& response, LimitPlace& place) {
   }
   if (request_.method == "tasks/get" && IsTaskOver(response)) mcp_.EndTask(request_.task_id);
   // A result that is an error is one as well: the task has failed, or is forgotten.
-  if (request_.method == "tasks/result" ||
-      (request_.method == "tasks/cancel" && !response.is_error)) {
-    mcp_.FinishTask(request_.task_id);
+  if (request_.method == "tasks/result") mcp_.FinishTask(request_.task_id);
+  if (request_.method == "tasks/cancel" && !response.is_error) {
+    mcp_.LeaveTask(request_.task_id);
+    // A server may acknowledge that, and go on.
+    if (IsTaskOver(response)) mcp_.EndTask(request_.task_id);
   }
   return absl::OkStatus();
 }

@@ -162,7 +162,7 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
   facts.detail = ShowWhy(gateway, session, request, *facts.answers, ToStd(why.message()));
   const std::string bytes = own.bytes;
   const int status = HttpStatusOf(request.era, own);
-  auto masked = gateway.masker.Mask(own, session.mask);
+  auto masked = co_await gateway.masker.Mask(own, session.mask);
   if (!masked.ok()) masked = Masker::Refusal(request.id, reason);
   auto recorded =
       co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
@@ -181,7 +181,7 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
 // secret.
 bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string& id) {
   auto request = ScanUpstreamMessage(R"({"jsonrpc":"2.0","method":"ping","id":)" + id + "}");
-  return request.ok() && gateway.masker.Mask(*std::move(request), session.mask).ok();
+  return request.ok() && gateway.masker.at_once().Mask(*std::move(request), session.mask).ok();
 }
 
 // What a server has shown of its tools holds until it says that they changed, and its tasks run
@@ -195,8 +195,8 @@ void NoteChange(McpConnection& connection, const UpstreamMessage& message) {
 
 // By the version that judged the call: another one may have bound the session to a newer version
 // meanwhile.
-absl::StatusOr<MaskedMessage> MaskResponse(Gateway& gateway, const RecordedCall& call,
-                                           UpstreamMessage response) {
+Task<absl::StatusOr<MaskedMessage>> MaskResponse(Gateway& gateway, const RecordedCall& call,
+                                                 UpstreamMessage response) {
   const SessionMask& current = call.granted.session->mask;
   const auto& plan = call.judgement->rules->mask_plan;
   if (plan == current.plan) {
@@ -217,7 +217,7 @@ Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage
   }
   ServedSession& session = *call.granted.session;
   const int status = HttpStatusOf(call.outbound.message().era, *narrowed);
-  auto masked = MaskResponse(gateway, call, *std::move(narrowed));
+  auto masked = co_await MaskResponse(gateway, call, *std::move(narrowed));
   if (!masked.ok()) {
     co_await AnswerFailed(gateway, call, masked.status());
     co_return false;
@@ -299,7 +299,7 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
   const std::string address(call.authenticated->incoming.client_address);
   static_cast<RecordFacts&>(facts) =
       FactsOf(call.authenticated->caller.get(), connection, session.rules.get(), {}, {}, address);
-  auto masked = gateway.masker.Mask(std::move(message), session.mask);
+  auto masked = co_await gateway.masker.Mask(std::move(message), session.mask);
   absl::StatusOr<RecordedMessage> recorded =
       masked.ok()
           ? co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked))
@@ -334,7 +334,7 @@ Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_
   static_cast<RecordFacts&>(facts) =
       FactsOf(call.authenticated->caller.get(), *call.connection, session.rules.get(), {},
               approval_id, call.authenticated->incoming.client_address);
-  auto masked = gateway.masker.Mask(std::move(notice), session.mask);
+  auto masked = co_await gateway.masker.Mask(std::move(notice), session.mask);
   if (!masked.ok()) co_return;
   auto recorded =
       co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
@@ -349,7 +349,7 @@ Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
       FactsOf(refused.granted.authenticated->caller.get(), *refused.granted.connection,
               session.rules.get(), refused.details.policy, refused.details.approval_id,
               refused.granted.authenticated->incoming.client_address);
-  const ShownRequest shown = Show(gateway, session, refused.message);
+  const ShownRequest shown = co_await Show(gateway, session, refused.message);
   facts.answers = &shown;
   UpstreamMessage own = RefuseRequest(*refused.message, refused.why, refused.details);
   co_await WriteRefusal(gateway, refused.granted, *refused.message, facts, refused.why,

@@ -11,6 +11,7 @@
 #include "agent/call/approval_desk.h"
 #include "agent/call/metrics.h"
 #include "agent/call/opening.h"
+#include "agent/call/paced_masker.h"
 #include "agent/call/principal_table.h"
 #include "agent/call/session_rules.h"
 #include "agent/call/session_table.h"
@@ -21,7 +22,6 @@
 #include "agent/control/session_client.h"
 #include "agent/control/snapshot_watch.h"
 #include "agent/loop/loop.h"
-#include "agent/mask/json_masker.h"
 #include "agent/record/count_table.h"
 #include "agent/record/recorder.h"
 #include "agent/upstream/upstreams.h"
@@ -62,7 +62,7 @@ struct Gateway {
   CallSettlements& settlements;
   ToolPins& tool_pins;
   Recorder& recorder;
-  Masker& masker;
+  PacedMasker& masker;
   Upstreams& upstreams;
   RuleMaker rule_maker;
   // What masks what belongs to no session.

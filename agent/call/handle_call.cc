@@ -95,7 +95,7 @@ OwnAnswer RefusedNotification(const RefusedCall& refused) {
 
 Task<void> RefuseNotification(Gateway& gateway, RefusedCall refused) {
   const GrantedCall& granted = refused.granted;
-  const ShownRequest shown = Show(gateway, *granted.session, refused.message);
+  const ShownRequest shown = co_await Show(gateway, *granted.session, refused.message);
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_DENIAL;
   facts.request = &shown;
@@ -148,7 +148,7 @@ Task<void> HandleAnswer(Gateway& gateway, GrantedCall call,
     const absl::Status why = Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
                                     "no request of the server waits for this answer");
     gateway.metrics.Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID);
-    const ShownRequest shown = Show(gateway, *call.session, std::move(message));
+    const ShownRequest shown = co_await Show(gateway, *call.session, std::move(message));
     EventFacts facts;
     facts.type = types::v1::RECORD_TYPE_DENIAL;
     facts.request = &shown;

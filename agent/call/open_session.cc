@@ -220,7 +220,7 @@ Task<void> AnswerOpenRefusal(Gateway& gateway, const AuthenticatedCall& call,
   } else {
     gateway.metrics.Denied(reason);
     const ShownRequest shown =
-        Show(gateway, *session, std::make_shared<const ClientMessage>(message));
+        co_await Show(gateway, *session, std::make_shared<const ClientMessage>(message));
     EventFacts facts;
     facts.type = types::v1::RECORD_TYPE_DENIAL;
     facts.request = &shown;

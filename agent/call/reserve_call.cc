@@ -51,7 +51,7 @@ absl::Status Describe(Gateway& gateway, const ApprovedCall& call, v1::ReserveCal
     }
     return absl::OkStatus();
   }
-  auto shown = gateway.masker.ShowToApprover(message, call.judged.granted.session->mask);
+  auto shown = gateway.masker.at_once().ShowToApprover(message, call.judged.granted.session->mask);
   if (!shown.ok()) {
     return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                   "the call cannot be shown to the control plane");

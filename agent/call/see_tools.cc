@@ -16,7 +16,7 @@ SeenDefinition Keep(Gateway& gateway, const ServedSession& session, McpConnectio
   const std::string& server = session.facts().server;
   const bool is_new = gateway.tool_pins.Find(server, definition.name, definition.hash) == nullptr;
   if (is_new && definition.json.size() <= kMaxDefinitionBytes) {
-    auto shown = gateway.masker.ShowJsonToApprover(
+    auto shown = gateway.masker.at_once().ShowJsonToApprover(
         definition.json,
         SessionMask{.plan = gateway.plan_without_session, .credentials = session.mask.credentials});
     definition.json = shown.ok() ? *std::move(shown) : std::string();

@@ -18,18 +18,18 @@ SessionMask MaskOf(const Gateway& gateway, const ServedSession& session) {
 
 ShownText Show(Gateway& gateway, std::string_view text) {
   if (text.empty()) return {};
-  return gateway.masker.Show(text, SessionMask{.plan = gateway.plan_without_session});
+  return gateway.masker.at_once().Show(text, SessionMask{.plan = gateway.plan_without_session});
 }
 
 }  // namespace
 
 ShownText Show(Gateway& gateway, const ServedSession& session, std::string_view text) {
   if (text.empty()) return {};
-  return gateway.masker.Show(text, MaskOf(gateway, session));
+  return gateway.masker.at_once().Show(text, MaskOf(gateway, session));
 }
 
-ShownRequest Show(Gateway& gateway, const ServedSession& session,
-                  std::shared_ptr<const ClientMessage> message) {
+Task<ShownRequest> Show(Gateway& gateway, const ServedSession& session,
+                        std::shared_ptr<const ClientMessage> message) {
   return gateway.masker.Show(std::move(message), MaskOf(gateway, session));
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
+#include "agent/loop/task.h"
 #include "agent/mcp/message.h"
 
 // What records and log lines show of what clients and servers say: what the masks of the session
@@ -12,8 +13,8 @@
 namespace sallyport::agent {
 
 ShownText Show(Gateway& gateway, const ServedSession& session, std::string_view text);
-ShownRequest Show(Gateway& gateway, const ServedSession& session,
-                  std::shared_ptr<const ClientMessage> message);
+Task<ShownRequest> Show(Gateway& gateway, const ServedSession& session,
+                        std::shared_ptr<const ClientMessage> message);
 // An error that may quote its server, for a log line.
 absl::Status Show(Gateway& gateway, const ServedSession& session, const absl::Status& error);
 // Why that message was refused, which may quote it.

@@ -72,11 +72,15 @@ void McpSession::EndTask(std::string_view id) {
   }
 }
 
-void McpSession::FinishTask(std::string_view id) {
-  EndTask(id);
+void McpSession::LeaveTask(std::string_view id) {
   for (Task& task : tasks_) {
     if (task.id == id) task.is_finished = true;
   }
+}
+
+void McpSession::FinishTask(std::string_view id) {
+  EndTask(id);
+  LeaveTask(id);
 }
 
 bool McpSession::has_unfinished_tasks() const {

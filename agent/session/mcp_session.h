@@ -72,7 +72,9 @@ class McpSession {
   bool HasTask(std::string_view id) const;
   // The server says that it is done with it.
   void EndTask(std::string_view id);
-  // The client has got its result, or has cancelled it: the server is done with it, too.
+  // The client wants nothing of it any more. The server may still be at it.
+  void LeaveTask(std::string_view id);
+  // The client has got its result: the server is done with it, too.
   void FinishTask(std::string_view id);
   bool has_unfinished_tasks() const;
 

@@ -152,6 +152,14 @@ Door::Awkward MakesTasks(bool is_modern) {
                                            {"status", "completed"},
                                            {"resultType", "complete"}});
     }
+    // In the modern era the server only says that it has heard.
+    if (method == "tasks/cancel" && is_modern) {
+      return sallyport::ResultOf(message, {{"resultType", "complete"}});
+    }
+    if (method == "tasks/cancel") {
+      return sallyport::ResultOf(
+          message, {{"taskId", message["params"]["taskId"]}, {"status", "cancelled"}});
+    }
     if (method != "tools/call") return std::nullopt;
     Json task = {{"taskId", "t-" + std::to_string(++*made)}, {"status", "working"}};
     if (!is_modern) return sallyport::ResultOf(message, {{"task", task}});
@@ -194,7 +202,11 @@ TEST_CASE("a task of the modern era counts until it is over, too", "[agent][limi
   ModernClient::Ask get = {.method = "tasks/get", .params = {{"taskId", "t-1"}}};
   get.capabilities = call.capabilities;
   get.name_field = "t-1";
+  ModernClient::Ask cancel = get;
+  cancel.method = "tasks/cancel";
   CHECK(ResultOf(client.Post(call))["taskId"] == "t-1");
+  CHECK(ReasonOf(client.Post(call)) == "limit_exceeded");
+  CHECK(client.Post(cancel).status == 200);
   CHECK(ReasonOf(client.Post(call)) == "limit_exceeded");
   CHECK(ResultOf(client.Post(get))["status"] == "completed");
   CHECK(ResultOf(client.Post(call))["taskId"] == "t-2");

@@ -101,5 +101,17 @@ TEST_CASE("tasks are unfinished until their result or their end was given", "[ag
   CHECK(session.HasTask("b"));
 }
 
+TEST_CASE("a task that its client has left is over when its server says so", "[agent][session]") {
+  McpSession session("s", {});
+  int over = 0;
+  session.AddTask("a", [&] { ++over; });
+  session.LeaveTask("a");
+  CHECK_FALSE(session.has_unfinished_tasks());
+  CHECK(over == 0);
+  session.EndTask("a");
+  session.EndTask("a");
+  CHECK(over == 1);
+}
+
 }  // namespace
 }  // namespace sallyport::agent
