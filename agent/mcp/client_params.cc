@@ -68,8 +68,8 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
     if (!state->is_string()) return scan.Invalid("params.requestState is not a string");
     message.modern.request_state = MessageScan::SpanOf(state);
   }
-  if (const JsonNode* const answers = scan.params["inputResponses"];
-      answers != nullptr && answers->is_object()) {
+  if (const JsonNode* const answers = scan.params["inputResponses"]; answers != nullptr) {
+    if (!answers->is_object()) return scan.Invalid("params.inputResponses is not an object");
     message.modern.input_responses = MessageScan::SpanOf(answers);
   }
   if (message.method == "subscriptions/listen") {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/dialect.h"
@@ -27,6 +28,18 @@ bool MayAskForInput(std::string_view method) {
   return method == "tools/call" || method == "prompts/get" || method == "resources/read";
 }
 
+// A reader that ignores case would find another request than we judge.
+bool HasTwin(const JsonIndex& index, const JsonNode& request) {
+  for (const JsonNode& member : index.Children(request)) {
+    for (const std::string_view name : {"method", "params"}) {
+      if (member.key != name && absl::EqualsIgnoreCase(ToAbsl(member.key), ToAbsl(name))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* asking,
                                 absl::FunctionRef<bool(ServerRequestKind)> may_be_asked) {
   const JsonNode* requests = index.Member(asking, "inputRequests");
@@ -39,6 +52,7 @@ absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* asking,
     if (method == nullptr || method->is_notification || PolicyWord(method->request).empty()) {
       return Invalid("an input request is none that the protocol has");
     }
+    if (HasTwin(index, request)) return Invalid("an input request has a member in two spellings");
     if (!may_be_asked(method->request)) {
       return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
                     absl::StrCat("the server asks the client for ",

@@ -190,6 +190,7 @@ absl::Status Update(WriteTransaction& t, const Session& session, const audit_log
 }
 
 End Revoked(std::string detail) {
+  if (detail.empty()) detail = "an administrator ended it";
   return {.reason = types::v1::END_REASON_REVOKED,
           .detail = std::move(detail),
           .action = "session.revoke"};

@@ -69,7 +69,7 @@ struct End {
   std::string detail = {};
   std::string action = "session.end";
 };
-// As an operator, a lock, a ban or the like ends one.
+// As an operator, a lock, a ban or the like ends one. Where no detail is given it says as much.
 End Revoked(std::string detail);
 
 // Ends a pending or active session, which `caller` does, and withdraws its open approvals. A line

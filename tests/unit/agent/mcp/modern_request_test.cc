@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "agent/mcp/json_scan.h"
+#include "common/denial.h"
 #include "tests/unit/agent/mcp/modern_messages.h"
 
 namespace sallyport::agent {
@@ -47,6 +49,15 @@ TEST_CASE("a server is told only of what policy lets it ask the client", "[agent
         WithCapabilities(R"({"extensions":{"x/y":{}}})"));
   CHECK(Narrowed(WithCapabilities(extensions), kAll) == WithCapabilities(extensions));
   CHECK(Narrowed(WithCapabilities(R"({"roots":{},"sampling":{}})"), {}) == WithCapabilities("{}"));
+}
+
+TEST_CASE("answers to input requests that are no object are refused", "[agent][mcp]") {
+  for (const std::string answers : {R"([{"k":1}])", "null", R"("k")", "7"}) {
+    INFO(answers);
+    const auto scanned = ScanClientMessage(ModernRequest(
+        "tools/call", R"("name":"t","requestState":"s","inputResponses":)" + answers));
+    CHECK(ReasonOf(scanned.status()) == types::v1::DenialReason::DENIAL_REASON_MESSAGE_INVALID);
+  }
 }
 
 TEST_CASE("no byte changes where nothing is taken away", "[agent][mcp]") {

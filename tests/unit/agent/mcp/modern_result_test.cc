@@ -221,6 +221,18 @@ TEST_CASE("a client is not asked for what policy or it itself does not allow", "
   CHECK(rig.sealed == "nothing");
 }
 
+TEST_CASE("an input request with a member in two spellings is refused", "[agent][mcp]") {
+  Rig rig;
+  rig.askable = {ServerRequestKind::kElicitation};
+  for (const std::string twin :
+       {R"("Method":"sampling/createMessage")", R"("PARAMS":{})", R"("\u004dethod":7)"}) {
+    INFO(twin);
+    CHECK(rig.Refusal(R"({"resultType":"input_required","inputRequests":{"a":{)" + twin +
+                          R"(,"method":"elicitation/create"}}})",
+                      ModernCall("t")) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+  }
+}
+
 TEST_CASE("input requests that the protocol has not are refused", "[agent][mcp]") {
   Rig rig;
   rig.askable = {ServerRequestKind::kNone, ServerRequestKind::kPing, ServerRequestKind::kSampling,
