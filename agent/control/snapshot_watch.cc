@@ -141,13 +141,15 @@ Task<bool> SnapshotWatch::WaitForVersion(std::uint64_t epoch, std::uint64_t vers
 }
 
 Task<void> SnapshotWatch::Run() {
-  Backoff backoff(absl::Milliseconds(200), absl::Seconds(10));
+  // What an operator ends while the stream is away goes on until it is back.
+  Backoff backoff(absl::Milliseconds(200), absl::Seconds(2));
   while (!stop_.is_set()) {
     const absl::Status status = co_await Follow();
     if (std::exchange(is_connected_, false)) backoff.Reset();
     connected_.Reset();
     if (stop_.is_set()) break;
     if (absl::IsPermissionDenied(status) || absl::IsUnauthenticated(status)) {
+      refusal_ = status;
       Tell(&ControlObserver::on_refused, status);
     }
     const absl::Duration wait = backoff.Next();
@@ -200,6 +202,7 @@ void SnapshotWatch::Take(const v1::AgentUpdate& update) {
       return;
     case v1::AgentUpdate::kResynced:
       is_connected_ = true;
+      refusal_ = absl::OkStatus();
       Heard(asked_at_);
       connected_.Set();
       hurry_.Reset();

@@ -73,6 +73,8 @@ class SnapshotWatch {
 
   // The stream is up and has said all that is live.
   bool is_connected() const { return is_connected_; }
+  // Why the control plane has refused the stream when it was asked for last; OK where it has not.
+  const absl::Status& refusal() const { return refusal_; }
   // Which stream was asked for last. nullopt: it has not said yet all that is live. An answer of
   // the control plane that a session is active is doubtful where this was none or another one when
   // it was asked for: a stream that began meanwhile may have left the session out because it was
@@ -149,6 +151,7 @@ class SnapshotWatch {
   bool is_shut_ = false;
   absl::flat_hash_set<std::string> active_;
   bool is_connected_ = false;
+  absl::Status refusal_;
   absl::Duration heard_of_ = -absl::InfiniteDuration();
   // When the stream that runs was asked for.
   absl::Duration asked_at_ = absl::ZeroDuration();

@@ -61,6 +61,9 @@ std::string LocalEndpoint::NotReadyBecause() const {
     return "no policies have arrived from the control plane";
   if (gateway_.snapshots.is_shut())
     return absl::StrCat("the policies cannot be understood: ", gateway_.snapshots.not_understood());
+  if (const absl::Status& refusal = gateway_.snapshots.refusal(); !refusal.ok()) {
+    return absl::StrCat("the control plane refuses this agent: ", refusal.message());
+  }
   const absl::Status recorder = gateway_.recorder.status();
   if (!recorder.ok()) return absl::StrCat("the recorder refuses: ", recorder.message());
   return {};

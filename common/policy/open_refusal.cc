@@ -16,7 +16,8 @@ std::string WhyRefused(const OpenDecision& decision, std::string_view server) {
     case types::v1::DENIAL_REASON_LOCKED:
       return absl::StrCat("access is shut by lock ", decision.lock);
     default:
-      return absl::StrCat("the policies for server ", ToAbsl(server), " cannot be met");
+      return absl::StrCat("the policies for server ", ToAbsl(server), " cannot be met",
+                          decision.detail.empty() ? "" : ": ", decision.detail);
   }
 }
 

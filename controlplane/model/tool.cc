@@ -58,9 +58,14 @@ bool Tool::See(const agent::v1::SeenTool& seen, std::string_view agent, absl::Ti
 absl::Status Tool::Accept(std::string_view definition_hash, bool unread, std::string_view by,
                           absl::Time now) {
   if (proto_.definition_hash() == definition_hash && !is_changed()) return absl::OkStatus();
-  if (!is_changed() || proto_.changed_hash() != definition_hash) {
+  if (!is_changed()) {
     return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
-                  "the server says something else of the tool than what is to be accepted");
+                  "no changed definition of the tool waits to be accepted");
+  }
+  if (proto_.changed_hash() != definition_hash) {
+    return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,
+                  "the definition that waits to be accepted has another hash; `sallyport tools "
+                  "show` has all 64 digits of it");
   }
   if (proto_.changed_definition().empty() && !unread) {
     return Denied(types::v1::DENIAL_REASON_DEFINITION_CHANGED,

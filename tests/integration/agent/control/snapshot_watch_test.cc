@@ -265,6 +265,11 @@ TEST_CASE_METHOD(Fixture,
   RunUntil([&] { return refusals.size() >= 2 && refusals.back() != refusals.front(); });
   CHECK(refusals.front() == absl::StatusCode::kPermissionDenied);
   CHECK(refusals.back() == absl::StatusCode::kUnauthenticated);
+  CHECK(absl::IsUnauthenticated(watch->refusal()));
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  service.Refuse(grpc::Status::OK);
+  RunUntil([&] { return watch->is_connected(); });
+  CHECK(watch->refusal().ok());
 }
 
 TEST_CASE_METHOD(Fixture,

@@ -226,7 +226,8 @@ Task<void> Listens(Rig* rig) {
   CHECK(message->stray.empty());
   CHECK(message->method == "notifications/tools/list_changed");
   // The stream ended, and was opened again.
-  CHECK((co_await rig->upstream->NextUnrelated()).ok());
+  CHECK((co_await rig->upstream->NextUnrelated())->stray == stray->stray);
+  CHECK((co_await rig->upstream->NextUnrelated())->method == message->method);
   co_await rig->upstream->Close();
   CHECK(ReasonOf((co_await rig->upstream->NextUnrelated()).status()) ==
         DenialReason::DENIAL_REASON_UPSTREAM_LOST);

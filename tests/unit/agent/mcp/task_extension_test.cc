@@ -99,10 +99,8 @@ TEST_CASE("an update without responses is none", "[agent][mcp]") {
       ModernRequest("tasks/update", R"("taskId":"t","inputResponses":{"q":{"action":"accept"}})")));
   REQUIRE(read.ok());
   CHECK(*read == std::map<std::string, std::string>{{R"("q")", R"({"action":"accept"})"}});
-  for (const char* none : {R"("taskId":"t")", R"("taskId":"t","inputResponses":[1])"}) {
-    CHECK(ReasonOf(ReadInputResponses(FromClient(ModernRequest("tasks/update", none))).status()) ==
-          types::v1::DENIAL_REASON_MESSAGE_INVALID);
-  }
+  CHECK(ReasonOf(ReadInputResponses(FromClient(ModernRequest("tasks/update", R"("taskId":"t")")))
+                     .status()) == types::v1::DENIAL_REASON_MESSAGE_INVALID);
 }
 
 TEST_CASE("a client takes tasks if this very request says so", "[agent][mcp]") {

@@ -1,4 +1,5 @@
 // once, limit, on_unknown and hours: what stands beside a rule that lets a call through.
+#include "common/policy/open_refusal.h"
 #include "tests/unit/common/policy/support.h"
 
 namespace sallyport {
@@ -228,6 +229,11 @@ TEST_CASE("outside of its hours a policy grants nothing", "[policy][hours]") {
   CHECK(decision.reason == types::v1::DENIAL_REASON_POLICY_DENIED);
   CHECK_THAT(std::string(decision.detail), Catch::Matchers::Contains("hours"));
   CHECK(decision.rule == 0);
+  const OpenDecision opening =
+      Compiled(BotPolicy(kShut + rules))->EvaluateOpen(Bot(), "wiki", "", kNow);
+  CHECK(WhyRefused(opening, "wiki") ==
+        "the policies for server wiki cannot be met: it is outside of the hours in which policy "
+        "allows it");
   // It is there, at another hour.
   CHECK(Bound(BotPolicy(kShut + rules))->ShowsTool("refund", kNow));
 }
