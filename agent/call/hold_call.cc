@@ -6,6 +6,7 @@
 #include "agent/call/about_approval.h"
 #include "agent/call/deliver_message.h"
 #include "agent/mcp/json_rpc.h"
+#include "agent/mcp/modern_result.h"
 #include "common/denial.h"
 
 namespace sallyport::agent {
@@ -84,7 +85,8 @@ RefusedCall RefuseForNow(const Gateway& gateway, JudgedCall call, absl::Status w
   constexpr std::uint32_t kMaxRounds = 9;
   const Continuation* before = call.granted.continues.get();
   std::string state;
-  if (call.message->era == Era::kModern && (!before || before->rounds < kMaxRounds)) {
+  if (call.message->era == Era::kModern && MayAskForInput(call.message->method) &&
+      (!before || before->rounds < kMaxRounds)) {
     auto sealed =
         SealRequestState(*call.granted.session, *call.message,
                          before == nullptr ? Continuation{} : *before, gateway.clock.SinceBoot());

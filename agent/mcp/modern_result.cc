@@ -24,10 +24,6 @@ absl::Status Invalid(std::string_view what) {
 constexpr std::size_t kMaxTaskIdBytes = 1024;
 constexpr char kOurTasks[] = R"("io.modelcontextprotocol/tasks":{})";
 
-bool MayAskForInput(std::string_view method) {
-  return method == "tools/call" || method == "prompts/get" || method == "resources/read";
-}
-
 // A reader that ignores case would find another request than we judge.
 bool HasTwin(const JsonIndex& index, const JsonNode& request) {
   for (const JsonNode& member : index.Children(request)) {
@@ -163,6 +159,10 @@ class Narrower {
 };
 
 }  // namespace
+
+bool MayAskForInput(std::string_view method) {
+  return method == "tools/call" || method == "prompts/get" || method == "resources/read";
+}
 
 absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
                                                 const ClientMessage& request,

@@ -39,6 +39,9 @@ struct ModernResult {
   bool is_task_over = false;
 };
 
+// Whether a request of that method may be answered with input_required.
+bool MayAskForInput(std::string_view method);
+
 // The response to a modern `request` as its client shall see it. A server's request state is
 // sealed, and added where an input_required result has none, so that the retry can be told from a
 // new call; beside any other result type what asks for input goes, and the state with it. Results

@@ -16,6 +16,16 @@ spec:
   rules:
     - allow: {tools: [echo], resources: ["file:///public/**"], methods: ["subscriptions/listen"]}
 )";
+constexpr char kAskingPolicy[] = R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [echo], resources: ["file:///public/**"]}
+    - require_approval: {methods: ["subscriptions/listen"], approvers: ["okta:approvers"]}
+)";
 constexpr char kSubscriptionId[] = "io.modelcontextprotocol/subscriptionId";
 
 Json News(const std::string& method, const Json& id) {
@@ -24,7 +34,8 @@ Json News(const std::string& method, const Json& id) {
 
 // In front of a server that acknowledges each subscription, tells of one change and then is silent.
 struct Stage {
-  Stage() : door(kConfig, kListenPolicy, false, "", ServerEras::kModern) {
+  explicit Stage(const std::string& config = kConfig)
+      : door(config, kListenPolicy, false, "", ServerEras::kModern) {
     door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
       if (message.value("method", "") != "subscriptions/listen") return std::nullopt;
       return EventsOf({News("notifications/subscriptions/acknowledged", message["id"]),
@@ -64,17 +75,7 @@ TEST_CASE("a client hears of what policy lets it read, and of nothing else", "[a
 TEST_CASE("a stream that needs a person is approved and asked for with what it is to bring",
           "[agent][modern]") {
   Stage stage;
-  stage.door.control.Apply(R"(
-kind: Policy
-name: bots
-spec:
-  principals: [{realm: okta}]
-  servers: [wiki]
-  rules:
-    - allow: {tools: [echo], resources: ["file:///public/**"]}
-    - require_approval: {methods: ["subscriptions/listen"], approvers: ["okta:approvers"]}
-)",
-                           {"wiki"});
+  stage.door.control.Apply(kAskingPolicy, {"wiki"});
   std::string shown;
   stage.door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
     shown = request.other_params();
@@ -93,6 +94,17 @@ spec:
     CHECK(asked.find("file:///public/b") != std::string::npos);
     CHECK(asked.find("secret") == std::string::npos);
   }
+}
+
+TEST_CASE("a stream that waits too long for a person is told so, for no round is of its method",
+          "[agent][modern]") {
+  Stage stage(std::string(kConfig) + "\nlimits: {approval_hold_seconds: 1}");
+  stage.door.control.Apply(kAskingPolicy, {"wiki"});
+  const ModernClient client(stage.door);
+  const auto reply = client.Post(Stage::Listen());
+  CHECK(ReasonOf(reply) == "approval_pending");
+  CHECK(reply.body.find("input_required") == std::string::npos);
+  CHECK(stage.door.Seen("subscriptions/listen") == 0);
 }
 
 TEST_CASE("a stream brings what its client asked for there, and nothing else", "[agent][modern]") {
