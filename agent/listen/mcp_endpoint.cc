@@ -6,10 +6,12 @@
 #include <variant>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/error_reply.h"
 #include "agent/call/handle_call.h"
+#include "agent/call/shown.h"
 #include "agent/listen/metadata.h"
 #include "common/denial.h"
 #include "common/strings.h"
@@ -53,6 +55,26 @@ OwnAnswer MethodNotAllowed(std::string_view allowed) {
   OwnAnswer answer = Refusal(405, types::v1::DENIAL_REASON_METHOD_UNKNOWN,
                              "this path does not take that HTTP method");
   answer.headers.emplace_back("Allow", allowed);
+  return answer;
+}
+
+// How much of it will have to be held; of a body whose length is not said, as much as it may have.
+std::size_t BodyBytes(const HttpRequest& request, std::uint64_t most) {
+  std::uint64_t bytes = request.has_body ? most : 0;
+  if (const auto length = request.fields.Find("content-length")) {
+    if (!absl::SimpleAtoi(ToAbsl(*length), &bytes)) bytes = most;
+  }
+  return static_cast<std::size_t>(std::min(bytes, most));
+}
+
+OwnAnswer NoRoom(Gateway& gateway, const AuthenticatedCall& call) {
+  constexpr auto kReason = types::v1::DENIAL_REASON_LIMIT_EXCEEDED;
+  constexpr std::string_view kWhy =
+      "long requests are held already, as many as there is room for; send it again when one of "
+      "them is answered";
+  RecordDenial(gateway, call.incoming, call.caller.get(), kReason, {}, kWhy);
+  OwnAnswer answer = Refusal(503, kReason, kWhy);
+  answer.headers.emplace_back("Retry-After", "1");
   return answer;
 }
 
@@ -266,6 +288,12 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
     co_await HandleDelete(gateway_, std::move(call));
     co_return;
   }
+  co_await ServePost(connection, std::move(incoming), std::move(call));
+}
+
+Task<void> McpEndpoint::ServePost(ClientConnection& connection, IncomingCall incoming,
+                                  AuthenticatedCall call) {
+  const HttpRequest& request = connection.request();
   if (!connection.is_head_approved()) {
     if (auto refusal = RefusePostHead(request.fields)) {
       co_await connection.Answer(*std::move(refusal));
@@ -275,20 +303,25 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
   }
   // A server that is not there takes as much as any, and is not there when the message has been
   // read.
-  const std::uint64_t message_bytes = gateway_.upstreams.Has(server)
-                                          ? gateway_.upstreams.request_bytes(server)
+  const std::uint64_t message_bytes = gateway_.upstreams.Has(incoming.server)
+                                          ? gateway_.upstreams.request_bytes(incoming.server)
                                           : gateway_.limits.message_bytes;
+  const BodyRoom::Place place(bodies_, call.caller->key, BodyBytes(request, message_bytes));
+  if (!place.is_taken()) {
+    co_await connection.Answer(NoRoom(gateway_, call));
+    co_return;
+  }
   if (!co_await connection.ReadBody(message_bytes)) co_return;
   if (!incoming.remembered->Holds(gateway_.snapshots.current().get(), gateway_.clock.Now())) {
     // The body was long in coming, and the token may not hold any more.
-    authenticated = co_await Authenticate(gateway_, incoming);
+    auto authenticated = co_await Authenticate(gateway_, incoming);
     if (const auto* why = std::get_if<absl::Status>(&authenticated)) {
-      co_await connection.Answer(Unauthenticated(*why, server));
+      co_await connection.Answer(Unauthenticated(*why, incoming.server));
       co_return;
     }
+    call = std::get<AuthenticatedCall>(std::move(authenticated));
   }
-  co_await HandlePost(gateway_, std::get<AuthenticatedCall>(std::move(authenticated)),
-                      connection.TakeBody());
+  co_await HandlePost(gateway_, std::move(call), connection.TakeBody());
 }
 
 }  // namespace sallyport::agent

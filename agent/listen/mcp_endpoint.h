@@ -5,7 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/call/call.h"
 #include "agent/call/gateway.h"
+#include "agent/listen/body_room.h"
 #include "agent/listen/client_connection.h"
 #include "agent/listen/http_service.h"
 
@@ -41,8 +43,10 @@ class McpEndpoint final : public HttpService {
   // Of `resource`, its URI.
   Task<void> ServeMetadata(ClientConnection& connection, std::string resource);
   Task<void> ServeMcp(ClientConnection& connection, std::string_view server, bool has_query);
+  Task<void> ServePost(ClientConnection& connection, IncomingCall incoming, AuthenticatedCall call);
 
   Gateway& gateway_;
+  BodyRoom bodies_;
   std::vector<std::string> hosts_;
   std::vector<std::string> own_origins_;
   std::vector<std::string> allowed_origins_;

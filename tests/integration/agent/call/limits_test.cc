@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <deque>
 #include <memory>
 
 #include "tests/integration/agent/call/modern_client.h"
@@ -140,6 +141,32 @@ TEST_CASE("no more calls are without an answer than may be", "[agent][limits]") 
   CHECK(ReasonOf(later) == "limit_exceeded");
   CHECK(ResultOf(later)["_meta"].contains("retryAt"));
   CHECK(door.Seen("tools/call") == 1);
+}
+
+TEST_CASE("long requests of one principal are read while there is room for them",
+          "[agent][limits]") {
+  Door door(kConfig);
+  const Door::Bot bot = door.Connect();
+  const std::string ping = R"({"jsonrpc":"2.0","id":7,"method":"ping"})";
+  std::string head = door.Bytes({.token = bot.token, .session_id = bot.session_id});
+  const std::string length = "Content-Length: ";
+  head.replace(head.find(length) + length.size(), 1, std::to_string(15 << 20));
+  std::deque<HttpClient> senders;
+  for (int i = 0; i < 4; ++i) {
+    senders.emplace_back(door.agent->port()).Send(head);
+    // Whoever comes later is answered: the head has been read.
+    CHECK(bot.Post(ping).status == 200);
+  }
+  HttpClient one_more(door.agent->port());
+  one_more.Send(head);
+  const HttpClient::Answer refused = one_more.Read();
+  CHECK(refused.status == 503);
+  CHECK(refused.body.find("limit_exceeded") != std::string::npos);
+  const std::string long_ping = ping + std::string(5 << 20, ' ');
+  CHECK(bot.Post(long_ping).status == 503);
+  senders.clear();
+  const absl::Time until = absl::Now() + absl::Seconds(5);
+  while (bot.Post(long_ping).status != 200) REQUIRE(absl::Now() < until);
 }
 
 // A server that makes a task of each call, numbered from 1.

@@ -1,0 +1,27 @@
+#include "agent/listen/body_room.h"
+
+namespace sallyport::agent {
+
+BodyRoom::Place::Place(BodyRoom& room, const std::string& principal, std::size_t bytes)
+    : room_(room) {
+  is_taken_ = bytes <= kLong;
+  if (is_taken_) return;
+  const auto own = room_.held_by_.find(principal);
+  const bool is_too_much_of_one = own != room_.held_by_.end() && own->second + bytes > kOfOne;
+  if (is_too_much_of_one || (room_.held_ > 0 && room_.held_ + bytes > kOfAll)) return;
+  is_taken_ = true;
+  principal_ = principal;
+  bytes_ = bytes;
+  room_.held_ += bytes;
+  room_.held_by_[principal_] += bytes;
+}
+
+BodyRoom::Place::~Place() {
+  if (bytes_ == 0) return;
+  room_.held_ -= bytes_;
+  const auto own = room_.held_by_.find(principal_);
+  own->second -= bytes_;
+  if (own->second == 0) room_.held_by_.erase(own);
+}
+
+}  // namespace sallyport::agent

@@ -1,0 +1,46 @@
+#include "agent/listen/body_room.h"
+
+#include <catch2/catch.hpp>
+#include <deque>
+#include <optional>
+
+namespace sallyport::agent {
+namespace {
+
+using Place = BodyRoom::Place;
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+TEST_CASE("one principal has a share of the room, and gets it back", "[agent][listen]") {
+  BodyRoom room;
+  std::optional<Place> first(std::in_place, room, "a", 40 * kMiB);
+  CHECK(first->is_taken());
+  CHECK(Place(room, "a", 24 * kMiB).is_taken());
+  CHECK_FALSE(Place(room, "a", 24 * kMiB + 1).is_taken());
+  CHECK(Place(room, "b", 60 * kMiB).is_taken());
+  first.reset();
+  CHECK(Place(room, "a", 64 * kMiB).is_taken());
+}
+
+TEST_CASE("all principals together have no more than there is", "[agent][listen]") {
+  BodyRoom room;
+  std::deque<Place> places;
+  for (const char* principal : {"a", "b", "c", "d"}) {
+    places.emplace_back(room, principal, 64 * kMiB);
+    CHECK(places.back().is_taken());
+  }
+  CHECK_FALSE(Place(room, "e", kMiB).is_taken());
+  places.pop_back();
+  CHECK(Place(room, "e", kMiB).is_taken());
+}
+
+TEST_CASE("the longest request fits alone, and short ones always", "[agent][listen]") {
+  BodyRoom room;
+  const Place alone(room, "a", 300 * kMiB);
+  CHECK(alone.is_taken());
+  CHECK_FALSE(Place(room, "a", kMiB).is_taken());
+  CHECK_FALSE(Place(room, "b", kMiB).is_taken());
+  for (int i = 0; i < 3; ++i) CHECK(Place(room, "a", BodyRoom::kLong).is_taken());
+}
+
+}  // namespace
+}  // namespace sallyport::agent
