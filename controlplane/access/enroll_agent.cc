@@ -1,5 +1,6 @@
 #include "controlplane/access/enroll_agent.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
@@ -20,15 +21,26 @@ namespace {
 
 constexpr size_t kMaxServers = 1000;
 
-// [a-z0-9][a-z0-9-]{0,62}: what agents and servers may be called. It is a path segment, a host
-// label and a part of a URI.
-bool IsName(std::string_view name) {
-  if (name.empty() || name.size() > 63 || name.front() == '-') return false;
-  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+constexpr std::string_view kLettersAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+// Begins with a letter or a digit, and goes on with those and `marks`.
+bool IsName(std::string_view name, std::string_view marks) {
+  if (name.empty() || name.size() > 63 ||
+      kLettersAndDigits.find(name.front()) == std::string_view::npos)
+    return false;
+  return std::ranges::all_of(name, [&](char c) {
+    return kLettersAndDigits.find(c) != std::string_view::npos ||
+           marks.find(c) != std::string_view::npos;
+  });
 }
 
+// A host label and a part of a URI.
+bool IsAgentName(std::string_view name) { return IsName(name, "-"); }
+// A path segment of the agent's, as its configuration has it.
+bool IsServerName(std::string_view name) { return IsName(name, "._-"); }
+
 absl::Status CheckNames(const admin::v1::CreateJoinTokenRequest& request) {
-  if (!IsName(request.name()))
+  if (!IsAgentName(request.name()))
     return absl::InvalidArgumentError("an agent's name is [a-z0-9][a-z0-9-]{0,62}");
   if (request.servers().empty())
     return absl::InvalidArgumentError("an agent fronts at least one server");
@@ -36,8 +48,8 @@ absl::Status CheckNames(const admin::v1::CreateJoinTokenRequest& request) {
     return absl::InvalidArgumentError("more than 1,000 servers");
   std::set<std::string_view> seen;
   for (const std::string& server : request.servers()) {
-    if (!IsName(server))
-      return absl::InvalidArgumentError("a server's name is [a-z0-9][a-z0-9-]{0,62}");
+    if (!IsServerName(server))
+      return absl::InvalidArgumentError("a server's name is [a-z0-9][a-z0-9._-]{0,62}");
     if (!seen.insert(server).second)
       return absl::InvalidArgumentError("server " + server + " is named twice");
   }

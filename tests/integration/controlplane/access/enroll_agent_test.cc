@@ -57,6 +57,19 @@ TEST_CASE_METHOD(Enrolling, "an agent gets a certificate in its name and the ser
   CHECK(LastAction() == "agent.enroll");
 }
 
+TEST_CASE_METHOD(Enrolling, "a join string names what an agent's configuration may name",
+                 "[controlplane][access]") {
+  for (const char* server : {"wiki", "my.wiki", "0_a-b"}) {
+    INFO(server);
+    CHECK(join->Run(admin, Named("a3", {server})).ok());
+  }
+  for (const char* server : {"", ".wiki", "_wiki", "-wiki", "Wiki", "wi ki", "wi/ki"}) {
+    INFO(server);
+    CHECK(absl::IsInvalidArgument(join->Run(admin, Named("a3", {server})).status()));
+  }
+  CHECK(absl::IsInvalidArgument(join->Run(admin, Named("my.agent", {"wiki"})).status()));
+}
+
 TEST_CASE_METHOD(Enrolling, "a join token is no good twice, late, or made up",
                  "[controlplane][access]") {
   const std::string secret = Secret("a3", {"wiki"});
