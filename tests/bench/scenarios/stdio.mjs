@@ -25,13 +25,13 @@ export async function run({ bed, facts, number, progress }) {
   const samples = { 'the pipe itself': [], sallyport: [] };
   for (let round = 0; round < facts.rounds; ++round) {
     samples['the pipe itself'].push(await observed({}, () => measured(join(bed.stage.bin, 'pipe_client'), [String(IN_FLIGHT), String(seconds), String(LOAD_CORE), ECHO, ...command], '', PATH_CORE)));
-    samples.sallyport.push(await observed(contender, () => wrk(bed, contender, IN_FLIGHT, seconds, PATH_CORE)));
+    samples.sallyport.push(await observed(contender, () => wrk(bed, contender, IN_FLIGHT, seconds, LOAD_CORE)));
     for (const [name, all] of Object.entries(samples)) progress(`round ${round + 1}, ${name}: ${Math.round(all.at(-1).rate)} calls/s`);
     await sleep(500);
   }
   report('stdio', {
     ...facts, seconds, inFlight: IN_FLIGHT,
-    placement: `the child (server-everything) on core ${LOAD_CORE}, with the control plane; what drives it on core ${PATH_CORE}: a program at its pipe, or the agent and wrk together`,
+    placement: `the child (server-everything) on core ${LOAD_CORE}, with the control plane and wrk; on core ${PATH_CORE} what drives it: a program at its pipe, or the agent`,
   }, Object.entries(samples).map(([name, list]) => {
     const all = medians(list);
     return {
