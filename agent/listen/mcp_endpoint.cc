@@ -14,6 +14,7 @@
 #include "agent/call/shown.h"
 #include "agent/listen/metadata.h"
 #include "common/denial.h"
+#include "common/names.h"
 #include "common/strings.h"
 
 namespace sallyport::agent {
@@ -22,15 +23,6 @@ namespace {
 constexpr std::string_view kRootMetadata = "/.well-known/oauth-protected-resource";
 constexpr std::string_view kMetadataPrefix = "/.well-known/oauth-protected-resource/";
 constexpr std::string_view kMcpSuffix = "/mcp";
-constexpr std::size_t kMaxServerName = 63;
-
-// [a-z0-9][a-z0-9._-]{0,62}
-bool IsServerName(std::string_view name) {
-  const auto is_alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= kMaxServerName && is_alnum(name.front()) &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '-'; });
-}
 
 // `{server}/mcp`; nothing is decoded and nothing is normalised.
 std::optional<std::string_view> ServerOf(std::string_view path) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/http/head_writer.h"
 #include "common/file.h"
+#include "common/names.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -26,13 +27,6 @@ constexpr std::uint64_t kDefaultMessageBytes = std::uint64_t{16} << 20;
 // is on a line and the beginning of the next.
 constexpr std::uint64_t kDefaultLineBytes = (std::uint64_t{10} << 20) - (std::uint64_t{64} << 10);
 constexpr std::uint64_t kMaxMessageBytes = std::uint64_t{64} << 20;
-
-bool IsServerName(std::string_view name) {
-  auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 63 && plain(name.front()) &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return plain(c) || c == '.' || c == '_' || c == '-'; });
-}
 
 bool IsVariableName(std::string_view name) {
   return !name.empty() && (name.front() < '0' || name.front() > '9') &&

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/jose/strict_json.h"
+#include "common/names.h"
 #include "common/principal/endpoint_url.h"
 #include "common/principal/presets.h"
 #include "common/status_macros.h"
@@ -20,13 +21,6 @@ constexpr std::uint32_t kMaxJsonDepth = 32;
 constexpr std::uint32_t kMaxGroups = 10000;
 
 absl::Status Bad(const std::string& what) { return absl::InvalidArgumentError(what); }
-
-bool IsName(std::string_view name) {
-  if (name.empty() || name.size() > kMaxNameBytes || name.front() == '-') return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
 
 absl::Duration ToAbslDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
@@ -54,10 +48,10 @@ absl::StatusOr<std::vector<ClaimPath>> PathsOr(const ConfigPaths& paths, const c
 }
 
 absl::Status SetIdentity(const config::v1::Issuer& config, IssuerEntry& entry) {
-  if (!IsName(config.id())) return Bad("id: [a-z0-9][a-z0-9-]{0,62} is needed");
+  if (!IsLabel(config.id())) return Bad("id: [a-z0-9][a-z0-9-]{0,62} is needed");
   entry.id = config.id();
   entry.realm = config.realm().empty() ? config.id() : config.realm();
-  if (!IsName(entry.realm)) return Bad("realm: [a-z0-9][a-z0-9-]{0,62} is needed");
+  if (!IsLabel(entry.realm)) return Bad("realm: [a-z0-9][a-z0-9-]{0,62} is needed");
   if (absl::Status url = CheckEndpointUrl(config.issuer()); !url.ok()) {
     return Bad("issuer: " + std::string(url.message()));
   }

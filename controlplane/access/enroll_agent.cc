@@ -1,12 +1,12 @@
 #include "controlplane/access/enroll_agent.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "common/denial.h"
 #include "common/ids.h"
+#include "common/names.h"
 #include "common/status_macros.h"
 #include "controlplane/keys/certificate_authority.h"
 #include "controlplane/model/proto_time.h"
@@ -21,26 +21,8 @@ namespace {
 
 constexpr size_t kMaxServers = 1000;
 
-constexpr std::string_view kLettersAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789";
-
-// Begins with a letter or a digit, and goes on with those and `marks`.
-bool IsName(std::string_view name, std::string_view marks) {
-  if (name.empty() || name.size() > 63 ||
-      kLettersAndDigits.find(name.front()) == std::string_view::npos)
-    return false;
-  return std::ranges::all_of(name, [&](char c) {
-    return kLettersAndDigits.find(c) != std::string_view::npos ||
-           marks.find(c) != std::string_view::npos;
-  });
-}
-
-// A host label and a part of a URI.
-bool IsAgentName(std::string_view name) { return IsName(name, "-"); }
-// A path segment of the agent's, as its configuration has it.
-bool IsServerName(std::string_view name) { return IsName(name, "._-"); }
-
 absl::Status CheckNames(const admin::v1::CreateJoinTokenRequest& request) {
-  if (!IsAgentName(request.name()))
+  if (!IsLabel(request.name()))
     return absl::InvalidArgumentError("an agent's name is [a-z0-9][a-z0-9-]{0,62}");
   if (request.servers().empty())
     return absl::InvalidArgumentError("an agent fronts at least one server");
