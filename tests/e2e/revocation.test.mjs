@@ -87,11 +87,18 @@ test('a banned agent serves nobody, another one does, and it comes back with a n
   const { items } = await door.json(['agents', 'list']);
   const { connected, banReason } = items.find(({ name }) => name === 'agent-a');
   assert.deepEqual([connected, banReason], [false, 'stolen disk']);
+  const readiness = async () => {
+    const response = await fetch(`http://${door.agent.ready.listen.local}/readyz`);
+    return `${response.status} ${await response.text()}`;
+  };
+  await until('the agent says that it is not ready', async () => (await readiness()).startsWith('503'));
+  assert.match(await readiness(), /the control plane refuses this agent: .*banned/);
 
   await door.stage.stop(door.agent);
   execFileSync('rm', ['-rf', door.agent.dataDir]);
   door.agent = await door.addAgent('agent-a');
   assert.equal(await reasonNow('oracle', token), 'opened');
+  assert.match(await readiness(), /^200 /);
   await door.stage.stop(other);
 });
 
