@@ -60,9 +60,10 @@ class Block {
   }
   int count() const { return count_; }
   std::size_t bytes() const { return bytes_; }
-  grpc::ByteBuffer Finish(std::uint64_t number, RunPacker& packer) {
+  grpc::ByteBuffer Finish(std::uint64_t number, std::uint64_t backlog, RunPacker& packer) {
     agent::v1::StreamRecordsRequest request;
     request.set_block(number);
+    request.set_backlog_bytes(backlog);
     for (const Run& run : runs_) request.add_runs(packer.Pack(run.bytes));
     const std::string serialized = request.SerializeAsString();
     grpc::Slice slice(serialized);
@@ -215,7 +216,7 @@ class Uploader::Stream {
     Sent sent{.number = ++number_, .records = block_.count()};
     for (Lane& lane : lanes_)
       sent.after.emplace_back(lane.reader.position(), lane.reader.TakeBytes());
-    const grpc::ByteBuffer block = block_.Finish(number_, packer_);
+    const grpc::ByteBuffer block = block_.Finish(number_, up_.Backlog(), packer_);
     sent.bytes = block.Length();
     unacked_.push_back(std::move(sent));
     call_->Write(block, Tag(kWritten));
@@ -257,11 +258,12 @@ void Uploader::Stop(absl::Duration drain) {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Uploader::Drained() const {
-  for (Spool* spool : spools_) {
-    if (spool->backlog_bytes() != 0) return false;
-  }
-  return true;
+bool Uploader::Drained() const { return Backlog() == 0; }
+
+std::uint64_t Uploader::Backlog() const {
+  std::uint64_t bytes = 0;
+  for (const Spool* spool : spools_) bytes += spool->backlog_bytes();
+  return bytes;
 }
 
 void Uploader::Hurry(absl::Duration time) {
@@ -277,9 +279,7 @@ bool Uploader::Hurries() const {
 
 void Uploader::AdjustPriority() {
   if (!may_yield_) return;
-  std::uint64_t backlog = 0;
-  for (const Spool* spool : spools_) backlog += spool->backlog_bytes();
-  const bool is_urgent = Hurries() || backlog >= (raised_ ? kLowerBytes : kRaiseBytes);
+  const bool is_urgent = Hurries() || Backlog() >= (raised_ ? kLowerBytes : kRaiseBytes);
   if (is_urgent != raised_) SetPriority(is_urgent);
 }
 
@@ -297,10 +297,8 @@ void Uploader::NoteNotTaken(const grpc::Status& status) {
   if (status.error_message() == not_taken_ && now < say_again_at_) return;
   not_taken_ = status.error_message();
   say_again_at_ = now + absl::ToChronoNanoseconds(kSayAgain);
-  std::uint64_t backlog = 0;
-  for (const Spool* spool : spools_) backlog += spool->backlog_bytes();
   // The message names the record and its recording.
-  LogError("records_not_taken", {{"error", FromGrpcStatus(status)}, {"backlog_bytes", backlog}});
+  LogError("records_not_taken", {{"error", FromGrpcStatus(status)}, {"backlog_bytes", Backlog()}});
 }
 
 void Uploader::Run() {

@@ -78,6 +78,8 @@ class Uploader {
   // The control plane did not take what was sent: said once a minute, it is sent again for ever.
   void NoteNotTaken(const grpc::Status& status);
   bool Drained() const;
+  // Of all spools: what has not been acknowledged.
+  std::uint64_t Backlog() const;
   bool Hurries() const;
   void AdjustPriority();
   void SetPriority(bool raised);

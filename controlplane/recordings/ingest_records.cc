@@ -26,6 +26,9 @@ using types::v1::Record;
 
 constexpr std::size_t kSaltBytes = 16;
 
+// An agent with so much that has not been taken yet waits for nobody's turn: four blocks and what
+// was made while they travelled.
+constexpr std::uint64_t kBehindBytes = std::uint64_t{8} << 20;
 // How long a block may take that gets the processor last, and for how long the next ones do not
 // once one has taken longer.
 constexpr absl::Duration kPatience = absl::Seconds(1);
@@ -126,7 +129,8 @@ absl::Status IngestRecords::TakeInTurn(const std::string& agent,
                                        const agent::v1::StreamRecordsRequest& block,
                                        Unpacked& unpacked) {
   const absl::Duration began = clock_.SinceBoot();
-  const bool waits = may_wait_ && absl::ToInt64Nanoseconds(began) >= ordinary_until_.load();
+  const bool waits = may_wait_ && block.backlog_bytes() < kBehindBytes &&
+                     absl::ToInt64Nanoseconds(began) >= ordinary_until_.load();
   waits ? TakeIdleTurns() : TakeOrdinaryTurns();
   const absl::Status taken = Take(agent, block, unpacked);
   const absl::Duration ended = clock_.SinceBoot();

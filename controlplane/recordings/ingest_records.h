@@ -15,8 +15,9 @@
 namespace sallyport::controlplane {
 
 // Takes an agent's records into the store, once their chain has been checked. A block is some
-// milliseconds' work for which nobody's call waits: as long as that goes well enough, it is done
-// while nobody else wants the processor, and the thread is left to go on so (common/turns).
+// milliseconds' work for which nobody's call waits: as long as that goes well enough, and its agent
+// is not far behind, it is done while nobody else wants the processor, and the thread is left to go
+// on so (common/turns).
 // Thread-safe.
 class IngestRecords {
  public:

@@ -38,6 +38,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
     while (stream->Read(&request)) {
       std::unique_lock lock(mutex_);
       ++blocks;
+      backlog = request.backlog_bytes();
       for (const std::string& run : request.runs()) {
         ++runs;
         for (const types::v1::Record& record : Unpacked(run)) {
@@ -65,6 +66,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
   int blocks = 0;
   int runs = 0;
   int received = 0;
+  std::uint64_t backlog = 0;  // as the last block said
   bool acknowledges = true;
   grpc::StatusCode fails_with = grpc::StatusCode::OK;
   std::string message = "as told";
@@ -160,8 +162,13 @@ TEST_CASE("what was not acknowledged is shipped again after either side was star
   int port = control->port;
   rig.Add(1, 10);
   auto uploader = rig.Upload(port);
-  ledger.WaitUntil([&] { return ledger.received >= 10; });
+  std::uint64_t said = 0;
+  ledger.WaitUntil([&] {
+    said = ledger.backlog;
+    return ledger.received >= 10;
+  });
   CHECK(rig.spool->backlog_bytes() > 0);
+  CHECK(said == rig.spool->backlog_bytes());
   control.reset();
   ledger.acknowledges = true;
   control = std::make_unique<ControlPlane>(ledger, port);

@@ -587,10 +587,11 @@ TEST_CASE("records are taken while nobody else wants the processor, and ends are
   IngestRecords ingest(*fixture.control, *fixture.recordings, fixture.appender, clock);
   Recording recording("ses_1");
   uint64_t blocks = 0;
-  const auto send = [&](types::v1::RecordType type) {
+  const auto send = [&](types::v1::RecordType type, uint64_t backlog = 1 << 20) {
     clock.policies.clear();
     agent::v1::StreamRecordsRequest block;
     block.set_block(++blocks);
+    block.set_backlog_bytes(backlog);
     block.add_runs(Packed(RunsOf({recording.Next(type)})[0]));
     REQUIRE(ingest.Run(Agent("a1"), block).ok());
     TakeOrdinaryTurns();
@@ -604,6 +605,9 @@ TEST_CASE("records are taken while nobody else wants the processor, and ends are
   clock.step = absl::ZeroDuration();
   CHECK(send(RECORD_TYPE_RESULT) == std::vector{int{SCHED_OTHER}});
   fixture.clock.Advance(absl::Seconds(1));
+  // Nor do those of an agent that is far behind.
+  CHECK(send(RECORD_TYPE_RESULT, 9 << 20) == std::vector{int{SCHED_OTHER}});
+  CHECK(send(RECORD_TYPE_RESULT, 7 << 20) == std::vector{last});
   // Who ends a session holds what decisions are written with.
   CHECK(send(RECORD_TYPE_END) == std::vector{last, int{SCHED_OTHER}});
   CHECK(fixture.SessionOf("ses_1").state() == types::v1::SESSION_STATE_ENDED);
