@@ -6,8 +6,10 @@
 
 #include "absl/status/status.h"
 #include "common/ids.h"
+#include "common/jose/base64url.h"
 #include "common/jose/key_set.h"
 #include "common/status_macros.h"
+#include "controlplane/keys/es256.h"
 #include "controlplane/keys/key_fingerprint.h"
 
 namespace sallyport::controlplane {
@@ -31,9 +33,9 @@ absl::StatusOr<std::unique_ptr<GrantSigner>> GrantSigner::Create(PrivateKey key)
   auto signer = std::unique_ptr<GrantSigner>(new GrantSigner());
   signer->fingerprint_ = KeyFingerprint(*key);
   signer->key_id_ = signer->fingerprint_.substr(0, kKeyIdDigits);
-  signer->key_pem_ = KeyToPem(*key);
   ASSIGN_OR_RETURN(const std::string jwk, jose::P256Jwk(*key, signer->key_id_));
   signer->public_keys_ = jose::JwkSet({&jwk, 1});
+  signer->key_ = std::move(key);
   return signer;
 }
 
@@ -41,16 +43,15 @@ absl::StatusOr<std::string> GrantSigner::Sign(const GrantClaims& claims) const {
   RETURN_IF_ERROR(CheckComplete(claims));
   // cpp-jwt reports some faults as exceptions, also from here; none of ours may throw.
   try {
-    jwt::jwt_object token{jwt::params::algorithm("ES256"), jwt::params::secret(key_pem_)};
+    jwt::jwt_object token{jwt::params::algorithm("ES256")};
     token.header().add_header("typ", std::string(kGrantType), true);
     token.header().add_header("kid", key_id_);
     const nlohmann::json json = GrantClaimsToJson(claims);
     for (const auto& [name, value] : json.items()) token.add_claim(name, value);
     token.add_claim("jti", NewRequestId());
-    std::error_code error;
-    std::string text = token.signature(error);
-    if (error) return absl::InternalError("cannot sign a grant: " + error.message());
-    return text;
+    const std::string input =
+        token.header().base64_encode() + '.' + token.payload().base64_encode();
+    return input + '.' + jose::Base64UrlEncode(SignEs256(*key_, input));
   } catch (const std::exception& e) {
     return absl::InternalError(std::string("cannot sign a grant: ") + e.what());
   }

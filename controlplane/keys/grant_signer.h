@@ -25,7 +25,7 @@ class GrantSigner {
 
  private:
   GrantSigner() = default;
-  std::string key_pem_;
+  PrivateKey key_;
   std::string key_id_;
   std::string public_keys_;
   std::string fingerprint_;

@@ -21,6 +21,8 @@ namespace sallyport::controlplane {
 namespace {
 
 constexpr std::string_view kAgentUri = "spiffe://sallyport/agent/";
+// Some 1 KiB each: those of a thousand agents, and of their last days.
+constexpr std::size_t kKnownCertificates = 4096;
 
 // The scheme is compared without case (RFC 9110, 11.1), the token byte for byte.
 std::string_view BearerToken(std::string_view authorization) {
@@ -29,21 +31,16 @@ std::string_view BearerToken(std::string_view authorization) {
   return authorization.substr(kScheme.size());
 }
 
-// A certificate from before the agent's latest enrollment is not its own any more: whoever enrolled
-// it again has taken its name away from whoever holds that one.
-absl::Status CheckEnrollment(const grpc::AuthContext& connection, absl::Time enrolled_at) {
-  const std::vector<grpc::string_ref> pem =
-      connection.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
-  if (pem.size() != 1)
-    return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID, "there is no client certificate");
-  ASSIGN_OR_RETURN(const absl::Time made_at,
-                   CertificateAuthority::MadeAt({pem[0].data(), pem[0].size()}));
-  if (made_at >= absl::FromUnixSeconds(absl::ToUnixSeconds(enrolled_at))) return absl::OkStatus();
-  return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID,
-                "the agent has enrolled again since this certificate was made");
-}
-
 }  // namespace
+
+absl::StatusOr<absl::Time> CertificateDates::MadeAt(std::string_view pem) {
+  const absl::MutexLock lock(&mutex_);
+  if (const auto known = made_at_.find(ToAbsl(pem)); known != made_at_.end()) return known->second;
+  ASSIGN_OR_RETURN(const absl::Time made_at, CertificateAuthority::MadeAt(pem));
+  if (made_at_.size() == kKnownCertificates) made_at_.clear();
+  made_at_.emplace(pem, made_at);
+  return made_at;
+}
 
 absl::StatusOr<Caller> IdentifyCaller::Person(std::string_view authorization,
                                               std::string address) const {
@@ -86,6 +83,20 @@ absl::StatusOr<Caller> IdentifyCaller::Agent(const grpc::AuthContext& connection
   ASSIGN_OR_RETURN(const sallyport::controlplane::Agent agent, agents::FindInService(*t, name));
   RETURN_IF_ERROR(CheckEnrollment(connection, agent.enrolled_at));
   return Caller(AgentCaller{.name = std::move(name)}, std::move(address));
+}
+
+// A certificate from before the agent's latest enrollment is not its own any more: whoever enrolled
+// it again has taken its name away from whoever holds that one.
+absl::Status IdentifyCaller::CheckEnrollment(const grpc::AuthContext& connection,
+                                             absl::Time enrolled_at) const {
+  const std::vector<grpc::string_ref> pem =
+      connection.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (pem.size() != 1)
+    return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID, "there is no client certificate");
+  ASSIGN_OR_RETURN(const absl::Time made_at, dates_.MadeAt({pem[0].data(), pem[0].size()}));
+  if (made_at >= absl::FromUnixSeconds(absl::ToUnixSeconds(enrolled_at))) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID,
+                "the agent has enrolled again since this certificate was made");
 }
 
 absl::Status IdentifyCaller::CheckLock(const Caller& caller) const {

@@ -5,8 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/clock.h"
 #include "controlplane/access/current_policies.h"
 #include "controlplane/identity/issuers.h"
@@ -15,6 +19,17 @@
 #include "controlplane/store/database.h"
 
 namespace sallyport::controlplane {
+
+// When certificates that TLS has verified were made, each parsed once. Thread-safe.
+class CertificateDates {
+ public:
+  // CertificateAuthority::MadeAt of it.
+  absl::StatusOr<absl::Time> MadeAt(std::string_view pem);
+
+ private:
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, absl::Time> made_at_ ABSL_GUARDED_BY(mutex_);
+};
 
 // From what a connection or a call has proved to who it is. Thread-safe.
 class IdentifyCaller {
@@ -47,8 +62,11 @@ class IdentifyCaller {
   const Roles& roles() const { return roles_; }
 
  private:
+  absl::Status CheckEnrollment(const grpc::AuthContext& connection, absl::Time enrolled_at) const;
+
   const Needs needs_;
   const Roles roles_;
+  mutable CertificateDates dates_;
 };
 
 // The IP address in gRPC's name of a peer (`ipv4:127.0.0.1:50000`, `ipv6:%5B::1%5D:50000`), an
