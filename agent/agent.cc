@@ -43,6 +43,7 @@
 #include "common/log.h"
 #include "common/random.h"
 #include "common/service_manager.h"
+#include "common/sparse_table.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -303,7 +304,7 @@ void Agent::Parts::ForgetToldEnds() {
     const auto told = told_ends.find(id);
     return told != told_ends.end() && told->second <= before;
   });
-  absl::erase_if(told_ends, [&](const auto& told) { return told.second <= before; });
+  EraseAndShrink(told_ends, [&](const auto& told) { return told.second <= before; });
 }
 
 Task<void> Agent::Parts::Serve() {

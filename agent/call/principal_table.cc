@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/sparse_table.h"
+
 namespace sallyport::agent {
 
 std::shared_ptr<const types::v1::Principal> PrincipalTable::Share(types::v1::Principal principal) {
@@ -15,7 +17,7 @@ std::shared_ptr<const types::v1::Principal> PrincipalTable::Share(types::v1::Pri
 }
 
 void PrincipalTable::Sweep() {
-  absl::erase_if(principals_, [](const auto& entry) { return entry.second.expired(); });
+  EraseAndShrink(principals_, [](const auto& entry) { return entry.second.expired(); });
 }
 
 }  // namespace sallyport::agent

@@ -10,6 +10,7 @@
 #include "common/chain/chain.h"
 #include "common/denial.h"
 #include "common/random.h"
+#include "common/sparse_table.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -232,7 +233,7 @@ std::vector<std::unique_ptr<RecordingChain>> Recorder::TakeOpenChains() {
   return impl_->TakeOpenChains();
 }
 void Recorder::ForgetEnds(const std::function<bool(const std::string&)>& is_over) {
-  absl::erase_if(impl_->ended_, is_over);
+  EraseAndShrink(impl_->ended_, is_over);
 }
 const std::vector<std::string>& Recorder::damaged_sessions() const { return impl_->damaged_; }
 

@@ -96,7 +96,7 @@ export async function run({ bed, facts, number, progress }) {
   await streams({ agent: secure, minted, note, name: 'TLS', ca: readFileSync(tls.cert) });
   report('memory', {
     ...facts, sessions: number('sessions'), streams: STREAMS,
-    placement: `the agent's first thread on core ${PATH_CORE}, everything else on core ${LOAD_CORE}; goals: 40 MiB idle, 512 MiB with 10,000 sessions, after load within 10 % of what it was before`,
+    placement: `the agent's first thread on core ${PATH_CORE}, everything else on core ${LOAD_CORE}; goals: 40 MiB idle, 512 MiB with 10,000 sessions, after a load within 10 % of what it was before`,
     notes: ['a session is a client of its own, with a principal, a token, a just-in-time session and an MCP session of its own and a connection that stays open, over plain HTTP, without a stream', `other figures are taken ${SETTLE_MS / 1000} s after what they are named for`],
   }, rows);
 }
@@ -115,6 +115,10 @@ async function sessionsAndLoad({ bed, agent, note, number, progress }) {
   await load(8);
   await sleep(REST_MS);
   const idle = await note('idle, having served 8 connections', agent);
+  const ofIdle = () => ({ 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
+  await note(`at the end of ${await load(128)} calls/s over 128 connections`, agent);
+  await sleep(REST_MS);
+  await note(`${REST_MS / 1000} s after that load`, agent, ofIdle());
   const began = Date.now();
   const open = await forEach(minted, (one, i) => { if (i % 1000 === 999) progress(`${i + 1} sessions after ${Date.now() - began} ms`); return openSession(port, one); });
   // Opening them all may take longer than the agent lets a connection be idle.
@@ -136,10 +140,10 @@ async function sessionsAndLoad({ bed, agent, note, number, progress }) {
     one.connection.close();
   });
   await sleep(SETTLE_MS);
-  await note('those sessions ended', agent, { 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
-  await note(`at the end of ${await load(128)} calls/s over 128 connections`, agent);
+  await note('those sessions ended', agent, ofIdle());
+  await load(128);
   await sleep(REST_MS);
-  await note(`${REST_MS / 1000} s after that load`, agent, { 'of idle': (memoryOf(agent.child.pid).rss / idle).toFixed(2) });
+  await note(`${REST_MS / 1000} s after those sessions and that load once more`, agent, ofIdle());
 }
 
 async function streams({ agent, minted, note, name, ca }) {
