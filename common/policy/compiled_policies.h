@@ -84,6 +84,7 @@ class CompiledPolicies {
  private:
   friend class SessionPolicy;
   friend class Explainer;
+  friend class WhatIf;
   struct Lock {
     std::string name;
     types::v1::LockSpec spec;

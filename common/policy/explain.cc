@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/denial.h"
 #include "common/policy/compiled_policy.h"
+#include "common/policy/explain_changes.h"
 #include "common/policy/explain_rule.h"
 #include "common/policy/explain_terms.h"
 #include "common/policy/principal_match.h"
@@ -20,32 +21,8 @@
 namespace sallyport {
 namespace {
 
-std::string RuleName(std::string_view policy, int rule) {
-  return absl::StrCat("rules[", rule, "] of ", ToAbsl(policy));
-}
-
 bool IsAboutCall(const Question& question) {
   return !question.call.method.empty() || !question.server_request.empty();
-}
-
-// In the words of `policy test`.
-std::string_view DecisionWord(const CallDecision& decision) {
-  switch (decision.verdict) {
-    case Verdict::kAllow:
-      return "allow";
-    case Verdict::kRequireApproval:
-      return "require_approval";
-    case Verdict::kDeny:
-    case Verdict::kHidden:
-      break;
-  }
-  return "deny";
-}
-
-CallDecision Decide(const SessionPolicy& policy, const Question& question, absl::Time now) {
-  return question.server_request.empty()
-             ? policy.EvaluateCall(question.call, now)
-             : policy.EvaluateServerRequest(question.server_request, now);
 }
 
 void SetApproval(const std::vector<std::string>& approvers, std::uint32_t count,
@@ -119,35 +96,9 @@ void SetDecision(const CallDecision& decision, types::v1::Explanation& explanati
   SetApproval(decision.approvers, decision.count, decision.expires_after, explanation);
 }
 
-// What becomes of a call, for a sentence that begins with what would be otherwise.
-std::string Outcome(const CallDecision& decision) {
-  std::string text(DecisionWord(decision));
-  if (decision.reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
-    absl::StrAppend(&text, " (", ToAbsl(ReasonName(decision.reason)), ")");
-  }
-  if (decision.rule != kNoRule) {
-    absl::StrAppend(&text, ", by ", RuleName(decision.policy, decision.rule));
-  }
-  return text;
-}
-
-std::string KindOf(const Question& question) {
-  if (!question.server_request.empty()) return "server_requests";
-  switch (KindOfMethod(question.call.method)) {
-    case MethodKind::kTool:
-      return "tools";
-    case MethodKind::kResource:
-      return "resources";
-    case MethodKind::kPrompt:
-      return "prompts";
-    default:
-      return "methods";
-  }
-}
-
 }  // namespace
 
-// What a decision could have been. Has the compiled policies' insides to itself.
+// Has the compiled policies' insides to itself.
 class Explainer {
  public:
   Explainer(std::shared_ptr<const CompiledPolicies> policies, const types::v1::Principal& principal,
@@ -212,105 +163,20 @@ class Explainer {
     }
   }
 
-  void Change(std::string sentence) { *explanation_.add_changes() = std::move(sentence); }
-
-  void AddChanges(const OpenDecision& open) {
-    if (!open.lock.empty()) Change(absl::StrCat("deleting lock ", open.lock));
-    if (!open.required_scopes.empty()) {
-      Change(absl::StrCat("a token with the scopes ", absl::StrJoin(open.required_scopes, ", ")));
-    }
-    if (open.reason == types::v1::DENIAL_REASON_SERVER_UNKNOWN) {
-      Change("an entry in `principals` of a policy for the server that names the principal");
-    }
-    if (open.terms.has_approval()) {
-      Change(ApprovalOf(open.terms.approval().count(), open.terms.approval().approvers()));
-    }
-    if (open.terms.open() == types::v1::OPEN_MODE_REQUEST)
-      Change(absl::StrCat("sallyport request ", ToAbsl(server_), " --reason TEXT"));
-    AddHours([&](const std::shared_ptr<const CompiledPolicies>& within) {
-      const OpenDecision then = within->EvaluateOpen(principal_, server_, agent_, now_);
-      return then.reason != open.reason ||
-             then.terms.SerializeAsString() != open.terms.SerializeAsString();
-    });
-    AddObservers();
-  }
-
-  void AddChanges(const CallDecision& decision) {
-    if (decision.verdict == Verdict::kRequireApproval) {
-      Change(ApprovalOf(decision.count, decision.approvers));
-    }
-    if (decision.verdict == Verdict::kHidden) {
-      Change(absl::StrCat("an allow rule that names it among `", KindOf(question_), "`, in ",
-                          absl::StrJoin(bound_->policy_names(), " or ")));
-    }
-    if (decision.reason == types::v1::DENIAL_REASON_CONDITION_FAILED) {
-      Change(absl::StrCat("arguments for which the conditions of ",
-                          RuleName(decision.policy, decision.rule), " hold"));
-    }
-    if (decision.rule != kNoRule) {
-      const CompiledPolicy& policy = *bound_->Find(decision.policy);
-      const auto without = bound_->Without(policy.rules[static_cast<std::size_t>(decision.rule)]);
-      Change(absl::StrCat("without ", RuleName(decision.policy, decision.rule), ": ",
-                          Outcome(Decide(*without, question_, now_))));
-    }
-    if (decision.verdict != Verdict::kAllow) {
-      AddHours([&](const std::shared_ptr<const CompiledPolicies>& within) {
-        const auto then =
-            Decide(*SessionPolicy::Bind(within, principal_, server_), question_, now_);
-        return Outcome(then) != Outcome(decision) || then.approvers != decision.approvers ||
-               then.count != decision.count;
-      });
+  // What would change it, and the end of what lets it through.
+  template <class Decision>
+  void AddChanges(const Decision& decision) {
+    const Asked asked{principal_, server_, agent_, question_, now_};
+    for (std::string& change : ChangesOf(*policies_, asked, decision)) {
+      *explanation_.add_changes() = std::move(change);
     }
     AddObservers();
-  }
-
-  // Owners never count.
-  template <class Approvers>
-  std::string ApprovalOf(std::uint32_t count, const Approvers& approvers) const {
-    const std::vector<std::string> owners = policies_->OwnersOf(principal_);
-    return absl::StrCat(
-        "the approval of ", count, " of ", absl::StrJoin(approvers, ", "),
-        owners.empty() ? "" : ", none of them an owner: ", absl::StrJoin(owners, ", "));
-  }
-
-  // As if it were within the hours of that policy.
-  std::shared_ptr<const CompiledPolicies> Within(const CompiledPolicy& closed) const {
-    std::vector<types::v1::Document> documents;
-    for (const auto& policy : policies_->policies_) {
-      if (!policy->CoversServer(server_)) continue;
-      types::v1::Document& document = documents.emplace_back();
-      document.set_name(policy->name);
-      *document.mutable_policy() = policy->spec;
-      if (policy.get() == &closed) document.mutable_policy()->clear_hours();
-    }
-    for (const CompiledPolicies::Lock& lock : policies_->locks_) {
-      types::v1::Document& document = documents.emplace_back();
-      document.set_name(lock.name);
-      *document.mutable_lock() = lock.spec;
-    }
-    if (const types::v1::ServerSpec* const spec = policies_->FindServer(server_)) {
-      types::v1::Document& document = documents.emplace_back();
-      document.set_name(std::string(server_));
-      *document.mutable_server() = *spec;
-    }
-    return *CompiledPolicies::Compile(documents);
-  }
-
-  // Names the hours of those policies that would decide otherwise within them.
-  template <class Differs>
-  void AddHours(Differs differs) {
-    for (const types::v1::PolicyExplanation& about : explanation_.policies()) {
-      const CompiledPolicy* const policy = bound_->Find(about.name());
-      if (policy != nullptr && !policy->IsOpen(now_) && differs(Within(*policy))) {
-        Change(absl::StrCat("the hours of ", policy->name));
-      }
-    }
   }
 
   void AddObservers() {
     if (explanation_.observed() == types::v1::DENIAL_REASON_UNSPECIFIED) return;
-    Change(absl::StrCat("the end of `observe_until`: then ",
-                        ToAbsl(ReasonName(explanation_.observed()))));
+    *explanation_.add_changes() = absl::StrCat("the end of `observe_until`: then ",
+                                               ToAbsl(ReasonName(explanation_.observed())));
   }
 
   const std::shared_ptr<const CompiledPolicies> policies_;

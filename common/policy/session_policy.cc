@@ -60,23 +60,21 @@ CallDecision Both(CallDecision method, CallDecision target) {
 
 SessionPolicy::SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
                              std::vector<const CompiledPolicy*> matching,
-                             std::vector<const CompiledPolicy*> others, std::string_view server,
-                             const CompiledRule* left_out)
+                             std::vector<const CompiledPolicy*> others, std::string_view server)
     : policies_(std::move(policies)),
       matching_(std::move(matching)),
       others_(std::move(others)),
       server_(server) {
   for (const CompiledPolicy* policy : matching_) policy_names_.push_back(policy->name);
-  AddRules(left_out);
+  AddRules();
   AddTerms();
 }
 
-void SessionPolicy::AddRules(const CompiledRule* left_out) {
+void SessionPolicy::AddRules() {
   auto rules = std::make_unique<RuleTable>();
   for (const CompiledPolicy* policy : matching_) {
     if (policy->observe_until != absl::InfinitePast()) rules->observing.push_back(policy);
     for (const CompiledRule& rule : policy->rules) {
-      if (&rule == left_out) continue;
       (rule.effect == CompiledRule::Effect::kDeny              ? rules->deny
        : rule.effect == CompiledRule::Effect::kRequireApproval ? rules->require_approval
                                                                : rules->allow)
@@ -136,7 +134,7 @@ std::shared_ptr<const SessionPolicy> SessionPolicy::Bind(
     std::string_view server) {
   std::vector<const CompiledPolicy*> matching = policies->Matching(principal, server);
   return std::shared_ptr<const SessionPolicy>(
-      new SessionPolicy(std::move(policies), std::move(matching), {}, server, nullptr));
+      new SessionPolicy(std::move(policies), std::move(matching), {}, server));
 }
 
 std::shared_ptr<const SessionPolicy> SessionPolicy::Bind(
@@ -156,12 +154,7 @@ std::shared_ptr<const SessionPolicy> SessionPolicy::Bind(
   std::sort(both.begin(), both.end(), by_name);
   std::sort(others.begin(), others.end(), by_name);
   return std::shared_ptr<const SessionPolicy>(
-      new SessionPolicy(std::move(policies), std::move(both), std::move(others), server, nullptr));
-}
-
-std::shared_ptr<const SessionPolicy> SessionPolicy::Without(const CompiledRule& rule) const {
-  return std::shared_ptr<const SessionPolicy>(
-      new SessionPolicy(policies_, matching_, others_, server_, &rule));
+      new SessionPolicy(std::move(policies), std::move(both), std::move(others), server));
 }
 
 const CompiledPolicy* SessionPolicy::Find(std::string_view name) const {

@@ -11,7 +11,6 @@
 
 namespace sallyport {
 
-struct CompiledRule;
 struct RuleTable;
 
 // The policies in force for one principal on one server, chosen once, for judging each message of a
@@ -72,16 +71,13 @@ class SessionPolicy {
 
   friend class Explainer;
 
-  // As if `left_out`, where it is one, were not there.
   SessionPolicy(std::shared_ptr<const CompiledPolicies> policies,
                 std::vector<const CompiledPolicy*> matching,
-                std::vector<const CompiledPolicy*> others, std::string_view server,
-                const CompiledRule* left_out);
-  void AddRules(const CompiledRule* left_out);
+                std::vector<const CompiledPolicy*> others, std::string_view server);
+  void AddRules();
   void AddTerms();
   void AddPhases() const;
 
-  std::shared_ptr<const SessionPolicy> Without(const CompiledRule& rule) const;
   // Null: it is none of these.
   const CompiledPolicy* Find(std::string_view name) const;
 

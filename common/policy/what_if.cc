@@ -1,0 +1,168 @@
+#include "common/policy/what_if.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/policy/compiled_policy.h"
+#include "common/policy/judge.h"
+#include "common/policy/session_policy.h"
+
+namespace sallyport {
+
+CallDecision Decide(const SessionPolicy& policy, const Question& question, absl::Time now) {
+  return question.server_request.empty()
+             ? policy.EvaluateCall(question.call, now)
+             : policy.EvaluateServerRequest(question.server_request, now);
+}
+
+WhatIf::WhatIf(const CompiledPolicies& policies, const Asked& asked)
+    : asked_(&asked), principal_(asked.principal) {
+  for (const auto& policy : policies.policies_) {
+    if (!policy->CoversServer(asked.server)) continue;
+    Policy& copy = policies_.emplace_back();
+    copy.document.set_name(policy->name);
+    *copy.document.mutable_policy() = policy->spec;
+    for (int i = 0; i < policy->spec.rules_size(); ++i) copy.numbers.push_back(i);
+  }
+  for (const CompiledPolicies::Lock& lock : policies.locks_) {
+    types::v1::Document& document = others_.emplace_back();
+    document.set_name(lock.name);
+    *document.mutable_lock() = lock.spec;
+  }
+  if (const types::v1::ServerSpec* const spec = policies.FindServer(asked.server)) {
+    types::v1::Document& document = others_.emplace_back();
+    document.set_name(std::string(asked.server));
+    *document.mutable_server() = *spec;
+  }
+}
+
+WhatIf::Policy& WhatIf::Find(std::string_view policy) {
+  return *std::ranges::find_if(policies_,
+                               [&](const Policy& one) { return one.document.name() == policy; });
+}
+
+types::v1::RuleBody* WhatIf::BodyOf(std::string_view policy, int rule) {
+  Policy& of = Find(policy);
+  const auto place = std::ranges::find(of.numbers, rule) - of.numbers.begin();
+  types::v1::Rule& found = *of.document.mutable_policy()->mutable_rules(static_cast<int>(place));
+  return found.has_allow()              ? found.mutable_allow()
+         : found.has_require_approval() ? found.mutable_require_approval()
+                                        : found.mutable_deny();
+}
+
+void WhatIf::DeleteLock(std::string_view name) {
+  std::erase_if(others_, [&](const types::v1::Document& document) {
+    return document.has_lock() && document.name() == name;
+  });
+}
+
+void WhatIf::AddScopes(const std::vector<std::string>& scopes) {
+  for (const std::string& scope : scopes) principal_.add_scopes(scope);
+}
+
+void WhatIf::AddEntry(std::string_view policy) {
+  types::v1::PrincipalMatch& entry = *Find(policy).document.mutable_policy()->add_principals();
+  entry.set_realm(principal_.realm());
+  entry.add_subjects(principal_.subject());
+}
+
+void WhatIf::AddPolicy() {
+  types::v1::Document& document = policies_.emplace_back().document;
+  document.mutable_policy()->add_servers(std::string(asked_->server));
+  AddEntry(document.name());
+}
+
+void WhatIf::ClearHours(std::string_view policy) {
+  Find(policy).document.mutable_policy()->clear_hours();
+}
+
+void WhatIf::RemoveRule(std::string_view policy, int rule) {
+  Policy& of = Find(policy);
+  const auto found = std::ranges::find(of.numbers, rule);
+  auto& rules = *of.document.mutable_policy()->mutable_rules();
+  rules.erase(rules.begin() + (found - of.numbers.begin()));
+  of.numbers.erase(found);
+}
+
+void WhatIf::ClearDemands(std::string_view policy, int rule) {
+  types::v1::RuleBody& body = *BodyOf(policy, rule);
+  body.clear_when();
+  body.clear_once();
+  body.clear_limit();
+}
+
+void WhatIf::AddAllow(std::string_view policy, std::string_view kind) {
+  Policy& of = Find(policy);
+  types::v1::RuleBody& body = *of.document.mutable_policy()->add_rules()->mutable_allow();
+  if (kind == "tools") body.add_tools("*");
+  if (kind == "resources") body.add_resources("*");
+  if (kind == "prompts") body.add_prompts("*");
+  if (kind == "methods") body.add_methods(std::string(asked_->question.call.method));
+  if (kind == "server_requests") {
+    body.add_server_requests(std::string(asked_->question.server_request));
+  }
+  of.numbers.push_back(kNoRule);
+}
+
+std::vector<std::string> WhatIf::Policies() const {
+  std::vector<std::string> names;
+  for (const Policy& policy : policies_) names.push_back(policy.document.name());
+  return names;
+}
+
+std::vector<std::string> WhatIf::Applying() const {
+  std::vector<std::string> names;
+  const auto compiled = Compile();
+  if (compiled == nullptr) return names;
+  for (const CompiledPolicy* policy : compiled->Matching(principal_, asked_->server)) {
+    names.push_back(policy->name);
+  }
+  return names;
+}
+
+std::vector<std::string> WhatIf::Closed() const {
+  std::vector<std::string> names;
+  const auto compiled = Compile();
+  if (compiled == nullptr) return names;
+  for (const CompiledPolicy* policy : compiled->Matching(principal_, asked_->server)) {
+    if (!policy->IsOpen(asked_->now)) names.push_back(policy->name);
+  }
+  return names;
+}
+
+bool WhatIf::IsAllowRule(std::string_view policy, int rule) const {
+  for (const Policy& one : policies_) {
+    if (one.document.name() != policy) continue;
+    const auto place = std::ranges::find(one.numbers, rule) - one.numbers.begin();
+    return one.document.policy().rules(static_cast<int>(place)).has_allow();
+  }
+  return false;
+}
+
+std::shared_ptr<const CompiledPolicies> WhatIf::Compile() const {
+  std::vector<types::v1::Document> documents = others_;
+  for (const Policy& policy : policies_) documents.push_back(policy.document);
+  auto compiled = CompiledPolicies::Compile(documents);
+  return compiled.ok() ? *std::move(compiled) : nullptr;
+}
+
+OpenDecision WhatIf::Open() const {
+  const auto compiled = Compile();
+  if (compiled == nullptr) return {.reason = types::v1::DENIAL_REASON_POLICY_DENIED};
+  return compiled->EvaluateOpen(principal_, asked_->server, asked_->agent, asked_->now);
+}
+
+CallDecision WhatIf::Call() const {
+  const auto compiled = Compile();
+  if (compiled == nullptr) return Hidden(types::v1::DENIAL_REASON_POLICY_DENIED);
+  CallDecision decision = Decide(*SessionPolicy::Bind(compiled, principal_, asked_->server),
+                                 asked_->question, asked_->now);
+  if (decision.rule == kNoRule) return decision;
+  for (const Policy& policy : policies_) {
+    if (policy.document.name() != decision.policy) continue;
+    decision.rule = policy.numbers[static_cast<std::size_t>(decision.rule)];
+  }
+  return decision;
+}
+
+}  // namespace sallyport

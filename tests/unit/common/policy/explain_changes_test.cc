@@ -1,0 +1,97 @@
+#include "common/policy/explain.h"
+#include "tests/unit/common/policy/support.h"
+
+namespace sallyport {
+namespace {
+
+std::vector<std::string> Changes(const std::string& yaml, const Question& question) {
+  const auto explained = Explain(Compiled(yaml), Bot(), "wiki", "", question, kNow);
+  return {explained.changes().begin(), explained.changes().end()};
+}
+
+std::vector<std::string> OfTool(const std::string& yaml, std::string_view tool,
+                                std::string_view arguments = "") {
+  return Changes(yaml, {.call = {.method = "tools/call", .target = tool, .arguments = arguments}});
+}
+
+using Sentences = std::vector<std::string>;
+
+TEST_CASE("a rule is no change where the call is refused without it, too", "[policy][explain]") {
+  const std::string rules = "  rules: [{deny: {tools: [drop, get]}}, {allow: {tools: [get]}}]";
+  CHECK(OfTool(BotPolicy(rules), "drop") ==
+        Sentences{"without rules[0] of p, and an allow rule that names it among `tools`, in p: "
+                  "allow"});
+  CHECK(OfTool(BotPolicy(rules), "get") ==
+        Sentences{"without rules[0] of p: allow, by rules[1] of p"});
+  const std::string more = "---\n" + BotPolicy("  rules: [{deny: {tools: [get]}}]", "q");
+  CHECK(OfTool(BotPolicy(rules) + more, "get") ==
+        Sentences{"without rules[0] of p, and without rules[0] of q: allow, by rules[1] of p"});
+}
+
+TEST_CASE("arguments are a change only where the rule would then let the call through",
+          "[policy][explain]") {
+  const std::string when = "{tools: [t], when: [{path: /env, in: [dev]}]}";
+  const std::string allow = "  rules: [{allow: " + when + "}";
+  CHECK(OfTool(BotPolicy(allow + "]"), "t") ==
+        Sentences{"arguments for which the conditions of rules[0] of p hold"});
+  // A rule of the same effect lets it through, so that nothing comes of leaving out one.
+  CHECK(
+      OfTool(BotPolicy(allow + ", {allow: {tools: [\"t*\"]}}]"), "t", R"({"env":"dev"})").empty());
+  CHECK(OfTool(BotPolicy("  rules: [{allow: {tools: [t], limit: {count: /i, per_call: 1}}}]"), "t",
+               R"({"i":[1,2]})") ==
+        Sentences{"fewer objects in one call, as the limit of rules[0] of p says"});
+}
+
+TEST_CASE("what no rule could let through has no change", "[policy][explain]") {
+  CHECK(Changes(BotPolicy("  rules: []"),
+                {.call = {.method = "resources/read", .target = "file:///a/../etc/passwd"}})
+            .empty());
+  CHECK(Changes(BotPolicy("  rules: []"), {.server_request = "samplin"}).empty());
+}
+
+TEST_CASE("an allow rule is named where it would let the call through", "[policy][explain]") {
+  const std::string night = BotPolicy("  rules: []") + "---\n" +
+                            BotPolicy(
+                                "  hours: [{from: \"09:00\", to: \"17:00\", zone: UTC}]\n"
+                                "  rules: []",
+                                "night");
+  CHECK(OfTool(night, "t") == Sentences{"an allow rule that names it among `tools`, in p"});
+  CHECK(Changes(night, {.server_request = "roots"}) ==
+        Sentences{"an allow rule that names it among `server_requests`, in p"});
+  CHECK(Changes(BotPolicy("  rules: []"),
+                {.call = {.method = "completion/complete", .target = "greet"}}) ==
+        Sentences{"an allow rule that names it among `methods`, in p, and an allow rule that names "
+                  "it among `prompts`, in p: allow"});
+}
+
+TEST_CASE("all that shuts an opening is named together", "[policy][explain]") {
+  const std::string locks =
+      "---\nkind: Lock\nname: a\nspec: {}\n---\nkind: Lock\nname: b\nspec: {server: wiki}\n";
+  CHECK(Changes(BotPolicy("  hours: [{from: \"09:00\", to: \"17:00\", zone: UTC}]") + locks, {}) ==
+        Sentences{"deleting lock a, and deleting lock b, and the hours of p: allow"});
+  CHECK(Changes("kind: Policy\nname: git\nspec: {principals: [{realm: okta}], servers: [git]}\n",
+                {}) == Sentences{"a policy for server wiki that names the principal"});
+  const std::string others =
+      "kind: Policy\nname: people\nspec: {principals: [{realm: okta, groups: [x]}], servers: "
+      "[wiki], session: {approval: {approvers: [\"okta:x\"]}}}\n";
+  CHECK(Changes(others, {}) ==
+        Sentences{"an entry in `principals` of people that names the principal: "
+                  "require_approval"});
+}
+
+TEST_CASE("an approval that nobody could give is no change", "[policy][explain]") {
+  const std::string yaml =
+      "kind: Policy\nname: p\nspec:\n  principals: [{realm: okta, owners: [\"okta:x\"]}]\n"
+      "  servers: [wiki]\n  session: {approval: {approvers: [\"okta:x\"]}}\n";
+  CHECK(Changes(yaml, {}).empty());
+}
+
+TEST_CASE("rules keep their numbers whatever is left out", "[policy][explain]") {
+  CHECK(OfTool(BotPolicy("  rules: [{deny: {tools: [t]}}, {deny: {tools: [t]}}, {allow: {tools: "
+                         "[t]}}]"),
+               "t") == Sentences{"without rules[0] of p, and without rules[1] of p: allow, by "
+                                 "rules[2] of p"});
+}
+
+}  // namespace
+}  // namespace sallyport
