@@ -31,6 +31,14 @@ bool IsBlank(std::string_view line) {
   return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
+// How an editor ends its lines is no part of a document, which YAML reads alike: who saves it with
+// another one has changed nothing.
+void AppendLine(std::string_view line, std::string& source) {
+  const bool has_return = line.ends_with("\r\n");
+  source += line.substr(0, line.size() - (has_return ? 2 : 0));
+  if (has_return) source += '\n';
+}
+
 struct Piece {
   int line = 1;
   std::string source;
@@ -48,12 +56,13 @@ std::vector<Piece> SplitPieces(std::string_view text) {
     if (begins || IsMarker(content, "...")) {
       // A marker with content on its line stays in the piece it begins.
       const bool is_bare = IsBareMarker(content);
-      pieces.push_back({line + (is_bare ? 1 : 0), is_bare ? "" : std::string(content)});
+      pieces.push_back({line + (is_bare ? 1 : 0), ""});
+      if (!is_bare) AppendLine(content, pieces.back().source);
     } else if (pieces.back().source.empty() && IsBlank(content)) {
       // Where a document stands in its file is no part of it.
       pieces.back().line = line + 1;
     } else {
-      pieces.back().source += content;
+      AppendLine(content, pieces.back().source);
     }
   }
   return pieces;

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/json_string.h"
 #include "common/status_macros.h"
@@ -21,6 +21,13 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxNodes = 100'000;
+constexpr std::string_view kNoKey =
+    "a key must be a single word; is a bracket not closed before it?";
+
+// `FILE:LINE:COLUMN: message`
+absl::Status FaultAt(std::string_view file, int line, int column, std::string_view message) {
+  return YamlError(absl::StrCat(ToAbsl(file), ":", line), column, message);
+}
 
 // Builds the tree from yaml-cpp's events and refuses what its nodes would hide. After the first
 // error it takes nothing more.
@@ -31,16 +38,20 @@ class TreeBuilder final : public YAML::EventHandler {
   const absl::Status& status() const { return status_; }
   YamlNode TakeRoot() { return std::move(root_); }
   int LineOf(const YAML::Mark& mark) const { return first_line_ + std::max(mark.line, 0); }
+  static int ColumnOf(const YAML::Mark& mark) { return std::max(mark.column, 0) + 1; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++documents_ > 1) Refuse(mark, "a second document begins here: only one is expected");
+    if (++documents_ > 1)
+      Refuse(
+          mark,
+          "a second document begins here: only one is expected, so put it into a file of its own");
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     if (Begin(mark, "?", anchor)) Attach(NodeAt(mark, YamlNode::Kind::kNull));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    Refuse(mark, "aliases are not accepted");
+    Refuse(mark, "aliases are not accepted: write out what it stands for");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -64,7 +75,7 @@ class TreeBuilder final : public YAML::EventHandler {
  private:
   struct Frame {
     YamlNode node;
-    absl::flat_hash_set<std::string> keys;
+    absl::flat_hash_map<std::string, int> keys;  // and the line of each
     // The key that waits for its value.
     bool has_key = false;
     std::string key;
@@ -72,16 +83,16 @@ class TreeBuilder final : public YAML::EventHandler {
   };
 
   void Refuse(const YAML::Mark& mark, std::string_view why) {
-    if (status_.ok()) status_ = YamlError(file_, LineOf(mark), why);
+    if (status_.ok()) status_ = FaultAt(file_, LineOf(mark), ColumnOf(mark), why);
   }
 
   // Whether a node may begin here.
   bool Begin(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (!status_.ok()) return false;
     if (anchor != YAML::NullAnchor) {
-      Refuse(mark, "anchors are not accepted");
+      Refuse(mark, "anchors are not accepted: leave it out, and write out what refers to it");
     } else if (tag != "?" && tag != "!" && !tag.empty()) {
-      Refuse(mark, "tags are not accepted");
+      Refuse(mark, "tags are not accepted: leave it out; quotes make a string");
     } else if (++nodes_ > kMaxNodes) {
       Refuse(mark, absl::StrCat("there are more than ", kMaxNodes, " values"));
     }
@@ -92,6 +103,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node;
     node.kind = kind;
     node.line = LineOf(mark);
+    node.column = ColumnOf(mark);
     return node;
   }
 
@@ -101,7 +113,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (frames_.size() == kMaxDepth)
       return Refuse(mark, absl::StrCat("nested deeper than ", kMaxDepth));
     if (!frames_.empty() && frames_.back().node.is_map() && !frames_.back().has_key) {
-      return Refuse(mark, "a key must be a single word");
+      return Refuse(mark, kNoKey);
     }
     frames_.emplace_back().node = NodeAt(mark, kind);
   }
@@ -132,13 +144,16 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void TakeKey(Frame& top, YamlNode node) {
+    const auto refuse = [&](std::string_view why) {
+      status_ = FaultAt(file_, node.line, node.column, why);
+    };
     if (!node.is_scalar()) {
-      status_ = YamlError(file_, node.line, "a key must be a single word");
+      refuse(kNoKey);
     } else if (node.text == "<<" && !node.is_quoted) {
-      status_ = YamlError(file_, node.line, "merge keys are not accepted");
-    } else if (!top.keys.insert(node.text).second) {
-      status_ = YamlError(file_, node.line,
-                          absl::StrCat("repeated key ", JsonString(node.text), Where()));
+      refuse("merge keys are not accepted: write the keys out");
+    } else if (const auto [known, is_new] = top.keys.emplace(node.text, node.line); !is_new) {
+      refuse(absl::StrCat("repeated key ", JsonString(node.text), Where(), ": line ", known->second,
+                          " has it, too; keep one"));
     }
     top.has_key = true;
     top.key_line = node.line;
@@ -175,20 +190,64 @@ absl::Status CheckText(std::string_view text, std::string_view file, int first_l
     return YamlError(file, first_line, absl::StrCat("larger than ", kMaxYamlBytes, " bytes"));
   }
   int line = first_line;
+  int column = 1;
   while (!text.empty()) {
     char32_t c = 0;
     const std::size_t length = DecodeUtf8(text, &c);
-    if (length == 0) return YamlError(file, line, "not UTF-8");
+    if (length == 0) return FaultAt(file, line, column, "not UTF-8: save the file as UTF-8");
     if (c == 0xFEFF) {
-      return YamlError(file, line, "a byte order mark (U+FEFF), which may only begin a file");
+      return FaultAt(file, line, column,
+                     "a byte order mark (U+FEFF), which may only begin a file: remove it");
     }
     if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F) {
-      return YamlError(file, line, "a control character");
+      return FaultAt(file, line, column, "a control character: remove it");
     }
+    column = c == '\n' ? 1 : column + 1;
     if (c == '\n') ++line;
     text.remove_prefix(length);
   }
   return absl::OkStatus();
+}
+
+// Where the first tab is that indents one of the first `lines` lines of what cannot be parsed, as
+// line and column; {0, 0}: none does.
+std::pair<int, int> TabIn(std::string_view text, int lines) {
+  for (int line = 1; line <= lines && !text.empty(); ++line) {
+    const std::size_t begin = text.find_first_not_of(' ');
+    if (begin != std::string_view::npos && text[begin] == '\t') {
+      return {line, static_cast<int>(begin) + 1};
+    }
+    const std::size_t end = text.find('\n');
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return {0, 0};
+}
+
+// What the parser's complaints mean to who has written the file.
+std::string_view MeaningOf(std::string_view complaint) {
+  const std::array<std::pair<std::string_view, std::string_view>, 5> meanings = {{
+      {YAML::ErrorMsg::END_OF_MAP, "the line is not indented as those before it"},
+      {YAML::ErrorMsg::END_OF_SEQ, "the line is not indented as the list before it"},
+      {YAML::ErrorMsg::END_OF_MAP_FLOW, "a { before it is not closed: } or , is missing"},
+      {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a [ before it is not closed: ] or , is missing"},
+      {YAML::ErrorMsg::MAP_VALUE, "a second `:` that makes a key; quote a text that holds one"},
+  }};
+  for (const auto& [text, meaning] : meanings) {
+    if (text == complaint) return meaning;
+  }
+  return complaint;
+}
+
+absl::Status FaultOf(const YAML::Exception& error, std::string_view text, std::string_view file,
+                     int first_line) {
+  const int line = std::max(error.mark.line, 0) + 1;
+  const auto [tab_line, tab_column] = TabIn(text, line);
+  if (tab_line > 0) {
+    return FaultAt(file, first_line + tab_line - 1, tab_column,
+                   "a tab in the indentation: YAML takes spaces alone there");
+  }
+  return FaultAt(file, first_line + line - 1, std::max(error.mark.column, 0) + 1,
+                 MeaningOf(error.msg));
 }
 
 bool IsDigits(std::string_view text) {
@@ -307,7 +366,7 @@ absl::StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file,
   } catch (const YAML::Exception& error) {
     // What the builder has refused came first.
     RETURN_IF_ERROR(builder.status());
-    return YamlError(file, builder.LineOf(error.mark), error.msg);
+    return FaultOf(error, text, file, first_line);
   } catch (const std::exception& error) {
     RETURN_IF_ERROR(builder.status());
     return YamlError(file, first_line, error.what());

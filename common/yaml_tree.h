@@ -20,6 +20,7 @@ struct YamlNode {
   Kind kind = Kind::kNull;
   // Of the file, from 1.
   int line = 1;
+  int column = 1;
   // A scalar, decoded.
   std::string text;
   // A quoted or block scalar is always a string.
@@ -44,9 +45,9 @@ struct YamlNode::Entry {
 
 // Parses the one document in `text`, whose first line is line `first_line` of `file`; a text of
 // comments only is a null node. kInvalidArgument naming file and line for anything but mappings
-// with scalar keys, lists and scalars in UTF-8: anchors, aliases, tags, merge keys, repeated keys
-// and a second document are refused, as is what is larger than kMaxYamlBytes, deeper than 64 or has
-// more than 100,000 nodes.
+// with scalar keys, lists and scalars in UTF-8, naming the column, too: anchors, aliases, tags,
+// merge keys, repeated keys and a second document are refused, as is what is larger than
+// kMaxYamlBytes, deeper than 64 or has more than 100,000 nodes.
 absl::StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file,
                                    int first_line = 1);
 

@@ -20,10 +20,22 @@ std::string ErrorOf(std::string_view text) {
 TEST_CASE("a file of UTF-8 may begin with a byte order mark", "[common][config]") {
   CHECK(ErrorOf<types::v1::ServerSpec>("\uFEFFowner: okta:wiki\n").empty());
   CHECK(ErrorOf<types::v1::ServerSpec>("\uFEFF\uFEFFowner: okta:wiki\n") ==
-        "f.yaml:1: a byte order mark (U+FEFF), which may only begin a file");
+        "f.yaml:1:1: a byte order mark (U+FEFF), which may only begin a file: remove it");
   const auto documents = SplitDocuments("\uFEFFkind: Lock\nname: all\nspec: {}\n", "f.yaml");
   REQUIRE(documents.ok());
   CHECK(documents->at(0).source.starts_with("kind: Lock"));
+}
+
+TEST_CASE("how an editor ends lines makes no other document", "[common][config]") {
+  const auto documents = SplitDocuments(
+      "kind: Lock\r\nname: a\r\nspec: {}\r\n--- # next\r\nkind: Lock\r\nname: b\r\nspec:\r\n  "
+      "reason: |\r\n    x\r\n    y\r\n",
+      "f.yaml");
+  REQUIRE(documents.ok());
+  REQUIRE(documents->size() == 2);
+  CHECK(documents->at(0).source == "kind: Lock\nname: a\nspec: {}\n");
+  CHECK(documents->at(1).source == "kind: Lock\nname: b\nspec:\n  reason: |\n    x\n    y\n");
+  CHECK(documents->at(1).line == 5);
   CHECK(SplitDocuments("\uFEFF---\nkind: Lock\n---\nkind: Lock\n", "f.yaml")->size() == 2);
 }
 
@@ -121,7 +133,7 @@ TEST_CASE("an unknown key names file, line, key and place, and what was probably
 
 TEST_CASE("a repeated key names file, line, key and place", "[common][config]") {
   CHECK(ErrorOf<types::v1::PolicySpec>("session:\n  open: connect\n  open: request\n") ==
-        "f.yaml:3: repeated key \"open\" in session");
+        "f.yaml:3:3: repeated key \"open\" in session: line 2 has it, too; keep one");
 }
 
 TEST_CASE("a value of the wrong type is refused and not repeated", "[common][config]") {

@@ -57,41 +57,60 @@ TEST_CASE("lines are the file's", "[common][yaml]") {
 }
 
 TEST_CASE("a repeated key is refused where it stands, however it is written", "[common][yaml]") {
-  CHECK(ErrorOf("a: 1\nb: 2\na: 3\n") == "f.yaml:3: repeated key \"a\"");
-  CHECK(ErrorOf("a: 1\n'a': 2\n") == "f.yaml:2: repeated key \"a\"");
-  CHECK(ErrorOf("x:\n  - y: {k: 1, \"\\x6b\": 2}\n") == "f.yaml:2: repeated key \"k\" in x[0].y");
+  CHECK(ErrorOf("a: 1\nb: 2\na: 3\n") ==
+        "f.yaml:3:1: repeated key \"a\": line 1 has it, too; keep one");
+  CHECK(ErrorOf("a: 1\n'a': 2\n") ==
+        "f.yaml:2:1: repeated key \"a\": line 1 has it, too; keep one");
+  CHECK(ErrorOf("x:\n  - y: {k: 1, \"\\x6b\": 2}\n") ==
+        "f.yaml:2:15: repeated key \"k\" in x[0].y: line 2 has it, too; keep one");
 }
 
 TEST_CASE("what hides content is refused", "[common][yaml]") {
-  CHECK(ErrorOf("a: &x 1\n") == "f.yaml:1: anchors are not accepted");
+  CHECK(ErrorOf("a: &x 1\n") ==
+        "f.yaml:1:4: anchors are not accepted: leave it out, and write out what refers to it");
   CHECK(ErrorOf("a: &x {b: 1}\nc: *x\n").find("anchors") != std::string::npos);
   CHECK_FALSE(ParseYaml("a: *x\n", "f.yaml").ok());
-  CHECK(ErrorOf("a:\n  <<: {b: 1}\n") == "f.yaml:2: merge keys are not accepted");
-  CHECK(ErrorOf("a: !!str 1\n") == "f.yaml:1: tags are not accepted");
-  CHECK(ErrorOf("a: !mine {b: 1}\n") == "f.yaml:1: tags are not accepted");
-  CHECK(ErrorOf("? [a, b]\n: 1\n") == "f.yaml:1: a key must be a single word");
-  CHECK(ErrorOf("? {a: b}\n: 1\n") == "f.yaml:1: a key must be a single word");
-  CHECK(ErrorOf("~: 1\n") == "f.yaml:1: a key must be a single word");
-  CHECK(ErrorOf("a: 1\n---\nb: 1\n").find("f.yaml:2: a second document") == 0);
+  CHECK(ErrorOf("a:\n  <<: {b: 1}\n") ==
+        "f.yaml:2:3: merge keys are not accepted: write the keys out");
+  CHECK(ErrorOf("a: !!str 1\n") ==
+        "f.yaml:1:4: tags are not accepted: leave it out; quotes make a string");
+  CHECK(ErrorOf("a: !mine {b: 1}\n") ==
+        "f.yaml:1:4: tags are not accepted: leave it out; quotes make a string");
+  CHECK(ErrorOf("? [a, b]\n: 1\n").starts_with("f.yaml:1:3: a key must be a single word"));
+  CHECK(ErrorOf("? {a: b}\n: 1\n").starts_with("f.yaml:1:3: a key must be a single word"));
+  CHECK(ErrorOf("~: 1\n").starts_with("f.yaml:1:1: a key must be a single word"));
+  CHECK(ErrorOf("a: 1\n---\nb: 1\n").find("f.yaml:2:1: a second document") == 0);
 }
 
 TEST_CASE("what is not plain text is refused", "[common][yaml]") {
-  CHECK(ErrorOf("a: 1\nb: \xff\n") == "f.yaml:2: not UTF-8");
-  CHECK(ErrorOf(std::string_view("a: 1\0", 5)) == "f.yaml:1: a control character");
+  CHECK(ErrorOf("a: 1\nb: \xff\n") == "f.yaml:2:4: not UTF-8: save the file as UTF-8");
+  CHECK(ErrorOf(std::string_view("a: 1\0", 5)) == "f.yaml:1:5: a control character: remove it");
   CHECK(ErrorOf("a: 1\nb: \ufeff2") ==
-        "f.yaml:2: a byte order mark (U+FEFF), which may only begin a file");
+        "f.yaml:2:4: a byte order mark (U+FEFF), which may only begin a file: remove it");
   CHECK_FALSE(ParseYaml(std::string_view("\xfe\xff\0a\0:\0 \0b", 10), "f.yaml").ok());
 }
 
-TEST_CASE("broken YAML names its line", "[common][yaml]") {
-  CHECK(ErrorOf("a: 1\nb: [1, 2\n").starts_with("f.yaml:"));
-  CHECK(ErrorOf("a: 1\n\tb: 2\n").starts_with("f.yaml:2: "));
-  CHECK(ErrorOf("a: b: c\n").starts_with("f.yaml:1: "));
-  CHECK(ErrorOf("a: 'x").starts_with("f.yaml:"));
+TEST_CASE("broken YAML names its line and column, and what to do", "[common][yaml]") {
+  const auto spec = [](const std::string& lines) { return ErrorOf("spec:\n  a: 1\n" + lines); };
+  CHECK(spec("\tb: [x]\n") ==
+        "f.yaml:3:1: a tab in the indentation: YAML takes spaces alone there");
+  CHECK(spec("  \tb: [x]\n") ==
+        "f.yaml:3:3: a tab in the indentation: YAML takes spaces alone there");
+  CHECK(spec("   b: 1\n").starts_with("f.yaml:3:"));
+  CHECK(spec(" b: 1\n") == "f.yaml:3:2: the line is not indented as those before it");
+  CHECK(spec("  b: [1, 2\n  c: 3\n").starts_with("f.yaml:"));
+  CHECK(ErrorOf("a: b: c\n") ==
+        "f.yaml:1:5: a second `:` that makes a key; quote a text that holds one");
+  CHECK(ErrorOf("a: {b: 1\n").find("not closed") != std::string::npos);
+  CHECK(ErrorOf("a: [1, 2\n").find("not closed") != std::string::npos);
+  CHECK(ErrorOf("a: 'x").starts_with("f.yaml:1:"));
+  // A tab that indents nothing is none of our business.
+  CHECK(ParseYaml("a: |\n  x\n  \ty\nb:\t1\n", "f.yaml").ok());
 }
 
 TEST_CASE("hostile sizes and depths are refused and nothing breaks", "[common][yaml]") {
-  CHECK(ErrorOf(std::string(65, '[') + std::string(65, ']')) == "f.yaml:1: nested deeper than 64");
+  CHECK(ErrorOf(std::string(65, '[') + std::string(65, ']')) ==
+        "f.yaml:1:65: nested deeper than 64");
   CHECK(ParseYaml(std::string(64, '[') + std::string(64, ']'), "f.yaml").ok());
   CHECK_FALSE(ParseYaml(std::string(500'000, '['), "f.yaml").ok());
   CHECK_FALSE(ParseYaml(std::string(500'000, '{'), "f.yaml").ok());
