@@ -4,6 +4,9 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace sallyport {
 namespace {
 
@@ -43,6 +46,12 @@ std::vector<std::string> NearestWords(std::string_view word,
     if (nearest.size() < kMostWords) nearest.push_back(std::move(candidate));
   }
   return nearest;
+}
+
+std::string DidYouMean(std::string_view word, const std::vector<std::string>& words) {
+  const std::vector<std::string> nearest = NearestWords(word, words);
+  if (nearest.empty()) return {};
+  return absl::StrCat("; did you mean ", absl::StrJoin(nearest, " or "), "?");
 }
 
 }  // namespace sallyport

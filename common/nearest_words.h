@@ -10,4 +10,7 @@ namespace sallyport {
 // one begins with the other, or a letter or two differ.
 std::vector<std::string> NearestWords(std::string_view word, const std::vector<std::string>& words);
 
+// `; did you mean sessions or version?`, to follow a complaint about `word`. Empty: none is near.
+std::string DidYouMean(std::string_view word, const std::vector<std::string>& words);
+
 }  // namespace sallyport

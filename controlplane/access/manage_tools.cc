@@ -10,6 +10,7 @@
 #include "controlplane/access/page.h"
 #include "controlplane/model/tool.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/known_servers.h"
 #include "controlplane/store/locks.h"
 #include "controlplane/store/meta.h"
 #include "controlplane/store/tools.h"
@@ -43,6 +44,11 @@ absl::StatusOr<admin::v1::ListToolsResponse> ManageTools::Run(
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(std::vector<Tool> found,
                    tools::List(*t, request.server(), request.page_token(), limit + 1));
+  if (found.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> known, known_servers::All(*t));
+    const std::string unknown = known_servers::WhyUnknown(known, request.server());
+    if (!unknown.empty()) return absl::NotFoundError(unknown);
+  }
   admin::v1::ListToolsResponse response;
   if (found.size() > static_cast<size_t>(limit)) {
     found.pop_back();

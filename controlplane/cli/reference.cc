@@ -115,11 +115,10 @@ const Descriptor* ObjectOf(const FieldDescriptor& field) {
 
 absl::Status Unknown(std::string_view where, std::string_view word,
                      const std::vector<std::string>& known) {
-  const std::vector<std::string> nearest = NearestWords(word, known);
   return absl::NotFoundError(absl::StrCat(
       where.empty() ? "there is no " : "there is no key ", "\"", ToAbsl(word), "\"",
       where.empty() ? " to explain" : absl::StrCat(" in ", ToAbsl(where)),
-      nearest.empty() ? "" : absl::StrCat("; did you mean ", absl::StrJoin(nearest, " or "), "?"),
+      DidYouMean(word, known),
       known.empty() ? "; nothing stands below it"
                     : absl::StrCat("; there are: ", absl::StrJoin(known, ", "))));
 }

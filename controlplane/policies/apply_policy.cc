@@ -77,6 +77,9 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
                                    // Only now: a profile may come in the same request as its
                                    // policy.
                                    RETURN_IF_ERROR(CheckMasks(t));
+                                   for (Replaced& one : replaced) {
+                                     RETURN_IF_ERROR(AddWarnings(t, now, one));
+                                   }
                                    // A dry run is the whole thing but for the commit.
                                    return request.dry_run() ? absl::OkStatus() : t.Commit();
                                  }));

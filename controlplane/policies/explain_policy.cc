@@ -7,36 +7,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
-#include "common/policy/argument.h"
 #include "common/policy/compiled_policies.h"
 #include "common/policy/explain.h"
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
+#include "controlplane/policies/check_call.h"
 #include "controlplane/policies/explain_token.h"
 #include "controlplane/policies/obstacles.h"
 #include "controlplane/policies/policy_call.h"
 #include "controlplane/store/documents.h"
 
 namespace sallyport::controlplane {
-namespace {
-
-absl::Status CheckCall(const types::v1::PolicyTestCall& call) {
-  if (call.server().empty()) return absl::InvalidArgumentError("call.server is missing");
-  const int targets = !call.tool().empty() + !call.resource().empty() + !call.prompt().empty();
-  if (targets > 1) {
-    return absl::InvalidArgumentError("call takes one of tool, resource and prompt");
-  }
-  if (!call.server_request().empty() && (targets > 0 || !call.method().empty())) {
-    return absl::InvalidArgumentError("call.server_request stands alone");
-  }
-  if (!call.arguments_json().empty() &&
-      FindArgument(call.arguments_json(), {}).state != Argument::State::kFound) {
-    return absl::InvalidArgumentError("the arguments are no JSON object");
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 absl::StatusOr<types::v1::Principal> ExplainPolicy::PrincipalOf(
     const admin::v1::ExplainPolicyRequest& request) const {
@@ -73,6 +54,8 @@ absl::StatusOr<admin::v1::ExplainPolicyResponse> ExplainPolicy::Run(
   if (!question.call.method.empty() || !question.server_request.empty()) {
     *response.mutable_call() = explain(question);
   }
+  ASSIGN_OR_RETURN(const std::vector<std::string> warnings, CallWarnings(*t, call));
+  *response.mutable_warnings() = {warnings.begin(), warnings.end()};
   // Of another time it is not known.
   if (request.has_at()) return response;
   const Obstacles obstacles(*t, *policies, response.principal(), call.server(), now);

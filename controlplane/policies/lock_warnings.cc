@@ -1,27 +1,17 @@
 #include "controlplane/policies/lock_warnings.h"
 
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/agents.h"
-#include "controlplane/store/documents.h"
+#include "controlplane/store/known_servers.h"
 #include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
-namespace {
-
-absl::StatusOr<bool> KnowsServer(Transaction& t, const std::string& name) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> agents, agents::Fronting(t, name));
-  if (!agents.empty()) return true;
-  ASSIGN_OR_RETURN(const std::optional<types::v1::Document> document,
-                   documents::Find(t, types::v1::DOCUMENT_KIND_SERVER, name));
-  return document.has_value();
-}
-
-}  // namespace
 
 absl::StatusOr<std::vector<std::string>> LockWarnings(Transaction& t,
                                                       const types::v1::LockSpec& lock,
@@ -32,9 +22,9 @@ absl::StatusOr<std::vector<std::string>> LockWarnings(Transaction& t,
         absl::StrCat("it ended at ", TimeText(FromProto(lock.expires())), " and shuts nothing"));
   }
   if (!lock.server().empty()) {
-    ASSIGN_OR_RETURN(const bool is_known, KnowsServer(t, lock.server()));
-    if (!is_known)
-      warnings.push_back(absl::StrCat("no agent fronts a server called ", lock.server()));
+    ASSIGN_OR_RETURN(const std::vector<std::string> known, known_servers::All(t));
+    std::string unknown = known_servers::WhyUnknown(known, lock.server());
+    if (!unknown.empty()) warnings.push_back(std::move(unknown));
   }
   if (!lock.agent().empty()) {
     ASSIGN_OR_RETURN(const std::optional<Agent> agent, agents::Find(t, lock.agent()));

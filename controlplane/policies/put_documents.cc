@@ -8,6 +8,7 @@
 #include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/policies/lock_warnings.h"
+#include "controlplane/policies/policy_warnings.h"
 #include "controlplane/policies/unified_diff.h"
 #include "controlplane/store/documents.h"
 
@@ -50,10 +51,17 @@ absl::StatusOr<Replaced> PutOver(WriteTransaction& t, const NewDocument& put, co
                    documents::PutDocument(t, document, caller, now, put.restored_from));
   replaced.after = std::move(stored.document);
   replaced.is_changed = stored.is_changed;
-  if (document.has_lock()) {
-    ASSIGN_OR_RETURN(replaced.warnings, LockWarnings(t, document.lock(), now));
-  }
   return replaced;
+}
+
+absl::Status AddWarnings(Transaction& t, absl::Time now, Replaced& replaced) {
+  if (replaced.after.has_lock()) {
+    ASSIGN_OR_RETURN(replaced.warnings, LockWarnings(t, replaced.after.lock(), now));
+  }
+  if (replaced.after.has_policy()) {
+    ASSIGN_OR_RETURN(replaced.warnings, PolicyWarnings(t, replaced.after.policy()));
+  }
+  return absl::OkStatus();
 }
 
 admin::v1::AppliedDocument Describe(const Replaced& replaced) {

@@ -38,6 +38,10 @@ struct Replaced {
 absl::StatusOr<Replaced> PutOver(WriteTransaction& t, const NewDocument& document,
                                  const Caller& caller, absl::Time now);
 
+// Says of what was put why it does less than it reads. Once all of a request is put, for one
+// document may name another.
+absl::Status AddWarnings(Transaction& t, absl::Time now, Replaced& replaced);
+
 // kAborted where the document in force (nullopt: there is none) is not of version `base`.
 absl::Status CheckBase(const std::string& what, const std::optional<types::v1::Document>& in_force,
                        uint64_t base);

@@ -26,4 +26,8 @@ absl::Status NoteReading(Database& control, const Caller& caller, absl::Time now
 // kInvalidArgument for a time that is missing or a principal that is not REALM:NAME.
 absl::StatusOr<CallFilter> FilterOf(const admin::v1::RecordedCalls& calls, absl::Time now);
 
+// Of calls that no recording has: kNotFound, naming it, where they are those of a server or of a
+// principal of which nobody has heard.
+absl::Status CheckNames(Database& control, const CallFilter& filter);
+
 }  // namespace sallyport::controlplane

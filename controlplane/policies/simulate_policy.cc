@@ -197,6 +197,7 @@ absl::Status SimulatePolicy::Run(
           },
           [&](const CallsRead& so_far) { return !progress.IsDue() || simulation.Report(so_far); }));
   RETURN_IF_ERROR(simulation.status());
+  if (read.of == 0) RETURN_IF_ERROR(CheckNames(control_, filter));
   simulation.Finish(read);
   return absl::OkStatus();
 }

@@ -131,6 +131,7 @@ absl::Status SuggestPolicy::Run(const Caller& caller,
   RETURN_IF_ERROR(calls_(filter, take, report).status());
   RETURN_IF_ERROR(failed);
   if (uses.calls() == 0) {
+    RETURN_IF_ERROR(CheckNames(control_, filter));
     return absl::NotFoundError(absl::StrCat("no recording shows ", request.calls().principal(),
                                             " doing anything in that time"));
   }

@@ -20,5 +20,11 @@ TEST_CASE("the nearest words are those a typing error away, the nearest first", 
   CHECK(NearestWords("lst", {"list", "show", "last", "lost", "lust"}).size() == 3);
 }
 
+TEST_CASE("who typed a word wrong is asked what was meant", "[common]") {
+  CHECK(DidYouMean("sesions", {"login", "sessions"}) == "; did you mean sessions?");
+  CHECK(DidYouMean("x", {"a", "b"}) == "; did you mean a or b?");
+  CHECK(DidYouMean("frobnicate", {"login", "sessions"}).empty());
+}
+
 }  // namespace
 }  // namespace sallyport

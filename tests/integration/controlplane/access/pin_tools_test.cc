@@ -230,5 +230,16 @@ TEST_CASE_METHOD(Pinning, "tools are listed by name and by page, without their d
   CHECK_FALSE(manage.Run(admin, get)->tool().definition().empty());
 }
 
+TEST_CASE_METHOD(Pinning, "the tools of a server that nobody fronts are no empty list",
+                 "[controlplane][access]") {
+  Report("a1", 'a');
+  ManageTools manage(*control, clock);
+  admin::v1::ListToolsRequest request;
+  request.set_server("wik");
+  const auto status = manage.Run(admin, request).status();
+  CHECK(status.code() == absl::StatusCode::kNotFound);
+  CHECK(status.message() == "no agent fronts a server called wik; did you mean wiki?");
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane

@@ -1,3 +1,4 @@
+#include "absl/strings/str_replace.h"
 #include "controlplane/store/agents.h"
 #include "tests/integration/controlplane/policies/fixture.h"
 
@@ -29,6 +30,15 @@ TEST_CASE("apply creates, changes and leaves alone, and says which", "[policies]
   CHECK(stored->policy().mask(0) == "pii");
   CHECK(stored->updated_by() == "local:uid=0");
   CHECK_THAT(stored->source(), Contains("mask: [pii]"));
+}
+
+TEST_CASE("a document that was saved with other line ends is unchanged", "[policies]") {
+  Fixture f;
+  REQUIRE(f.Apply(APolicy("p")).ok());
+  const auto again = f.Apply(absl::StrReplaceAll(APolicy("p"), {{"\n", "\r\n"}}));
+  REQUIRE(again.ok());
+  CHECK(again->documents(0).change() == admin::v1::CHANGE_KIND_UNCHANGED);
+  CHECK(again->documents(0).diff().empty());
 }
 
 TEST_CASE("one bad document keeps all of a request out", "[policies]") {
@@ -155,12 +165,39 @@ TEST_CASE("a lock that shuts less than it reads is applied with a word about it"
   CHECK(warnings("{server: later}") == Said{});
   CHECK(warnings("{expires: 2020-01-01T00:00:00Z}") ==
         Said{"it ended at 2020-01-01T00:00:00Z and shuts nothing"});
-  CHECK(warnings("{server: wikki}", true) == Said{"no agent fronts a server called wikki"});
+  CHECK(warnings("{server: wikki}", true) ==
+        Said{"no agent fronts a server called wikki; did you mean wiki?"});
   // Word for word what is in force: still a mistake.
   warnings("{agent: a7}");
   CHECK(warnings("{agent: a7}") == Said{"there is no agent a7"});
   CHECK(warnings("{principal: {realm: okta, client_id: bot}}") ==
         Said{"nobody called okta:bot has ever had a session or done anything here"});
+}
+
+TEST_CASE("a policy for a server of which nobody has heard is told so", "[policies]") {
+  Fixture f;
+  {
+    const auto t = *f.control->Write();
+    REQUIRE(agents::Put(*t, {.name = "a1",
+                             .servers = {"wiki", "wiki-dev"},
+                             .enrolled_at = f.clock.Now(),
+                             .certificate_expires_at = f.clock.Now()})
+                .ok());
+    REQUIRE(t->Commit().ok());
+  }
+  using Said = std::vector<std::string>;
+  const auto warnings = [&](const std::string& servers, const std::string& more = "") {
+    const auto applied = f.Apply(APolicy("p", "", "okta", servers) + more, /*dry_run=*/true);
+    INFO(applied.status());
+    REQUIRE(applied.ok());
+    const auto& said = applied->documents(0).warnings();
+    return Said(said.begin(), said.end());
+  };
+  CHECK(warnings("[wiki, \"wiki-*\", \"*\"]") == Said{});
+  CHECK(warnings("[wki, wiki]") == Said{"no agent fronts a server called wki; did you mean wiki?"});
+  CHECK(warnings("[\"wki-*\"]") == Said{"no agent fronts a server that wki-* names"});
+  // Who speaks of it in the same request is heard, too.
+  CHECK(warnings("[later]", "---\nkind: Server\nname: later\nspec: {}\n") == Said{});
 }
 
 TEST_CASE("a mask name must be known once everything has been applied", "[policies]") {

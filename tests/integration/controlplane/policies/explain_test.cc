@@ -323,6 +323,54 @@ TEST_CASE_METHOD(ExplainingPolicy, "with a server alone the opening is explained
   CHECK(explain.Run(request)->call().decision() == "deny");
 }
 
+TEST_CASE_METHOD(ExplainingPolicy, "a mistyped word of a call is refused with what there is",
+                 "[policies][explain]") {
+  const auto refused = [&](const std::string& method, const std::string& server_request = "") {
+    auto request = Request("");
+    request.mutable_call()->set_method(method);
+    request.mutable_call()->set_server_request(server_request);
+    const auto status = explain.Run(request).status();
+    CHECK((status.ok() || status.code() == absl::StatusCode::kInvalidArgument));
+    return std::string(status.message());
+  };
+  CHECK_THAT(refused("", "samplig"), Contains("cannot ask for \"samplig\"") &&
+                                         Contains("sampling, elicitation, roots") &&
+                                         Contains("did you mean sampling?"));
+  CHECK_THAT(refused("tools/call"), Contains("tools/call needs the tool"));
+  CHECK_THAT(refused("resources/read"), Contains("needs the resource"));
+  CHECK_THAT(refused("resources/subscribe"), Contains("needs the resource"));
+  CHECK_THAT(refused("prompts/get"), Contains("needs the prompt"));
+  CHECK_THAT(refused("completion/complete"), Contains("needs the prompt or the resource"));
+  CHECK(refused("tools/list").empty());
+  CHECK(refused("vendor/x").empty());
+}
+
+TEST_CASE_METHOD(ExplainingObstacles,
+                 "names of a call that nobody knows are told beside the answer",
+                 "[policies][explain]") {
+  const auto warnings = [&](auto change) {
+    auto request = Request("deploy");
+    change(*request.mutable_call());
+    std::string all;
+    const auto explained = explain.Run(request);
+    REQUIRE(explained.ok());
+    for (const std::string& warning : explained->warnings()) all += warning + "\n";
+    return all;
+  };
+  Enroll("a1");
+  CHECK(warnings([](auto&) {}).empty());
+  Pin("deploy", false);
+  CHECK(warnings([](auto&) {}).empty());
+  CHECK(warnings([](auto& call) { call.set_tool("deploi"); }) ==
+        "no agent has seen a tool deploi of wiki; did you mean deploy?\n");
+  CHECK(warnings([](auto& call) { call.set_server("wik"); }) ==
+        "no agent fronts a server called wik; did you mean wiki?\n");
+  CHECK(warnings([](auto& call) {
+          call.clear_tool();
+          call.set_method("tools/lst");
+        }) == "MCP has no method tools/lst of a client; did you mean tools/list?\n");
+}
+
 TEST_CASE_METHOD(ExplainingPolicy, "a token is taken as an agent takes it, or the refusal is told",
                  "[policies][explain]") {
   auto request = Request("drop");

@@ -47,6 +47,7 @@ class Recorded {
     return [this](const CallFilter& filter, auto take, auto on_progress) {
       filters.push_back(filter);
       CallsRead read{.of = sessions_.size()};
+      if (is_empty) return absl::StatusOr<CallsRead>(CallsRead{});
       for (const auto& [session, call] : calls_) {
         if (!take(sessions_[session], call)) break;
       }
@@ -56,6 +57,8 @@ class Recorded {
     };
   }
 
+  // No recording is what the filter asks for.
+  bool is_empty = false;
   mutable std::vector<CallFilter> filters;  // of each reading
 
  private:

@@ -472,5 +472,23 @@ TEST_CASE_METHOD(Simulating, "what apply would refuse is refused, and so is a ba
   CHECK(recorded.filters.at(0).server == "wiki");
 }
 
+TEST_CASE_METHOD(Simulating, "a name of which nobody has heard is no empty answer",
+                 "[policies][simulate]") {
+  recorded.is_empty = true;
+  REQUIRE(Apply("kind: Server\nname: wiki\nspec: {}\n").ok());
+  auto request = Request(APolicy("p"));
+  CHECK(Run(request).ok());
+  request.mutable_calls()->set_server("wiki");
+  CHECK(Run(request).ok());
+  request.mutable_calls()->set_server("wik");
+  CHECK(Run(request) ==
+        absl::NotFoundError("no agent fronts a server called wik; did you mean wiki?"));
+  request.mutable_calls()->clear_server();
+  request.mutable_calls()->set_principal("okta:nobody");
+  CHECK(Run(request) ==
+        absl::NotFoundError("nobody called okta:nobody has ever had a session or done anything "
+                            "here"));
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane
