@@ -10,6 +10,7 @@
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/document_kind.h"
+#include "controlplane/cli/option_values.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -159,14 +160,15 @@ void AddDocumentCommands(CommandLine& line) {
   const auto add_kind = [&flags](CLI::App* command) {
     command->add_option("KIND", flags->kind, "policy, mask-profile, server or lock")
         ->required()
-        ->check(CLI::IsMember(KindWords()));
+        ->check(OneOf(KindWords()));
   };
 
   CLI::App* get = line.app().add_subcommand("get", "Lists documents of a kind, or shows one.");
   add_kind(get);
   CLI::Option* name = get->add_option("NAME", flags->name);
-  CLI::Option* version =
-      get->add_option("--version", flags->version, "as it was then")->needs(name);
+  CLI::Option* version = get->add_option("--version", flags->version, "as it was then")
+                             ->needs(name)
+                             ->check(WholeNumber(1));
   get->add_flag("--history", flags->history, "its versions: when, by whom")
       ->needs(name)
       ->excludes(version);
@@ -175,8 +177,10 @@ void AddDocumentCommands(CommandLine& line) {
   CLI::App* remove = line.app().add_subcommand("delete", "Deletes a document; its versions stay.");
   add_kind(remove);
   remove->add_option("NAME", flags->name)->required();
-  remove->add_option("--base-version", flags->base_version,
-                     "the version that was seen: refuse if another is in force");
+  remove
+      ->add_option("--base-version", flags->base_version,
+                   "the version that was seen: refuse if another is in force")
+      ->check(WholeNumber(1));
   line.OnRun(remove, [&options, flags] { return Delete(options, *flags); });
 }
 

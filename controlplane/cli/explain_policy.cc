@@ -9,9 +9,11 @@
 #include "absl/strings/str_join.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
+#include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/time_text.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/option_values.h"
 #include "controlplane/cli/policy_commands.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
@@ -47,12 +49,8 @@ absl::StatusOr<ExplainPolicyRequest> RequestOf(const Flags& flags) {
     request.mutable_claims()->set_issuer(flags.issuer);
   }
   if (flags.at.empty()) return request;
-  const absl::StatusOr<absl::Time> at = ParseTime(flags.at);
-  if (!at.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--at ", flags.at, ": expected a time, such as 2026-11-26T09:00:00Z"));
-  }
-  request.mutable_at()->set_seconds(absl::ToUnixSeconds(*at));
+  ASSIGN_OR_RETURN(const absl::Time at, ParseTime(flags.at));
+  request.mutable_at()->set_seconds(absl::ToUnixSeconds(at));
   return request;
 }
 
@@ -104,6 +102,9 @@ void Show(std::string_view what, const Explanation& explanation) {
 
 void Show(const ExplainPolicyResponse& response) {
   const types::v1::Principal& principal = response.principal();
+  for (const std::string& warning : response.warnings()) {
+    std::fprintf(stderr, "sallyport: %s\n", Printable(warning).c_str());
+  }
   std::printf("principal: %s\n",
               Printable(absl::StrCat(EnumWord(principal.kind()), ":", principal.realm(), ":",
                                      principal.subject()))
@@ -156,7 +157,7 @@ void AddExplainPolicyCommand(CommandLine& line, CLI::App* policy) {
                                         "what a token would say, a JSON object; - likewise");
   who->require_option(1);
   explain->add_option("--issuer", flags->issuer, "the claims' issuer entry")->needs(claims);
-  explain->add_option("--at", flags->at, "the time to judge for; unset: now");
+  explain->add_option("--at", flags->at, "the time to judge for; unset: now")->check(ATime());
   line.OnRun(explain, [&options = line.options(), flags] { return Explain(options, *flags); });
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
+#include "controlplane/cli/option_values.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -29,8 +30,9 @@ absl::Status ReadTime(const std::string& flag, const std::string& text, absl::Ti
 
 void RecordedCallsFlags::AddTo(CLI::App* command, bool is_of_one) {
   command->add_option("--since", since, "how far back, such as 7d, or a time")
-      ->capture_default_str();
-  command->add_option("--until", until, "the same; unset: now");
+      ->capture_default_str()
+      ->check(ATimeBack());
+  command->add_option("--until", until, "the same; unset: now")->check(ATimeBack());
   command
       ->add_option("--principal", principal, "REALM:NAME, the name being a subject or a client id")
       ->required(is_of_one);

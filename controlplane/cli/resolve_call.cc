@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/option_values.h"
 #include "sallyport/admin/v1/call_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -26,7 +27,7 @@ void AddResolveCommand(CommandLine& line, CLI::App& sessions) {
   resolve->add_option("CALL", flags->call)->required();
   resolve->add_option("--outcome", flags->outcome, "whether the server has done it")
       ->required()
-      ->check(CLI::IsMember({"done", "not_done"}));
+      ->check(OneOf({"done", "not_done"}));
   resolve->add_option("--reason", flags->reason, "how that is known");
   line.OnRun(resolve, [&options, flags] {
     admin::v1::ResolveCallRequest request;

@@ -6,6 +6,7 @@
 #include "controlplane/cli/applied.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/document_kind.h"
+#include "controlplane/cli/option_values.h"
 #include "controlplane/cli/policy_commands.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
@@ -54,12 +55,14 @@ void AddRollbackCommand(CommandLine& line, CLI::App* policy) {
       ->add_option("--to", flags->to,
                    "the version; unset: the one before that in force, or before the one that an "
                    "earlier rollback put in force again")
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1));
   rollback->add_option("--kind", flags->kind, "of the document: policy, mask-profile, server, lock")
-      ->check(CLI::IsMember(KindWords()))
+      ->check(OneOf(KindWords()))
       ->capture_default_str();
-  rollback->add_option("--base-version", flags->base,
-                       "the version that was seen: refuse if another is in force");
+  rollback
+      ->add_option("--base-version", flags->base,
+                   "the version that was seen: refuse if another is in force")
+      ->check(WholeNumber(1));
   rollback->add_flag("--dry-run", flags->dry_run, "show the difference, change nothing");
   line.OnRun(rollback, [&options = line.options(), flags] { return Rollback(options, *flags); });
 }

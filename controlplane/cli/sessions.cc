@@ -1,5 +1,5 @@
+#include <array>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +16,7 @@
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/end_sessions.h"
 #include "controlplane/cli/follow_stream.h"
+#include "controlplane/cli/option_values.h"
 #include "controlplane/cli/replay.h"
 #include "controlplane/cli/resolve_call.h"
 #include "controlplane/cli/show_approval.h"
@@ -36,17 +37,17 @@ struct Flags {
   bool unreviewed = false;
   std::string server;
   std::string principal;
-  types::v1::SessionState state = types::v1::SESSION_STATE_UNSPECIFIED;
+  std::string state;
 };
 
+constexpr std::array kStates = {types::v1::SESSION_STATE_PENDING, types::v1::SESSION_STATE_ACTIVE,
+                                types::v1::SESSION_STATE_ENDED, types::v1::SESSION_STATE_DENIED};
+
 // The words of the states, for the flag.
-std::map<std::string, types::v1::SessionState> States() {
-  std::map<std::string, types::v1::SessionState> states;
-  for (const auto state : {types::v1::SESSION_STATE_PENDING, types::v1::SESSION_STATE_ACTIVE,
-                           types::v1::SESSION_STATE_ENDED, types::v1::SESSION_STATE_DENIED}) {
-    states[EnumWord(state)] = state;
-  }
-  return states;
+std::vector<std::string> StateWords() {
+  std::vector<std::string> words;
+  for (const types::v1::SessionState state : kStates) words.push_back(EnumWord(state));
+  return words;
 }
 
 // A person by who it is, a service by what policies call it: `end --principal` takes both.
@@ -84,7 +85,9 @@ int List(const ClientOptions& options, const Flags& flags) {
   request.set_server(flags.server);
   request.set_unreviewed(flags.unreviewed);
   request.set_principal(flags.principal);
-  request.set_state(flags.state);
+  for (const types::v1::SessionState state : kStates) {
+    if (EnumWord(state) == flags.state) request.set_state(state);
+  }
   return AskAll<SessionService, admin::v1::ListSessionsRequest, admin::v1::ListSessionsResponse>(
       options, &SessionService::Stub::ListSessions, request, [&](const auto& pages) {
         return ShowList(pages, options.format, "sessions",
@@ -265,7 +268,7 @@ void AddSessionCommands(CommandLine& line) {
   list->add_option("--principal", flags->principal,
                    "only this one's: REALM:NAME, the name being a subject or a client id");
   list->add_option("--state", flags->state, "only these: pending, active, ended or denied")
-      ->transform(CLI::CheckedTransformer(States()));
+      ->check(OneOf(StateWords()));
   list->add_flag("--unreviewed", flags->unreviewed,
                  "only those that broke glass and that nobody has reviewed");
   line.OnRun(list, [&options, flags] { return List(options, *flags); });
