@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <string_view>
+#include <vector>
 
 // The built-in detectors by name: what `mask` in a policy and `detectors` in a mask profile may
 // say. The one table: documents are checked against it, and agent/mask builds its engine from it.
@@ -29,6 +31,13 @@ inline constexpr std::array<DetectorName, 8> kDetectors = {{
 
 constexpr bool IsDetectorGroup(std::string_view name) {
   return name == kSecretsGroup || name == kPiiGroup;
+}
+
+// Both groups and all detectors, for who asks which there are.
+inline std::vector<std::string> DetectorWords() {
+  std::vector<std::string> words = {std::string(kSecretsGroup), std::string(kPiiGroup)};
+  for (const DetectorName& detector : kDetectors) words.emplace_back(detector.name);
+  return words;
 }
 
 constexpr bool IsDetector(std::string_view name) {

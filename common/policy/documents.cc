@@ -4,8 +4,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/config_file.h"
 #include "common/denial.h"
+#include "common/nearest_words.h"
 #include "common/policy/argument.h"
 #include "common/policy/compiled_policy.h"
 #include "common/policy/detectors.h"
@@ -246,8 +248,11 @@ absl::Status CheckMaskNames(const std::vector<types::v1::Document>& documents,
   for (const types::v1::Document& document : documents) {
     for (const std::string& name : document.policy().mask()) {
       if (IsDetector(name) || IsDetectorGroup(name) || profile_names.count(name) > 0) continue;
-      return absl::InvalidArgumentError(absl::StrCat("Policy ", document.name(), ": mask: \"", name,
-                                                     "\" is no detector, group or MaskProfile"));
+      std::vector<std::string> words = DetectorWords();
+      words.insert(words.end(), profile_names.begin(), profile_names.end());
+      return absl::InvalidArgumentError(absl::StrCat(
+          "Policy ", document.name(), ": mask: \"", name, "\" is no detector, group or MaskProfile",
+          DidYouMean(name, words), " (", absl::StrJoin(words, ", "), ")"));
     }
   }
   return absl::OkStatus();

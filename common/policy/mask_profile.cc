@@ -4,6 +4,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/nearest_words.h"
 #include "common/policy/argument.h"
 #include "common/policy/detectors.h"
 #include "common/policy/regex.h"
@@ -77,7 +79,9 @@ absl::Status CheckMaskProfile(std::string_view name, const types::v1::MaskProfil
   }
   for (const std::string& detector : spec.detectors()) {
     if (!IsDetector(detector) && !IsDetectorGroup(detector)) {
-      return Wrong("detectors", absl::StrCat("no detector is called \"", detector, "\""));
+      return Wrong("detectors", absl::StrCat("no detector is called \"", detector, "\"",
+                                             DidYouMean(detector, DetectorWords()), " (",
+                                             absl::StrJoin(DetectorWords(), ", "), ")"));
     }
   }
   for (int i = 0; i < spec.fields_size(); ++i) {

@@ -45,7 +45,8 @@ absl::Status CheckAuthority(std::string_view authority) {
 absl::Status CheckEndpointUrl(std::string_view url) {
   const bool is_http = StartsWith(url, kHttp);
   if (!is_http && !StartsWith(url, kHttps)) {
-    return absl::InvalidArgumentError("a URL must begin with https://");
+    return absl::InvalidArgumentError(
+        "a URL must begin with https://, or http:// for a literal loopback address");
   }
   for (const char c : url) {
     const auto byte = static_cast<unsigned char>(c);

@@ -4,8 +4,11 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/jose/strict_json.h"
 #include "common/names.h"
+#include "common/nearest_words.h"
 #include "common/principal/endpoint_url.h"
 #include "common/principal/presets.h"
 #include "common/status_macros.h"
@@ -279,7 +282,11 @@ absl::Status SetKindRules(const config::v1::Issuer& config, const Preset& preset
 
 absl::StatusOr<IssuerEntry> CompileIssuer(const config::v1::Issuer& config) {
   const Preset* preset = FindPreset(config.preset());
-  if (preset == nullptr) return Bad("preset: there is no \"" + config.preset() + "\"");
+  if (preset == nullptr) {
+    return Bad(absl::StrCat("preset: there is no \"", config.preset(), "\"",
+                            DidYouMean(config.preset(), PresetNames()), " (",
+                            absl::StrJoin(PresetNames(), ", "), ")"));
+  }
   IssuerEntry entry;
   RETURN_IF_ERROR(SetIdentity(config, entry));
   RETURN_IF_ERROR(SetKind(config, *preset, entry));

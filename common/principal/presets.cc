@@ -179,6 +179,14 @@ const std::vector<Preset>& Presets() {
 
 }  // namespace
 
+std::vector<std::string> PresetNames() {
+  std::vector<std::string> names;
+  for (const Preset& preset : Presets()) {
+    if (!preset.name.empty()) names.emplace_back(preset.name);
+  }
+  return names;
+}
+
 const Preset* FindPreset(std::string_view name) {
   for (const Preset& preset : Presets()) {
     if (preset.name == name) return &preset;

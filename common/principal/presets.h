@@ -31,4 +31,7 @@ struct Preset {
 // null: there is no such preset. "" is the mapping of an entry without one.
 const Preset* FindPreset(std::string_view name);
 
+// The names of all of them but "".
+std::vector<std::string> PresetNames();
+
 }  // namespace sallyport

@@ -6,9 +6,12 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/jose/claims.h"
 #include "common/jose/strict_json.h"
 #include "common/jose/token.h"
+#include "common/nearest_words.h"
 #include "common/principal/issuer_entry.h"
 #include "common/principal/map_claims.h"
 #include "common/status_macros.h"
@@ -139,10 +142,17 @@ absl::StatusOr<std::pair<const IssuerEntry*, std::string>> ChooseFor(const Entri
     choices.emplace_back(entry.get(), entry->audiences.empty() ? "" : entry->audiences.front());
   }
   if (choices.size() == 1) return choices.front();
+  std::vector<std::string> ids;
+  for (const auto& entry : entries) ids.push_back(entry->id);
+  const std::string all = absl::StrCat(" (", absl::StrJoin(ids, ", "), ")");
   return absl::InvalidArgumentError(
-      !issuer_id.empty() ? "there is no issuer entry \"" + std::string(issuer_id) + '"'
-      : choices.empty()  ? "iss is missing or not trusted: name the issuer entry"
-                         : "several issuer entries have that iss: name the one, or add the aud");
+      !issuer_id.empty() ? absl::StrCat("there is no issuer entry \"", ToAbsl(issuer_id), "\"",
+                                        DidYouMean(issuer_id, ids), all)
+      : choices.empty()
+          ? absl::StrCat("iss is ", issuer.empty() ? "missing" : "of no issuer entry: " + issuer,
+                         ": name the issuer entry", all)
+          : absl::StrCat("several issuer entries have that iss: name the one, or add the aud",
+                         all));
 }
 
 // Two entries may not take the same token, whoever made it.
@@ -267,6 +277,22 @@ std::vector<std::string> TrustedIssuers::AuthorizationServers() const {
     }
   }
   return servers;
+}
+
+std::vector<std::string> TrustedIssuers::AudiencesAt(std::string_view issuer, Door door) const {
+  std::vector<std::string> audiences;
+  for (const auto& entry : entries_) {
+    if (entry->issuer != issuer) continue;
+    const bool is_people = door == Door::kPeople;
+    const bool takes_own =
+        is_people || (entry->kind != TokenKind::kId && !entry->is_resource_bound);
+    if (takes_own)
+      audiences.insert(audiences.end(), entry->audiences.begin(), entry->audiences.end());
+    for (const std::string& audience : entry->admin_audiences) {
+      if (is_people && !Has(audiences, audience)) audiences.push_back(audience);
+    }
+  }
+  return audiences;
 }
 
 bool TrustedIssuers::HasRealm(std::string_view realm) const {

@@ -67,6 +67,10 @@ class TrustedIssuers {
   // (RFC 9728: authorization_servers).
   std::vector<std::string> AuthorizationServers() const;
 
+  // The audiences that a token of this issuer URL may be for at the door, beside an agent's own
+  // resource URIs. For explanations.
+  std::vector<std::string> AudiencesAt(std::string_view issuer, Door door) const;
+
   bool HasRealm(std::string_view realm) const;
   // People sign in under this realm: it has an id_token entry, or an access-token entry while there
   // are admin audiences.

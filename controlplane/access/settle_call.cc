@@ -12,6 +12,7 @@
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/calls.h"
 #include "controlplane/store/locks.h"
+#include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
 
@@ -104,6 +105,11 @@ absl::StatusOr<admin::v1::ResolveCallResponse> SettleCall::Run(
   ASSIGN_OR_RETURN(std::optional<calls::Found> found,
                    calls::Find(*t, request.session_id(), request.call_id(), now));
   if (!found.has_value()) {
+    ASSIGN_OR_RETURN(const std::optional<Session> session,
+                     sessions::Find(*t, request.session_id()));
+    if (!session.has_value()) {
+      return absl::NotFoundError("there is no session " + request.session_id());
+    }
     return absl::NotFoundError("session " + request.session_id() + " has no unsettled call " +
                                request.call_id());
   }

@@ -1,10 +1,7 @@
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/denial.h"
@@ -15,6 +12,7 @@
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/option_values.h"
 #include "controlplane/cli/policy_commands.h"
+#include "controlplane/cli/word_or_file.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -33,20 +31,18 @@ struct Flags {
   std::string at;
 };
 
-// `-`: from standard input, where no list of processes shows it.
-std::string Read(const std::string& text) {
-  if (text != "-") return text;
-  const std::string input(std::istreambuf_iterator<char>(std::cin), {});
-  return std::string(absl::StripAsciiWhitespace(input));
-}
-
 absl::StatusOr<ExplainPolicyRequest> RequestOf(const Flags& flags) {
   ExplainPolicyRequest request = flags.request;
   if (!flags.token.empty()) {
-    request.set_token(Read(flags.token));
+    ASSIGN_OR_RETURN(*request.mutable_token(), ReadToken(flags.token));
   } else {
-    request.mutable_claims()->set_json(Read(flags.claims));
+    ASSIGN_OR_RETURN(*request.mutable_claims()->mutable_json(),
+                     ReadJsonObject("--claims", flags.claims));
     request.mutable_claims()->set_issuer(flags.issuer);
+  }
+  if (std::string& arguments = *request.mutable_call()->mutable_arguments_json();
+      !arguments.empty()) {
+    ASSIGN_OR_RETURN(arguments, ReadJsonObject("--args", arguments));
   }
   if (flags.at.empty()) return request;
   ASSIGN_OR_RETURN(const absl::Time at, ParseTime(flags.at));
@@ -149,12 +145,14 @@ void AddExplainPolicyCommand(CommandLine& line, CLI::App* policy) {
   what->require_option(0, 1);
   explain->add_option("--method", *call.mutable_method(),
                       "unset: that of the tool, resource or prompt");
-  explain->add_option("--args", *call.mutable_arguments_json(), "of a tool: a JSON object")
+  explain
+      ->add_option("--args", *call.mutable_arguments_json(), "of a tool: a JSON object, likewise")
       ->needs(tool);
   CLI::Option_group* who = explain->add_option_group("who");
-  who->add_option("--token", flags->token, "a JWT; - reads it from standard input");
-  CLI::Option* claims = who->add_option("--claims", flags->claims,
-                                        "what a token would say, a JSON object; - likewise");
+  who->add_option("--token", flags->token,
+                  "a JWT, or a file that holds one; - reads standard input");
+  CLI::Option* claims =
+      who->add_option("--claims", flags->claims, "what a token would say: a JSON object, likewise");
   who->require_option(1);
   explain->add_option("--issuer", flags->issuer, "the claims' issuer entry")->needs(claims);
   explain->add_option("--at", flags->at, "the time to judge for; unset: now")->check(ATime());

@@ -1,12 +1,10 @@
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -16,6 +14,7 @@
 #include "common/time_text.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/word_or_file.h"
 #include "sallyport/admin/v1/issuer_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -114,12 +113,11 @@ void ShowToken(const ExplainTokenResponse& response) {
   }
 }
 
-// `-`: from standard input, where no list of processes shows it.
-int ExplainToken(const ClientOptions& options, const std::string& token) {
-  std::string text = token;
-  if (token == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
+int ExplainToken(const ClientOptions& options, const std::string& word) {
+  absl::StatusOr<std::string> token = ReadToken(word);
+  if (!token.ok()) return Fail(token.status());
   admin::v1::ExplainTokenRequest request;
-  request.set_token(std::string(absl::StripAsciiWhitespace(text)));
+  request.set_token(*std::move(token));
   return Ask<IssuerService>(options, &IssuerService::Stub::ExplainToken, request,
                             [&](const ExplainTokenResponse& response) {
                               if (options.format == "table") {
@@ -146,7 +144,8 @@ void AddIssuerCommands(CommandLine& line) {
   CLI::App* token = line.app().add_subcommand("token", "Tokens of the identity providers.");
   token->require_subcommand(0, 1);
   CLI::App* explain = token->add_subcommand("explain", "What the control plane makes of a token");
-  explain->add_option("TOKEN", *word, "a JWT; - reads it from standard input")->required();
+  explain->add_option("TOKEN", *word, "a JWT, or a file that holds one; - reads standard input")
+      ->required();
   line.OnRun(explain, [&options, word] { return ExplainToken(options, *word); });
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -95,8 +96,10 @@ absl::StatusOr<LoopbackReceiver> LoopbackReceiver::Listen() {
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   if (listener < 0 || bind(listener, generic, size) != 0 || listen(listener, 16) != 0 ||
       getsockname(listener, generic, &size) != 0) {
+    const absl::Status failed =
+        absl::ErrnoToStatus(errno, "cannot listen on 127.0.0.1 for the browser to come back");
     if (listener >= 0) close(listener);
-    return absl::UnavailableError("cannot listen on 127.0.0.1 for the browser to come back");
+    return failed;
   }
   return LoopbackReceiver(listener, ntohs(address.sin_port));
 }

@@ -116,15 +116,15 @@ bool SetLimits(CURL* handle, const HttpsOptions& options, Exchange& exchange) {
          set(CURLOPT_USERAGENT, "sallyport/" SALLYPORT_VERSION);
 }
 
-absl::Status StatusOf(CURLcode code, const Exchange& exchange, const std::string& host) {
+absl::Status StatusOf(CURLcode code, const Exchange& exchange, const std::string& url) {
   if (code == CURLE_OK) return absl::OkStatus();
   if (exchange.is_too_long) {
-    return absl::ResourceExhaustedError(host + ": the answer is too long");
+    return absl::ResourceExhaustedError(url + ": the answer is too long");
   }
   if (exchange.is_forbidden) {
-    return absl::InvalidArgumentError(host + ": is at an address that may not be asked");
+    return absl::InvalidArgumentError(url + ": is at an address that may not be asked");
   }
-  const std::string message = host + ": " + curl_easy_strerror(code);
+  const std::string message = url + ": " + curl_easy_strerror(code);
   if (code == CURLE_OPERATION_TIMEDOUT) return absl::DeadlineExceededError(message);
   return absl::UnavailableError(message);
 }
@@ -147,7 +147,7 @@ absl::StatusOr<HttpsResponse> Perform(const std::string& url, const HttpsOptions
     curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDS, form->c_str());
   }
   const CURLcode code = curl_easy_perform(handle.get());
-  if (absl::Status status = StatusOf(code, exchange, host); !status.ok()) return status;
+  if (absl::Status status = StatusOf(code, exchange, url); !status.ok()) return status;
   long status = 0;
   curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);

@@ -96,7 +96,13 @@ absl::StatusOr<std::string> Webhook::ReadSecret(const config::v1::Notifier& conf
     return absl::InvalidArgumentError(
         absl::StrCat("notifier ", config.name(), ": secret_file is required"));
   }
-  ASSIGN_OR_RETURN(std::string secret, ReadSecretLine(config.secret_file()));
+  const absl::StatusOr<std::string> read = ReadSecretLine(config.secret_file());
+  if (!read.ok()) {
+    return absl::Status(
+        read.status().code(),
+        absl::StrCat("notifier ", config.name(), ": secret_file: ", read.status().message()));
+  }
+  const std::string& secret = *read;
   if (secret.size() < kMinSecretBytes) {
     return absl::FailedPreconditionError(
         absl::StrCat("notifier ", config.name(), ": the secret in ", config.secret_file(),

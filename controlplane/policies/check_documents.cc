@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/nearest_words.h"
 #include "common/policy/approvers.h"
 #include "common/policy/documents.h"
 #include "common/status_macros.h"
@@ -16,8 +17,9 @@ absl::Status CheckRealm(const std::string& where, const std::string& realm,
                         const std::set<std::string>& known) {
   if (known.count(realm) > 0) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(where, ": no issuer entry has the realm \"", realm,
-                   "\"; there are: ", known.empty() ? "none" : absl::StrJoin(known, ", ")));
+      absl::StrCat(where, ": no issuer entry has the realm \"", realm, "\"",
+                   DidYouMean(realm, {known.begin(), known.end()}),
+                   "; there are: ", known.empty() ? "none" : absl::StrJoin(known, ", ")));
 }
 
 // `what` is what they are: "approver" or "owner".

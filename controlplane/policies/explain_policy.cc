@@ -31,7 +31,7 @@ absl::StatusOr<types::v1::Principal> ExplainPolicy::PrincipalOf(
     // Not the reason's own code: it is no token of the caller's.
     return absl::InvalidArgumentError(
         absl::StrCat("an agent would refuse the token: ", std::string(ReasonName(refusal->reason)),
-                     ": ", refusal->detail));
+                     ": ", WhyRefused(*refusal)));
   }
   return std::move(std::get<Identity>(result).principal);
 }

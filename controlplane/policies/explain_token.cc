@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/jose/claims.h"
 #include "common/jose/token.h"
 #include "common/policy/compiled_policies.h"
@@ -23,7 +25,7 @@ admin::v1::TokenVerdict VerdictOf(const std::variant<Identity, TokenRefusal>& re
   admin::v1::TokenVerdict verdict;
   if (const auto* refusal = std::get_if<TokenRefusal>(&result)) {
     verdict.set_reason(refusal->reason);
-    verdict.set_detail(refusal->detail);
+    verdict.set_detail(WhyRefused(*refusal));
     verdict.set_issuer(refusal->issuer_id);
     return verdict;
   }
@@ -37,6 +39,26 @@ admin::v1::TokenVerdict VerdictOf(const std::variant<Identity, TokenRefusal>& re
   verdict.set_may_manage(identity.may_manage);
   verdict.set_may_access(identity.may_access);
   return verdict;
+}
+
+// Names what a refused token is for and what would be taken, where these have nothing in common.
+void AddAudiences(std::string_view text, const TrustedIssuers& trusted, Door door,
+                  admin::v1::TokenVerdict& verdict) {
+  const absl::StatusOr<jose::Token> token = jose::Token::Parse(text);
+  // Where an entry is named, the audience has chosen it.
+  if (verdict.is_accepted() || !verdict.issuer().empty() || !token.ok()) return;
+  const absl::StatusOr<std::vector<std::string>> audiences = jose::Audiences(token->claims());
+  const auto issuer = token->claims().find("iss");
+  if (!audiences.ok() || issuer == token->claims().end() || !issuer->is_string()) return;
+  const std::vector<std::string> taken = trusted.AudiencesAt(issuer->get<std::string>(), door);
+  const bool is_met = std::ranges::any_of(*audiences, [&](const std::string& audience) {
+    return std::ranges::find(taken, audience) != taken.end();
+  });
+  if (is_met || taken.empty()) return;
+  verdict.set_detail(absl::StrCat(verdict.detail(), "; the token is for ",
+                                  absl::StrJoin(*audiences, ", "), ", and what is taken here is ",
+                                  absl::StrJoin(taken, ", "),
+                                  door == Door::kAgent ? ", or an agent's own URL" : ""));
 }
 
 // Asks one policy alone, as if it were for every server.
@@ -66,6 +88,12 @@ absl::Status AddPolicies(Database& control, const types::v1::Principal& principa
 
 }  // namespace
 
+std::string WhyRefused(const TokenRefusal& refusal) {
+  if (refusal.reason != types::v1::DENIAL_REASON_ISSUER_UNAVAILABLE) return refusal.detail;
+  return absl::StrCat(refusal.detail, "; `sallyport issuers check ", refusal.issuer_id,
+                      "` asks it now and says what is wrong");
+}
+
 std::vector<std::string> UrlsAmongAudiences(std::string_view text) {
   const absl::StatusOr<jose::Token> token = jose::Token::Parse(text);
   if (!token.ok()) return {};
@@ -81,9 +109,11 @@ absl::StatusOr<admin::v1::ExplainTokenResponse> ExplainToken::Run(const std::str
   if (token.empty()) return absl::InvalidArgumentError("token is missing");
   admin::v1::ExplainTokenResponse response;
   *response.mutable_people() = VerdictOf(issuers_.Identify(token, {.door = Door::kPeople}));
+  AddAudiences(token, issuers_.trusted(), Door::kPeople, *response.mutable_people());
   const std::vector<std::string> urls = UrlsAmongAudiences(token);
   *response.mutable_agents() =
       VerdictOf(issuers_.Identify(token, {.door = Door::kAgent, .resource_uris = urls}));
+  AddAudiences(token, issuers_.trusted(), Door::kAgent, *response.mutable_agents());
   // Policies are for who comes to an agent; a person's ID token never does.
   if (response.agents().is_accepted()) {
     RETURN_IF_ERROR(AddPolicies(control_, response.agents().principal(), clock_.Now(), response));

@@ -16,6 +16,9 @@ namespace sallyport::controlplane {
 // token.
 std::vector<std::string> UrlsAmongAudiences(std::string_view token);
 
+// Why a token was refused, and where to look where that is no fault of the token.
+std::string WhyRefused(const TokenRefusal& refusal);
+
 // Says what a token would be taken for, without taking it.
 class ExplainToken {
  public:

@@ -265,6 +265,12 @@ TEST_CASE_METHOD(Reserving, "an admin settles what is in doubt, on the record",
   REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_UNKNOWN).ok());
   CHECK(ReasonOf(Resolve("c1", true, SignedIn("alice"))) == types::v1::DENIAL_REASON_ROLE_MISSING);
   CHECK(Resolve("c9", true, admin).code() == absl::StatusCode::kNotFound);
+  admin::v1::ResolveCallRequest elsewhere;
+  elsewhere.set_session_id("ses_nowhere");
+  elsewhere.set_call_id("c9");
+  elsewhere.set_was_done(true);
+  CHECK(settle->Run(admin, elsewhere).status() ==
+        absl::NotFoundError("there is no session ses_nowhere"));
   const bool was_done = GENERATE(true, false);
   REQUIRE(Resolve("c1", was_done, admin).ok());
   CHECK(LastAction() == "call.resolve");

@@ -114,6 +114,12 @@ TEST_CASE_METHOD(Explaining, "what is wrong with a token is an answer",
   const std::string late = Token("api://sallyport", R"(,"cid":"0oa1")");
   clock.Advance(absl::Hours(1));
   CHECK(Explain(late).agents().reason() == types::v1::DENIAL_REASON_TOKEN_EXPIRED);
+  const auto other = Explain(Token("api://other", R"(,"cid":"0oa1")"));
+  CHECK(other.agents().detail() ==
+        "aud is for nobody here; the token is for api://other, and what is taken here is "
+        "api://sallyport, or an agent's own URL");
+  CHECK_THAT(other.people().detail(), Contains("for api://other, and what is taken here is "
+                                               "api://sallyport, api://sallyport-admin, people"));
   const auto foreign = Explain(Token("api://sallyport", "", "https://evil.test"));
   CHECK(foreign.agents().detail() == "iss is not trusted");
   CHECK(foreign.policies().empty());
@@ -144,6 +150,10 @@ TEST_CASE_METHOD(Explaining, "claims are mapped as a token's would be, and vouch
   CHECK_THAT(refused("{}"), Contains("name the issuer entry"));
   CHECK_THAT(refused(R"({"iss":"https://acme.okta.test","sub":"x"})"), Contains("several"));
   CHECK_THAT(refused(R"({"sub":"x"})", "nobody"), Contains("\"nobody\""));
+  CHECK_THAT(refused(R"({"sub":"x"})", "okt"),
+             Contains("\"okt\"; did you mean okta") && Contains("(okta, okta-people, bound)"));
+  CHECK_THAT(refused(R"({"iss":"https://evil.test"})"),
+             Contains("iss is of no issuer entry: https://evil.test"));
   CHECK_THAT(refused(R"({"cid":"x"})", "okta"), Contains("sub is missing"));
   CHECK_THAT(refused(R"({"sub":"x","cid":"x","cnf":{}})", "okta"), Contains("cnf"));
 }

@@ -32,7 +32,7 @@ TEST_CASE("what may not stand in an issuer entry is refused, naming entry and ke
       {"", ""},
       {", realm: \"a:b\"", "realm:"},
       {", realm: UP", "realm:"},
-      {", preset: okda", "preset: there is no \"okda\""},
+      {", preset: okda", "preset: there is no \"okda\"; did you mean okta?"},
       {", token_kind: refresh_token", "token_kind:"},
       {", algs: [HS256]", "algs: \"HS256\""},
       {", algs: [none]", "algs: \"none\""},

@@ -62,7 +62,9 @@ TEST_CASE("a secret that is short, missing or open to others is refused", "[noti
   setup.config.set_secret_file(setup.dir / "open");
   CHECK(absl::IsFailedPrecondition(setup.Create("https://hooks.example/x")));
   setup.config.set_secret_file(setup.dir / "missing");
-  CHECK_FALSE(setup.Create("https://hooks.example/x").ok());
+  const std::string missing(setup.Create("https://hooks.example/x").message());
+  CHECK(missing.starts_with("notifier " + setup.config.name() + ": secret_file: cannot open "));
+  CHECK(missing.ends_with("missing: No such file or directory"));
   setup.config.clear_secret_file();
   CHECK(absl::IsInvalidArgument(setup.Create("https://hooks.example/x")));
 }
