@@ -25,6 +25,8 @@ struct ClientOptions {
   std::string address;
   // PEM. Unset: $SALLYPORT_CA_FILE, then the system's certificates.
   std::string ca_file;
+  // Set: in the place of SALLYPORT_TOKEN and of what login kept. No flag: arguments can be seen.
+  std::string token = {};
   // table, json or yaml.
   std::string format = "table";
 };

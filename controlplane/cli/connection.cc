@@ -57,7 +57,10 @@ absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) 
     return absl::InvalidArgumentError(absl::StrCat(
         "address ", address, " is neither unix:///path nor host:port (SALLYPORT_ADDR, --addr)"));
   }
-  ASSIGN_OR_RETURN(std::string token, BearerToken(address));
+  std::string token = options.token;
+  if (token.empty()) {
+    ASSIGN_OR_RETURN(token, BearerToken(address));
+  }
   const std::string ca_file = FirstOf(options.ca_file, "SALLYPORT_CA_FILE", kSystemRoots);
   grpc::SslCredentialsOptions tls;
   ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(ca_file));

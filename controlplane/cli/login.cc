@@ -1,9 +1,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/denial.h"
+#include "common/jose/claims.h"
+#include "common/jose/token.h"
+#include "common/strings.h"
 #include "common/time_text.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/connection.h"
@@ -20,6 +28,37 @@ struct Flags {
   bool no_browser = false;
 };
 
+// What a token says that it is for. Empty: it cannot be read, as those that are no JWT.
+std::string AudienceOf(std::string_view token) {
+  const absl::StatusOr<jose::Token> parsed = jose::Token::Parse(token);
+  if (!parsed.ok()) return {};
+  const absl::StatusOr<std::vector<std::string>> audiences = jose::Audiences(parsed->claims());
+  return audiences.ok() ? absl::StrJoin(*audiences, ", ") : "";
+}
+
+// Of a token that the control plane does not take, and that is thrown away.
+std::string WhyRefused(std::string_view address, std::string_view token, bool is_id_token) {
+  const std::string audience = AudienceOf(token);
+  const std::string refused =
+      absl::StrCat(ToAbsl(address), " does not take what the issuer gave, and nothing was kept: ");
+  if (is_id_token) {
+    return absl::StrCat(
+        refused, "an ID token whose aud is ", audience.empty() ? "unknown" : audience,
+        ". Log in with --resource and one of the control plane's `admin_audiences`, which gets an "
+        "access token; or let an entry of its `issuers` with `token_kind: id_token` name that aud "
+        "among its `audiences`. Its log says more (event token_refused)");
+  }
+  if (audience.empty()) {
+    return absl::StrCat(refused,
+                        "an access token that is no JWT. Leave --resource (--audience) out to use "
+                        "the ID token, or name one of the control plane's `admin_audiences`");
+  }
+  return absl::StrCat(
+      refused, "an access token whose aud is ", audience,
+      ". Log in with --resource (for some providers --audience) and one of the control plane's "
+      "`admin_audiences`, or put that aud among them. Its log says more (event token_refused)");
+}
+
 int Login(const ClientOptions& options, Flags flags) {
   const std::string address = TargetAddress(options);
   if (absl::StartsWith(address, "unix:")) {
@@ -31,6 +70,13 @@ int Login(const ClientOptions& options, Flags flags) {
   flags.login.opens_browser = !flags.no_browser;
   absl::StatusOr<ObtainedToken> token = LogIn(flags.login);
   if (!token.ok()) return Fail(token.status());
+  ClientOptions as_person = options;
+  as_person.token = token->token;
+  const absl::StatusOr<admin::v1::GetCallerResponse> caller = AskCaller(as_person);
+  if (ReasonOf(caller.status()) == types::v1::DENIAL_REASON_TOKEN_INVALID) {
+    return Fail(absl::PermissionDeniedError(
+        WhyRefused(address, token->token, /*is_id_token=*/flags.login.gets_id_token())));
+  }
   if (absl::Status kept = KeepToken(address, token->token, token->expires); !kept.ok())
     return Fail(kept);
   std::fprintf(stderr, "Logged in for %s until %s.\n", Printable(address).c_str(),
@@ -38,7 +84,9 @@ int Login(const ClientOptions& options, Flags flags) {
   if (std::getenv("SALLYPORT_TOKEN") != nullptr) {
     std::fputs("SALLYPORT_TOKEN is set, and goes before what was kept now.\n", stderr);
   }
-  return ShowCaller(options);
+  if (!caller.ok()) return Fail(caller.status());
+  ShowCaller(*caller, options.format);
+  return 0;
 }
 
 }  // namespace

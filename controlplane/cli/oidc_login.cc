@@ -98,7 +98,7 @@ absl::StatusOr<ObtainedToken> Redeem(const OidcLogin& login, const Discovery& is
         absl::StrCat(issuer.token_endpoint, " answered HTTP ", response.status, " ",
                      error.is_string() ? error.get<std::string>() : ""));
   }
-  const bool wants_access_token = !login.resource.empty() || !login.audience.empty();
+  const bool wants_access_token = !login.gets_id_token();
   const auto id_token = answer.value("id_token", nlohmann::json());
   if (id_token.is_string() && !HasNonce(id_token.get<std::string>(), nonce)) {
     return absl::PermissionDeniedError("the ID token is not for this login: its nonce is another");
@@ -120,7 +120,12 @@ absl::StatusOr<ObtainedToken> Redeem(const OidcLogin& login, const Discovery& is
 absl::StatusOr<ObtainedToken> LogIn(const OidcLogin& login) {
   HttpsOptions options;
   options.ca_file = login.ca_file;
-  ASSIGN_OR_RETURN(const Discovery issuer, Discover(login.issuer, options));
+  const absl::StatusOr<Discovery> discovered = Discover(login.issuer, options);
+  if (!discovered.ok()) {
+    return absl::Status(discovered.status().code(), absl::StrCat("--issuer ", login.issuer, ": ",
+                                                                 discovered.status().message()));
+  }
+  const Discovery& issuer = *discovered;
   if (issuer.authorization_endpoint.empty() || issuer.token_endpoint.empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat(login.issuer, " has no authorization code flow: it names no such endpoints"));

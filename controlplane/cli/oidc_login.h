@@ -16,6 +16,7 @@ struct OidcLogin {
   // Either set: the access token is kept. Both unset: the ID token.
   std::string resource;
   std::string audience;
+  bool gets_id_token() const { return resource.empty() && audience.empty(); }
   std::string scope = "openid profile";
   // PEM. Empty: the system's certificates.
   std::string ca_file;

@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_join.h"
 #include "common/json_printer.h"
+#include "common/status_macros.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/explain_failure.h"
 #include "sallyport/admin/v1/caller_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -45,22 +47,33 @@ void Show(const GetCallerResponse& caller) {
 
 }  // namespace
 
-int ShowCaller(const ClientOptions& options) {
-  return Ask<CallerService>(options, &CallerService::Stub::GetCaller, admin::v1::GetCallerRequest(),
-                            [&](const GetCallerResponse& response) {
-                              if (options.format == "table") {
-                                Show(response);
-                              } else {
-                                PrintMessage(response, options.format);
-                              }
-                              return 0;
-                            });
+absl::StatusOr<GetCallerResponse> AskCaller(const ClientOptions& options) {
+  ASSIGN_OR_RETURN(const ApiConnection connection, ApiConnection::Open(options));
+  auto stub = connection.Stub<CallerService>();
+  auto context = connection.Context();
+  GetCallerResponse response;
+  const grpc::Status status = stub->GetCaller(context.get(), {}, &response);
+  if (!status.ok()) return ExplainFailure(status, connection.address());
+  return response;
+}
+
+void ShowCaller(const GetCallerResponse& caller, std::string_view format) {
+  if (format == "table") {
+    Show(caller);
+  } else {
+    PrintMessage(caller, format);
+  }
 }
 
 void AddWhoAmICommand(CommandLine& line) {
   const ClientOptions& options = line.options();
   line.OnRun(line.app().add_subcommand("whoami", "Says whom the control plane takes you for."),
-             [&options] { return ShowCaller(options); });
+             [&options] {
+               const absl::StatusOr<GetCallerResponse> caller = AskCaller(options);
+               if (!caller.ok()) return Fail(caller.status());
+               ShowCaller(*caller, options.format);
+               return 0;
+             });
 }
 
 }  // namespace sallyport::controlplane
