@@ -72,14 +72,67 @@ test('what the admin socket does not serve says where to go instead', async () =
   await fails(sallyport(['login', '--issuer', 'http://127.0.0.1:1', '--client-id', 'x'], { SALLYPORT_ADDR: door.controlPlane.admin }), /needs no login/);
 });
 
+test('login keeps no token that the control plane does not take, and says which it takes', async () => {
+  const tries = { 'api://wrong': [/an access token whose aud is api:\/\/wrong/, /--resource .*`admin_audiences`/], '': [/an ID token whose aud is sallyport-cli/, /token_kind: id_token/] };
+  for (const [resource, patterns] of Object.entries(tries)) {
+    const failed = await door.stage.login(door.controlPlane, door.issuer.url, 'carol', resource).then(() => null, (error) => error);
+    assert.ok(failed, `a token for ${resource || 'nothing'} was kept`);
+    for (const pattern of patterns) assert.match(failed.message, pattern);
+    assert.match((await remote(door.controlPlane.api, { SALLYPORT_TOKEN: '', XDG_CONFIG_HOME: door.stage.path('people', 'carol') })).err, /no token for/);
+  }
+  const bad = (issuer) => sallyport(['login', '--no-browser', '--issuer', issuer, '--client-id', 'x'], { SALLYPORT_ADDR: door.controlPlane.api });
+  await fails(bad('127.0.0.1:1'), /--issuer 127\.0\.0\.1:1: a URL must begin with https:\/\//);
+  await fails(bad('http://127.0.0.1:1'), /--issuer http:\/\/127\.0\.0\.1:1: .*openid-configuration: /);
+});
+
+test('a wrong value names its option, what is expected and an example; what is missing is named, too', async () => {
+  const told = async (args, ...patterns) => {
+    const { code, out, err } = await door.cli(args);
+    assert.deepEqual([code, out], [2, '']);
+    for (const pattern of [/^sallyport /, /\nUsage: sallyport /, ...patterns]) assert.match(err, pattern);
+  };
+  await told(['policy', 'rollback', 'all', '--to', 'abc'], /--to "abc": expected a whole number, 1 or more, such as/);
+  await told(['get', 'policy', 'all', '--version', '0'], /--version "0": expected a whole number, 1 or more/);
+  await told(['sessions', 'list', '--state', 'activ'], /--state "activ": expected one of pending, active, ended, denied; did you mean active\?/);
+  await told(['policy', 'simulate', '-f', 'x.yaml', '--since', '7days'], /--since "7days": expected .*, such as 7d/);
+  await told(['get'], /get: KIND is missing: policy, mask-profile, server or lock/);
+  await told(['sessions', 'list', '--sever', 'x'], /there is no option --sever; did you mean --server\?/);
+});
+
+test('names that nobody knows are said to be unknown, with those that are like them', async () => {
+  await fails(door.cli(['tools', 'list', 'oracel']), /no agent fronts a server called oracel; did you mean oracle\?/);
+  await fails(door.cli(['token', 'explain', 'no-such-file']), /cannot open no-such-file: No such file or directory; it takes a JWT, a file/);
+  const simulate = (...args) => door.cli(['policy', 'simulate', '-f', door.stage.write('same.yaml', allowAll('all')), ...args], dora);
+  await fails(simulate('--server', 'oracel'), /no agent fronts a server called oracel; did you mean oracle\?/);
+  await fails(simulate('--principal', 'demo:nobody'), /nobody called demo:nobody has ever had a session/);
+  await fails(door.cli(['sessions', 'resolve', 'ses_nowhere', 'c1', '--outcome', 'done']), /there is no session ses_nowhere/);
+  const typo = await door.cli(['apply', '--dry-run', '-f', door.stage.write('typo-server.yaml', allowAll('typo').replace(/servers: .*/, 'servers: [oracel]'))]);
+  assert.equal(typo.code, 0);
+  assert.match(typo.err, /policy\/typo: no agent fronts a server called oracel; did you mean oracle\?/);
+});
+
+test('what is wrong with a YAML file is told by line and column, and line ends are no change', async () => {
+  const wrong = (text, ...patterns) => fails(door.cli(['apply', '--dry-run', '-f', door.stage.write('wrong.yaml', text)]), ...patterns);
+  const head = 'kind: Policy\nname: x\nspec:\n  principals: [{realm: demo}]\n';
+  await wrong(`${head}\tservers: [oracle]\n`, /wrong\.yaml:5:1: a tab in the indentation: YAML takes spaces alone there/);
+  await wrong(`${head}  servers: [oracle]\n  servers: [oracle]\n`, /wrong\.yaml:6:3: repeated key "servers" in spec: line 5 has it, too; keep one/);
+  await wrong(`${head}  servers: &all [oracle]\n`, /wrong\.yaml:5:12: anchors are not accepted: /);
+  await wrong(`${head}  servers: [oracle]\n  session:\n    <<: {max_calls: 1}\n`, /wrong\.yaml:7:5: merge keys are not accepted: /);
+  await wrong(`${head}  servers: [oracle]\n  rules: [{allow: {tools: []}}]\n`, /wrong\.yaml:6: spec\.rules\[0\]\.allow\.tools: the list is empty/);
+  const text = allowAll('ends');
+  await door.apply(text, 'ends.yaml');
+  const { code, out } = await door.cli(['apply', '--dry-run', '-f', door.stage.write('ends-crlf.yaml', text.replaceAll('\n', '\r\n'))]);
+  assert.deepEqual([code, out], [0, 'policy/ends unchanged (dry run)\n']);
+});
+
 test('an unknown command is named, with those that were meant, and a bare noun shows its help', async () => {
   const unknown = async (args, ...patterns) => {
     const { code, err } = await sallyport(args);
     assert.equal(code, 2);
     for (const pattern of patterns) assert.match(err, pattern);
   };
-  await unknown(['sesions'], /no command `sesions` of `sallyport`/, /did you mean `sessions`\?/);
-  await unknown(['sessions', 'lst'], /no command `lst` of `sallyport sessions`/, /did you mean `list`\?/);
+  await unknown(['sesions'], /no command `sesions` of `sallyport`/, /did you mean sessions\?/);
+  await unknown(['sessions', 'lst'], /no command `lst` of `sallyport sessions`/, /did you mean list\?/);
   await unknown(['agents', 'token', 'frobnicate', '--name', 'x'], /no command `frobnicate` of `sallyport agents token`/, /Its commands: create/);
   for (const noun of [['policy'], ['sessions'], ['agents', 'token'], []]) await unknown(noun, /Subcommands:/);
 });

@@ -111,7 +111,7 @@ test('simulate tells what would have been decided otherwise, to people of a role
   assert.equal(changed[0].principal.split(':').slice(0, 2).join(':'), 'service:demo');
   assert.equal(summary.calls, summary.changed + summary.unchanged + summary.undecided + summary.passedOver);
   assert.match(await out(args, dora), /allow +deny \(condition_failed\) +oracle +tools\/call +echo .* 1 +ses_\w+ #\d+\n/);
-  assert.equal((await door.json([...args, '--server', 'elsewhere'], dora)).summary.calls, 0);
+  await refused(door.cli([...args, '--server', 'elsewhere'], dora), /no agent fronts a server called elsewhere/);
   await refused(door.cli(args), /admin socket does not serve this/);
   await refused(door.cli(args, alice), /role_missing/);
   assert.equal((await door.cli([...args, '--since', 'yesterday'], dora)).code, 2);
@@ -146,7 +146,7 @@ cases:
   const other = await session.call('tools/call', { name: 'get-env', arguments: {} });
   assert.ok(other.message.error, JSON.stringify(other.message));
   await out(['policy', 'rollback', 'bots']);
-  await refused(door.cli(['policy', 'suggest', '--principal', 'demo:nobody'], dora), /no recording shows demo:nobody/);
+  await refused(door.cli(['policy', 'suggest', '--principal', 'demo:nobody'], dora), /nobody called demo:nobody has ever had a session/);
   await refused(door.cli(['policy', 'suggest', '--principal', 'demo:deploy-bot']), /admin socket/);
 });
 
@@ -185,6 +185,13 @@ test('policy explain says which rule decides, and what would change that', async
   const denied = await out(['policy', 'explain', '--server', 'oracle', '--tool', 'drop', '--args', '{"a":1}', '--token', token]);
   assert.match(denied, /^principal: service:demo:.*\n[^]*\ncall: deny \(policy_denied\)\n/);
   assert.match(denied, /\n {2}to change +\S/);
+  assert.doesNotMatch(denied, /to change .*: deny/);
+  const asked = (...words) => door.cli(['policy', 'explain', '--server', 'oracle', '--claims', claims, ...words]);
+  await refused(asked('--server-request', 'samplig'), /cannot ask for "samplig": expected one of sampling, elicitation, roots; did you mean sampling\?/);
+  await refused(asked('--method', 'tools/call'), /tools\/call needs the tool/);
+  await refused(asked('--tool', 'echo', '--args', '{bad'), /--args: no JSON object: character 2/);
+  const mistyped = await door.cli(['policy', 'explain', '--server', 'oracel', '--method', 'tools/lst', '--claims', claims]);
+  assert.match(mistyped.err, /no agent fronts a server called oracel; did you mean oracle\?\n.*MCP has no method tools\/lst of a client; did you mean tools\/list\?\n/);
   const claimed = ['--server', 'nowhere', '--claims', claims];
   assert.deepEqual((await door.json(['policy', 'explain', '--server', 'oracle', '--claims', claims])).opening.obstacles ?? [], []);
   await door.apply('kind: Policy\nname: nowhere\nspec: {principals: [{realm: demo, client_ids: [deploy-bot]}], servers: [nowhere]}\n', 'nowhere.yaml');
@@ -216,7 +223,7 @@ test('token explain says what a token is taken for, and which policies name it',
   const minted = await door.mint({ payload: { iss: door.issuer.url, aud: 'api://sallyport-admin', sub: 'dora', uid: 'dora', groups: ['platform-admins', 'auditors'], client_id: 'sallyport-cli', iat: now, exp: now + 600, jti: 'one' } });
   const person = await out(['token', 'explain', minted]);
   assert.match(person, /people's API: accepted\n[^]* roles +admin auditor\n/);
-  assert.match(person, /agents: refused \(token_invalid\)\n {2}because +aud is for nobody here\n/);
+  assert.match(person, /agents: refused \(token_invalid\)\n {2}because +aud is for nobody here; the token is for api:\/\/sallyport-admin, and what is taken here is api:\/\/sallyport, or an agent's own URL\n/);
   assert.match(await out(['token', 'explain', 'a.b.c']), /people's API: refused \(token_invalid\)/);
   await refused(door.cli(['token', 'explain', token], alice), /role_missing/);
   for (const needle of [token, minted]) assert.ok(!door.controlPlane.log.join('\n').includes(needle.split('.')[2]));
