@@ -117,8 +117,7 @@ absl::Status Unknown(std::string_view where, std::string_view word,
                      const std::vector<std::string>& known) {
   return absl::NotFoundError(absl::StrCat(
       where.empty() ? "there is no " : "there is no key ", "\"", ToAbsl(word), "\"",
-      where.empty() ? " to explain" : absl::StrCat(" in ", ToAbsl(where)),
-      DidYouMean(word, known),
+      where.empty() ? " to explain" : absl::StrCat(" in ", ToAbsl(where)), DidYouMean(word, known),
       known.empty() ? "; nothing stands below it"
                     : absl::StrCat("; there are: ", absl::StrJoin(known, ", "))));
 }

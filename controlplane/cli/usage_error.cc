@@ -67,6 +67,12 @@ std::string Complaint(const CLI::App& command, const CLI::ParseError& error,
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty()) {
     return Unexpected(command, rest.front());
   }
+  for (const CLI::Option* flag : OptionsOf(command)) {
+    if (flag->get_items_expected_max() == 0 &&
+        what.find(absl::StrCat(" ", flag->get_name(), " = ")) != std::string_view::npos) {
+      return absl::StrCat(flag->get_name(), " takes no value", About(*flag));
+    }
+  }
   const std::string_view name = what.substr(0, what.find_first_of(": "));
   const CLI::Option* const option = Find(command, name);
   if (option != nullptr && what.ends_with(" is required")) {

@@ -8,7 +8,8 @@
 #include "controlplane/store/database.h"
 
 // Names of servers that somebody has spoken of: an agent that enrolled for it, banned or not,
-// or may enroll, a Server document, or tools that were seen. A name that is not among them is a mistake, or early.
+// or may enroll, a Server document, or tools that were seen. A name that is not among them is a
+// mistake, or early.
 namespace sallyport::controlplane::known_servers {
 
 // Each once, in order.

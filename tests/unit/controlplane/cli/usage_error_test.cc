@@ -100,6 +100,12 @@ TEST_CASE("a wrong value is told with what is expected, and an example", "[cli]"
              Contains("--at \"noon\": expected a time, such as 2026-"));
 }
 
+TEST_CASE("a flag that is given a value is told to take none", "[cli]") {
+  CHECK_THAT(
+      Told("policy rollback p --dry-run=maybe"),
+      StartsWith("sallyport policy rollback: --dry-run takes no value: show the difference"));
+}
+
 TEST_CASE("what is missing is told with what it is", "[cli]") {
   CHECK(Told("get") ==
         "sallyport get: KIND is missing: policy, mask-profile, server or lock\n"
