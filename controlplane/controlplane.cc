@@ -103,8 +103,8 @@ absl::Status ControlPlane::OpenStores() {
   RETURN_IF_ERROR(EnsurePrivateDirectory(dir));
   ASSIGN_OR_RETURN(reserve_, DiskReserve::Open(dir));
   // The databases are locked by the process that has them: this is what refuses a second one.
-  ASSIGN_OR_RETURN(control_,
-                   Database::Open(dir + "/control.db", migrations::Control(), reserve_.get()));
+  ASSIGN_OR_RETURN(control_, Database::Open(dir + "/control.db", migrations::Control(),
+                                            reserve_.get(), settings_.remembered_changes));
   ASSIGN_OR_RETURN(recordings_, Database::Open(dir + "/recordings.db", migrations::Recordings(),
                                                reserve_.get()));
   return absl::OkStatus();

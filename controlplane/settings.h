@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "controlplane/notify/webhook.h"
+#include "controlplane/store/change_feed.h"
 #include "sallyport/config/v1/controlplane_config.pb.h"
 
 namespace sallyport::controlplane {
@@ -20,6 +21,8 @@ struct Settings {
   // `public_address` is empty where join strings name the address as bound.
   config::v1::ControlPlaneConfig config;
   std::vector<std::unique_ptr<Webhook>> webhooks;
+  // Of control.db, for those who watch: who is further behind begins anew. No key of the file.
+  size_t remembered_changes = ChangeFeed::kRemembered;
 };
 
 }  // namespace sallyport::controlplane

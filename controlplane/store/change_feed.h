@@ -42,8 +42,10 @@ struct Changes {
 // Thread-safe.
 class ChangeFeed {
  public:
+  static constexpr size_t kRemembered = 65536;
+
   // Remembers the last `capacity` changes.
-  explicit ChangeFeed(size_t capacity = 65536);
+  explicit ChangeFeed(size_t capacity = kRemembered);
   ChangeFeed(const ChangeFeed&) = delete;
   ChangeFeed& operator=(const ChangeFeed&) = delete;
 

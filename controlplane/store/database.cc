@@ -151,13 +151,13 @@ absl::Status WriteTransaction::Savepoint::Release() {
   return absl::OkStatus();
 }
 
-Database::Database(std::string path, DiskReserve* reserve)
-    : path_(std::move(path)), reserve_(reserve) {}
+Database::Database(std::string path, DiskReserve* reserve, size_t remembered_changes)
+    : path_(std::move(path)), reserve_(reserve), changes_(remembered_changes) {}
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(
     const std::string& path, std::span<const migrations::Migration> migrations,
-    DiskReserve* reserve) {
-  std::unique_ptr<Database> database(new Database(path, reserve));
+    DiskReserve* reserve, size_t remembered_changes) {
+  std::unique_ptr<Database> database(new Database(path, reserve, remembered_changes));
   ASSIGN_OR_RETURN(database->lock_, FileLock::Take(path + ".lock"));
   RETURN_IF_ERROR(CreatePrivate(path));
   auto writer = Connection::OpenWriter(path);

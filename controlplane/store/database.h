@@ -118,10 +118,11 @@ class Database {
   // Creates the file with mode 0600 where there is none, and brings its schema up to date.
   // kFailedPrecondition where it was migrated by a newer program or an applied migration has been
   // changed since; kUnavailable where another process holds it. `reserve`, of the disk it lies on,
-  // outlives it; none: writes go on until the disk is full.
+  // outlives it; none: writes go on until the disk is full. Its feed remembers the last
+  // `remembered_changes`.
   static absl::StatusOr<std::unique_ptr<Database>> Open(
       const std::string& path, std::span<const migrations::Migration> migrations,
-      DiskReserve* reserve = nullptr);
+      DiskReserve* reserve = nullptr, size_t remembered_changes = ChangeFeed::kRemembered);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -146,7 +147,7 @@ class Database {
  private:
   friend class ReadTransaction;
   friend class WriteTransaction;
-  Database(std::string path, DiskReserve* reserve);
+  Database(std::string path, DiskReserve* reserve, size_t remembered_changes);
   void GiveBack(std::unique_ptr<Connection> reader);
 
   const std::string path_;

@@ -50,7 +50,8 @@ class SteppedClock final : public Clock {
 class Deployment {
  public:
   // `more`: further lines of controlplane.yaml.
-  explicit Deployment(const std::string& more = "") {
+  explicit Deployment(const std::string& more = "",
+                      size_t remembered_changes = ChangeFeed::kRemembered) {
     std::ofstream(dir_ / "jwks.json") << JwksOf({issuer_.Jwk()});
     std::ofstream(ConfigPath()) << absl::StrCat(
         "listen: 127.0.0.1:0\nlocal_listen: 127.0.0.1:0\ndata_dir: ", dir_ / "data",
@@ -72,6 +73,7 @@ class Deployment {
     auto settings = Settings::Load(ConfigPath());
     INFO(settings.status());
     REQUIRE(settings.ok());
+    settings->remembered_changes = remembered_changes;
     auto plane = ControlPlane::Start(*std::move(settings), clock_);
     INFO(plane.status());
     REQUIRE(plane.ok());
@@ -125,8 +127,8 @@ class Deployment {
     return context;
   }
 
-  // The secret of a new join string.
-  std::string JoinSecret(const std::string& agent, const std::vector<std::string>& servers) {
+  // Of a new agent.
+  std::string JoinString(const std::string& agent, const std::vector<std::string>& servers) {
     admin::v1::CreateJoinTokenRequest request;
     request.set_name(agent);
     for (const std::string& server : servers) request.add_servers(server);
@@ -135,7 +137,11 @@ class Deployment {
                             ->CreateJoinToken(Context().get(), request, &response);
     INFO(status.error_message());
     REQUIRE(status.ok());
-    return response.join_token().substr(response.join_token().rfind(':') + 1);
+    return response.join_token();
+  }
+  std::string JoinSecret(const std::string& agent, const std::vector<std::string>& servers) {
+    const std::string join_string = JoinString(agent, servers);
+    return join_string.substr(join_string.rfind(':') + 1);
   }
 
   // What Enroll says to `secret`; the certificate where it says OK.
