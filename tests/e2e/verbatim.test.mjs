@@ -108,3 +108,21 @@ test('what only passes by keeps its params and its result', async () => {
   await passes('tools/list', '{"cursor":""}', '{"tools":[{"name":"other","inputSchema":{"type":"object"},"vendor":1e2}],"nextCursor":""}');
   await passes('resources/templates/list', '{"cursor":"a b/ü=="}', '{"resourceTemplates":[],"nextCursor":"n/=="}');
 });
+
+test('a task of the modern era is its principal\'s: nobody else may name it', async () => {
+  const ask = (who, method, params, name) => door.post('raw', {
+    jsonrpc: '2.0', id: 1, method,
+    params: { ...params, _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } } },
+  }, { token: who, headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': name } });
+  raw.answer = ({ id, method }, response) => /^tools\/call|^tasks\//.test(method) &&
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, result: { resultType: method === 'tools/call' ? 'task' : 'complete', taskId: 'the-task', status: 'working' } }));
+  assert.equal((await ask(token, 'tools/call', { name: 'echo', arguments: {} }, 'echo')).message.result.taskId, 'the-task');
+  const other = await door.token('second-bot');
+  for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
+    const { message } = await ask(other, method, { taskId: 'the-task', inputResponses: {} }, 'the-task');
+    assert.equal(message.error?.code, -32602, JSON.stringify(message));
+    assert.equal(raw.last(method), undefined, 'it goes nowhere');
+  }
+  assert.equal((await ask(token, 'tasks/get', { taskId: 'the-task' }, 'the-task')).message.result.status, 'working');
+  raw.answer = undefined;
+});
