@@ -149,12 +149,16 @@ Task<bool> HttpSession::ListenOnce(std::shared_ptr<HttpSession> self, Backoff& b
   const ConnectionPool::Busy busy(*self->pool_, stream);
   if (!(co_await stream.ReadHead()).ok()) co_return true;
   int status = stream.response().status;
+  // Without a stream to look back on this is a server that has none and says so in its own way: of
+  // a session that is over the next request tells.
+  if (status == 404 && !self->has_listened_) co_return false;
   if (!self->CheckHead(stream).ok()) {
     // It may have forgotten the place.
     if (status >= 400 && status < 500 && status != 409) place.last_event_id.clear();
     co_return status != 405 && status != 404;
   }
   if (!IsEventStream(stream.response())) co_return false;
+  self->has_listened_ = true;
   backoff.Reset();
   stream.SetDeadline(kStreamTimeout);
   EventStream events(stream, self->options_.limits.max_bytes);

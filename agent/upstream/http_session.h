@@ -73,6 +73,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   const std::shared_ptr<ConnectionPool> pool_;
   Queue<UpstreamMessage> unrelated_;
   bool is_listening_ = false;
+  // The server's own stream has been there.
+  bool has_listened_ = false;
   bool has_batches_ = false;
   Signal ended_;
   // Of those who wait to take a stream up.
