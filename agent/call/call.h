@@ -69,6 +69,9 @@ struct GrantedCall {
   Held<McpConnection> connection;
   // Set: it is a retry that goes on with an operation (modern era).
   std::shared_ptr<const Continuation> continues = nullptr;
+  // Set: what of a subscriptions/listen was left out before its server sees it, as its client is
+  // told.
+  std::shared_ptr<const std::string> left_out = nullptr;
   // Set: it is of an operation that was counted against max_calls.
   std::shared_ptr<const CountedOperation> counted = nullptr;
 };

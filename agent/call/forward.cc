@@ -11,6 +11,7 @@
 #include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/dialect.h"
+#include "agent/mcp/listen_notice.h"
 #include "common/denial.h"
 #include "common/log.h"
 #include "common/strings.h"
@@ -165,6 +166,8 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
       if (request.is_listening && !IsAskedFor(call.outbound.message(), *message)) {
         co_await DropUnasked(gateway, call.granted, *message);
       } else {
+        if (const auto& words = call.granted.left_out; words != nullptr)
+          *message = TellLeftOut(*std::move(message), *words);
         co_await DeliverMessage(gateway, call.granted, *std::move(message));
       }
       continue;

@@ -1,15 +1,46 @@
 #include "agent/call/narrow_request.h"
 
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/call/check_policy.h"
 #include "agent/mcp/modern_request.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
+namespace {
+
+// What policy denies of the resources that a client asked to hear of. What it does not know, its
+// client is not told of either.
+class LeftOut {
+ public:
+  void Add(std::string_view uri, std::string_view detail) {
+    if (++count_ > kNamed) return;
+    absl::StrAppend(&words_, count_ == 1 ? "" : "; ", ToAbsl(uri.substr(0, kMaxBytes)),
+                    detail.empty() ? "" : ": ", ToAbsl(detail));
+  }
+  // Null: nothing was left out.
+  std::shared_ptr<const std::string> Words() && {
+    if (count_ == 0) return nullptr;
+    if (count_ > kNamed) absl::StrAppend(&words_, "; and ", count_ - kNamed, " more");
+    return std::make_shared<const std::string>("policy does not allow to hear of " + words_);
+  }
+
+ private:
+  static constexpr int kNamed = 8;
+  static constexpr std::size_t kMaxBytes = 256;
+
+  int count_ = 0;
+  std::string words_;
+};
+
+}  // namespace
 
 absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
                                             ClientMessage message) {
@@ -21,8 +52,11 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
   const std::string method = message.method;
   const bool takes_tasks = message.modern.takes_tasks;
   // What a person is to be asked about stays, for that is what they approve.
+  LeftOut left_out;
   const auto may_hear_of = [&](std::string_view uri) {
-    return MayPass(policy.EvaluateCall({.method = method, .target = uri}, now));
+    const CallDecision decision = policy.EvaluateCall({.method = method, .target = uri}, now);
+    if (decision.verdict == Verdict::kDeny) left_out.Add(uri, decision.detail);
+    return MayPass(decision);
   };
   ModernRequestTerms terms{.client = {.sampling = usable.sampling,
                                       .elicitation = usable.elicitation,
@@ -39,6 +73,7 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
     terms.request_state = call.continues->server_state;
     ASSIGN_OR_RETURN(narrowed, NarrowModernRequest(std::move(narrowed), terms));
   }
+  call.left_out = std::move(left_out).Words();
   // We may answer with a task of our own, whatever its server may.
   narrowed.modern.takes_tasks = takes_tasks;
   if (const auto shared = call.session->shared; shared != nullptr) {

@@ -72,6 +72,36 @@ TEST_CASE("a client hears of what policy lets it read, and of nothing else", "[a
   CHECK(request.find("toolsListChanged") != std::string::npos);
 }
 
+TEST_CASE("a client is told which resources policy denies it to hear of, and of none that it hides",
+          "[agent][modern]") {
+  Stage stage;
+  REQUIRE(stage.door.AwaitSnapshot(stage.door.control.Apply(std::string(kListenPolicy) + R"(
+    - require_approval: {resources: ["file:///public/asked/**"], approvers: ["okta:approvers"]}
+    - deny: {resources: ["file:///public/denied/**"]}
+)",
+                                                            {"wiki"})));
+  const ModernClient client(stage.door);
+  ModernClient::Ask listen = Stage::Listen();
+  listen.params["notifications"]["resourceSubscriptions"] = {
+      "file:///secret/a", "file:///public/b", "file:///public/asked/c", "file:///public/denied/d"};
+  const auto stream = client.Send(listen);
+  const std::string said = stream->ReadUntil("tools/list_changed").body;
+  CHECK(said.find("file:///public/asked/c: what the request names needs an approval of its own") !=
+        std::string::npos);
+  CHECK(said.find("file:///public/denied/d") != std::string::npos);
+  CHECK(said.find("secret") == std::string::npos);
+  CHECK(said.find("public/b") == std::string::npos);
+  const std::string request = stage.door.Requests("subscriptions/listen").front();
+  CHECK(request.find("public/b") != std::string::npos);
+  CHECK(request.find("asked") == std::string::npos);
+  // What the client was told is recorded.
+  CHECK(stage.door.control.AwaitContent(
+      types::v1::RECORD_TYPE_MESSAGE, [](const types::v1::RecordContent& content) {
+        return content.SerializeAsString().find("file:///public/asked/c: what") !=
+               std::string::npos;
+      }));
+}
+
 TEST_CASE("a stream that needs a person is approved and asked for with what it is to bring",
           "[agent][modern]") {
   Stage stage;
