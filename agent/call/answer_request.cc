@@ -1,5 +1,6 @@
 #include "agent/call/answer_request.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -29,27 +30,26 @@ Task<void> EndAbandoned(Gateway& gateway, AbandonedCall abandoned) {
 }
 
 // The stages from the tool's definition on.
-Task<void> CheckAndPassOn(Gateway& gateway, JudgedCall call, OpenRequest& request) {
+Task<std::optional<AskedCall>> CheckAndPassOn(Gateway& gateway, JudgedCall call,
+                                              OpenRequest& request) {
   auto defined = co_await CheckDefinition(gateway, std::move(call), request);
   if (auto* refused = std::get_if<RefusedCall>(&defined)) {
     co_await AnswerRefused(gateway, std::move(*refused));
-    co_return;
+    co_return std::nullopt;
   }
   if (auto* abandoned = std::get_if<AbandonedCall>(&defined)) {
     co_await EndAbandoned(gateway, std::move(*abandoned));
-    co_return;
+    co_return std::nullopt;
   }
   auto asked = co_await AskApproval(gateway, std::get<JudgedCall>(std::move(defined)));
   if (auto* refused = std::get_if<RefusedCall>(&asked)) {
     co_await AnswerRefused(gateway, std::move(*refused));
-    co_return;
+    co_return std::nullopt;
   }
   AskedCall& pending = std::get<AskedCall>(asked);
-  if (MayWaitAsTask(pending)) {
-    co_await HoldAsTask(gateway, std::move(pending));
-  } else {
-    co_await PassOn(gateway, std::move(pending), request);
-  }
+  if (MayWaitAsTask(pending)) co_return std::move(pending);
+  co_await PassOn(gateway, std::move(pending), request);
+  co_return std::nullopt;
 }
 
 }  // namespace
@@ -83,26 +83,32 @@ Task<void> AnswerRequest(Gateway& gateway, GrantedCall call,
   }
   const Held<ServedSession> session = call.session;
   const Held<McpConnection> connection = call.connection;
-  OpenRequest request{.id = message->id};
-  const RegisteredRequest registered(*session, *connection, request);
-  if (!registered.status().ok()) {
-    co_await AnswerRefused(
-        gateway, RefusedCall{std::move(call), std::move(message), registered.status(), {}});
-    co_return;
+  std::optional<AskedCall> waits;
+  {
+    OpenRequest request{.id = message->id};
+    const RegisteredRequest registered(*session, *connection, request);
+    if (!registered.status().ok()) {
+      co_await AnswerRefused(
+          gateway, RefusedCall{std::move(call), std::move(message), registered.status(), {}});
+      co_return;
+    }
+    waits = co_await PassStages(gateway, std::move(call), std::move(message), request);
   }
-  co_await PassStages(gateway, std::move(call), std::move(message), request);
+  // The task takes over the place that the request has just left.
+  if (waits) co_await HoldAsTask(gateway, *std::move(waits));
 }
 
-Task<void> PassStages(Gateway& gateway, GrantedCall call,
-                      std::shared_ptr<const ClientMessage> message, OpenRequest& request) {
+Task<std::optional<AskedCall>> PassStages(Gateway& gateway, GrantedCall call,
+                                          std::shared_ptr<const ClientMessage> message,
+                                          OpenRequest& request) {
   // Its body, its session and its server may have been waited for.
   BringUpToDate(gateway, call);
   auto judged = CheckPolicy(gateway, std::move(call), std::move(message));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) {
     co_await AnswerRefused(gateway, std::move(*refused));
-    co_return;
+    co_return std::nullopt;
   }
-  co_await CheckAndPassOn(gateway, std::get<JudgedCall>(std::move(judged)), request);
+  co_return co_await CheckAndPassOn(gateway, std::get<JudgedCall>(std::move(judged)), request);
 }
 
 Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request) {

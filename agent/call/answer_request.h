@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
@@ -31,9 +32,11 @@ class RegisteredRequest {
 Task<void> AnswerRequest(Gateway& gateway, GrantedCall call,
                          std::shared_ptr<const ClientMessage> message);
 
-// All stages of a request that is registered.
-Task<void> PassStages(Gateway& gateway, GrantedCall call,
-                      std::shared_ptr<const ClientMessage> message, OpenRequest& request);
+// All stages of a request that is registered. The call, once a person has been asked, where it is
+// to wait as a task.
+Task<std::optional<AskedCall>> PassStages(Gateway& gateway, GrantedCall call,
+                                          std::shared_ptr<const ClientMessage> message,
+                                          OpenRequest& request);
 // The stages that are left once the approval has been asked for.
 Task<void> PassOn(Gateway& gateway, AskedCall call, OpenRequest& request);
 

@@ -343,7 +343,8 @@ Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_
 
 Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused) {
   ServedSession& session = *refused.granted.session;
-  if (refused.details.request_state.empty()) SettleDropped(gateway, refused.granted);
+  const bool may_return = refused.details.is_round_open || !refused.details.request_state.empty();
+  if (!may_return) SettleDropped(gateway, refused.granted);
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) =
       FactsOf(refused.granted.authenticated->caller.get(), *refused.granted.connection,

@@ -49,6 +49,8 @@ struct RefusalDetails {
   std::string session_id;
   // Not empty: a modern client is to come again with it, in place of being refused.
   std::string request_state;
+  // A modern client may come again with the request state that it has.
+  bool is_round_open = false;
   // When to come again at the earliest.
   std::string retry_at;
 };

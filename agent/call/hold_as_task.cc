@@ -89,8 +89,10 @@ Task<void> PassAgain(Gateway& gateway, Held<ServedSession> session, Held<McpConn
                            RefusedCall{std::move(granted), task.message(), retry.status(), {}});
     co_return;
   }
-  co_await PassStages(gateway, std::move(granted),
-                      std::make_shared<const ClientMessage>(*std::move(retry)), task.request());
+  // Never to wait as a task, for it is one.
+  (void)co_await PassStages(gateway, std::move(granted),
+                            std::make_shared<const ClientMessage>(*std::move(retry)),
+                            task.request());
 }
 
 // Whether the task has all that its server asked for. False: it will not have it, and the round is

@@ -12,7 +12,8 @@ bool MayWaitAsTask(const AskedCall& call);
 
 // Answers the call with a task that stands for it, and goes on with it behind that: the task waits
 // for as long as its approval may, then the call is forwarded, and its answer is the task's result.
-// A client that has gone before it knows of the task has taken its call back.
+// A client that has gone before it knows of the task has taken its call back. Its request must be
+// registered no more: the task takes its place among the open ones.
 Task<void> HoldAsTask(Gateway& gateway, AskedCall call);
 
 }  // namespace sallyport::agent

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -21,9 +22,9 @@ class LimitPlace {
 
   // It takes none.
   LimitPlace() = default;
-  // `began` as it was begun in both.
+  // `began` as it was begun in both; nullopt: it goes on in both, as a later round of a call.
   LimitPlace(const Clock& clock, std::shared_ptr<CountTable::Kept> session,
-             std::shared_ptr<CountTable::Kept> principal, absl::Duration began)
+             std::shared_ptr<CountTable::Kept> principal, std::optional<absl::Duration> began)
       : clock_(&clock),
         session_(std::move(session)),
         principal_(std::move(principal)),
@@ -48,9 +49,9 @@ class LimitPlace {
     if (session_ == nullptr) return;
     const absl::Duration now = clock_->SinceBoot();
     for (CountTable::Kept* kept : {session_.get(), principal_.get()}) {
-      if (!is_out_) {
-        kept->calls.TakeBack(began_);
-      } else if (is_answered_) {
+      if (!is_out_ && began_) {
+        kept->calls.TakeBack(*began_);
+      } else if (!is_out_ || is_answered_) {
         kept->calls.End();
       } else {
         kept->calls.Abandon(now, now + kBusy);
@@ -67,7 +68,7 @@ class LimitPlace {
   const Clock* clock_ = nullptr;
   std::shared_ptr<CountTable::Kept> session_;
   std::shared_ptr<CountTable::Kept> principal_;
-  absl::Duration began_;
+  std::optional<absl::Duration> began_;
   bool is_out_ = false;
   bool is_answered_ = false;
 };

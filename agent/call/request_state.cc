@@ -182,7 +182,13 @@ absl::StatusOr<Continuation> OpenRequestState(ServedSession& session,
   }
   if (!session.rounds.Take(nonce)) return refused;
   ++continuation.rounds;
+  continuation.nonce = nonce;
   return continuation;
+}
+
+void ReopenRound(ServedSession& session, const Continuation& continuation, absl::Duration now) {
+  session.rounds.Open(continuation.nonce, continuation.call_id,
+                      now + session.live().idle_timeout());
 }
 
 void GiveUpRequestState(ServedSession& session, std::string_view state) {

@@ -31,6 +31,8 @@ struct Continuation {
   std::vector<std::string> asked;
   // How often the client has come again already.
   std::uint32_t rounds = 0;
+  // What the round is known by that its client has come again for. Empty: none yet.
+  std::string nonce = {};
 };
 
 // The text for requestState, of characters that need no escape in JSON. The round is open from
@@ -42,6 +44,10 @@ absl::StatusOr<std::string> SealRequestState(ServedSession& session, const Clien
 // of another call, has been used already, or is too old; or the message answers what nobody has
 // asked, and the round stays open.
 absl::StatusOr<Continuation> OpenRequestState(ServedSession& session, const ClientMessage& message);
+
+// The retry that goes on so was refused before it did anything: its client may come again with the
+// same state.
+void ReopenRound(ServedSession& session, const Continuation& continuation, absl::Duration now);
 
 // The client will not come again with `state`, a JSON string as it was given. Nothing where it is
 // none of ours.

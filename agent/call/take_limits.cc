@@ -1,12 +1,14 @@
 #include "agent/call/take_limits.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "agent/call/about_approval.h"
+#include "agent/call/request_state.h"
 #include "agent/session/session_key.h"
 #include "common/denial.h"
 #include "common/time_text.h"
@@ -31,11 +33,21 @@ std::string Sentence(const types::v1::SessionLimit& limit) {
                       DurationText(ToLimit(limit).within), ", and has");
 }
 
+// The call was counted before, and its server has asked its client for something since.
+bool IsLaterRound(const GrantedCall& call) { return call.continues && call.continues->is_counted; }
+
 RefusedCall Refuse(const Gateway& gateway, ApprovedCall call, const types::v1::SessionLimit& limit,
                    absl::Duration left) {
+  const GrantedCall& granted = call.judged.granted;
+  // Nobody comes again with the round of a task of ours.
+  const bool may_return = IsLaterRound(granted) && granted.reply->takes_news();
+  if (may_return) ReopenRound(*granted.session, *granted.continues, gateway.clock.SinceBoot());
   RefusedCall refused = RefuseAbout(
-      std::move(call.judged), Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, Sentence(limit)),
+      std::move(call.judged),
+      Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+             Sentence(limit) + (may_return ? "; come again with the same requestState" : "")),
       call.approval.get());
+  refused.details.is_round_open = may_return;
   if (left != absl::InfiniteDuration()) {
     refused.details.retry_at = TimeText(gateway.clock.Now() + left);
   }
@@ -61,17 +73,27 @@ bool EnsureCounted(Gateway& gateway, ServedSession& session, bool has_limits) {
 Stage<ApprovedCall> TakeLimits(Gateway& gateway, ApprovedCall call) {
   const auto& limits = call.judged.judgement->rules->policy->limits();
   ServedSession& session = *call.judged.granted.session;
-  const bool is_counted = call.judged.judgement->is_counted;
-  if (!is_counted || !EnsureCounted(gateway, session, !limits.empty())) return call;
+  const bool goes_on = IsLaterRound(call.judged.granted);
+  if (!call.judged.judgement->is_counted && !goes_on) return call;
+  if (!EnsureCounted(gateway, session, !limits.empty())) return call;
   const absl::Duration now = gateway.clock.SinceBoot();
   std::vector<CallLimit> taken;
   for (const types::v1::SessionLimit& wire : limits) {
+    // Within a time it is the one call that went out already.
+    if (goes_on && wire.concurrent() == 0) continue;
     const CallLimit& limit = taken.emplace_back(ToLimit(wire));
     const CountTable::Kept& counts = wire.per() == types::v1::LIMIT_SCOPE_SESSION
                                          ? *session.call_counts
                                          : *session.principal_counts;
     const absl::Duration free_at = counts.calls.FreeAt(limit, now);
     if (free_at > now) return Refuse(gateway, std::move(call), wire, free_at - now);
+  }
+  if (goes_on) {
+    for (CountTable::Kept* kept : {session.call_counts.get(), session.principal_counts.get()})
+      kept->calls.GoOn();
+    call.place =
+        LimitPlace(gateway.clock, session.call_counts, session.principal_counts, std::nullopt);
+    return call;
   }
   absl::Status begun =
       gateway.call_counts.Begin(*session.call_counts, *session.principal_counts, now, taken);

@@ -32,6 +32,8 @@ class CallCounts {
   // One went out in an earlier run of the agent, after all that were taken up before it, under a
   // limit that looks so far back.
   void TakeUp(absl::Duration begun, const CallLimit& limit);
+  // One goes on that was begun and answered before: it is at work again, and no further call.
+  void GoOn() { ++in_flight_; }
   // It has been answered.
   void End() { --in_flight_; }
   // Nobody waits for its answer any more, and the server may still be busy with it: until then it

@@ -433,5 +433,27 @@ spec: {principals: [{realm: okta}], servers: [wiki], rules: [{allow: {tools: [ec
   CHECK(extensions() == Json::object());
 }
 
+TEST_CASE("a call that waits as a task is one of the 128 open requests, the last of them as well",
+          "[agent][tasks]") {
+  Door door(ServerEras::kModern);
+  const ModernClient client(door);
+  std::promise<void> done;
+  door.set_awkward([until = done.get_future().share()](
+                       const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") == "tools/call") until.wait();
+    return std::nullopt;
+  });
+  std::vector<std::unique_ptr<HttpClient>> busy;
+  while (busy.size() < 127) busy.push_back(client.Send(ModernClient::Call("echo")));
+  REQUIRE(door.AwaitRequests("tools/call", 127));
+  const Waiting call(door);
+  CHECK(call.created["resultType"] == "task");
+  const auto refused = client.Post(ModernClient::Call("echo"));
+  CHECK(refused.body.find("the session has 128 requests in flight") != std::string::npos);
+  done.set_value();
+  for (const auto& one : busy) CHECK(one->Read().status == 200);
+  CHECK(Door::Message(client.Post(ModernClient::Call("echo")))["result"].contains("content"));
+}
+
 }  // namespace
 }  // namespace sallyport

@@ -33,6 +33,17 @@ TEST_CASE("a call that did not go out has not been one", "[agent][session]") {
   CHECK(counts.FreeAt(kThree, absl::Seconds(3)) == absl::Seconds(10));
 }
 
+TEST_CASE("a call that goes on is at work, and no further call", "[agent][session]") {
+  CallCounts counts;
+  counts.Begin(absl::Seconds(1), kLimits);
+  counts.End();
+  counts.GoOn();
+  CHECK(counts.FreeAt({.concurrent = 1}, absl::Seconds(2)) == absl::InfiniteDuration());
+  CHECK(counts.begun().size() == 1);
+  counts.End();
+  CHECK(counts.FreeAt({.concurrent = 1}, absl::Seconds(2)) <= absl::Seconds(2));
+}
+
 TEST_CASE("calls under narrower limits, or under none, make nothing forgotten",
           "[agent][session]") {
   constexpr std::array kNarrow = {CallLimit{.calls = 1, .within = absl::Seconds(1)}};
