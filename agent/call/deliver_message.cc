@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/call/answer_server.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/drop_message.h"
 #include "agent/call/record_call.h"
@@ -177,13 +178,6 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
   }
 }
 
-// The id of a request that nobody else has masked goes into our answer's record, so it may hold no
-// secret.
-bool IsCleanId(Gateway& gateway, const ServedSession& session, const std::string& id) {
-  auto request = ScanUpstreamMessage(R"({"jsonrpc":"2.0","method":"ping","id":)" + id + "}");
-  return request.ok() && gateway.masker.at_once().Mask(*std::move(request), session.mask).ok();
-}
-
 // What a server has shown of its tools holds until it says that they changed, and its tasks run
 // until it says that they are over, whoever is told.
 void NoteChange(McpConnection& connection, const UpstreamMessage& message) {
@@ -305,8 +299,8 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
           ? co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked))
           : absl::StatusOr<RecordedMessage>(masked.status());
   if (!recorded.ok()) {
-    co_await RecordBlocked(gateway, session, connection, ReasonOf(recorded.status()), method,
-                           Show(gateway, session, ToStd(recorded.status().message())));
+    co_await DropMessage(gateway, session, connection, ReasonOf(recorded.status()), method,
+                         std::string(recorded.status().message()));
     if (is_request && connection.mcp().TakeServerRequest(id)) {
       co_await AnswerServer(gateway, call.session, call.connection, unanswered);
     }
@@ -367,21 +361,6 @@ Task<void> AnswerFailed(Gateway& gateway, const RecordedCall& call, const absl::
   MessageFacts facts = ResponseFacts(call);
   facts.outcome = "error";
   co_await WriteRefusal(gateway, call.granted, request, facts, why, std::move(own));
-}
-
-Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
-                        Held<McpConnection> connection, ClientMessage answer) {
-  if (!IsCleanId(gateway, *session, answer.id)) {
-    co_await RecordBlocked(gateway, *session, *connection, types::v1::DENIAL_REASON_MASKER_BLOCKED,
-                           {}, "a request of the server's has a secret for its id"_words);
-    co_return;
-  }
-  auto outbound = co_await RecordOutbound(gateway, session, connection,
-                                          std::make_shared<const ClientMessage>(std::move(answer)),
-                                          nullptr, {}, {});
-  if (!outbound.ok() || connection->upstream() == nullptr) co_return;
-  // A server that is lost says so where its messages are waited for.
-  (void)co_await connection->upstream()->Send(*outbound);
 }
 
 }  // namespace sallyport::agent

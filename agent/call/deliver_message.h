@@ -44,8 +44,4 @@ Task<void> AnswerRefused(Gateway& gateway, RefusedCall refused);
 // The same for one that had been forwarded as record `request_n`.
 Task<void> AnswerFailed(Gateway& gateway, const RecordedCall& call, const absl::Status& why);
 
-// Our answer to a server's request that no client will answer, recorded first.
-Task<void> AnswerServer(Gateway& gateway, Held<ServedSession> session,
-                        Held<McpConnection> connection, ClientMessage answer);
-
 }  // namespace sallyport::agent

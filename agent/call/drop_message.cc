@@ -8,6 +8,8 @@
 
 namespace sallyport::agent {
 
+namespace {
+
 using types::v1::DenialReason;
 
 Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection& connection,
@@ -24,9 +26,11 @@ Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection
   if (!denied.ok()) LogError("record_failed", {{"session", session.id()}, {"error", denied}});
 }
 
+}  // namespace
+
 Task<void> DropMessage(Gateway& gateway, ServedSession& session, McpConnection& connection,
                        DenialReason reason, std::string_view method, std::string why) {
-  const auto unrecorded = connection.NoteDropped(gateway.clock.SinceBoot());
+  const auto unrecorded = connection.dropped().Note(gateway.clock.SinceBoot());
   if (!unrecorded) {
     gateway.metrics.Denied(reason);
     co_return;

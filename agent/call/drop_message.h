@@ -12,12 +12,8 @@
 // What a server says and its client does not get.
 namespace sallyport::agent {
 
-// A message of the server's that goes nowhere: counted, and recorded. `method` may be empty.
-Task<void> RecordBlocked(Gateway& gateway, ServedSession& session, McpConnection& connection,
-                         types::v1::DenialReason reason, std::string_view method, ShownText detail);
-
-// The same for one of which a server may send as many as it likes: counted, and recorded as far as
-// McpConnection::NoteDropped goes.
+// A message of the server's that goes nowhere: counted, and recorded as one of few. `method` may be
+// empty.
 Task<void> DropMessage(Gateway& gateway, ServedSession& session, McpConnection& connection,
                        types::v1::DenialReason reason, std::string_view method, std::string why);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "common/json_printer.h"
@@ -32,7 +33,12 @@ Task<void> CloseSession(Gateway& gateway, Held<ServedSession> session) {
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_END;
   facts.end_reason = end_reason;
-  facts.detail = Show(gateway, *session, live.end().detail);
+  std::string detail = live.end().detail;
+  if (session->unrecorded > 0) {
+    absl::StrAppend(&detail, detail.empty() ? "" : "; ", session->unrecorded,
+                    " messages that went to no client are counted and not recorded");
+  }
+  facts.detail = Show(gateway, *session, detail);
   facts.calls = live.calls();
   absl::Status recorded = co_await gateway.recorder.RecordEvent(*session->chain, std::move(facts));
   if (!recorded.ok()) LogError("record_failed", {{"session", session->id()}, {"error", recorded}});
@@ -47,6 +53,7 @@ void EndConnection(Gateway& gateway, ServedSession& session, McpConnection& conn
     session.shared = nullptr;
   }
   session.was_deleted = connection.is_deleted();
+  session.unrecorded += connection.dropped().unrecorded() + connection.answered().unrecorded();
   gateway.loop.Spawn(CloseUpstream(Held<McpConnection>(connection)));
   gateway.sessions.EndConnection(session, connection, detail);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/call/answer_server.h"
 #include "agent/call/authenticate.h"
 #include "agent/call/check_grant.h"
 #include "agent/call/check_named.h"

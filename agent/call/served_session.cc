@@ -42,6 +42,17 @@ bool ToolLook::HasPassedOver(std::string_view tool) const {
   return may_be && !tool.empty() && Find(tool) == nullptr;
 }
 
+std::optional<std::uint64_t> FewRecorded::Note(absl::Duration now) {
+  constexpr int kAtOnce = 10;
+  constexpr absl::Duration kOneIn = absl::Seconds(10);
+  if (now < recorded_at_) {
+    ++unrecorded_;
+    return std::nullopt;
+  }
+  recorded_at_ = std::max(recorded_at_, now - (kAtOnce - 1) * kOneIn) + kOneIn;
+  return std::exchange(unrecorded_, 0);
+}
+
 McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era)
     : mcp_(std::move(id), capabilities),
       era_(era),
@@ -98,17 +109,6 @@ bool McpConnection::has_get_stream() {
 
 void McpConnection::WakeStream() {
   if (StreamLog* stream = events_.Find(0)) stream->changed().Set();
-}
-
-std::optional<std::uint64_t> McpConnection::NoteDropped(absl::Duration now) {
-  constexpr int kAtOnce = 10;
-  constexpr absl::Duration kOneIn = absl::Seconds(10);
-  if (now < records_dropped_at_) {
-    ++unrecorded_;
-    return std::nullopt;
-  }
-  records_dropped_at_ = std::max(records_dropped_at_, now - (kAtOnce - 1) * kOneIn) + kOneIn;
-  return std::exchange(unrecorded_, 0);
 }
 
 void McpConnection::EndStream() {

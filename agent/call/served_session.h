@@ -101,6 +101,21 @@ class ToolLook {
   std::uint64_t changes_ = 0;
 };
 
+// Which of the things are recorded that a server may do as often as it likes, for as long as it
+// likes: ten at once, and one more for each ten seconds since.
+class FewRecorded {
+ public:
+  // One more. If it is to be recorded: how many before it were not.
+  std::optional<std::uint64_t> Note(absl::Duration now);
+  // How many were not, since the last that was.
+  std::uint64_t unrecorded() const { return unrecorded_; }
+
+ private:
+  // From when on one more is recorded; and how many were not.
+  absl::Duration recorded_at_ = -absl::InfiniteDuration();
+  std::uint64_t unrecorded_ = 0;
+};
+
 // One legacy MCP session of a client with its own connection to the server: the bookkeeping, what
 // is in flight, what its streams have carried, and the messages that wait for the client's GET
 // stream. Or the one of all modern calls of a session, whose ids may be the same and mean nothing
@@ -133,10 +148,10 @@ class McpConnection final : public Holdable {
 
   ToolLook& tool_look() { return tool_look_; }
 
-  // One more message of the server's that its client may not have. If it is to be recorded: how
-  // many before it were not. Ten are at once, and one more for each ten seconds since, for a server
-  // may send as many as it likes, for as long as it likes.
-  std::optional<std::uint64_t> NoteDropped(absl::Duration now);
+  // Messages of the server's that its client may not have, and our answers to what it asks and no
+  // client will answer.
+  FewRecorded& dropped() { return dropped_; }
+  FewRecorded& answered() { return answered_; }
 
   EventStore& events() { return events_; }
   // What the GET stream carries. At most one connection reads it.
@@ -169,9 +184,8 @@ class McpConnection final : public Holdable {
   std::deque<UpstreamMessage> queued_;
   std::size_t queued_bytes_ = 0;
   ToolLook tool_look_;
-  // From when on one more is recorded; and how many were not.
-  absl::Duration records_dropped_at_ = -absl::InfiniteDuration();
-  std::uint64_t unrecorded_ = 0;
+  FewRecorded dropped_;
+  FewRecorded answered_;
   EventStore events_;
   bool is_over_ = false;
   bool is_deleted_ = false;
@@ -276,6 +290,8 @@ class ServedSession final : public Holdable {
   std::size_t open_requests = 0;
   // How many CountedOperations there are.
   int counted_in_flight = 0;
+  // What was counted and not recorded of its connections that have ended.
+  std::uint64_t unrecorded = 0;
   // The MCP session that ended last was deleted by its client: when no other is left, it is
   // completed.
   bool was_deleted = false;

@@ -92,6 +92,11 @@ absl::Status Recorder::Impl::AppendRequest(RecordingChain& chain, const RequestF
   RecordType type = message.shape == Shape::kRequest        ? RecordType::RECORD_TYPE_REQUEST
                     : message.shape == Shape::kNotification ? RecordType::RECORD_TYPE_NOTIFICATION
                                                             : RecordType::RECORD_TYPE_ANSWER;
+  std::string detail;
+  if (facts.unrecorded > 0) {
+    detail = absl::StrCat(facts.unrecorded,
+                          " more answers of our own before it are counted and not recorded");
+  }
   WriteContent(payload_, facts,
                {.method = request.method(),
                 .target = request.target(),
@@ -99,6 +104,7 @@ absl::Status Recorder::Impl::AppendRequest(RecordingChain& chain, const RequestF
                 .body = request.bytes(),
                 .original_bytes = message.bytes.size(),
                 .findings = request.findings(),
+                .detail = detail,
                 .is_counted = facts.is_counted});
   bool is_request = type == RecordType::RECORD_TYPE_REQUEST;
   // Room for its outcome is taken first, so that there is never a request whose outcome does not
@@ -244,6 +250,10 @@ Task<absl::StatusOr<OutboundMessage>> Recorder::RecordRequest(RecordingChain& ch
   std::uint64_t n = chain.n();
   if (!co_await impl_->commit_->Durable()) co_return NotDurable();
   co_return OutboundMessage(RecordPass{}, std::move(request), n);
+}
+
+OutboundMessage Recorder::AnswerUnrecorded(MaskedRequest answer) {
+  return OutboundMessage(RecordPass{}, std::move(answer), 0);
 }
 
 Task<absl::StatusOr<RecordedMessage>> Recorder::RecordMessage(RecordingChain& chain,

@@ -48,6 +48,8 @@ struct RecordFacts {
 struct RequestFacts : RecordFacts {
   // It counts against max_calls.
   bool is_counted = false;
+  // How many answers of our own to its server before it have no record.
+  std::uint64_t unrecorded = 0;
 };
 
 // A message that is about to reach the client.
@@ -175,6 +177,11 @@ class Recorder {
   // it is durable; the message may then go out, once.
   Task<absl::StatusOr<OutboundMessage>> RecordRequest(RecordingChain& chain, RequestFacts facts,
                                                       MaskedRequest request);
+
+  // An answer of our own to a server that asks more than is recorded: a response, in our words and
+  // no client's. The next one that is recorded says by RequestFacts::unrecorded how many there
+  // were.
+  OutboundMessage AnswerUnrecorded(MaskedRequest answer);
 
   // The record of what a client is about to get. Returns when it is durable.
   Task<absl::StatusOr<RecordedMessage>> RecordMessage(RecordingChain& chain, MessageFacts facts,

@@ -197,5 +197,23 @@ TEST_CASE("what a child says to nobody is recorded with its reason, and no flood
         }) <= 11);
 }
 
+TEST_CASE("a child that asks on and on is answered, and no flood of answers is recorded",
+          "[agent][call]") {
+  Mortal mortal;
+  Door& door = *mortal.door;
+  const Door::Bot bot = door.Connect();
+  CHECK(bot.Post(How("ask")).body.find("done") != std::string::npos);
+  CHECK(bot.Delete().status == 204);
+  REQUIRE(door.control.AwaitEnd());
+  const auto count = [&door](types::v1::RecordType type) {
+    const auto records = door.control.records();
+    return std::count_if(records.begin(), records.end(),
+                         [&](const auto& record) { return record.type() == type; });
+  };
+  CHECK(count(types::v1::RECORD_TYPE_ANSWER) >= 10);
+  CHECK(count(types::v1::RECORD_TYPE_ANSWER) <= 11);
+  CHECK(count(types::v1::RECORD_TYPE_DENIAL) <= 11);
+}
+
 }  // namespace
 }  // namespace sallyport

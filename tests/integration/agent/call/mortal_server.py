@@ -45,6 +45,12 @@ def answer_call(message):
     if how == "deep":
         write('{"jsonrpc":"2.0","id":%s,"result":{"content":%s%s}}\n' % (json.dumps(message["id"]), "[" * 1000, "]" * 1000))
         return
+    if how == "ask":
+        for i in range(200):
+            send({"id": "p-%d" % i, "method": "ping"})
+            send({"id": "a-%d" % i, "method": "acme/ask"})
+        answers = [json.loads(sys.stdin.readline()) for _ in range(400)]
+        assert len({answer["id"] for answer in answers if "method" not in answer}) == 400
     send({"id": message["id"], "result": {"content": [{"type": "text", "text": "done"}]}})
     for _ in range(1000 if how == "again" else 0):
         send({"id": message["id"], "result": {"content": [{"type": "text", "text": "done again"}]}})

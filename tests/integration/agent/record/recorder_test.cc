@@ -334,6 +334,28 @@ TEST_CASE(
         absl::StatusCode::kFailedPrecondition);
 }
 
+Task<void> AnswersOften(Rig* rig) {
+  rig->chain = rig->recorder->StartChain("ses_asked");
+  const std::string answer = R"({"jsonrpc":"2.0","id":"q","result":{}})";
+  const std::uint64_t n = rig->chain->n();
+  const OutboundMessage out = rig->recorder->AnswerUnrecorded(Clean(answer));
+  CHECK(out.bytes() == answer);
+  CHECK(rig->chain->n() == n);
+  RequestFacts facts;
+  facts.unrecorded = 7;
+  CHECK((co_await rig->recorder->RecordRequest(*rig->chain, facts, Clean(answer))).ok());
+}
+TEST_CASE("an answer of our own goes out without a record, and the next one says so",
+          "[agent][recorder]") {
+  Rig rig;
+  rig.Run(AnswersOften(&rig));
+  const auto records = rig.Shipped();
+  REQUIRE_FALSE(records.empty());
+  CHECK(records.back().type() == types::v1::RECORD_TYPE_ANSWER);
+  CHECK(ContentOf(records.back()).detail() ==
+        "7 more answers of our own before it are counted and not recorded");
+}
+
 Task<void> FailOnce(Rig* rig, absl::Status* first, absl::Status* second) {
   rig->chain = rig->recorder->StartChain("ses_eio");
   rlimit before{};

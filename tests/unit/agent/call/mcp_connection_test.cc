@@ -70,17 +70,17 @@ TEST_CASE("of what a client may not have ten are recorded, then one in ten secon
           "[agent][call]") {
   Rig rig(Era::kLegacy);
   absl::Duration now = absl::Hours(1);
-  for (int i = 0; i < 10; ++i) CHECK(rig.connection.NoteDropped(now) == 0);
-  for (int i = 0; i < 500; ++i) CHECK_FALSE(rig.connection.NoteDropped(now).has_value());
+  for (int i = 0; i < 10; ++i) CHECK(rig.connection.dropped().Note(now) == 0);
+  for (int i = 0; i < 500; ++i) CHECK_FALSE(rig.connection.dropped().Note(now).has_value());
   now += absl::Seconds(10);
   // What was not recorded is counted in what is.
-  CHECK(rig.connection.NoteDropped(now) == 500);
-  CHECK_FALSE(rig.connection.NoteDropped(now).has_value());
+  CHECK(rig.connection.dropped().Note(now) == 500);
+  CHECK_FALSE(rig.connection.dropped().Note(now).has_value());
   // Silence earns no more than ten.
   now += absl::Hours(9);
-  CHECK(rig.connection.NoteDropped(now) == 1);
-  for (int i = 1; i < 10; ++i) CHECK(rig.connection.NoteDropped(now) == 0);
-  CHECK_FALSE(rig.connection.NoteDropped(now).has_value());
+  CHECK(rig.connection.dropped().Note(now) == 1);
+  for (int i = 1; i < 10; ++i) CHECK(rig.connection.dropped().Note(now) == 0);
+  CHECK_FALSE(rig.connection.dropped().Note(now).has_value());
 }
 
 }  // namespace
