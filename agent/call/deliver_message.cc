@@ -76,10 +76,16 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
   return narrowed;
 }
 
+// What a task of the server's asks its client for, once its client is told.
+struct TaskAsks {
+  std::string task_id;
+  std::vector<std::string> keys;
+};
+
 // What stands in a modern result for all to see, as this caller may see it. A server's input
 // request opens a round, in which the retry of the call goes on with what is settled of it.
 absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& call,
-                                             UpstreamMessage response) {
+                                             UpstreamMessage response, TaskAsks& asks) {
   ServedSession& session = *call.granted.session;
   const ClientMessage& request = call.outbound.message();
   const SessionPolicy& policy = *call.judgement->rules->policy;
@@ -124,6 +130,10 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
                         .max_ttl_ms = std::max<std::int64_t>(0, absl::ToInt64Milliseconds(left))}));
   RETURN_IF_ERROR(sealed);
   McpSession& mcp = call.granted.connection->mcp();
+  if (!result.asked.empty()) {
+    asks = {.task_id = !result.task_id.empty() ? result.task_id : request.task_id,
+            .keys = std::move(result.asked)};
+  }
   if (!result.task_id.empty())
     mcp.AddTask(std::move(result.task_id), UntilTaskIsOver(std::move(call.place)));
   if (result.is_task_over) mcp.FinishTask(request.task_id);
@@ -131,9 +141,9 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
 }
 
 absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, RecordedCall& call,
-                                       UpstreamMessage response) {
+                                       UpstreamMessage response, TaskAsks& asks) {
   if (call.outbound.message().era == Era::kModern) {
-    ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response)));
+    ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response), asks));
   }
   return NarrowEntries(gateway, call, std::move(response));
 }
@@ -204,7 +214,8 @@ Task<absl::StatusOr<MaskedMessage>> MaskResponse(Gateway& gateway, const Recorde
 }  // namespace
 
 Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage response) {
-  auto narrowed = Narrow(gateway, call, std::move(response));
+  TaskAsks asks;
+  auto narrowed = Narrow(gateway, call, std::move(response), asks);
   if (!narrowed.ok()) {
     co_await AnswerFailed(gateway, call, narrowed.status());
     co_return false;
@@ -222,6 +233,7 @@ Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage
     co_await AnswerFailed(gateway, call, recorded.status());
     co_return false;
   }
+  if (!asks.keys.empty()) call.granted.connection->mcp().AskInTask(asks.task_id, asks.keys);
   co_await Write(gateway, *call.granted.reply, status, *recorded);
   co_return true;
 }
@@ -289,6 +301,7 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
 
   const std::string id = message.id;
   const std::string method = message.method;
+  const TaskAsks asks{.task_id = message.target, .keys = AskedInTaskNews(message)};
   MessageFacts facts;
   const std::string address(call.authenticated->incoming.client_address);
   static_cast<RecordFacts&>(facts) =
@@ -306,6 +319,7 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
     }
     co_return std::nullopt;
   }
+  if (!asks.keys.empty()) connection.mcp().AskInTask(asks.task_id, asks.keys);
   ++gateway.metrics.messages_delivered;
   co_return *std::move(recorded);
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/call/check_policy.h"
 #include "agent/mcp/modern_request.h"
+#include "common/denial.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -40,6 +41,18 @@ class LeftOut {
   std::string words_;
 };
 
+// What the server's task asks for in what the client was told of it, the client may answer.
+absl::Status CheckTaskAnswers(const McpSession& mcp, const ClientMessage& message) {
+  if (message.method != "tasks/update" || !mcp.HasTask(message.task_id)) return absl::OkStatus();
+  const auto was_asked = [&](std::string_view key) {
+    return mcp.HasAskedInTask(message.task_id, key);
+  };
+  if (AnswersOnly(message, was_asked)) return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                "Invalid inputResponses: the task has not asked for all of them; ask for the task "
+                "by tasks/get, and answer what it asks for");
+}
+
 }  // namespace
 
 absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
@@ -65,6 +78,7 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
                            .may_hear_of = may_hear_of,
                            .request_state = std::nullopt};
   ASSIGN_OR_RETURN(ClientMessage narrowed, NarrowModernRequest(std::move(message), terms));
+  RETURN_IF_ERROR(CheckTaskAnswers(call.connection->mcp(), narrowed));
   if (!narrowed.modern.request_state.empty()) {
     // It is bound to the call as its server was, or would have been, shown it.
     ASSIGN_OR_RETURN(Continuation before, OpenRequestState(*call.session, narrowed));

@@ -9,7 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "agent/call/call_digests.h"
-#include "agent/mcp/json_index.h"
+#include "agent/mcp/modern_request.h"
 #include "common/denial.h"
 #include "common/random.h"
 #include "common/status_macros.h"
@@ -90,18 +90,6 @@ bool Decode(std::string_view plain, Continuation& continuation) {
   return true;
 }
 
-bool AnswersOnly(const ClientMessage& retry, const std::vector<std::string>& asked) {
-  const Span at = retry.modern.input_responses;
-  if (at.empty()) return true;
-  const std::string_view json = std::string_view(retry.bytes).substr(at.begin, at.size());
-  JsonIndex index;
-  if (index.Parse(json, JsonLimits{.max_bytes = json.size()}) != JsonError::kNone) return false;
-  for (const JsonNode& answer : index.Children(index.root())) {
-    if (!std::binary_search(asked.begin(), asked.end(), answer.key, std::less<>())) return false;
-  }
-  return true;
-}
-
 absl::StatusOr<std::string> Encrypt(const std::string& key, std::string_view nonce,
                                     std::string_view binding, std::string_view plain) {
   const Cipher cipher(EVP_CIPHER_CTX_new());
@@ -175,7 +163,11 @@ absl::StatusOr<Continuation> OpenRequestState(ServedSession& session,
       !Decode(plain, continuation)) {
     return refused;
   }
-  if (!AnswersOnly(message, continuation.asked)) {
+  const auto was_asked = [&](std::string_view key) {
+    return std::binary_search(continuation.asked.begin(), continuation.asked.end(), key,
+                              std::less<>());
+  };
+  if (!AnswersOnly(message, was_asked)) {
     return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
                   "Invalid inputResponses: the server has not asked for all of them; call again "
                   "with those that it has asked for");

@@ -82,4 +82,17 @@ bool Declares(const ClientMessage& request, std::string_view capability) {
          index.Member(&index.root(), capability) != nullptr;
 }
 
+bool AnswersOnly(const ClientMessage& request,
+                 absl::FunctionRef<bool(std::string_view key)> was_asked) {
+  const Span at = request.modern.input_responses;
+  if (at.empty()) return true;
+  const std::string_view json = std::string_view(request.bytes).substr(at.begin, at.size());
+  JsonIndex index;
+  if (index.Parse(json, JsonLimits{.max_bytes = json.size()}) != JsonError::kNone) return false;
+  for (const JsonNode& answer : index.Children(index.root())) {
+    if (!was_asked(answer.key)) return false;
+  }
+  return true;
+}
+
 }  // namespace sallyport::agent

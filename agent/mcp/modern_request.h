@@ -30,4 +30,9 @@ absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
 // Whether the request's client says that it can be asked for this (sampling, elicitation, roots).
 bool Declares(const ClientMessage& request, std::string_view capability);
 
+// Whether all that the request answers (params.inputResponses) is what `was_asked` says of the
+// decoded keys.
+bool AnswersOnly(const ClientMessage& request,
+                 absl::FunctionRef<bool(std::string_view key)> was_asked);
+
 }  // namespace sallyport::agent

@@ -58,6 +58,14 @@ absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* asking,
   return absl::OkStatus();
 }
 
+std::vector<std::string> AskedIn(const JsonIndex& index, const JsonNode* asking) {
+  std::vector<std::string> asked;
+  if (const JsonNode* requests = index.Member(asking, "inputRequests")) {
+    for (const JsonNode& request : index.Children(*requests)) asked.emplace_back(request.key);
+  }
+  return asked;
+}
+
 class Narrower {
  public:
   Narrower(const JsonIndex& index, Splicer& splicer, const ModernResultTerms& terms)
@@ -125,10 +133,7 @@ class Narrower {
   }
 
   void SealState(const JsonNode& result) {
-    std::vector<std::string> asked;
-    if (const JsonNode* requests = index_.Member(&result, "inputRequests")) {
-      for (const JsonNode& request : index_.Children(*requests)) asked.emplace_back(request.key);
-    }
+    std::vector<std::string> asked = AskedIn(index_, &result);
     if (const JsonNode* state = index_.Member(&result, "requestState")) {
       splicer_.Replace(state->begin, state->end,
                        JsonString(terms_.seal(index_.Raw(*state), std::move(asked))));
@@ -195,6 +200,7 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
     narrower.SealState(*result);
   } else {
     narrower.NarrowComplete(*result, is_of_task, request.method == "server/discover");
+    if (is_of_task) narrowed.asked = AskedIn(index, result);
     if (type != nullptr && type->text == "task") {
       if (!terms.may_be_task) {
         return Invalid("the server answers with a task, which this client does not take");
@@ -225,6 +231,16 @@ absl::Status CheckTaskNews(const UpstreamMessage& notification,
     return Invalid("the notification is not clean JSON");
   }
   return CheckInputRequests(index, index.Member(&index.root(), "params"), may_be_asked);
+}
+
+std::vector<std::string> AskedInTaskNews(const UpstreamMessage& notification) {
+  JsonIndex index;
+  if (notification.method != "notifications/tasks" ||
+      index.Parse(notification.bytes, JsonLimits{.max_bytes = notification.bytes.size()}) !=
+          JsonError::kNone) {
+    return {};
+  }
+  return AskedIn(index, index.Member(&index.root(), "params"));
 }
 
 }  // namespace sallyport::agent

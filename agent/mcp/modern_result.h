@@ -37,6 +37,8 @@ struct ModernResult {
   std::string task_id;
   // tasks/get: the task has come to its end.
   bool is_task_over = false;
+  // Of a task: the decoded keys of what it asks its client for.
+  std::vector<std::string> asked = {};
 };
 
 // Whether a request of that method may be answered with input_required.
@@ -57,5 +59,9 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
 // asks for: policy_denied and upstream_invalid as above.
 absl::Status CheckTaskNews(const UpstreamMessage& notification,
                            absl::FunctionRef<bool(ServerRequestKind)> may_be_asked);
+
+// The decoded keys of what a server's notification of a task (notifications/tasks) asks for. None
+// where it is no such notification.
+std::vector<std::string> AskedInTaskNews(const UpstreamMessage& notification);
 
 }  // namespace sallyport::agent

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "common/ids.h"
 #include "common/strings.h"
 
@@ -63,6 +64,21 @@ void McpSession::AddTask(std::string id, absl::AnyInvocable<void()> on_over) {
 
 bool McpSession::HasTask(std::string_view id) const {
   return std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) { return task.id == id; });
+}
+
+void McpSession::AskInTask(std::string_view id, const std::vector<std::string>& keys) {
+  for (Task& task : tasks_) {
+    if (task.id != id) continue;
+    for (const std::string& key : keys) {
+      if (task.asked.size() < kMaxOutstanding) task.asked.insert(absl::HashOf(ToAbsl(key)));
+    }
+  }
+}
+
+bool McpSession::HasAskedInTask(std::string_view id, std::string_view key) const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) {
+    return task.id == id && task.asked.contains(absl::HashOf(ToAbsl(key)));
+  });
 }
 
 void McpSession::EndTask(std::string_view id) {

@@ -70,6 +70,10 @@ class McpSession {
   // it is dropped.
   void AddTask(std::string id, absl::AnyInvocable<void()> on_over = nullptr);
   bool HasTask(std::string_view id) const;
+  // The client was given what the task asks for under these keys. Of more than 128 in all the
+  // others are forgotten, and may not be answered.
+  void AskInTask(std::string_view id, const std::vector<std::string>& keys);
+  bool HasAskedInTask(std::string_view id, std::string_view key) const;
   // The server says that it is done with it.
   void EndTask(std::string_view id);
   // The client wants nothing of it any more. The server may still be at it.
@@ -83,6 +87,8 @@ class McpSession {
     std::string id;
     absl::AnyInvocable<void()> on_over;
     bool is_finished = false;
+    // 64 bits of a hash of each key that it has asked under.
+    absl::flat_hash_set<std::size_t> asked = {};
   };
 
   using Ids = absl::flat_hash_set<std::string>;  // at most 128

@@ -26,6 +26,16 @@ spec:
     - allow: {tools: [echo], resources: ["file:///public/**"]}
     - require_approval: {methods: ["subscriptions/listen"], approvers: ["okta:approvers"]}
 )";
+constexpr char kTaskPolicy[] = R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - allow: {tools: [echo], methods: ["subscriptions/listen", "tasks/*"]}
+    - allow: {server_requests: [elicitation]}
+)";
 constexpr char kSubscriptionId[] = "io.modelcontextprotocol/subscriptionId";
 
 Json News(const std::string& method, const Json& id) {
@@ -318,17 +328,7 @@ TEST_CASE("a stream that its server ends is ended for its client", "[agent][mode
 // A task of the modern era asks its client in what tells of it.
 TEST_CASE("news of a task that asks for what policy denies does not reach its client",
           "[agent][modern]") {
-  Door door(kConfig, R"(
-kind: Policy
-name: bots
-spec:
-  principals: [{realm: okta}]
-  servers: [wiki]
-  rules:
-    - allow: {tools: [echo], methods: ["subscriptions/listen", "tasks/*"]}
-    - allow: {server_requests: [elicitation]}
-)",
-            false, "", ServerEras::kModern);
+  Door door(kConfig, kTaskPolicy, false, "", ServerEras::kModern);
   door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
     const std::string method = message.value("method", "");
     const Json task = {{"resultType", "task"}, {"taskId", "t-1"}, {"status", "working"}};
@@ -351,6 +351,46 @@ spec:
   const auto answer = stream->ReadUntil("elicitation/create");
   CHECK(answer.is_stream());
   CHECK(answer.body.find("sampling") == std::string::npos);
+}
+
+TEST_CASE("a client answers of a task what the task has asked it, and nothing else",
+          "[agent][modern]") {
+  Door door(kConfig, kTaskPolicy, false, "", ServerEras::kModern);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    const std::string method = message.value("method", "");
+    Json task = {{"resultType", "task"}, {"taskId", "t-1"}, {"status", "working"}};
+    if (method == "tools/call") return ResultOf(message, task);
+    if (method != "tasks/get") return std::nullopt;
+    const std::string what = message["id"] == 7 ? "sampling/createMessage" : "elicitation/create";
+    task["inputRequests"] = {{"q", {{"method", what}, {"params", {{"message", "?"}}}}}};
+    return ResultOf(message, task);
+  });
+  const ModernClient client(door);
+  const Json capabilities = {{"extensions", {{"io.modelcontextprotocol/tasks", Json::object()}}},
+                             {"elicitation", Json::object()},
+                             {"sampling", Json::object()}};
+  ModernClient::Ask call = ModernClient::Call("echo");
+  call.capabilities = capabilities;
+  CHECK(Door::Message(client.Post(call))["result"]["taskId"] == "t-1");
+  const auto about = [&](const std::string& method, int id, const Json& responses = Json()) {
+    ModernClient::Ask ask{.method = method,
+                          .params = {{"taskId", "t-1"}},
+                          .id = id,
+                          .capabilities = capabilities,
+                          .name_field = "t-1"};
+    if (!responses.is_null()) ask.params["inputResponses"] = responses;
+    return Door::Message(client.Post(ask));
+  };
+  const Json answer = {{"q", {{"action", "accept"}}}};
+  // It has asked nothing yet; then for what it may not, which its client is not told.
+  CHECK(about("tasks/update", 3, answer)["error"]["code"] == -32602);
+  CHECK(about("tasks/get", 7).contains("error"));
+  CHECK(about("tasks/update", 3, answer)["error"]["code"] == -32602);
+  CHECK(about("tasks/get", 8)["result"]["inputRequests"].contains("q"));
+  CHECK(about("tasks/update", 3, {{"never", 1}})["error"]["code"] == -32602);
+  CHECK(door.Seen("tasks/update") == 0);
+  CHECK(about("tasks/update", 3, answer).contains("result"));
+  CHECK(door.Seen("tasks/update") == 1);
 }
 
 }  // namespace

@@ -294,6 +294,22 @@ TEST_CASE("what a task asks in a notification is judged, too", "[agent][mcp]") {
   CHECK(reason(R"(,"inputRequests":[])") == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
 }
 
+TEST_CASE("what a task asks for is known by its keys", "[agent][mcp]") {
+  Rig rig;
+  const std::string asking =
+      R"("taskId":"t-1","inputRequests":{"a\u0062":{"method":"elicitation/create"}})";
+  const auto got = rig.Narrow(Rig::Wrapped("{" + asking + "}"),
+                              FromClient(ModernRequest("tasks/get", R"("taskId":"t-1")")));
+  REQUIRE(got.ok());
+  CHECK(got->asked == std::vector<std::string>{"ab"});
+  const auto asked = [&](const std::string& method) {
+    return AskedInTaskNews(*ScanUpstreamMessage(R"({"jsonrpc":"2.0","method":")" + method +
+                                                R"(","params":{)" + asking + "}}"));
+  };
+  CHECK(asked("notifications/tasks") == std::vector<std::string>{"ab"});
+  CHECK(asked("notifications/message").empty());
+}
+
 TEST_CASE("a call that became a task names it", "[agent][mcp]") {
   Rig rig;
   const auto task = [&](const std::string& result) {

@@ -75,6 +75,22 @@ TEST_CASE("subscriptions have a limit, and so has each", "[agent][session]") {
   CHECK(session.MaySubscribe("x"));
 }
 
+TEST_CASE("what a task has asked its client for is known by its key", "[agent][session]") {
+  McpSession session("s", {});
+  session.AskInTask("t1", {"a"});
+  CHECK_FALSE(session.HasAskedInTask("t1", "a"));  // it has no such task
+  session.AddTask("t1");
+  session.AddTask("t2");
+  session.AskInTask("t1", {"a", "b"});
+  CHECK(session.HasAskedInTask("t1", "a"));
+  CHECK(session.HasAskedInTask("t1", "b"));
+  CHECK_FALSE(session.HasAskedInTask("t1", "c"));
+  CHECK_FALSE(session.HasAskedInTask("t2", "a"));
+  for (int i = 0; i < 200; ++i) session.AskInTask("t2", {std::to_string(i)});
+  CHECK(session.HasAskedInTask("t2", "127"));
+  CHECK_FALSE(session.HasAskedInTask("t2", "128"));
+}
+
 TEST_CASE("a task is the session's own until newer ones have pushed it out", "[agent][session]") {
   McpSession session("s", {});
   CHECK_FALSE(session.HasTask("t0"));
