@@ -22,7 +22,9 @@ Task<bool> AnswerOwn(Gateway& gateway, const GrantedCall& call,
   const ShownRequest shown = co_await Show(gateway, session, request);
   facts.answers = &shown;
   absl::StatusOr<RecordedMessage> recorded = absl::UnknownError("not recorded");
-  if (auto masked = co_await gateway.masker.Mask(std::move(answer), session.mask); masked.ok()) {
+  if (auto masked =
+          co_await gateway.masker.Mask(session.principal_key(), std::move(answer), session.mask);
+      masked.ok()) {
     recorded = co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
   } else {
     recorded = masked.status();

@@ -26,6 +26,7 @@ Task<absl::StatusOr<OutboundMessage>> RecordAnswer(Gateway& gateway, Held<Served
   const std::shared_ptr<const SessionRules> rules = session->rules;
   CO_ASSIGN_OR_RETURN(MaskedRequest masked,
                       co_await gateway.masker.MaskRequest(
+                          session->principal_key(),
                           std::make_shared<const ClientMessage>(std::move(answer)), session->mask));
   const auto unrecorded = connection->answered().Note(gateway.clock.SinceBoot());
   if (!unrecorded) co_return gateway.recorder.AnswerUnrecorded(std::move(masked));

@@ -42,7 +42,8 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
                                        std::string digest) {
   ServedSession& session = *call.granted.session;
   const ClientMessage& message = *call.message;
-  auto shown = gateway.masker.at_once().ShowToApprover(message, session.mask);
+  auto shown =
+      co_await gateway.masker.ShowToApprover(session.principal_key(), call.message, session.mask);
   if (!shown.ok()) {
     co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                      "the call cannot be shown to an approver");

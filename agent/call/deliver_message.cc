@@ -8,16 +8,14 @@
 #include "agent/call/answer_server.h"
 #include "agent/call/check_policy.h"
 #include "agent/call/drop_message.h"
+#include "agent/call/narrow_entries.h"
 #include "agent/call/record_call.h"
-#include "agent/call/see_tools.h"
 #include "agent/call/server_rights.h"
 #include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/created_task.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
-#include "agent/mcp/json_scan.h"
-#include "agent/mcp/list_filter.h"
 #include "agent/mcp/methods.h"
 #include "agent/mcp/modern_request.h"
 #include "agent/mcp/modern_result.h"
@@ -39,41 +37,6 @@ Task<void> Write(Gateway& gateway, Reply& reply, int status, const RecordedMessa
   ++gateway.metrics.messages_delivered;
   if (reply.has_begun()) return WriteLast(reply, message);
   return reply.Answer(message, {.status = status});
-}
-
-absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCall& call,
-                                              UpstreamMessage response) {
-  const ClientMethod* method = FindClientMethod(call.outbound.message().method);
-  if (method == nullptr || method->list == ListKind::kNone) return response;
-  const SessionRules& rules = *call.judgement->rules;
-  const SessionPolicy& policy = *rules.policy;
-  const GrantedCall& granted = call.granted;
-  const McpSession& mcp = granted.connection->mcp();
-  const absl::Time now = gateway.clock.Now();
-  const std::string& server = call.granted.session->facts().server;
-  auto narrowed = FilterList(
-      std::move(response), method->list, [&](std::string_view name, std::string_view entry) {
-        switch (method->list) {
-          case ListKind::kTools:
-            return SeeTool(gateway, rules, *granted.session, *granted.connection, name, entry);
-          case ListKind::kPrompts:
-            return policy.ShowsPrompt(name, now);
-          case ListKind::kResources:
-            return policy.ShowsResource(name, now);
-          case ListKind::kResourceTemplates:
-            return policy.ShowsResourceTemplate(name, now);
-          case ListKind::kTasks:
-            return mcp.HasTask(name);
-          case ListKind::kNone:
-            break;
-        }
-        return false;
-      });
-  if (method->list == ListKind::kTools && narrowed.ok() && !narrowed->is_error) {
-    if (rules.snapshot->PinModeOf(server) != PinMode::kIgnore)
-      gateway.tool_pins.ReportNews(server, *rules.snapshot);
-  }
-  return narrowed;
 }
 
 // What a task of the server's asks its client for, once its client is told.
@@ -141,10 +104,11 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
 }
 
 absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, RecordedCall& call,
-                                       UpstreamMessage response, TaskAsks& asks) {
+                                       UpstreamMessage response, TaskAsks& asks, bool is_long) {
   if (call.outbound.message().era == Era::kModern) {
     ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response), asks));
   }
+  if (is_long) return response;
   return NarrowEntries(gateway, call, std::move(response));
 }
 
@@ -173,7 +137,7 @@ Task<void> WriteRefusal(Gateway& gateway, const GrantedCall& granted, const Clie
   facts.detail = ShowWhy(gateway, session, request, *facts.answers, ToStd(why.message()));
   const std::string bytes = own.bytes;
   const int status = HttpStatusOf(request.era, own);
-  auto masked = co_await gateway.masker.Mask(own, session.mask);
+  auto masked = co_await gateway.masker.Mask(session.principal_key(), own, session.mask);
   if (!masked.ok()) masked = Masker::Refusal(request.id, reason);
   auto recorded =
       co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
@@ -201,21 +165,26 @@ void NoteChange(McpConnection& connection, const UpstreamMessage& message) {
 // meanwhile.
 Task<absl::StatusOr<MaskedMessage>> MaskResponse(Gateway& gateway, const RecordedCall& call,
                                                  UpstreamMessage response) {
-  const SessionMask& current = call.granted.session->mask;
+  const ServedSession& session = *call.granted.session;
+  const SessionMask& current = session.mask;
   const auto& plan = call.judgement->rules->mask_plan;
   if (plan == current.plan) {
-    return gateway.masker.Mask(std::move(response), current);
+    return gateway.masker.Mask(session.principal_key(), std::move(response), current);
   }
   SessionMask mask = current;
   mask.plan = plan;
-  return gateway.masker.Mask(std::move(response), mask);
+  return gateway.masker.Mask(session.principal_key(), std::move(response), mask);
 }
 
 }  // namespace
 
 Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage response) {
   TaskAsks asks;
-  auto narrowed = Narrow(gateway, call, std::move(response), asks);
+  const bool is_long = response.bytes.size() > PacedMasker::kLongBytes;
+  auto narrowed = Narrow(gateway, call, std::move(response), asks, is_long);
+  if (is_long && narrowed.ok()) {
+    narrowed = co_await NarrowLongEntries(gateway, call, *std::move(narrowed));
+  }
   if (!narrowed.ok()) {
     co_await AnswerFailed(gateway, call, narrowed.status());
     co_return false;
@@ -306,7 +275,8 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
   const std::string address(call.authenticated->incoming.client_address);
   static_cast<RecordFacts&>(facts) =
       FactsOf(call.authenticated->caller.get(), connection, session.rules.get(), {}, {}, address);
-  auto masked = co_await gateway.masker.Mask(std::move(message), session.mask);
+  auto masked =
+      co_await gateway.masker.Mask(session.principal_key(), std::move(message), session.mask);
   absl::StatusOr<RecordedMessage> recorded =
       masked.ok()
           ? co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked))
@@ -342,7 +312,8 @@ Task<void> DeliverNotice(Gateway& gateway, const GrantedCall& call, std::string_
   static_cast<RecordFacts&>(facts) =
       FactsOf(call.authenticated->caller.get(), *call.connection, session.rules.get(), {},
               approval_id, call.authenticated->incoming.client_address);
-  auto masked = co_await gateway.masker.Mask(std::move(notice), session.mask);
+  auto masked =
+      co_await gateway.masker.Mask(session.principal_key(), std::move(notice), session.mask);
   if (!masked.ok()) co_return;
   auto recorded =
       co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));

@@ -188,7 +188,8 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
                                          negotiated);
   if (!narrowed.ok()) co_return narrowed.status();
   const bool is_error = narrowed->is_error;
-  auto masked = co_await gateway.masker.Mask(*std::move(narrowed), session->mask);
+  auto masked =
+      co_await gateway.masker.Mask(session->principal_key(), *std::move(narrowed), session->mask);
   if (!masked.ok()) co_return masked.status();
   MessageFacts facts;
   static_cast<RecordFacts&>(facts) = FactsOf(call.caller.get(), *starting.connection, &rules, {},

@@ -67,7 +67,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<Ser
         FactsOf(nullptr, *connection, session->rules.get(), {}, {}, {});
     facts.request_n = outbound.record_n();
     facts.answers = &outbound.shown();
-    CO_ASSIGN_OR_RETURN(auto masked, co_await gateway.masker.Mask(*message, session->mask));
+    CO_ASSIGN_OR_RETURN(auto masked, co_await gateway.masker.Mask(session->principal_key(),
+                                                                  *message, session->mask));
     CO_RETURN_IF_ERROR(
         (co_await gateway.recorder.RecordMessage(*session->chain, facts, std::move(masked)))
             .status());

@@ -1,5 +1,6 @@
 #include "agent/call/paced_masker.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 
@@ -8,10 +9,6 @@
 
 namespace sallyport::agent {
 namespace {
-
-// Text that is made to be slow takes some 0.2 ms a KiB, any other a tenth of that; a thread is
-// begun in a twentieth of a millisecond.
-constexpr std::size_t kLongBytes = std::size_t{64} << 10;
 
 using ClientMessagePtr = std::shared_ptr<const ClientMessage>;
 
@@ -25,11 +22,43 @@ absl::StatusOr<MaskedRequest> MaskRequestWith(Masker& masker, ClientMessagePtr m
   return masker.MaskRequest(std::move(message), mask);
 }
 
+absl::StatusOr<CallForApprover> ShowToApproverWith(Masker& masker, ClientMessagePtr call,
+                                                   const SessionMask& mask) {
+  return masker.ShowToApprover(*call, mask);
+}
+
 ShownRequest ShowWith(Masker& masker, ClientMessagePtr message, const SessionMask& mask) {
   return masker.Show(std::move(message), mask);
 }
 
 }  // namespace
+
+void PrincipalTurns::Add(std::string_view principal, Signal& turn) {
+  auto place = std::ranges::find(waiting_, principal, &Waiting::principal);
+  if (place == waiting_.end()) {
+    place = waiting_.insert(place, Waiting{.principal = std::string(principal), .turns = {}});
+  }
+  place->turns.push_back(&turn);
+}
+
+Signal* PrincipalTurns::Next() {
+  if (waiting_.empty()) return nullptr;
+  const auto go_last = [this] {
+    waiting_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  };
+  if (waiting_.size() > 1 && waiting_.front().principal == last_) go_last();
+  Waiting& first = waiting_.front();
+  Signal* const turn = first.turns.front();
+  first.turns.pop_front();
+  last_ = first.principal;
+  if (first.turns.empty()) {
+    waiting_.pop_front();
+  } else {
+    go_last();
+  }
+  return turn;
+}
 
 absl::StatusOr<std::unique_ptr<PacedMasker>> PacedMasker::Create(
     Loop& loop, const std::shared_ptr<const MaskEngine>& engine) {
@@ -39,52 +68,73 @@ absl::StatusOr<std::unique_ptr<PacedMasker>> PacedMasker::Create(
 }
 
 template <class Result, class Message>
-Task<Result> PacedMasker::Apart(PacedMasker& self,
+Task<Result> PacedMasker::Apart(PacedMasker& self, std::string principal,
                                 Result (*work)(Masker&, Message, const SessionMask&),
                                 Message message, SessionMask mask) {
-  while (self.is_busy_) {
-    self.free_.Reset();
-    co_await self.free_.Wait();
-  }
-  self.is_busy_ = true;
-  // The thread has ended before the loop destroys this frame.
   std::optional<Result> result;
-  Signal done(self.loop_);
-  self.loop_.RunElsewhere(
-      [&result, &message, &mask, work, masker = self.apart_] {
-        TakeFewerTurns();
-        result.emplace(work(*masker, std::move(message), mask));
-      },
-      [&done] { done.Set(); });
-  co_await done.Wait();
-  self.is_busy_ = false;
-  self.free_.Set();
+  co_await self.RunApart(std::move(principal),
+                         [&result, &message, &mask, work, masker = self.apart_] {
+                           result.emplace(work(*masker, std::move(message), mask));
+                         });
   co_return *std::move(result);
 }
 
-Task<absl::StatusOr<MaskedMessage>> PacedMasker::Mask(UpstreamMessage message,
+Task<void> PacedMasker::RunApart(std::string principal, absl::AnyInvocable<void()> work) {
+  Signal turn(loop_);
+  turns_.Add(principal, turn);
+  if (!std::exchange(is_busy_, true)) turns_.Next()->Set();
+  co_await turn.Wait();
+  // The thread has ended before the loop destroys this frame.
+  Signal done(loop_);
+  loop_.RunElsewhere(
+      [&work] {
+        TakeFewerTurns();
+        work();
+      },
+      [&done] { done.Set(); });
+  co_await done.Wait();
+  // It stays busy where it is handed on.
+  if (Signal* next = turns_.Next()) {
+    next->Set();
+  } else {
+    is_busy_ = false;
+  }
+}
+
+Task<absl::StatusOr<MaskedMessage>> PacedMasker::Mask(std::string_view principal,
+                                                      UpstreamMessage message,
                                                       const SessionMask& mask) {
   using Masked = absl::StatusOr<MaskedMessage>;
   if (message.bytes.size() <= kLongBytes) {
     return Task<Masked>(here_->Mask(std::move(message), mask));
   }
-  return Apart<Masked>(*this, MaskWith, std::move(message), mask);
+  return Apart<Masked>(*this, std::string(principal), MaskWith, std::move(message), mask);
 }
 
-Task<absl::StatusOr<MaskedRequest>> PacedMasker::MaskRequest(ClientMessagePtr message,
+Task<absl::StatusOr<MaskedRequest>> PacedMasker::MaskRequest(std::string_view principal,
+                                                             ClientMessagePtr message,
                                                              const SessionMask& mask) {
   using Masked = absl::StatusOr<MaskedRequest>;
   if (message->bytes.size() <= kLongBytes) {
     return Task<Masked>(here_->MaskRequest(std::move(message), mask));
   }
-  return Apart<Masked>(*this, MaskRequestWith, std::move(message), mask);
+  return Apart<Masked>(*this, std::string(principal), MaskRequestWith, std::move(message), mask);
 }
 
-Task<ShownRequest> PacedMasker::Show(ClientMessagePtr message, const SessionMask& mask) {
+Task<ShownRequest> PacedMasker::Show(std::string_view principal, ClientMessagePtr message,
+                                     const SessionMask& mask) {
   if (message->bytes.size() <= kLongBytes) {
     return Task<ShownRequest>(here_->Show(std::move(message), mask));
   }
-  return Apart<ShownRequest>(*this, ShowWith, std::move(message), mask);
+  return Apart<ShownRequest>(*this, std::string(principal), ShowWith, std::move(message), mask);
+}
+
+Task<absl::StatusOr<CallForApprover>> PacedMasker::ShowToApprover(std::string_view principal,
+                                                                  ClientMessagePtr call,
+                                                                  const SessionMask& mask) {
+  using Shown = absl::StatusOr<CallForApprover>;
+  if (call->bytes.size() <= kLongBytes) return Task<Shown>(here_->ShowToApprover(*call, mask));
+  return Apart<Shown>(*this, std::string(principal), ShowToApproverWith, std::move(call), mask);
 }
 
 }  // namespace sallyport::agent

@@ -46,7 +46,8 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
     return RefusedCall{std::move(judged.granted), std::move(judged.message), std::move(why),
                        std::move(details)};
   };
-  auto masked = co_await gateway.masker.MaskRequest(judged.message, session.mask);
+  auto masked =
+      co_await gateway.masker.MaskRequest(session.principal_key(), judged.message, session.mask);
   if (!masked.ok()) {
     co_return refuse(Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                             "the request cannot be recorded, for it cannot be masked"));
@@ -92,7 +93,8 @@ Task<absl::StatusOr<OutboundMessage>> RecordOutbound(Gateway& gateway, Held<Serv
                                                      std::string policy,
                                                      std::string client_address) {
   const std::shared_ptr<const SessionRules> rules = session->rules;
-  auto masked = co_await gateway.masker.MaskRequest(std::move(message), session->mask);
+  auto masked = co_await gateway.masker.MaskRequest(session->principal_key(), std::move(message),
+                                                    session->mask);
   if (!masked.ok()) co_return masked.status();
   RequestFacts facts;
   static_cast<RecordFacts&>(facts) =

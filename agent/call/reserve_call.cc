@@ -39,7 +39,8 @@ bool NeedsControlPlane(const ApprovedCall& call) {
 }
 
 // What the control plane judges by. It sees the target masked, too; the digests bind what it is.
-absl::Status Describe(Gateway& gateway, const ApprovedCall& call, v1::ReserveCallRequest& request) {
+Task<absl::Status> Describe(Gateway& gateway, const ApprovedCall& call,
+                            v1::ReserveCallRequest& request) {
   const ClientMessage& message = *call.judged.message;
   request.set_method(message.method);
   if (call.approval) {
@@ -49,21 +50,23 @@ absl::Status Describe(Gateway& gateway, const ApprovedCall& call, v1::ReserveCal
     if (const SeenDefinition tool = DefinitionOf(*call.judged.granted.connection, message)) {
       request.set_definition_hash(tool->hash);
     }
-    return absl::OkStatus();
+    co_return absl::OkStatus();
   }
-  auto shown = gateway.masker.at_once().ShowToApprover(message, call.judged.granted.session->mask);
+  const ServedSession& session = *call.judged.granted.session;
+  auto shown = co_await gateway.masker.ShowToApprover(session.principal_key(), call.judged.message,
+                                                      session.mask);
   if (!shown.ok()) {
-    return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
-                  "the call cannot be shown to the control plane");
+    co_return Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
+                     "the call cannot be shown to the control plane");
   }
-  RETURN_IF_ERROR(CheckShown(*shown));
+  CO_RETURN_IF_ERROR(CheckShown(*shown));
   request.set_target(std::move(shown->target));
   request.set_arguments(std::move(shown->arguments));
-  return absl::OkStatus();
+  co_return absl::OkStatus();
 }
 
-absl::StatusOr<v1::ReserveCallRequest> RequestFor(Gateway& gateway, const ApprovedCall& call,
-                                                  const std::string& call_id) {
+Task<absl::StatusOr<v1::ReserveCallRequest>> RequestFor(Gateway& gateway, const ApprovedCall& call,
+                                                        const std::string& call_id) {
   const GrantedCall& granted = call.judged.granted;
   const std::string& server = granted.session->facts().server;
   const AgentSnapshot& snapshot = *granted.authenticated->snapshot;
@@ -73,15 +76,15 @@ absl::StatusOr<v1::ReserveCallRequest> RequestFor(Gateway& gateway, const Approv
   request.set_call_id(call_id);
   request.mutable_judged_by()->set_epoch(snapshot.epoch());
   request.mutable_judged_by()->set_version(snapshot.version());
-  RETURN_IF_ERROR(Describe(gateway, call, request));
-  ASSIGN_OR_RETURN(*request.mutable_call_digest(),
-                   CallDigest(snapshot, server, *call.judged.message));
+  CO_RETURN_IF_ERROR(co_await Describe(gateway, call, request));
+  CO_ASSIGN_OR_RETURN(*request.mutable_call_digest(),
+                      CallDigest(snapshot, server, *call.judged.message));
   for (const OnceDemand& once : decision.once) {
     v1::OnceEffect& effect = *request.add_once();
     effect.set_policy(once.policy);
     effect.mutable_rules()->Add(once.rules.begin(), once.rules.end());
     effect.mutable_by()->Add(once.by.begin(), once.by.end());
-    ASSIGN_OR_RETURN(*effect.mutable_digest(), EffectDigest(snapshot, server, once.key));
+    CO_ASSIGN_OR_RETURN(*effect.mutable_digest(), EffectDigest(snapshot, server, once.key));
   }
   for (const LimitDemand& limit : decision.limits) {
     v1::TouchedObjects& touched = *request.add_touched();
@@ -90,7 +93,7 @@ absl::StatusOr<v1::ReserveCallRequest> RequestFor(Gateway& gateway, const Approv
     touched.set_count(limit.count);
     touched.set_objects(limit.objects);
   }
-  return request;
+  co_return request;
 }
 
 RefusedCall Refuse(ApprovedCall call, absl::Status why) {
@@ -100,7 +103,7 @@ RefusedCall Refuse(ApprovedCall call, absl::Status why) {
 // One try. The control plane's answer, or why there is none.
 Task<absl::StatusOr<v1::ReserveCallResponse>> Try(Gateway& gateway, const ApprovedCall& call,
                                                   std::string call_id) {
-  auto request = RequestFor(gateway, call, call_id);
+  auto request = co_await RequestFor(gateway, call, call_id);
   if (!request.ok()) co_return request.status();
   gateway.settlements.Begin(request->session_id(), call_id);
   auto response = co_await gateway.approval_client.Reserve(*std::move(request));

@@ -30,7 +30,7 @@ ShownText Show(Gateway& gateway, const ServedSession& session, std::string_view 
 
 Task<ShownRequest> Show(Gateway& gateway, const ServedSession& session,
                         std::shared_ptr<const ClientMessage> message) {
-  return gateway.masker.Show(std::move(message), MaskOf(gateway, session));
+  return gateway.masker.Show(session.principal_key(), std::move(message), MaskOf(gateway, session));
 }
 
 absl::Status Show(Gateway& gateway, const ServedSession& session, const absl::Status& error) {

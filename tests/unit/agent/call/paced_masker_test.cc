@@ -1,6 +1,7 @@
 #include "agent/call/paced_masker.h"
 
 #include <catch2/catch.hpp>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,7 +36,7 @@ struct Masking {
 using Masked = std::optional<absl::StatusOr<MaskedMessage>>;
 
 Task<void> Mask(Masking* masking, std::string bytes, Masked* masked, bool stops) {
-  masked->emplace(co_await masking->masker->Mask(*ScanUpstreamMessage(std::move(bytes)),
+  masked->emplace(co_await masking->masker->Mask("p", *ScanUpstreamMessage(std::move(bytes)),
                                                  masking->fixture.mask()));
   if (stops) masking->loop.Stop();
 }
@@ -43,8 +44,8 @@ Task<void> Mask(Masking* masking, std::string bytes, Masked* masked, bool stops)
 Task<void> MaskRequest(Masking* masking, std::shared_ptr<const ClientMessage> request,
                        std::optional<absl::StatusOr<MaskedRequest>>* masked,
                        std::optional<ShownRequest>* shown) {
-  masked->emplace(co_await masking->masker->MaskRequest(request, masking->fixture.mask()));
-  shown->emplace(co_await masking->masker->Show(request, masking->fixture.mask()));
+  masked->emplace(co_await masking->masker->MaskRequest("p", request, masking->fixture.mask()));
+  shown->emplace(co_await masking->masker->Show("p", request, masking->fixture.mask()));
   masking->loop.Stop();
 }
 
@@ -127,6 +128,56 @@ TEST_CASE("what is masked when the loop goes away is nobody's", "[agent][call]")
     masking->loop.Run();
   }
   CHECK_FALSE(masked.has_value());
+}
+
+TEST_CASE("principals take turns, and of one whoever came first is first", "[agent][call]") {
+  Loop loop;
+  PrincipalTurns turns;
+  CHECK(turns.Next() == nullptr);
+  std::deque<Signal> signals;
+  std::string order;
+  for (const char* principal : {"a", "a", "a", "b", "c", "b"}) {
+    turns.Add(principal, signals.emplace_back(loop));
+  }
+  const auto next = [&] {
+    const Signal* turn = turns.Next();
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      if (&signals[i] == turn) order += std::to_string(i);
+    }
+  };
+  next();
+  // Whoever had a turn and comes again has none before those that wait.
+  turns.Add("d", signals.emplace_back(loop));
+  for (int i = 0; i < 6; ++i) next();
+  CHECK(order == "0341652");
+  turns.Add("c", signals.emplace_back(loop));
+  turns.Add("a", signals.emplace_back(loop));
+  turns.Add("d", signals.emplace_back(loop));
+  order.clear();
+  for (int i = 0; i < 3; ++i) next();
+  CHECK(order == "789");
+  CHECK(turns.Next() == nullptr);
+}
+
+Task<void> MaskOf(Masking* masking, std::string principal, char name, std::string* order) {
+  (void)co_await masking->masker->Mask(principal, *ScanUpstreamMessage(ResultOf(LongText())),
+                                       masking->fixture.mask());
+  order->push_back(name);
+  if (order->size() == 5) masking->loop.Stop();
+}
+
+TEST_CASE("the long messages of one principal keep no other waiting for more than one of them",
+          "[agent][call]") {
+  Masking masking;
+  std::string order;
+  masking.loop.Post([&] {
+    for (const char name : {'1', '2', '3', '4'}) {
+      masking.loop.Spawn(MaskOf(&masking, "many", name, &order));
+    }
+    masking.loop.Spawn(MaskOf(&masking, "one", 'x', &order));
+  });
+  masking.loop.Run();
+  CHECK(order == "1x234");
 }
 
 }  // namespace
