@@ -59,7 +59,7 @@ Task<bool> RecordOutcome(Gateway& gateway, const RecordedCall& call, std::string
   co_return recorded.ok();
 }
 
-// Its client kept others waiting.
+// Its client kept others waiting, or there was no room for its answer.
 bool IsGivenUp(const absl::Status& status) {
   return ReasonOf(status) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED;
 }
@@ -68,11 +68,6 @@ bool IsGivenUp(const absl::Status& status) {
 absl::Status Failure(const LiveSession& live, const McpConnection& connection,
                      const absl::Status& status) {
   if (live.is_ended()) return live.end().Refusal();
-  if (IsGivenUp(status)) {
-    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                  "limit_exceeded: the client did not read its stream while other calls of its "
-                  "session waited; whether the call took effect is unknown");
-  }
   if (connection.is_deleted()) {
     return Denied(types::v1::DENIAL_REASON_SESSION_ENDED, "the client deleted its MCP session");
   }

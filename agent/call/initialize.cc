@@ -78,8 +78,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskServer(Gateway& gateway, Held<ServedSes
                                                 std::shared_ptr<const Caller> caller,
                                                 std::string client_address) {
   McpConnection& connection = *starting.connection;
-  auto upstream =
-      co_await gateway.upstreams.Open(session->facts().server, session->credentials, Era::kLegacy);
+  auto upstream = co_await gateway.upstreams.Open(session->facts().server, session->principal_key(),
+                                                  session->credentials, Era::kLegacy);
   if (!upstream.ok()) {
     LogError("upstream_failed", {{"server", session->facts().server},
                                  {"error", Show(gateway, *session, upstream.status())}});

@@ -90,7 +90,8 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
     const absl::Duration now = gateway.clock.SinceBoot();
     session->starts.Ended(now, now - started_at);
   };
-  auto upstream = co_await gateway.upstreams.Open(server, session->credentials, Era::kModern);
+  auto upstream = co_await gateway.upstreams.Open(server, session->principal_key(),
+                                                  session->credentials, Era::kModern);
   if (!upstream.ok()) {
     LogError("upstream_failed",
              {{"server", server}, {"error", Show(gateway, *session, upstream.status())}});

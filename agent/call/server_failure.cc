@@ -24,6 +24,10 @@ std::string WhatHappened(const absl::Status& failure, std::string_view method, b
 
 absl::Status ServerFailure(const absl::Status& failure, std::string_view method,
                            std::string_view consequence) {
+  if (ReasonOf(failure) == types::v1::DENIAL_REASON_LIMIT_EXCEEDED) {
+    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                  absl::StrCat("limit_exceeded: ", failure.message(), ToAbsl(consequence)));
+  }
   const bool is_invalid = absl::IsInvalidArgument(failure) || absl::IsResourceExhausted(failure);
   return Denied(is_invalid ? types::v1::DENIAL_REASON_UPSTREAM_INVALID
                            : types::v1::DENIAL_REASON_UPSTREAM_LOST,

@@ -34,6 +34,9 @@ class SseReader {
   // two events is longer than the limit, kInvalidArgument for a NUL byte; then the stream is over.
   absl::StatusOr<bool> Next(std::string_view& bytes, SseEvent& event);
 
+  // What has come of an event that is not complete.
+  std::size_t pending_bytes() const { return line_.size() + data_.size(); }
+
   // The id of the last complete event that set one, with data or without: where the stream is taken
   // up. An id whose event was cut off is not it. Empty: none.
   const std::string& last_id() const { return last_id_; }

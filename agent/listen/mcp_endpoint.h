@@ -7,9 +7,9 @@
 
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
-#include "agent/listen/body_room.h"
 #include "agent/listen/client_connection.h"
 #include "agent/listen/http_service.h"
+#include "agent/session/body_room.h"
 
 namespace sallyport::agent {
 

@@ -52,6 +52,7 @@ PoolOptions PoolOptionsOf(const HttpOptions& options) {
   return {.url = options.url,
           .tls = options.tls,
           .limits = {.body = options.limits.max_bytes},
+          .answers = options.answers,
           .connect_timeout = options.connect_timeout,
           .patience = options.patience,
           .idle_timeout = options.idle_timeout};
@@ -109,7 +110,7 @@ ConnectionPtr ConnectionPool::TakeIdle() {
 
 Task<absl::StatusOr<ConnectionPtr>> ConnectionPool::Connect(absl::Duration timeout) {
   auto connection = std::make_unique<HttpConnection>(loop_, sweep_, options_.tls, options_.limits,
-                                                     options_.patience);
+                                                     options_.patience, options_.answers);
   connection->SetDeadline(timeout);
   const Busy busy(*this, *connection);
   const absl::Status connected = co_await connection->Connect(options_.url);

@@ -25,6 +25,7 @@ struct PoolOptions {
   // Null for plain HTTP.
   TlsContext tls;
   HttpLimits limits;
+  AnswerShare answers = {};
   absl::Duration connect_timeout;
   HttpPatience patience;
   absl::Duration idle_timeout;

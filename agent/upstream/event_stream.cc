@@ -16,10 +16,20 @@ constexpr absl::Duration kMaxRetry = absl::Seconds(60);
 
 Task<absl::StatusOr<std::optional<SseEvent>>> EventStream::Next() {
   SseEvent event;
+  room_.reset();
   for (;;) {
     const auto complete = reader_.Next(bytes_, event);
     if (!complete.ok()) co_return UpstreamInvalid(ToStd(complete.status().message()));
-    if (*complete) co_return event;
+    if (*complete) {
+      room_ = connection_.TakePlace(event.data.size());
+      co_return event;
+    }
+    // What was no event goes by.
+    if (reader_.pending_bytes() <= AnswerShare::kLong) (void)connection_.TakePlace(0);
+    if (connection_.needs_place(reader_.pending_bytes())) {
+      const absl::Status placed = co_await connection_.AwaitPlace(max_event_bytes_);
+      if (!placed.ok()) co_return ConnectionError(placed);
+    }
     const auto more = co_await connection_.ReadPiece();
     if (!more.ok()) co_return ConnectionError(more.status());
     if (!*more) co_return std::nullopt;

@@ -27,7 +27,7 @@ class EventStream {
  public:
   // The response's head is done. `connection` outlives it.
   EventStream(HttpConnection& connection, std::size_t max_event_bytes)
-      : connection_(connection), reader_(max_event_bytes) {
+      : connection_(connection), max_event_bytes_(max_event_bytes), reader_(max_event_bytes) {
     connection.reader().Stream();
   }
 
@@ -35,12 +35,17 @@ class EventStream {
   // upstream_invalid for what is no clean stream.
   Task<absl::StatusOr<std::optional<SseEvent>>> Next();
 
+  // What the last event holds of the room for long messages. Null: it is short.
+  AnswerPlace TakePlace() { return std::move(room_); }
+
   // Moves `place` to where the stream is now.
   void Mark(StreamPlace& place) const;
 
  private:
   HttpConnection& connection_;
+  const std::size_t max_event_bytes_;
   SseReader reader_;
+  AnswerPlace room_;
   // What of the last piece has not been read.
   std::string_view bytes_;
 };

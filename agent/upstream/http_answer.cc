@@ -67,6 +67,7 @@ void HttpAnswer::Cancel() {
 
 Task<MessageOr> HttpAnswer::Read() {
   if (!rest_.empty()) co_return TakeRest();
+  room_.reset();
   if (!connection_->reader().is_head_done()) {
     if (absl::Status read = co_await connection_->ReadHead(); !read.ok())
       co_return ConnectionError(read);
@@ -81,10 +82,12 @@ Task<MessageOr> HttpAnswer::Read() {
   if (events_) {
     CO_ASSIGN_OR_RETURN(SseEvent event, co_await NextEvent());
     bytes = std::move(event.data);
+    room_ = events_->TakePlace();
   } else {
     if (absl::Status read = co_await connection_->ReadBody(); !read.ok())
       co_return ConnectionError(read);
     bytes = std::move(connection_->response().body);
+    room_ = connection_->TakePlace(bytes.size());
   }
   if (session_->has_batches() && IsBatch(bytes)) {
     CO_ASSIGN_OR_RETURN(auto batch, ScanBatchFromServer(bytes, session_->options().limits));

@@ -6,8 +6,10 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/loop/resolve.h"
+#include "common/denial.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -33,11 +35,13 @@ DeadlineSweep::DeadlineSweep(Loop& loop) {
 }
 
 HttpConnection::HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls,
-                               const HttpLimits& limits, HttpPatience patience)
+                               const HttpLimits& limits, HttpPatience patience, AnswerShare answers)
     : loop_(loop),
       sweep_(sweep.state_),
       tls_(std::move(tls)),
       patience_(patience),
+      answers_(std::move(answers)),
+      max_body_(static_cast<std::size_t>(limits.body)),
       reader_(response_, limits) {
   sweep_->connections.insert(this);
 }
@@ -53,7 +57,8 @@ void HttpConnection::Unsent::Wipe() {
 }
 
 bool HttpConnection::IsLate(Loop::Time now) const {
-  return deadline_ <= now || head_until_ <= now || (is_writing() && unsent_->until <= now);
+  return deadline_ <= now || head_until_ <= now || place_until_ <= now ||
+         (is_writing() && unsent_->until <= now);
 }
 
 void HttpConnection::SetDeadline(absl::Duration from_now) {
@@ -63,6 +68,7 @@ void HttpConnection::SetDeadline(absl::Duration from_now) {
 void HttpConnection::Close() {
   is_closed_ = true;
   if (stream_ != nullptr) stream_->Close();
+  if (answers_.room != nullptr) answers_.room->Wake();
 }
 
 absl::Status HttpConnection::Error(std::string_view what, std::string_view why) const {
@@ -174,8 +180,42 @@ Task<absl::Status> HttpConnection::ReadRest() {
                        absl::string_view(error.what.data(), error.what.size())));
     }
     if (reader_.is_done()) co_return absl::OkStatus();
+    if (needs_place(response_.body.size())) {
+      CO_RETURN_IF_ERROR(co_await AwaitPlace(BodyBytes()));
+    }
     CO_RETURN_IF_ERROR(TakeIn(co_await ReadSome()));
   }
+}
+
+std::size_t HttpConnection::BodyBytes() const {
+  std::size_t bytes = max_body_;
+  const auto length = response_.fields.Find("content-length");
+  if (!length || !absl::SimpleAtoi(ToAbsl(*length), &bytes)) return max_body_;
+  return std::min(bytes, max_body_);
+}
+
+Task<absl::Status> HttpConnection::AwaitPlace(std::size_t bytes) {
+  const Loop::Time until = loop_.now() + absl::ToChronoNanoseconds(patience_.no_room);
+  for (;;) {
+    if (is_closed_) co_return Error("the connection to the server ended", ECANCELED);
+    if ((place_ = answers_.Take(bytes)) != nullptr) break;
+    const absl::Duration left = absl::FromChrono(until - loop_.now());
+    if (left <= absl::ZeroDuration()) {
+      Close();
+      co_return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                       "long answers are held already, as many as there is room for");
+    }
+    co_await answers_.room->WaitForMore(left);
+  }
+  place_until_ = loop_.now() + absl::ToChronoNanoseconds(patience_.long_message);
+  co_return absl::OkStatus();
+}
+
+AnswerPlace HttpConnection::TakePlace(std::size_t bytes) {
+  if (place_ == nullptr) return nullptr;
+  place_until_ = Loop::Time::max();
+  place_->Shrink(bytes);
+  return std::exchange(place_, nullptr);
 }
 
 Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
@@ -195,6 +235,7 @@ Task<absl::StatusOr<bool>> HttpConnection::ReadPiece() {
 
 void HttpConnection::NextResponse() {
   unsent_.reset();
+  (void)TakePlace(0);
   reader_.Next();
 }
 

@@ -15,6 +15,7 @@
 #include "agent/loop/loop.h"
 #include "agent/loop/stream.h"
 #include "agent/loop/task.h"
+#include "agent/upstream/answer_room.h"
 #include "agent/upstream/server_url.h"
 
 namespace sallyport::agent {
@@ -42,6 +43,10 @@ struct HttpPatience {
   absl::Duration stalled_write = absl::Seconds(30);
   // From the first byte of a response's head to its last.
   absl::Duration begun_head = absl::Seconds(30);
+  // From when a long message has its room to its last byte.
+  absl::Duration long_message = absl::Seconds(60);
+  // Until there is room for a long message, in which it is the server that waits.
+  absl::Duration no_room = absl::Seconds(30);
 };
 
 // One connection to an HTTP server, plain or TLS, and the response that is read from it. On the
@@ -50,7 +55,7 @@ class HttpConnection {
  public:
   // `tls` is null for plain HTTP.
   HttpConnection(Loop& loop, DeadlineSweep& sweep, TlsContext tls, const HttpLimits& limits,
-                 HttpPatience patience);
+                 HttpPatience patience, AnswerShare answers);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
@@ -74,6 +79,13 @@ class HttpConnection {
   Task<absl::Status> ReadBody();
   // One more piece of a streamed body: true when response().body has bytes, false at its end.
   Task<absl::StatusOr<bool>> ReadPiece();
+  // So much of a message has been read, and no more may be before AwaitPlace.
+  bool needs_place(std::size_t read) const { return answers_.NeedsPlace(read, place_); }
+  // Before more is read of a message that may come to so many bytes and is long already: waits
+  // until it has its place. limit_exceeded: there was no room for too long.
+  Task<absl::Status> AwaitPlace(std::size_t bytes);
+  // The place of the message that has been read, of so many bytes. Null: it has none.
+  AnswerPlace TakePlace(std::size_t bytes);
   // Before the next request.
   void NextResponse();
 
@@ -110,6 +122,8 @@ class HttpConnection {
   static Task<void> WriteUnsent(Loop& loop, std::shared_ptr<Stream> stream,
                                 std::shared_ptr<Unsent> unsent, absl::Duration stalled);
   Task<absl::Status> ReadRest();
+  // What the body may come to, by its head.
+  std::size_t BodyBytes() const;
   // Bounds the time of a head that has begun.
   void WatchHead();
   // Awaits what has come, for TakeIn.
@@ -130,6 +144,11 @@ class HttpConnection {
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   // Until then the head that has begun must end.
   Loop::Time head_until_ = Loop::Time::max();
+  const AnswerShare answers_;
+  const std::size_t max_body_;
+  // Of the message that is being read, and until when that must have come.
+  AnswerPlace place_;
+  Loop::Time place_until_ = Loop::Time::max();
   bool is_late_ = false;
 
   HttpResponse response_;

@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "agent/mcp/json_scan.h"
+#include "agent/upstream/answer_room.h"
 #include "agent/upstream/http_connection.h"
 #include "agent/upstream/server_url.h"
 
@@ -22,6 +23,7 @@ struct HttpOptions {
   // Configured, with the credentials in them. Wiped when the upstream goes.
   std::vector<std::pair<std::string, std::string>> headers;
   ScanLimits limits;
+  AnswerShare answers = {};
   absl::Duration connect_timeout = absl::Seconds(5);
   // Until the head of an answer that takes no work, or the first event of a stream.
   absl::Duration reply_timeout = absl::Seconds(30);

@@ -13,6 +13,7 @@
 #include "agent/loop/signal.h"
 #include "agent/loop/task.h"
 #include "agent/mcp/message.h"
+#include "agent/upstream/answer_room.h"
 #include "agent/upstream/upstream.h"
 
 namespace sallyport::agent {
@@ -56,7 +57,8 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
     std::shared_ptr<Pending> to_;
     std::size_t limit_ = 0;
   };
-  Routed Route(UpstreamMessage message);
+  // `room`: what the message holds of the room for long ones, until it has been delivered.
+  Routed Route(UpstreamMessage message, AnswerPlace room = nullptr);
 
   // While other calls wait for what comes behind it, for a second at most, and less if its client
   // has made them wait before and has not read faster since; then that request ends with

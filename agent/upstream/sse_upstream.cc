@@ -136,7 +136,7 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
         self->Lose(event.ok() ? UpstreamLost("the server ended its stream") : event.status());
         break;
       }
-      auto routed = self->OnEvent(*std::move(*event));
+      auto routed = self->OnEvent(*std::move(*event), self->stream_->events.TakePlace());
       if (routed.is_full()) {
         (void)co_await MessageRouter::WaitForRoom(self->router_, std::move(routed));
       }
@@ -144,7 +144,7 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
     self->stream_.reset();
   }
 
-  MessageRouter::Routed OnEvent(SseEvent event) {
+  MessageRouter::Routed OnEvent(SseEvent event, AnswerPlace room) {
     if (event.event == "endpoint") {
       Lose(UpstreamInvalid("the server named another endpoint in mid-session"));
       return {};
@@ -163,7 +163,7 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
       heads_.SetSession({}, std::move(version));
       initialize_id_.clear();
     }
-    auto routed = router_->Route(*std::move(message));
+    auto routed = router_->Route(*std::move(message), std::move(room));
     constexpr int kLogged = 5;
     if (!routed.dropped.empty() && ++dropped_ <= kLogged) {
       LogWarning("server_message_dropped", {{"server", options_.server}, {"what", routed.dropped}});

@@ -76,6 +76,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   void Lose(absl::Status status) {
     router_->Lose(std::move(status));
     in_->room().Set();
+    if (options_.answers.room != nullptr) options_.answers.room->Wake();
   }
 
   void CloseIn() { in_->Close(); }
@@ -127,22 +128,58 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
         if (lines % kLinesInARow == 0) co_await GiveWay(self->loop_);
         auto event = splitter.Next(bytes, line);
         if (event == LineSplitter::Event::kNeedMore) break;
+        AnswerPlace room = self->TakePlace(line.size());
         if (event == LineSplitter::Event::kTooLong) {
           self->Refuse(UpstreamInvalid("the server sent a line longer than the message limit"));
           continue;
         }
-        auto routed = self->OnLine(std::move(line));
+        auto routed = self->OnLine(std::move(line), std::move(room));
         line = {};
         if (!routed.is_full()) continue;
         const auto given_up = co_await MessageRouter::WaitForRoom(self->router_, std::move(routed));
         if (given_up != 0) self->TellCancelled(given_up);
       }
+      if (self->options_.answers.NeedsPlace(splitter.pending_bytes(), self->place_)) {
+        co_await AwaitPlace(self);
+      }
     }
     if (splitter.pending_bytes() > 0) self->Drop("half_line");
+    self->place_.reset();
     self->Lose(UpstreamLost("the server has closed its output"));
     // A server that cannot answer is of no use, whatever it still does.
     if (!self->gone_.is_set()) self->CloseIn();
     if (!co_await self->gone_.Wait(self->options_.grace)) self->Cut();
+  }
+
+  // The child waits meanwhile. Its end is the end of that, too.
+  static Task<void> AwaitPlace(std::shared_ptr<Core> self) {
+    const AnswerShare& answers = self->options_.answers;
+    while (!self->router_->is_lost()) {
+      if ((self->place_ = answers.Take(self->options_.limits.max_bytes)) != nullptr) break;
+      co_await answers.room->WaitForMore(absl::InfiniteDuration());
+    }
+    self->place_until_ = self->loop_.now() + absl::ToChronoNanoseconds(self->options_.long_line);
+    if (!std::exchange(self->is_watching_, true)) self->loop_.Spawn(WatchLine(self));
+  }
+
+  // Of the line that has been read.
+  AnswerPlace TakePlace(std::size_t bytes) {
+    if (place_ != nullptr) place_->Shrink(bytes);
+    return std::exchange(place_, nullptr);
+  }
+
+  // As long as a line is long in coming.
+  static Task<void> WatchLine(std::shared_ptr<Core> self) {
+    while (self->place_ != nullptr && !self->gone_.is_set()) {
+      const absl::Duration left = absl::FromChrono(self->place_until_ - self->loop_.now());
+      if (left <= absl::ZeroDuration()) {
+        self->Lose(UpstreamLost("the server does not end the line that it has begun"));
+        self->Cut();
+        break;
+      }
+      (void)co_await self->gone_.Wait(left);
+    }
+    self->is_watching_ = false;
   }
 
   static Task<void> DrainErr(std::shared_ptr<Core> self) {
@@ -179,9 +216,9 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     router_->FailAll(status);
   }
 
-  MessageRouter::Routed OnLine(std::string line) {
+  MessageRouter::Routed OnLine(std::string line, AnswerPlace room) {
     if (IsBlank(line)) return {};
-    if (has_batches_ && IsBatch(line)) return OnBatch(line);
+    if (has_batches_ && IsBatch(line)) return OnBatch(line, room);
     if (line[line.find_first_not_of(" \t")] != '{') {
       Drop("no_message");
       return {};
@@ -195,7 +232,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     // The first answer of a legacy session is that to initialize.
     const bool is_answer = message.shape == Shape::kResponse && !message.answers_nobody();
     if (is_answer && !std::exchange(has_begun_, true)) has_batches_ = AgreesOnBatches(message);
-    return Route(std::move(message));
+    return Route(std::move(message), std::move(room));
   }
 
   void OnNoMessage(std::string_view line, const absl::Status& refusal) {
@@ -206,7 +243,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     }
   }
 
-  MessageRouter::Routed OnBatch(std::string_view line) {
+  MessageRouter::Routed OnBatch(std::string_view line, const AnswerPlace& room) {
     auto messages = ScanBatchFromServer(line, options_.limits);
     if (!messages.ok()) {
       OnNoMessage(line, messages.status());
@@ -214,14 +251,14 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     }
     MessageRouter::Routed fullest;
     for (UpstreamMessage& message : *messages) {
-      auto routed = Route(std::move(message));
+      auto routed = Route(std::move(message), room);
       if (routed.is_full()) fullest = std::move(routed);
     }
     return fullest;
   }
 
-  MessageRouter::Routed Route(UpstreamMessage message) {
-    auto routed = router_->Route(std::move(message));
+  MessageRouter::Routed Route(UpstreamMessage message, AnswerPlace room) {
+    auto routed = router_->Route(std::move(message), std::move(room));
     if (!routed.dropped.empty()) Drop(routed.dropped);
     return routed;
   }
@@ -238,6 +275,10 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
 
   const std::shared_ptr<MessageRouter> router_;
   Signal gone_;
+  // Of the line that is being read, and until when that must have come.
+  AnswerPlace place_;
+  Loop::Time place_until_;
+  bool is_watching_ = false;
 
   std::uint64_t dropped_ = 0;
   std::uint64_t last_number_ = 0;

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "agent/loop/loop.h"
 #include "agent/mcp/json_scan.h"
+#include "agent/upstream/answer_room.h"
 #include "agent/upstream/child_supervisor.h"
 #include "agent/upstream/transport.h"
 
@@ -16,6 +17,9 @@ struct StdioOptions {
   // For the log.
   std::string server;
   ScanLimits limits;
+  AnswerShare answers = {};
+  // From when a long line has its room to its last byte; a child that takes longer is given up.
+  absl::Duration long_line = absl::Seconds(60);
   // How long the child has after its stdin has been closed, and again after SIGTERM.
   absl::Duration grace = absl::Milliseconds(500);
   // Counts what a child wrote that nobody asked for; may be null, else outlives the upstream.

@@ -18,7 +18,8 @@ class Exchange {
   // The next message. kUnavailable: the server or the connection is lost, and whether the request
   // took effect is unknown; kInvalidArgument: the server sent something that is not one clean
   // message; kDeadlineExceeded; limit_exceeded: nobody took what came while others waited for what
-  // came behind it. After an error, or the response, there is no next.
+  // came behind it, or there was no room for what is long. After an error, or the response, there
+  // is no next.
   virtual Task<absl::StatusOr<UpstreamMessage>> Next() = 0;
 
   // Wakes who waits in Next with kCancelled, in a later turn; from then on there is no next, and a

@@ -44,6 +44,7 @@ absl::Status UpstreamInvalid(std::string_view what) {
 }
 
 absl::Status ConnectionError(const absl::Status& status) {
+  if (ReasonOf(status) == DenialReason::DENIAL_REASON_LIMIT_EXCEEDED) return status;
   return WithReason(status, status.code() == absl::StatusCode::kInvalidArgument
                                 ? DenialReason::DENIAL_REASON_UPSTREAM_INVALID
                                 : DenialReason::DENIAL_REASON_UPSTREAM_LOST);

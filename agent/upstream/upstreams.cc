@@ -69,7 +69,8 @@ class Upstreams::Impl {
   }
 
   Task<absl::StatusOr<std::unique_ptr<Upstream>>> OpenStdio(
-      const Entry& entry, std::shared_ptr<const Credentials> credentials, Era era) {
+      const Entry& entry, std::string principal, std::shared_ptr<const Credentials> credentials,
+      Era era) {
     const CheckedServer& server = entry.server;
     SpawnPlan plan = server.plan;
     for (auto& [name, value] : FillIn(server, *credentials)) {
@@ -86,6 +87,7 @@ class Upstreams::Impl {
         loop, *std::move(child),
         StdioOptions{.server = entry.server.name,
                      .limits = {.max_bytes = entry.server.message_bytes},
+                     .answers = {.room = answers, .principal = std::move(principal)},
                      .dropped_lines = &dropped_lines});
     if (era == Era::kModern) co_return pipe;
     co_return std::make_unique<FirstContact>(loop,
@@ -95,15 +97,17 @@ class Upstreams::Impl {
                                                                  .on_modern = Forgets(entry)});
   }
 
-  HttpOptions MakeHttpOptions(const Entry& entry, const Credentials& credentials) {
+  HttpOptions MakeHttpOptions(const Entry& entry, const std::string& principal,
+                              const Credentials& credentials) {
     return {.server = entry.server.name,
             .url = entry.server.url,
             .tls = entry.tls,
             .headers = FillIn(entry.server, credentials),
-            .limits = {.max_bytes = entry.server.message_bytes}};
+            .limits = {.max_bytes = entry.server.message_bytes},
+            .answers = {.room = answers, .principal = principal}};
   }
 
-  absl::StatusOr<std::unique_ptr<Upstream>> OpenHttp(const Entry& entry,
+  absl::StatusOr<std::unique_ptr<Upstream>> OpenHttp(const Entry& entry, std::string principal,
                                                      std::shared_ptr<const Credentials> credentials,
                                                      Era era) {
     // Checked at the start; the files may have changed since.
@@ -112,11 +116,13 @@ class Upstreams::Impl {
       OPENSSL_cleanse(value.data(), value.size());
       if (!is_usable) return Lost("a credential cannot stand in a header");
     }
-    const auto open_streamable = [this, &entry, credentials] {
-      return std::make_unique<HttpUpstream>(loop, sweep, MakeHttpOptions(entry, *credentials));
+    const auto open_streamable = [this, &entry, principal, credentials] {
+      return std::make_unique<HttpUpstream>(loop, sweep,
+                                            MakeHttpOptions(entry, principal, *credentials));
     };
-    const auto open_sse = [this, &entry, credentials] {
-      return std::make_unique<SseUpstream>(loop, sweep, MakeHttpOptions(entry, *credentials));
+    const auto open_sse = [this, &entry, principal, credentials] {
+      return std::make_unique<SseUpstream>(loop, sweep,
+                                           MakeHttpOptions(entry, principal, *credentials));
     };
     const HttpTransport transport = entry.server.transport;
     if (transport == HttpTransport::kSse) return open_sse();
@@ -136,6 +142,7 @@ class Upstreams::Impl {
   }
 
   Loop& loop;
+  const std::shared_ptr<AnswerRoom> answers = std::make_shared<AnswerRoom>(loop);
   DeadlineSweep sweep;
   Spawner spawner{loop};
   absl::flat_hash_map<std::string, Entry> entries;
@@ -193,11 +200,13 @@ absl::StatusOr<std::shared_ptr<const Credentials>> Upstreams::ReadCredentials(
 }
 
 Task<absl::StatusOr<std::unique_ptr<Upstream>>> Upstreams::Open(
-    std::string_view server, std::shared_ptr<const Credentials> credentials, Era era) {
+    std::string_view server, std::string principal, std::shared_ptr<const Credentials> credentials,
+    Era era) {
   const auto* entry = impl_->Find(server);
   if (entry == nullptr) co_return Denied(types::v1::DENIAL_REASON_SERVER_UNKNOWN, "no such server");
-  if (!entry->server.is_stdio) co_return impl_->OpenHttp(*entry, std::move(credentials), era);
-  co_return co_await impl_->OpenStdio(*entry, std::move(credentials), era);
+  if (!entry->server.is_stdio)
+    co_return impl_->OpenHttp(*entry, std::move(principal), std::move(credentials), era);
+  co_return co_await impl_->OpenStdio(*entry, std::move(principal), std::move(credentials), era);
 }
 
 void Upstreams::NoteLegacyOnly(std::string_view server) {

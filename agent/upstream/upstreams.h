@@ -46,10 +46,12 @@ class Upstreams {
   absl::StatusOr<std::shared_ptr<const Credentials>> ReadCredentials(std::string_view server) const;
 
   // An upstream for one legacy MCP session, or one that all modern calls of a session share: a
-  // child is spawned here, an HTTP server is first contacted by the first request. Its error is
-  // kUnavailable with upstream_lost: no child could be started.
+  // child is spawned here, an HTTP server is first contacted by the first request. What is long of
+  // what it says takes the principal's share of the room for that. Its error is kUnavailable with
+  // upstream_lost: no child could be started.
   Task<absl::StatusOr<std::unique_ptr<Upstream>>> Open(
-      std::string_view server, std::shared_ptr<const Credentials> credentials, Era era);
+      std::string_view server, std::string principal,
+      std::shared_ptr<const Credentials> credentials, Era era);
 
   // The server was found to speak the legacy era alone. Asked again after a while: servers are
   // updated.

@@ -499,7 +499,7 @@ struct Agent {
   Task<std::unique_ptr<Upstream>> Open(std::string server) {
     auto credentials = upstreams->ReadCredentials(server);
     REQUIRE(credentials.ok());
-    auto opened = co_await upstreams->Open(server, *credentials, Era::kLegacy);
+    auto opened = co_await upstreams->Open(server, "p", *credentials, Era::kLegacy);
     REQUIRE(opened.ok());
     co_return *std::move(opened);
   }

@@ -7,10 +7,10 @@
 
 namespace sallyport::agent {
 
-// How many bytes of long requests are held at a time, from when they are read until they are
-// answered: by all, and by one principal, so that nobody takes the memory that everybody lives in.
-// A request of up to 64 KiB needs no room, for their number is bounded elsewhere. On the loop's
-// thread.
+// How many bytes of long messages are held at a time, from when they are read until they are
+// answered or delivered: by all, and by one principal, so that nobody takes the memory that
+// everybody lives in. One of up to 64 KiB needs no room, for their number is bounded elsewhere. On
+// the loop's thread.
 class BodyRoom {
  public:
   static constexpr std::size_t kLong = std::size_t{64} << 10;
@@ -21,17 +21,19 @@ class BodyRoom {
   BodyRoom(const BodyRoom&) = delete;
   BodyRoom& operator=(const BodyRoom&) = delete;
 
-  // The room of one request, until it goes. The BodyRoom outlives it.
+  // The room of one message, until it goes. The BodyRoom outlives it.
   class Place {
    public:
     // Takes it, if there is so much. Whoever holds nothing may take more than one principal's
-    // share, so that the longest request fits alone.
+    // share, so that the longest message fits alone.
     Place(BodyRoom& room, const std::string& principal, std::size_t bytes);
     ~Place();
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
     bool is_taken() const { return is_taken_; }
+    // Keeps so much of it, where it has more.
+    void Shrink(std::size_t bytes);
 
    private:
     BodyRoom& room_;

@@ -1,4 +1,4 @@
-#include "agent/listen/body_room.h"
+#include "agent/session/body_room.h"
 
 namespace sallyport::agent {
 
@@ -16,12 +16,16 @@ BodyRoom::Place::Place(BodyRoom& room, const std::string& principal, std::size_t
   room_.held_by_[principal_] += bytes;
 }
 
-BodyRoom::Place::~Place() {
-  if (bytes_ == 0) return;
-  room_.held_ -= bytes_;
+void BodyRoom::Place::Shrink(std::size_t bytes) {
+  if (bytes >= bytes_) return;
+  const std::size_t less = bytes_ - bytes;
+  bytes_ = bytes;
+  room_.held_ -= less;
   const auto own = room_.held_by_.find(principal_);
-  own->second -= bytes_;
+  own->second -= less;
   if (own->second == 0) room_.held_by_.erase(own);
 }
+
+BodyRoom::Place::~Place() { Shrink(0); }
 
 }  // namespace sallyport::agent
