@@ -24,6 +24,10 @@ using types::v1::RecordType;
 
 constexpr std::size_t kReservedDetailBytes = 256;
 
+// What is longer leaves the last quarter of the room to what is not, so that a burst of long
+// messages keeps nobody from short ones.
+constexpr std::size_t kLongBytes = std::size_t{64} << 10;
+
 constexpr std::size_t kSaltBytes = 16;
 constexpr std::size_t kSaltStock = 256;
 
@@ -56,6 +60,10 @@ absl::Status Recorder::Impl::AppendContent(RecordingChain& chain, RecordType typ
   if (chain.closed_) {
     refused_ = absl::FailedPreconditionError("the recording is closed");
     return Unavailable(refused_);
+  }
+  if (payload_.size() > kLongBytes && sessions_.spool().IsNearlyFull()) {
+    return Unavailable(absl::ResourceExhaustedError(
+        "the spool is nearly full, and the rest of it is for what is short"));
   }
   std::string_view salt = NextSalt();
   chain::Link link{.n = chain.n_ + 1,

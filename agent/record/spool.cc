@@ -152,6 +152,11 @@ absl::Status Spool::EnsureRoom(std::uint64_t entry, std::uint64_t bytes) {
   }
 }
 
+bool Spool::IsNearlyFull() const {
+  const std::lock_guard lock(mutex_);
+  return live_.size() * 4 > max_segments_ * 3;
+}
+
 absl::Status Spool::Roll() {
   std::unique_lock lock(mutex_);
   if (free_.empty()) {

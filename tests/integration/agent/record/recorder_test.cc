@@ -334,6 +334,37 @@ TEST_CASE(
         absl::StatusCode::kFailedPrecondition);
 }
 
+Task<void> FillWithLong(Rig* rig, absl::Status* refused) {
+  rig->chain = rig->recorder->StartChain("ses_long");
+  const std::string big(70000, 'x');
+  int taken = 0;
+  while (refused->ok()) {
+    *refused =
+        (co_await rig->recorder->RecordRequest(*rig->chain, {}, Masked(kCall, {.bytes = big})))
+            .status();
+    taken += refused->ok() ? 1 : 0;
+  }
+  CHECK(taken > 5);
+  // The recorder takes records, and those that are short.
+  CHECK(rig->recorder->status().ok());
+  CHECK(rig->recorder->backlog_bytes() < rig->recorder->capacity_bytes() * 9 / 10);
+  CHECK((co_await rig->recorder->RecordRequest(*rig->chain, {}, Clean(kCall))).ok());
+  CHECK_FALSE(
+      (co_await rig->recorder->RecordRequest(*rig->chain, {}, Masked(kCall, {.bytes = big}))).ok());
+  CHECK((co_await rig->recorder->RecordRequest(*rig->chain, {}, Clean(kCall))).ok());
+}
+TEST_CASE("a burst of long records leaves room for short ones", "[agent][recorder]") {
+  Rig rig;
+  absl::Status refused;
+  rig.Run(FillWithLong(&rig, &refused));
+  CHECK(refused.code() == absl::StatusCode::kResourceExhausted);
+  CHECK(ReasonOf(refused) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(Verify(rig.Shipped(), "ses_long") == "");
+  rig.Acknowledge();
+  absl::Status again;
+  rig.Run(FillWithLong(&rig, &again));
+}
+
 Task<void> AnswersOften(Rig* rig) {
   rig->chain = rig->recorder->StartChain("ses_asked");
   const std::string answer = R"({"jsonrpc":"2.0","id":"q","result":{}})";
