@@ -18,7 +18,8 @@ namespace {
 constexpr size_t kMaxReasonBytes = 1000;
 
 absl::Status Ban(WriteTransaction& t, Agent& agent, const Caller& caller, const std::string& reason,
-                 absl::Time now, admin::v1::BanAgentResponse& response) {
+                 const IsConnected& is_connected, absl::Time now,
+                 admin::v1::BanAgentResponse& response) {
   agent.banned_at = now;
   agent.ban_reason = reason;
   RETURN_IF_ERROR(
@@ -30,6 +31,8 @@ absl::Status Ban(WriteTransaction& t, Agent& agent, const Caller& caller, const 
         t, session, sessions::Revoked("agent " + agent.name + " was banned"), caller, now));
     response.add_sessions(session.id());
   }
+  ASSIGN_OR_RETURN(const auto away, AwayAgents(t, live, is_connected, now));
+  for (const admin::v1::AwayAgent& itself : away) *response.mutable_away_agent() = itself;
   // After the sessions: whoever follows the changes tells their ends first.
   RETURN_IF_ERROR(agents::Put(t, agent));
   return t.Commit();
@@ -53,7 +56,7 @@ absl::StatusOr<admin::v1::BanAgentResponse> BanAgent::Run(
     ASSIGN_OR_RETURN(std::optional<Agent> agent, agents::Find(t, request.name()));
     if (!agent.has_value()) return absl::NotFoundError("there is no agent " + request.name());
     if (!agent->is_banned()) {
-      RETURN_IF_ERROR(Ban(t, *agent, caller, request.reason(), now, response));
+      RETURN_IF_ERROR(Ban(t, *agent, caller, request.reason(), is_connected_, now, response));
     }
     *response.mutable_agent() = ShownAgent(*agent);
     return absl::OkStatus();

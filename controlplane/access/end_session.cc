@@ -1,6 +1,7 @@
 #include "controlplane/access/end_session.h"
 
 #include <optional>
+#include <span>
 
 #include "common/denial.h"
 #include "common/log.h"
@@ -55,9 +56,18 @@ absl::Status EndOwn(WriteTransaction& t, Session& session, const Caller& caller,
   return t.Commit();
 }
 
+// Also of one that was over before, while its agent has not said that it knows.
+absl::Status TellAway(Transaction& t, const Session& session, const IsConnected& is_connected,
+                      absl::Time now, admin::v1::EndSessionResponse& response) {
+  ASSIGN_OR_RETURN(const auto away, AwayAgents(t, std::span(&session, 1), is_connected, now));
+  for (const admin::v1::AwayAgent& agent : away) *response.mutable_away_agent() = agent;
+  return absl::OkStatus();
+}
+
 absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionRequest& request,
                            std::optional<absl::Duration> lock_duration, const Caller& caller,
-                           absl::Time now, admin::v1::EndSessionResponse& response) {
+                           const IsConnected& is_connected, absl::Time now,
+                           admin::v1::EndSessionResponse& response) {
   RETURN_IF_ERROR(locks::RefuseShutOut(
       t, audit_log::LineOf(caller, now, "session.end", request.id(), request.reason()), caller,
       now));
@@ -69,7 +79,7 @@ absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionReque
     ASSIGN_OR_RETURN(const auto lock,
                      documents::Find(t, types::v1::DOCUMENT_KIND_LOCK, "end-" + session->id()));
     if (lock.has_value()) Tell(lock->name(), lock->lock(), response);
-    return absl::OkStatus();
+    return TellAway(t, *session, is_connected, now, response);
   }
   RETURN_IF_ERROR(sessions::EndLive(t, *session, sessions::Revoked(request.reason()), caller, now));
   if (!request.no_lock()) {
@@ -78,6 +88,7 @@ absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionReque
     Tell(lock.name, spec, response);
   }
   *response.mutable_session() = session->proto();
+  RETURN_IF_ERROR(TellAway(t, *session, is_connected, now, response));
   return t.Commit();
 }
 
@@ -112,7 +123,7 @@ absl::StatusOr<admin::v1::EndSessionResponse> EndSession::Run(
   admin::v1::EndSessionResponse response;
   RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) {
     response.Clear();
-    return EndByOperator(t, request, lock_duration, caller, now, response);
+    return EndByOperator(t, request, lock_duration, caller, is_connected_, now, response);
   }));
   return response;
 }

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "controlplane/access/away_agents.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/access/v1/access_service.pb.h"
@@ -13,8 +16,9 @@ namespace sallyport::controlplane {
 // stays as it ended.
 class EndSession {
  public:
-  // Both outlive it.
-  EndSession(Database& control, const Clock& clock) : control_(control), clock_(clock) {}
+  // The database and the clock outlive it.
+  EndSession(Database& control, const Clock& clock, IsConnected is_connected)
+      : control_(control), clock_(clock), is_connected_(std::move(is_connected)) {}
 
   // By its own caller: completed. By its agent, whose recording of it is damaged: revoked, with an
   // alarm in the log; how many calls it made is not known, and so it counts as used up. Anybody
@@ -30,6 +34,7 @@ class EndSession {
  private:
   Database& control_;
   const Clock& clock_;
+  const IsConnected is_connected_;
 };
 
 }  // namespace sallyport::controlplane

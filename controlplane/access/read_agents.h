@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "controlplane/access/away_agents.h"
 #include "controlplane/model/agent.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
@@ -20,7 +21,7 @@ class ReadAgents {
  public:
   // `is_connected` says whether an agent's update stream is open, `not_understood` what it says of
   // policies that it cannot understand. The database outlives it.
-  ReadAgents(Database& control, std::function<bool(std::string_view name)> is_connected,
+  ReadAgents(Database& control, IsConnected is_connected,
              std::function<std::string(std::string_view name)> not_understood)
       : control_(control),
         is_connected_(std::move(is_connected)),
@@ -32,7 +33,7 @@ class ReadAgents {
 
  private:
   Database& control_;
-  std::function<bool(std::string_view name)> is_connected_;
+  const IsConnected is_connected_;
   std::function<std::string(std::string_view name)> not_understood_;
 };
 

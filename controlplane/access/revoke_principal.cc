@@ -58,12 +58,16 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
     RETURN_IF_ERROR(locks::RefuseShutOut(t, line, caller, now));
     RETURN_IF_ERROR(audit_log::Append(t, line));
     ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(t));
+    std::vector<Session> ended;
     for (Session& session : live) {
       const types::v1::Session& proto = session.proto();
       if (!LockMatches(revoked, proto.principal(), proto.server(), proto.agent(), now)) continue;
       RETURN_IF_ERROR(sessions::EndLive(t, session, sessions::Revoked(lock.reason), caller, now));
       *response.add_sessions() = session.proto();
+      ended.push_back(session);
     }
+    ASSIGN_OR_RETURN(const auto away, AwayAgents(t, ended, is_connected_, now));
+    *response.mutable_away_agents() = {away.begin(), away.end()};
     if (!request.no_lock()) {
       ASSIGN_OR_RETURN(const types::v1::LockSpec spec,
                        PutLock(t, lock, lock_duration, caller, now));

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "controlplane/access/away_agents.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/admin/v1/session_service.pb.h"
@@ -11,8 +14,9 @@ namespace sallyport::controlplane {
 // An operator takes a principal's access away, on all servers at once.
 class RevokePrincipal {
  public:
-  // Both outlive it.
-  RevokePrincipal(Database& control, const Clock& clock) : control_(control), clock_(clock) {}
+  // The database and the clock outlive it.
+  RevokePrincipal(Database& control, const Clock& clock, IsConnected is_connected)
+      : control_(control), clock_(clock), is_connected_(std::move(is_connected)) {}
 
   // Admins. Every pending and active session of the principal ends as revoked, its approvals are
   // withdrawn and, unless `no_lock`, a lock on the principal keeps it out; the lock stands also
@@ -23,6 +27,7 @@ class RevokePrincipal {
  private:
   Database& control_;
   const Clock& clock_;
+  const IsConnected is_connected_;
 };
 
 }  // namespace sallyport::controlplane

@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/end_sessions.h"
 #include "sallyport/admin/v1/agent_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -55,6 +56,7 @@ int BanAgent(const ClientOptions& options, const admin::v1::BanAgentRequest& req
   return Ask<AgentService>(
       options, &AgentService::Stub::BanAgent, request,
       [&](const admin::v1::BanAgentResponse& response) {
+        if (response.has_away_agent()) WarnOfAway(response.away_agent());
         if (options.format != "table") {
           PrintMessage(response, options.format);
           return 0;

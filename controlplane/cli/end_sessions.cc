@@ -85,6 +85,11 @@ void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, const Flags
   }
 }
 
+// Whatever reads the output: who ends a session takes it for cut.
+void WarnOfEach(const google::protobuf::RepeatedPtrField<admin::v1::AwayAgent>& away) {
+  for (const admin::v1::AwayAgent& agent : away) WarnOfAway(agent);
+}
+
 // What both forms of `end` ask for. 2: the flags are no good.
 template <class Request>
 int FillEnd(const Flags& flags, Request& request) {
@@ -112,6 +117,7 @@ int End(const ClientOptions& options, const Flags& flags) {
     return Ask<SessionService>(options, &SessionService::Stub::EndSession, request,
                                [&](const admin::v1::EndSessionResponse& response) {
                                  ShowEnd(response, flags, options.format);
+                                 if (response.has_away_agent()) WarnOfAway(response.away_agent());
                                  return 0;
                                });
   }
@@ -122,6 +128,7 @@ int End(const ClientOptions& options, const Flags& flags) {
                              [&](const admin::v1::RevokePrincipalResponse& response) {
                                if (response.is_unknown()) WarnOfUnknown(flags);
                                ShowRevoked(response, flags, options.format);
+                               WarnOfEach(response.away_agents());
                                return 0;
                              });
 }
@@ -131,6 +138,16 @@ int End(const ClientOptions& options, const Flags& flags) {
 std::string Why(const Session& session) {
   return session.state() == types::v1::SESSION_STATE_DENIED ? EnumWord(session.denial_reason())
                                                             : EnumWord(session.end_reason());
+}
+
+void WarnOfAway(const admin::v1::AwayAgent& agent) {
+  const std::string text = absl::StrCat(
+      "agent ", agent.name(), " is away (",
+      agent.has_last_seen_at() ? absl::StrCat("last seen at ", TimeCell(agent.last_seen_at(), true))
+                               : "never seen",
+      "): it cuts what has ended as soon as it is back, and may go on serving it until ",
+      TimeCell(agent.serves_until(), true), " if it does not come back");
+  std::fprintf(stderr, "sallyport: %s\n", Printable(text).c_str());
 }
 
 void AddEndCommand(CommandLine& line, CLI::App& sessions) {

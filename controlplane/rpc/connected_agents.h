@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -36,6 +37,10 @@ class ConnectedAgents {
   };
 
   bool Has(std::string_view name) const;
+  // Has, for whoever may not know this class. It outlives what is returned.
+  std::function<bool(std::string_view name)> Asker() const {
+    return [this](std::string_view name) { return Has(name); };
+  }
   // Nothing where the agent has no stream.
   void NoteBeat(std::string_view name, uint64_t beat);
   // What the agent says of policies that it cannot understand; empty: nothing. Whether that is

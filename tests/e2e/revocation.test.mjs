@@ -109,7 +109,11 @@ test('an agent that is away when it is banned cuts its sessions when it hears of
   assert.ok((await mcp.call('tools/list')).message.result, 'a live session needs no control plane');
   door.agent.child.kill('SIGSTOP');
   door.controlPlane = await door.stage.restart(door.controlPlane);
-  assert.equal((await door.cli(['agents', 'ban', 'agent-a'])).code, 0);
+  const lasts = (await sessions('deploy-bot')).find(({ server }) => server === 'oracle').expiresAt;
+  const { code, out, err } = await door.cli(['agents', 'ban', 'agent-a', '-o', 'json']);
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(out).awayAgent.name, 'agent-a');
+  assert.match(err, new RegExp(`agent agent-a is away \\(last seen at .*\\): .* until ${lasts.slice(0, 19)}`));
   door.agent.child.kill('SIGCONT');
   await until('the session is cut', async () => (await mcp.call('tools/list')).status === 404);
   await door.stage.stop(door.agent);

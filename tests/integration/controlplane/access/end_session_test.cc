@@ -105,6 +105,51 @@ TEST_CASE_METHOD(Ending, "an operator's end of a completed session sets no lock"
   CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
 }
 
+TEST_CASE_METHOD(Ending,
+                 "an operator hears that the session's agent is away, and how long it may go on",
+                 "[controlplane][access]") {
+  const auto seconds_left = [&](const admin::v1::EndSessionResponse& response) {
+    return absl::ToInt64Seconds(FromProto(response.away_agent().serves_until()) - clock.Now());
+  };
+  const std::string elsewhere = ByAgent(BotToken(), "wiki", "a2").session().id();
+  ApplyPolicy("max_duration: 15m, on_control_plane_loss: strict");
+  const std::string strict = ByAgent(BotToken(), "files").session().id();
+  const absl::Time seen = clock.Now();
+  {
+    const auto t = Write();
+    REQUIRE(agents::NoteSeen(*t, "a1", seen).ok());
+    REQUIRE(t->Commit().ok());
+  }
+  away.insert("a1");
+  clock.Advance(absl::Minutes(2));
+  const auto ended = end->Run(admin, Operators());
+  REQUIRE(ended.ok());
+  CHECK(ended->away_agent().name() == "a1");
+  CHECK(FromProto(ended->away_agent().last_seen_at()) == seen);
+  CHECK(seconds_left(*ended) == 13 * 60);
+  admin::v1::EndSessionRequest other = Operators();
+  other.set_id(strict);
+  CHECK(seconds_left(*end->Run(admin, other)) == 10);
+  other.set_id(elsewhere);
+  CHECK_FALSE(end->Run(admin, other)->has_away_agent());
+  // Asked again, until the agent has closed the recording or the session is over by itself.
+  const auto again = end->Run(admin, Operators());
+  CHECK(again->had_ended());
+  CHECK(again->has_away_agent());
+  clock.Advance(absl::Minutes(14));
+  CHECK_FALSE(end->Run(admin, Operators())->has_away_agent());
+}
+
+TEST_CASE_METHOD(Ending, "what no agent serves has none that is away", "[controlplane][access]") {
+  away = {"a1", "a2"};
+  REQUIRE(EndByAgent(id, types::v1::END_REASON_COMPLETED, 0).ok());
+  CHECK_FALSE(end->Run(admin, Operators())->has_away_agent());
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}");
+  admin::v1::EndSessionRequest pending;
+  pending.set_id(ByAgent(BotToken("other")).session().id());
+  CHECK_FALSE(end->Run(admin, pending)->has_away_agent());
+}
+
 TEST_CASE_METHOD(Ending, "the lock's source says what its spec says", "[controlplane][access]") {
   admin::v1::EndSessionRequest request = Operators();
   request.mutable_lock_duration()->set_seconds(3600);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -103,7 +104,7 @@ struct Fixture {
     calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices});
     reserve.emplace(ReserveCall::Needs{*control, clock, *policies});
     settle.emplace(*control, clock);
-    end.emplace(*control, clock);
+    end.emplace(*control, clock, is_connected);
     expire.emplace(*control, clock);
     enroll.emplace(*control, clock, keys->ca());
     join.emplace(*control, clock, keys->ca(), "cp.test:7443");
@@ -280,6 +281,9 @@ struct Fixture {
   const Caller admin{LocalAdminCaller{.uid = 0}, ""};
   // Where the databases are, and what is kept of that disk; for the next Restart.
   std::string data_dir = dir.path();
+  // Agents that are not connected; all others are.
+  std::set<std::string, std::less<>> away;
+  const IsConnected is_connected = [this](std::string_view name) { return !away.contains(name); };
   std::unique_ptr<DiskReserve> disk_reserve;
   std::unique_ptr<Database> control;
   std::unique_ptr<Database> recordings;

@@ -30,10 +30,10 @@ void TakeAllAway(Fixture& on, const std::string& active, const std::string& othe
   CHECK(on.SessionOf(other).state() == types::v1::SESSION_STATE_ENDED);
   admin::v1::RevokePrincipalRequest revoke;
   revoke.set_principal("okta:bot");
-  CHECK(RevokePrincipal(*on.control, on.clock).Run(on.admin, revoke).ok());
+  CHECK(RevokePrincipal(*on.control, on.clock, on.is_connected).Run(on.admin, revoke).ok());
   admin::v1::BanAgentRequest ban;
   ban.set_name("a1");
-  CHECK(BanAgent(*on.control, on.clock).Run(on.admin, ban).ok());
+  CHECK(BanAgent(*on.control, on.clock, on.is_connected).Run(on.admin, ban).ok());
 }
 
 // A session, one on another server, and the approval of a third.

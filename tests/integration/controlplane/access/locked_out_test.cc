@@ -57,11 +57,12 @@ TEST_CASE_METHOD(LockedOut, "an administrator changes nothing behind a lock of t
   CHECK(SessionOf(id).is_pending());
   admin::v1::RevokePrincipalRequest principal;
   principal.set_principal("okta:bot");
-  CheckRefused(RevokePrincipal(*control, clock).Run(alice, principal).status(), "principal.revoke");
+  CheckRefused(RevokePrincipal(*control, clock, is_connected).Run(alice, principal).status(),
+               "principal.revoke");
   CHECK(SessionOf(id).is_pending());
   admin::v1::BanAgentRequest agent;
   agent.set_name("a1");
-  CheckRefused(BanAgent(*control, clock).Run(alice, agent).status(), "agent.ban");
+  CheckRefused(BanAgent(*control, clock, is_connected).Run(alice, agent).status(), "agent.ban");
   CHECK(agents::FindInService(*Read(), "a1").ok());
   admin::v1::CreateJoinTokenRequest token;
   token.set_name("a9");
@@ -96,9 +97,9 @@ TEST_CASE_METHOD(LockedOut,
   REQUIRE(Approve(ByAgent(BotToken()).session().approval_id(), SignedIn("alice")).ok());
   admin::v1::RevokePrincipalRequest request;
   request.set_principal("okta:alice");
-  CHECK_FALSE(RevokePrincipal(*control, clock).Run(admin, request)->is_unknown());
+  CHECK_FALSE(RevokePrincipal(*control, clock, is_connected).Run(admin, request)->is_unknown());
   request.set_principal("okta:alise");
-  CHECK(RevokePrincipal(*control, clock).Run(admin, request)->is_unknown());
+  CHECK(RevokePrincipal(*control, clock, is_connected).Run(admin, request)->is_unknown());
 }
 
 }  // namespace

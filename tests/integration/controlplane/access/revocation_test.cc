@@ -15,13 +15,13 @@ struct Revoking : Fixture {
     request.set_principal(principal);
     request.set_no_lock(no_lock);
     request.set_reason("leaked key");
-    return RevokePrincipal(*control, clock).Run(admin, request);
+    return RevokePrincipal(*control, clock, is_connected).Run(admin, request);
   }
   absl::StatusOr<admin::v1::BanAgentResponse> Ban(const std::string& name) {
     admin::v1::BanAgentRequest request;
     request.set_name(name);
     request.set_reason("stolen disk");
-    return BanAgent(*control, clock).Run(admin, request);
+    return BanAgent(*control, clock, is_connected).Run(admin, request);
   }
   // The issuer publishes this key in the place of all others.
   void Publish(const TestIssuer& key) {
@@ -95,6 +95,26 @@ TEST_CASE_METHOD(Revoking, "a revocation without a lock lets the principal come 
   CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
 }
 
+TEST_CASE_METHOD(Revoking, "who revokes a principal hears which of its agents are away",
+                 "[controlplane][access]") {
+  ByAgent(BotToken());
+  ByAgent(BotToken(), "files");
+  ByAgent(BotToken(), "wiki", "a2");
+  away = {"a1"};
+  const auto revoked = Revoke("okta:bot");
+  REQUIRE(revoked->away_agents_size() == 1);
+  CHECK(revoked->away_agents(0).name() == "a1");
+  CHECK(FromProto(revoked->away_agents(0).serves_until()) == clock.Now() + absl::Minutes(15));
+}
+
+TEST_CASE_METHOD(Revoking, "who bans an agent hears that it is away while it may serve something",
+                 "[controlplane][access]") {
+  ByAgent(BotToken());
+  away = {"a1", "a2"};
+  CHECK(Ban("a1")->away_agent().name() == "a1");
+  CHECK_FALSE(Ban("a2")->has_away_agent());
+}
+
 TEST_CASE_METHOD(Revoking, "only admins revoke a principal, and it must be one",
                  "[controlplane][access]") {
   for (const char* name : {"", "bot", ":bot", "okta:"}) {
@@ -105,7 +125,7 @@ TEST_CASE_METHOD(Revoking, "only admins revoke a principal, and it must be one",
   admin::v1::RevokePrincipalRequest request;
   request.set_principal("okta:bot");
   for (const Caller& caller : {SignedIn("alice"), Agent("a1"), Person(BotToken())}) {
-    CHECK(ReasonOf(RevokePrincipal(*control, clock).Run(caller, request).status()) ==
+    CHECK(ReasonOf(RevokePrincipal(*control, clock, is_connected).Run(caller, request).status()) ==
           types::v1::DENIAL_REASON_ROLE_MISSING);
   }
   CHECK(IsLive(id));
@@ -162,7 +182,7 @@ TEST_CASE_METHOD(Revoking, "only admins ban, and only what there is", "[controlp
   admin::v1::BanAgentRequest request;
   request.set_name("a1");
   for (const Caller& caller : {SignedIn("alice"), Agent("a1"), Agent("a2")}) {
-    CHECK(ReasonOf(BanAgent(*control, clock).Run(caller, request).status()) ==
+    CHECK(ReasonOf(BanAgent(*control, clock, is_connected).Run(caller, request).status()) ==
           types::v1::DENIAL_REASON_ROLE_MISSING);
   }
   CHECK_FALSE((*agents::Find(*Read(), "a1"))->is_banned());
