@@ -31,16 +31,44 @@ OwnAnswer NoSuchSession(Gateway& gateway, const AuthenticatedCall& call) {
                 "there is no such MCP session; initialize again");
 }
 
+// What its client can do. To initialize again is of no use while that would be refused.
+std::string WhatHelps(Gateway& gateway, const AuthenticatedCall& call,
+                      const EndedMcpSession& ended) {
+  if (!gateway.snapshots.refusal().ok()) {
+    return "this agent may serve nobody any more: ask an administrator, or go to another agent of "
+           "the server";
+  }
+  const auto snapshot = gateway.snapshots.current();
+  const std::string_view lock =
+      snapshot == nullptr
+          ? std::string_view()
+          : snapshot->policies()->LockOn(*call.caller->principal, call.incoming.server,
+                                         gateway.agent, gateway.clock.Now());
+  if (!lock.empty()) {
+    return absl::StrCat(
+        "the lock ", ToAbsl(lock),
+        " keeps you out: ask an administrator, and initialize again once it is gone");
+  }
+  if (ended.is_used_up) {
+    return "no session has calls again before the max_duration that they count for is over: "
+           "initialize again after that, and the answer says when it is";
+  }
+  if (!gateway.snapshots.is_connected()) {
+    return "the control plane is away: initialize again once it is back";
+  }
+  return "initialize again";
+}
+
 OwnAnswer EndedSession(Gateway& gateway, const AuthenticatedCall& call) {
   const EndedMcpSession* ended = gateway.sessions.FindEnded(*call.incoming.mcp_session_id);
   if (ended == nullptr || ended->principal_key != call.caller->key ||
       ended->server != call.incoming.server) {
     return NoSuchSession(gateway, call);
   }
-  return Refuse(
-      gateway, call, ended->reason,
-      absl::StrCat("the session has ended: ", ToAbsl(ended->detail), "; initialize again"),
-      ended->session_id);
+  return Refuse(gateway, call, ended->reason,
+                absl::StrCat("the session has ended: ", ToAbsl(ended->detail), "; ",
+                             WhatHelps(gateway, call, *ended)),
+                ended->session_id);
 }
 
 OwnAnswer RefuseUnnamed(Gateway& gateway, const AuthenticatedCall& call,

@@ -27,8 +27,9 @@ void EndedMcpSessions::Add(std::string_view id, const EndedMcpSession& ended) {
     return std::string_view(block.text).substr(at);
   };
   const std::string_view kept_id = kept(id);
-  known_[kept_id] = EndedMcpSession{kept(ended.principal_key), kept(ended.server),
-                                    kept(ended.session_id), kept(ended.detail), ended.reason};
+  known_[kept_id] =
+      EndedMcpSession{kept(ended.principal_key), kept(ended.server), kept(ended.session_id),
+                      kept(ended.detail),        ended.reason,       ended.is_used_up};
   block.ids.push_back(kept_id);
 }
 

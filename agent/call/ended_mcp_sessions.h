@@ -21,6 +21,9 @@ struct EndedMcpSession {
   std::string_view detail;
   // SESSION_ENDED, or SNAPSHOT_STALE where the control plane had been silent for the lease.
   types::v1::DenialReason reason = types::v1::DENIAL_REASON_SESSION_ENDED;
+  // The calls of its window are used up, and no approval would start another one: a session that
+  // opens before the window is over has none.
+  bool is_used_up = false;
 };
 
 // The ended MCP sessions that are remembered: some thousands, enough for the clients of a day; the

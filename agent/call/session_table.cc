@@ -48,12 +48,14 @@ void SessionTable::EndConnection(ServedSession& session, McpConnection& connecti
   session.ended_connections.push_back(std::move(place->second));
   session.connections.erase(place);
   connection.EndStream();
-  ended_.Add(id, {.principal_key = session.principal_key(),
-                  .server = session.facts().server,
-                  .session_id = session.id(),
-                  .detail = detail,
-                  .reason = session.live().is_ended() ? session.live().end().denial_reason()
-                                                      : types::v1::DENIAL_REASON_SESSION_ENDED});
+  ended_.Add(id,
+             {.principal_key = session.principal_key(),
+              .server = session.facts().server,
+              .session_id = session.id(),
+              .detail = detail,
+              .reason = session.live().is_ended() ? session.live().end().denial_reason()
+                                                  : types::v1::DENIAL_REASON_SESSION_ENDED,
+              .is_used_up = session.live().is_used_up() && !session.facts().terms.has_approval()});
 }
 
 std::size_t SessionTable::connections_of(std::string_view principal_key) const {

@@ -115,10 +115,34 @@ test('an agent that is away when it is banned cuts its sessions when it hears of
   assert.equal(JSON.parse(out).awayAgent.name, 'agent-a');
   assert.match(err, new RegExp(`agent agent-a is away \\(last seen at .*\\): .* until ${lasts.slice(0, 19)}`));
   door.agent.child.kill('SIGCONT');
-  await until('the session is cut', async () => (await mcp.call('tools/list')).status === 404);
+  const late = await until('the session is cut', async () => {
+    const answer = await mcp.call('tools/list');
+    return answer.status === 404 && answer;
+  });
+  assert.match(late.body, /this agent may serve nobody any more: ask an administrator/);
   await door.stage.stop(door.agent);
   execFileSync('rm', ['-rf', door.agent.dataDir]);
   door.agent = await door.addAgent('agent-a');
+});
+
+test('a client whose session was ended while its agent was away hears why, and what helps', async () => {
+  const mcp = await door.session('oracle', token);
+  const [{ id }] = (await sessions('deploy-bot')).filter(({ server }) => server === 'oracle');
+  await door.stage.stop(door.controlPlane, 'SIGKILL');
+  door.agent.child.kill('SIGSTOP');
+  door.controlPlane = await door.stage.restart(door.controlPlane);
+  const ending = await door.cli(['sessions', 'end', id, '--reason', 'its laptop is lost']);
+  assert.equal(ending.code, 0);
+  assert.match(ending.err, /agent agent-a is away .*: it cuts what has ended as soon as it is back/);
+  door.agent.child.kill('SIGCONT');
+  const late = await until('the session is cut', async () => {
+    const answer = await mcp.call('tools/list');
+    return answer.status === 404 && answer;
+  });
+  assert.match(late.body, new RegExp(`its laptop is lost; the lock end-${id} keeps you out: ask an administrator`));
+  const again = await door.cli(['sessions', 'end', id]);
+  assert.doesNotMatch(again.err, /is away/, 'it has heard of it');
+  assert.equal((await door.cli(['delete', 'lock', `end-${id}`])).code, 0);
 });
 
 test('a key that disappears from the issuer takes the sessions of its tokens with it', async () => {
