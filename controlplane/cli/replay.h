@@ -22,7 +22,8 @@ std::string RecordJson(const types::v1::Record& record);
 class ReplayPrinter {
  public:
   // table: as RecordText has it. json: one object, its `items` one a line, which VerifyReplay
-  // reads. yaml: the same as YAML.
+  // reads, also when a program that keeps numbers as doubles has written it again. yaml: the same
+  // as YAML.
   static std::unique_ptr<ReplayPrinter> Of(std::string_view format);
   virtual ~ReplayPrinter() = default;
   virtual void Print(const types::v1::Record& record) = 0;

@@ -47,6 +47,21 @@ TEST_CASE("a saved replay verifies without asking anybody", "[cli][replay]") {
   CHECK(verdict->session_id() == kSession);
 }
 
+TEST_CASE("a replay survives programs whose numbers are doubles, and its older form verifies, too",
+          "[cli][replay]") {
+  const std::string replay = Replay();
+  const std::string time = "\"timeUnixNanos\":\"1790000000123456789\"";
+  REQUIRE(replay.find(time) != std::string::npos);
+  const auto with_time = [&](const std::string& other) {
+    return VerifyReplay(absl::StrReplaceAll(replay, {{time, "\"timeUnixNanos\":" + other}}));
+  };
+  CHECK(with_time("1790000000123456789")->valid());
+  CHECK_FALSE(with_time("1790000000123456800")->valid());
+  CHECK_FALSE(with_time("\"1790000000123456788\"")->valid());
+  for (const char* none : {"1.790000000123457e18", "\"\"", "\"soon\"", "null", "[]"})
+    CHECK(absl::IsInvalidArgument(with_time(none).status()));
+}
+
 TEST_CASE("a saved replay without its END record is open: what is there is proven, its tail is not",
           "[cli][replay]") {
   CHECK_FALSE(VerifyReplay(Replay())->is_open());
