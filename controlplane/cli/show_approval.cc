@@ -24,6 +24,18 @@ int64_t Approved(const Approval& approval) {
                                [](const auto& decision) { return decision.approve(); });
 }
 
+// What its caller did on the server before.
+std::string Before(const types::v1::PrincipalHistory& before) {
+  if (before.sessions() + before.sessions_denied() + before.calls() + before.approvals_granted() +
+          before.approvals_denied() ==
+      0) {
+    return "nothing: no session, no call and no approval on this server";
+  }
+  return absl::StrCat(before.sessions(), " sessions (", before.sessions_denied(), " denied), ",
+                      before.calls(), " calls; approvals: ", before.approvals_granted(),
+                      " granted, ", before.approvals_denied(), " denied");
+}
+
 void AddCaller(const Approval& approval, Facts& facts) {
   const types::v1::Principal& principal = approval.principal();
   facts.Add("principal", PersonOf(principal));
@@ -33,10 +45,7 @@ void AddCaller(const Approval& approval, Facts& facts) {
   facts.Add("reason", approval.reason());
   facts.Add("session", approval.session_id());
   const types::v1::PrincipalHistory& before = approval.history();
-  facts.Add("before",
-            absl::StrCat(before.sessions(), " sessions (", before.sessions_denied(), " denied), ",
-                         before.calls(), " calls; approvals: ", before.approvals_granted(),
-                         " granted, ", before.approvals_denied(), " denied"));
+  facts.Add("before", Before(before));
   facts.Add("last session", TimeCell(before.last_session_at(), before.has_last_session_at()));
   if (before.same_calls() > 0) {
     // Whatever its arguments were.

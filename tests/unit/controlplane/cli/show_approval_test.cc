@@ -45,6 +45,12 @@ TEST_CASE("who decides sees what runs, who asks, and what came before", "[cli]")
   CHECK_FALSE(Has(text, "in doubt"));
 }
 
+TEST_CASE("who has done nothing before is shown as that", "[cli]") {
+  types::v1::Approval approval = ForTwo();
+  approval.clear_history();
+  CHECK(Has(ApprovalText(approval), "nothing: no session, no call and no approval"));
+}
+
 TEST_CASE("of a call that was settled it is said who did it, how and why", "[cli]") {
   types::v1::Call call;
   call.set_session_id("ses_1");
