@@ -66,8 +66,11 @@ void AddSuggestCommand(CommandLine& line, CLI::App* policy) {
       "suggest", "The least policies that cover what a principal did, from its recordings");
   auto flags = std::make_shared<Flags>();
   flags->calls.AddTo(suggest, /*is_of_one=*/true);
-  suggest->add_flag("--arguments", flags->with_arguments,
-                    "restrict arguments to the values seen, where they are few (auditors)");
+  suggest->add_flag(
+      "--arguments", flags->with_arguments,
+      "write a `when` for each argument of a tool that had at most five values in all "
+      "of its calls, and refuse every other value (auditors; the values are in what "
+      "is printed)");
   line.OnRun(suggest, [&options = line.options(), flags] { return Suggest(options, *flags); });
 }
 

@@ -9,6 +9,7 @@
 #include "common/policy/principal_match.h"
 #include "common/policy/session_policy.h"
 #include "common/status_macros.h"
+#include "common/time_text.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/documents.h"
 
@@ -172,7 +173,11 @@ TermsInForce PoliciesInForce::For(const types::v1::Session& session) const {
     }
     is_first = false;
     // One that observes refuses nothing and asks nobody.
-    if (policy.has_observe_until() && now_ < FromProto(policy.observe_until())) continue;
+    if (policy.has_observe_until() && now_ < FromProto(policy.observe_until())) {
+      terms.trials.push_back(absl::StrCat(document.name(), " is a trial until ",
+                                          TimeText(FromProto(policy.observe_until()))));
+      continue;
+    }
     if (is_never_met) {
       AddApproval(policy.session().approval(), *terms.open->terms.mutable_approval());
     }

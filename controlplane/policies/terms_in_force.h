@@ -31,6 +31,8 @@ struct TermsInForce {
   // Of those of them that are enforced, each complete: nothing in it is left to its policy's
   // session.
   std::vector<types::v1::Rule> rules;
+  // Those of them that observe, and until when, a sentence each.
+  std::vector<std::string> trials;
   // What one policy cannot say of theirs, a sentence each.
   std::vector<std::string> not_carried;
 };

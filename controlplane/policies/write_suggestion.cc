@@ -268,6 +268,12 @@ void SuggestionWriter::Add(const ObservedUse& use, const TermsInForce& terms) {
   spec.add_servers(session.server());
   AddTerms(use, terms, spec);
   AddRules(use, terms, name, spec);
+  for (const std::string& what : terms.trials) {
+    Note(name, absl::StrCat(what,
+                            ": what it has let through is allowed here for good, and what it "
+                            "would have refused or asked about is not told apart: see "
+                            "`observed` in the replays"));
+  }
   for (const std::string& what : terms.not_carried) {
     Note(name, absl::StrCat(what, ", which one policy cannot say: carry that over"));
   }

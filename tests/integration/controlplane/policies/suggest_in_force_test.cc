@@ -204,5 +204,14 @@ TEST_CASE_METHOD(Suggesting, "a rule keeps what its own policy's silence means",
   CHECK(spec.rules(2).require_approval().expires_after().seconds() == 600);
 }
 
+TEST_CASE_METHOD(Suggesting, "a trial that let things through is said", "[policies][suggest]") {
+  REQUIRE(Apply(APolicy("trial", "  rules: []\n  observe_until: 2100-01-01T00:00:00Z")).ok());
+  recorded.AddTool("echo");
+  REQUIRE(Run().ok());
+  REQUIRE(suggestion.notes_size() == 1);
+  CHECK_THAT(suggestion.notes(0), Contains("trial is a trial until 2100-01-01T00:00:00Z"));
+  CHECK(Spec().rules(0).allow().tools(0) == "echo");
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane
