@@ -29,6 +29,16 @@ absl::StatusOr<agent::v1::AgentUpdate> UpdateOf(Transaction& recorded, const Ses
 
 }  // namespace
 
+absl::StatusOr<std::vector<agent::v1::AgentUpdate>> AgentUpdates::Ended(std::string_view agent,
+                                                                        absl::Time now) {
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(const std::vector<Session> ended, sessions::EndedUnheard(*t, agent, now));
+  std::vector<agent::v1::AgentUpdate> updates;
+  for (const Session& session : ended)
+    *updates.emplace_back().mutable_session()->mutable_session() = session.proto();
+  return updates;
+}
+
 absl::StatusOr<std::vector<agent::v1::AgentUpdate>> AgentUpdates::All(std::string_view agent) {
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(const std::vector<Session> sessions, sessions::LiveOfAgent(*t, agent));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "controlplane/access/session_grants.h"
 #include "controlplane/store/change_feed.h"
 #include "controlplane/store/database.h"
@@ -20,8 +21,12 @@ class AgentUpdates {
   AgentUpdates(Database& control, Database& recordings, const SessionGrants& grants)
       : control_(control), recordings_(recordings), grants_(grants) {}
 
-  // The agent's live sessions, then the open approvals of their calls: what a stream begins with,
-  // before `resynced`.
+  // Sessions of the agent that have ended and that it may still serve, each with why: what a stream
+  // begins with, before the snapshot, whose locks would say less.
+  absl::StatusOr<std::vector<agent::v1::AgentUpdate>> Ended(std::string_view agent, absl::Time now);
+
+  // The agent's live sessions, then the open approvals of their calls: what comes after the
+  // snapshot, before `resynced`.
   absl::StatusOr<std::vector<agent::v1::AgentUpdate>> All(std::string_view agent);
 
   // What a change of a session or an approval means for this agent, as things are now. nullopt:

@@ -58,6 +58,9 @@ class SnapshotRpc::UpdateStream {
  private:
   // All there is to know: what the stream begins with.
   absl::Status SendAll() {
+    ASSIGN_OR_RETURN(const std::vector<agent::v1::AgentUpdate> ended,
+                     needs_.updates.Ended(agent_, needs_.clock.Now()));
+    for (const agent::v1::AgentUpdate& update : ended) RETURN_IF_ERROR(Send(update));
     RETURN_IF_ERROR(SendSnapshot());
     ASSIGN_OR_RETURN(const std::vector<agent::v1::AgentUpdate> all, needs_.updates.All(agent_));
     for (const agent::v1::AgentUpdate& update : all) RETURN_IF_ERROR(Send(update));

@@ -120,6 +120,16 @@ absl::StatusOr<std::vector<Session>> LiveOfAgent(Transaction& t, std::string_vie
   return Every(list);
 }
 
+absl::StatusOr<std::vector<Session>> EndedUnheard(Transaction& t, std::string_view agent,
+                                                  absl::Time now) {
+  Statement list = t.Prepare(
+      "select " SESSION_COLUMNS
+      " from sessions where state = 3 and agent = ? and not is_reported and expires_at > ? "
+      "order by created_at, id");
+  list.Text(agent).Time(now);
+  return Every(list);
+}
+
 absl::StatusOr<std::vector<Session>> PastEnd(Transaction& t, absl::Time now) {
   Statement list =
       t.Prepare("select " SESSION_COLUMNS

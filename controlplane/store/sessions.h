@@ -35,6 +35,11 @@ absl::StatusOr<std::vector<Session>> Live(Transaction& t, const types::v1::Princ
 absl::StatusOr<std::vector<Session>> AllLive(Transaction& t);
 absl::StatusOr<std::vector<Session>> LiveOfAgent(Transaction& t, std::string_view agent);
 
+// An agent's that have ended and whose recording it has not closed, though they would not be over
+// by themselves at `now`: it may not have heard of their end.
+absl::StatusOr<std::vector<Session>> EndedUnheard(Transaction& t, std::string_view agent,
+                                                  absl::Time now);
+
 // Active sessions whose end is before `now`.
 absl::StatusOr<std::vector<Session>> PastEnd(Transaction& t, absl::Time now);
 

@@ -21,6 +21,29 @@ TEST_CASE_METHOD(Fixture,
 }
 
 TEST_CASE_METHOD(Fixture,
+                 "an agent that was away is told why its sessions have ended, until it has closed "
+                 "them or they are over anyway",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m");
+  const std::string id = ByAgent(BotToken()).session().id();
+  ByAgent(BotToken("other"));
+  CHECK(updates->Ended("a1", clock.Now())->empty());
+  admin::v1::EndSessionRequest request;
+  request.set_id(id);
+  request.set_reason("leaked key");
+  REQUIRE(end->Run(admin, request).ok());
+  const auto ended = updates->Ended("a1", clock.Now());
+  REQUIRE(ended->size() == 1);
+  CHECK(ended->front().session().session().id() == id);
+  CHECK(ended->front().session().session().detail() == "leaked key");
+  CHECK_FALSE(ended->front().session().has_grant());
+  CHECK(updates->Ended("a2", clock.Now())->empty());
+  CHECK(updates->Ended("a1", clock.Now() + absl::Minutes(15))->empty());
+  REQUIRE(EndByAgent(id, types::v1::END_REASON_REVOKED, 0).ok());
+  CHECK(updates->Ended("a1", clock.Now())->empty());
+}
+
+TEST_CASE_METHOD(Fixture,
                  "an approval reaches the session's agent as an active session with its grant",
                  "[controlplane][access]") {
   ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}");
