@@ -72,8 +72,15 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, con
   }
   if (session.is_pending() && opening.agent.empty())
     RETURN_IF_ERROR(TakeWishes(t, opening, session));
-  ASSIGN_OR_RETURN(OpenSessionResponse response, Answer(t, opening, session));
   const OpenSessionRequest& request = opening.request;
+  if (request.break_glass() && !session.is_pending() &&
+      request.reason() != session.proto().reason()) {
+    // It is open: nothing is broken, nobody told, and the reason is kept here alone.
+    RETURN_IF_ERROR(
+        audit_log::Append(t, audit_log::LineOf(opening.caller, opening.now, "session.break_glass",
+                                               session.id(), "it was open: " + request.reason())));
+  }
+  ASSIGN_OR_RETURN(OpenSessionResponse response, Answer(t, opening, session));
   response.set_clamped(session.is_pending() && request.has_duration() &&
                        FromProto(request.duration()) > session.duration());
   return response;

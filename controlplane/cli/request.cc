@@ -95,9 +95,25 @@ void TellKept(const Session& session, const access::v1::OpenSessionRequest& requ
                DurationText(absl::Seconds(seconds)).c_str());
 }
 
-void ShowGlass(const Session& session) {
+// Glass that was broken before: who was skipped has been told of that, and hears no second reason.
+void TellBroken(const Session& session, const std::string& reason) {
+  std::fprintf(
+      stderr,
+      "Glass was broken before, and the session is open: it keeps the reason \"%s\". Nobody "
+      "is told of \"%s\", which stands in the audit log alone: tell them yourself.\n",
+      Printable(session.reason()).c_str(), Printable(reason).c_str());
+}
+
+void ShowGlass(const Session& session, const std::string& reason) {
   if (!session.has_break_glass()) {
-    std::fprintf(stderr, "No glass was broken: the session needed no approval, or was open.\n");
+    std::fprintf(stderr,
+                 "No glass was broken: the session needed no approval, or was open. Nobody is told "
+                 "of \"%s\".\n",
+                 Printable(reason).c_str());
+    return;
+  }
+  if (session.reason() != reason) {
+    TellBroken(session, reason);
     return;
   }
   const types::v1::BreakGlass& glass = session.break_glass();
@@ -157,7 +173,7 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
   } else if (!flags.break_glass) {
     TellKept(response.session(), request);
   }
-  if (flags.break_glass) ShowGlass(response.session());
+  if (flags.break_glass) ShowGlass(response.session(), request.reason());
   if (!is_pending) return 0;
   std::fprintf(
       stderr, "Waiting for approval %s by %s until %s.\n", response.session().approval_id().c_str(),

@@ -45,6 +45,10 @@ test('break-glass opens at once, tells whom it skipped, and stands as unreviewed
   const notice = await until('the approvers are told', () => notices.find(({ type }) => type === 'session.break_glass'));
   assert.equal(notice.session.reason, 'orders are lost');
   assert.equal(notice.session.id, session.id);
+  const again = await door.cli(['break-glass', 'oracle', '--reason', 'and the backup'], { token: bot });
+  assert.equal(again.code, 0);
+  assert.match(again.err, /it keeps the reason "orders are lost"\. Nobody is told of "and the backup"/);
+  assert.doesNotMatch(again.err, /Being told/);
 
   const mcp = await door.session('oracle', bot);
   assert.ok((await mcp.call('tools/call', { name: 'echo', arguments: { message: 'fixed' } })).message.result);

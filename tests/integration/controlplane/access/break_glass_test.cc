@@ -254,6 +254,25 @@ TEST_CASE_METHOD(Emergency,
         types::v1::DENIAL_REASON_POLICY_DENIED);
 }
 
+TEST_CASE_METHOD(
+    Emergency,
+    "glass that is broken already is not broken again: its reason stays, and the other "
+    "one stands in the audit log",
+    "[controlplane][access]") {
+  const types::v1::Session session = Broken();
+  const auto again = open->Run(Person(OnCall()), Glass("and the backup, too"));
+  REQUIRE(again.ok());
+  CHECK(again->session().id() == session.id());
+  CHECK(again->session().reason() == "production is down");
+  const audit_log::Line line = audit_log::List(*Read(), 0, 1000)->back();
+  CHECK(line.action == "session.break_glass");
+  CHECK(line.detail == "it was open: and the backup, too");
+  // A lost reply is asked for again, and is nothing new.
+  const std::size_t lines = audit_log::List(*Read(), 0, 1000)->size();
+  REQUIRE(open->Run(Person(OnCall()), Glass()).ok());
+  CHECK(audit_log::List(*Read(), 0, 1000)->size() == lines);
+}
+
 TEST_CASE_METHOD(Emergency, "where no approval is needed there is no glass",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 1h");
