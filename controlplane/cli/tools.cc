@@ -139,6 +139,8 @@ int Forget(const ClientOptions& options, const std::string& server,
                               std::cerr << "Forgotten: " << Printable(tool.name()) << " of "
                                         << Printable(server) << "\n";
                             }
+                            std::cerr << "If the server still lists it, or lists it again, what an "
+                                         "agent sees then is accepted unasked.\n";
                             return 0;
                           });
 }
