@@ -67,6 +67,7 @@ int RunCommandLine(int argc, char** argv) {
       "allows.",
       "sallyport-agent");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "sallyport-agent " SALLYPORT_VERSION);
   std::string path;
   CLI::App* serve = app.add_subcommand("serve", "Serve until SIGTERM");
   serve->add_option("--config", path, "agent.yaml")->required();

@@ -82,5 +82,6 @@ void AddAgentCommands(CommandLine& line);
 void AddIssuerCommands(CommandLine& line);
 void AddToolCommands(CommandLine& line);
 void AddVersionCommand(CommandLine& line);
+void AddHelpCommand(CommandLine& line);
 
 }  // namespace sallyport::controlplane

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <string>
 
 #include "common/value.h"
 #include "controlplane/cli/cli.h"
@@ -17,6 +19,16 @@ constexpr const char* kFooter =
     "of\nthe default data_dir) or host:port, with SALLYPORT_TOKEN or `sallyport login`, and "
     "SALLYPORT_CA_FILE for a\nprivate CA. Exit codes: 0 done, 1 refused or failed, 2 usage.";
 
+// A word without a flag that is there and names nothing, as of a variable of a script that is not
+// set. Empty: there is none.
+std::string EmptyWord(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_positional() && std::ranges::count(option->results(), "") > 0)
+      return option->get_name();
+  }
+  return {};
+}
+
 }  // namespace
 
 CommandLine::CommandLine()
@@ -25,6 +37,7 @@ CommandLine::CommandLine()
   app_->footer(kFooter);
   app_->require_subcommand(0, 1);
   app_->fallthrough();  // and so every command added later: the flags below may stand anywhere
+  app_->set_version_flag("--version", "sallyport " SALLYPORT_VERSION);
   app_->add_option("--addr", options_.address, "unix:///path or host:port");
   app_->add_option("--ca-file", options_.ca_file, "the control plane's CA, PEM");
   app_->add_option("-o,--output", options_.format, "table, json or yaml")
@@ -53,6 +66,10 @@ int CommandLine::Run(int argc, char** argv) {
       std::cerr << CommandName(*command) << ": it prints text alone: leave -o out\n";
       return 2;
     }
+    if (const std::string name = EmptyWord(*command); !name.empty()) {
+      std::cerr << CommandName(*command) << ": " << name << " is empty\n";
+      return 2;
+    }
     return action();
   }
   std::cerr << LastOf(*app_).help();
@@ -74,6 +91,7 @@ void AddClientCommands(CommandLine& line) {
   AddIssuerCommands(line);
   AddToolCommands(line);
   AddVersionCommand(line);
+  AddHelpCommand(line);
 }
 
 void AddVersionCommand(CommandLine& line) {

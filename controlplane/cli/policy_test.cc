@@ -11,6 +11,7 @@
 #include "common/value.h"
 #include "controlplane/cli/output.h"
 #include "controlplane/cli/policy_commands.h"
+#include "controlplane/cli/source_files.h"
 #include "controlplane/policies/test_policy.h"
 
 namespace sallyport::controlplane {
@@ -66,10 +67,12 @@ Value ToValue(const std::vector<FileResults>& files, std::size_t passed, std::si
 
 // A file that is no good ends it: what its cases would have said is not known.
 int RunPolicyTests(const std::vector<std::string>& paths, std::string_view format) {
+  const absl::StatusOr<std::vector<std::string>> tests = PolicyTestFiles(paths);
+  if (!tests.ok()) return Fail(tests.status());
   std::vector<FileResults> files;
   std::size_t cases = 0;
   std::size_t failed = 0;
-  for (const std::string& path : paths) {
+  for (const std::string& path : *tests) {
     auto results = TestPolicy(path, absl::Now());
     if (!results.ok()) return Fail(results.status());
     files.push_back({path, *std::move(results)});
@@ -91,7 +94,8 @@ void AddPolicyTestCommand(CommandLine& line, CLI::App* policy) {
   CLI::App* test = policy->add_subcommand(
       "test", "Decide the cases of PolicyTest files, without a server; exit 1 when one fails");
   auto files = std::make_shared<std::vector<std::string>>();
-  test->add_option("FILE", *files, "a document of the kind PolicyTest; several are one run")
+  test->add_option("FILE", *files,
+                   "a document of the kind PolicyTest, or a folder with such; several are one run")
       ->required();
   line.OnRun(test,
              [&options = line.options(), files] { return RunPolicyTests(*files, options.format); });

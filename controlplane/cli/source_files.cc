@@ -48,25 +48,31 @@ absl::Status AddFile(const std::string& path, SourceFiles& files) {
   return absl::OkStatus();
 }
 
-// A file, standard input, or the .yaml and .yml files of a folder in the order of their names.
-absl::Status AddPath(const std::string& path, SourceFiles& files) {
+bool IsFolder(const std::string& path) {
   struct stat status {};
-  if (path == "-" || stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
-    return AddFile(path, files);
-  }
-  std::vector<std::string> names;
-  std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), closedir);
-  if (folder == nullptr) return absl::PermissionDeniedError(absl::StrCat("cannot read ", path));
-  while (const dirent* entry = readdir(folder.get())) {
+  return path != "-" && stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+// The .yaml and .yml files of a folder in the order of their names.
+absl::StatusOr<std::vector<std::string>> FilesIn(const std::string& folder) {
+  std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(folder.c_str()), closedir);
+  if (open == nullptr) return absl::PermissionDeniedError(absl::StrCat("cannot read ", folder));
+  const std::string_view separator = folder.ends_with('/') ? "" : "/";
+  std::vector<std::string> files;
+  while (const dirent* entry = readdir(open.get())) {
     if (absl::EndsWith(entry->d_name, ".yaml") || absl::EndsWith(entry->d_name, ".yml")) {
-      names.emplace_back(entry->d_name);
+      files.push_back(absl::StrCat(folder, ToAbsl(separator), entry->d_name));
     }
   }
-  if (names.empty()) return absl::NotFoundError(absl::StrCat("no .yaml file in ", path));
-  std::sort(names.begin(), names.end());
-  const std::string_view separator = path.ends_with('/') ? "" : "/";
-  for (const std::string& name : names)
-    RETURN_IF_ERROR(AddFile(absl::StrCat(path, ToAbsl(separator), name), files));
+  if (files.empty()) return absl::NotFoundError(absl::StrCat("no .yaml file in ", folder));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+absl::Status AddPath(const std::string& path, SourceFiles& files) {
+  if (!IsFolder(path)) return AddFile(path, files);
+  ASSIGN_OR_RETURN(const std::vector<std::string> in_folder, FilesIn(path));
+  for (const std::string& file : in_folder) RETURN_IF_ERROR(AddFile(file, files));
   return absl::OkStatus();
 }
 
@@ -77,6 +83,26 @@ absl::StatusOr<SourceFiles> ReadSourceFiles(const std::vector<std::string>& path
   for (const std::string& path : paths) RETURN_IF_ERROR(AddPath(path, files));
   if (files.empty()) return absl::NotFoundError("there is nothing to apply");
   return files;
+}
+
+absl::StatusOr<std::vector<std::string>> PolicyTestFiles(const std::vector<std::string>& paths) {
+  std::vector<std::string> tests;
+  for (const std::string& path : paths) {
+    if (!IsFolder(path)) {
+      tests.push_back(path);
+      continue;
+    }
+    ASSIGN_OR_RETURN(const std::vector<std::string> in_folder, FilesIn(path));
+    const std::size_t before = tests.size();
+    for (const std::string& file : in_folder) {
+      ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
+      RETURN_IF_ERROR(SplitDocuments(text, file).status());
+      if (IsPolicyTest(text, file)) tests.push_back(file);
+    }
+    if (tests.size() == before)
+      return absl::NotFoundError(absl::StrCat("no file in ", path, " is a PolicyTest"));
+  }
+  return tests;
 }
 
 }  // namespace sallyport::controlplane

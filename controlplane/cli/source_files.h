@@ -15,4 +15,9 @@ namespace sallyport::controlplane {
 absl::StatusOr<google::protobuf::RepeatedPtrField<admin::v1::SourceFile>> ReadSourceFiles(
     const std::vector<std::string>& paths);
 
+// What `policy test` runs: the files, and of the .yaml and .yml files of a folder those that are
+// PolicyTests, in the order of their names. kNotFound for a folder without one; a file in it that
+// cannot be read is an error, for it may have been one.
+absl::StatusOr<std::vector<std::string>> PolicyTestFiles(const std::vector<std::string>& paths);
+
 }  // namespace sallyport::controlplane

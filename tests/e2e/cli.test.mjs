@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Deployment, allowAll, until } from './deployment.mjs';
 
@@ -137,6 +137,27 @@ test('an unknown command is named, with those that were meant, and a bare noun s
   for (const noun of [['policy'], ['sessions'], ['agents', 'token'], []]) await unknown(noun, /Subcommands:/);
 });
 
+test('a word that is empty is no word', async () => {
+  for (const args of [['sessions', 'show', ''], ['get', 'policy', ''], ['agents', 'ban', ''], ['approvals', 'approve', ''], ['tools', 'forget', 'oracle', '']]) {
+    const { code, out, err } = await door.cli(args);
+    assert.deepEqual([code, out], [2, ''], args.join(' '));
+    assert.match(err, /: (ID|NAME|TOOL) is empty\n$/);
+  }
+});
+
+test('help and --version say what one looks for', async () => {
+  const { code, out } = await sallyport(['help', 'sessions', 'end']);
+  assert.equal(code, 0);
+  assert.match(out, /Usage: sallyport sessions end \[OPTIONS\] \[ID\]/);
+  assert.match((await sallyport(['help'])).out, /Usage: sallyport \[OPTIONS\][^]*Subcommands:[^]*Exit codes: 0 done/);
+  const wrong = await sallyport(['help', 'sessions', 'cut']);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /no command `cut` of `sallyport sessions`/);
+  assert.equal((await sallyport(['--version'])).out, 'sallyport 0.1.0\n');
+  const agents = await new Promise((done) => execFile(join(BIN, 'sallyport-agent'), ['--version'], (error, out_) => done(out_)));
+  assert.equal(agents, 'sallyport-agent 0.1.0\n');
+});
+
 test('-o is honoured by every command that has something to print, and refused by the others', async () => {
   assert.equal(JSON.parse((await sallyport(['version', '-o', 'json'])).out).version, '0.1.0');
   assert.match((await sallyport(['version', '-o', 'yaml'])).out, /^version: /);
@@ -205,6 +226,14 @@ cases:
   assert.equal(ran.code, 1);
   const { items, passed, failed } = JSON.parse(ran.out);
   assert.deepEqual([passed, failed, items.map((item) => item.passed)], [1, 1, [true, false]]);
+  const ofFolder = await sallyport(['policy', 'test', folder, '-o', 'json']);
+  assert.equal(ofFolder.code, 1);
+  assert.deepEqual(JSON.parse(ofFolder.out).items.map(({ file }) => file), [tests, tests]);
+  mkdirSync(door.stage.path('empty'));
+  await fails(sallyport(['policy', 'test', door.stage.path('empty')]), /no \.yaml file in/);
+  const broken = door.stage.write('policies/broken.yaml', 'kind: [\n');
+  await fails(sallyport(['policy', 'test', folder]), /broken\.yaml/);
+  rmSync(broken);
 });
 
 test('a session that is approved, verified while open, and ended twice', async () => {
@@ -239,6 +268,8 @@ test('a session that is approved, verified while open, and ended twice', async (
   assert.equal(replayed.out.match(/^- sessionId: /gm).length, whole.records);
   const file = door.stage.write('saved.json', (await door.cli(['sessions', 'replay', id, '-o', 'json'], dora)).out);
   assert.equal((await sallyport(['sessions', 'verify', file])).code, 0);
+  const rewritten = door.stage.write('rewritten.json', JSON.stringify(JSON.parse(readFileSync(file, 'utf8')), null, 2));
+  assert.equal((await sallyport(['sessions', 'verify', rewritten])).code, 0, 'a program whose numbers are doubles has written it again');
   const edited = door.stage.write('edited.json', readFileSync(file, 'utf8').replace('"method":"tools/list"', '"method":"tools/gone"'));
   const told = await sallyport(['sessions', 'verify', edited]);
   assert.equal(told.code, 1);
