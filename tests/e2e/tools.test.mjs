@@ -147,7 +147,8 @@ test('a pin is forgotten by an administrator, and none that waits', async () => 
   await until('it is pinned anew', async () => (await tool('read'))?.state === 'pinned');
   await until('the other one waits no more', async () => (await tool('search')).state === 'pinned');
   const { code, err } = await door.cli(['tools', 'forget', 'wiki', 'read']);
-  assert.deepEqual([code, err], [0, 'Forgotten: read of wiki\n']);
+  assert.equal(code, 0);
+  assert.match(err, /^Forgotten: read of wiki\nIf the server still lists it, .* what an agent sees then is accepted unasked\.\n$/);
 });
 
 test('pin: deny refuses at once, and pin: ignore lets it pass', async () => {
