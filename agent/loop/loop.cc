@@ -273,6 +273,12 @@ void Loop::RunPosted() {
   }
 }
 
+Runnable& Loop::TakeReady() {
+  if (!ready_.empty() && (ready_last_.empty() || ++ahead_ <= kMostAhead)) return *ready_.PopFront();
+  ahead_ = 0;
+  return *ready_last_.PopFront();
+}
+
 void Loop::Turn(bool may_sleep) {
   if (may_sleep && is_idle()) {
     Sleep();
@@ -287,7 +293,7 @@ void Loop::Turn(bool may_sleep) {
     for (int run = 1; goes_on && !is_idle(); ++run) {
       Next();
       in_a_row_ = 0;
-      (ready_.empty() ? ready_last_ : ready_).PopFront()->Run();
+      TakeReady().Run();
       goes_on = failure_ == nullptr && (run % kRunBetweenLooks != 0 || !is_long());
     }
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));

@@ -80,7 +80,8 @@ class Loop {
   // Runs it in this turn or the next, never inside MakeReady. Takes it out of the list it is in.
   void MakeReady(Runnable& runnable) { ready_.PushBack(runnable); }
   // As MakeReady, when nothing else is ready: what peers have sent, so that what has begun goes on
-  // before anything new begins, and a peer that never pauses keeps nobody waiting.
+  // before anything new begins, and a peer that never pauses keeps nobody waiting. What has begun
+  // may never come to an end: so much of it later it runs all the same.
   void MakeReadyLast(Runnable& runnable) { ready_last_.PushBack(runnable); }
   // Whether what can be done at once may be: not too often in a row, so that a peer that never
   // pauses does not keep the loop to itself.
@@ -94,8 +95,10 @@ class Loop {
   using Timers = std::multimap<Time, Timer*>;
 
   static constexpr int kMostInARow = 8;
+  static constexpr int kMostAhead = 64;
 
   bool is_idle() const { return ready_.empty() && ready_last_.empty(); }
+  Runnable& TakeReady();
   void Watch(int fd, Descriptor& descriptor, std::uint32_t events);
   void Forget(int fd);
   void Turn(bool may_sleep);
@@ -113,6 +116,7 @@ class Loop {
   int interrupt_ = -1;
   RunList ready_;
   RunList ready_last_;
+  int ahead_ = 0;  // of ready_, since one of ready_last_ has waited
   RunList tasks_;
   Timers timers_;
   int in_a_row_ = 0;

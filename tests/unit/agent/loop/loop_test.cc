@@ -73,6 +73,23 @@ Task<void> SayTwice(Loop* loop, std::string what, std::vector<std::string>* orde
   order->push_back(std::move(what));
 }
 
+// With another one: each wakes the other for ever.
+Task<void> TakeTurns(Signal* mine, Signal* other, int* turns) {
+  for (;;) {
+    ++*turns;
+    mine->Reset();
+    other->Set();
+    co_await mine->Wait();
+  }
+}
+
+Task<void> GiveWayTwice(Loop* loop, const int* turns, int* seen) {
+  co_await GiveWay(*loop);
+  co_await GiveWay(*loop);
+  *seen = *turns;
+  loop->Stop();
+}
+
 Task<void> WaitThenSay(Signal* signal, std::string what, std::vector<std::string>* order) {
   co_await signal->Wait();
   order->push_back(std::move(what));
@@ -101,6 +118,19 @@ TEST_CASE("a task gives its value to who awaits it, also one that is done alread
   loop.Spawn(AddUp(&loop, &sum));
   loop.Run();
   CHECK(sum == 6);
+}
+
+TEST_CASE("what never comes to an end does not keep what gives way waiting for ever",
+          "[agent][loop]") {
+  Loop loop;
+  Signal ping(loop), pong(loop);
+  int turns = 0, seen = 0;
+  loop.Spawn(TakeTurns(&ping, &pong, &turns));
+  loop.Spawn(TakeTurns(&pong, &ping, &turns));
+  loop.Spawn(GiveWayTwice(&loop, &turns, &seen));
+  loop.Run();
+  CHECK(seen > 64);
+  CHECK(seen < 200);
 }
 
 TEST_CASE("a million tasks in a row need no stack", "[agent][loop]") {
