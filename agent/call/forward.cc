@@ -157,12 +157,14 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   if (request.is_cancelled) (*exchange)->Cancel();
   for (;;) {
     auto message = co_await (*exchange)->Next();
+    if (message.ok() && request.is_listening) {
+      const auto& words = call.granted.left_out;
+      message = TellLeftOut(*std::move(message), words != nullptr ? *words : std::string_view());
+    }
     if (message.ok() && message->shape != Shape::kResponse) {
       if (request.is_listening && !IsAskedFor(call.outbound.message(), *message)) {
         co_await DropUnasked(gateway, call.granted, *message);
       } else {
-        if (const auto& words = call.granted.left_out; words != nullptr)
-          *message = TellLeftOut(*std::move(message), *words);
         co_await DeliverMessage(gateway, call.granted, *std::move(message));
       }
       continue;
