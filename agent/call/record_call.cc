@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <utility>
+#include <variant>
 
+#include "agent/call/check_policy.h"
 #include "agent/call/settle_call.h"
 #include "agent/mask/json_masker.h"
 #include "common/denial.h"
@@ -34,20 +36,68 @@ Continuation ContinuationOf(const RecordedCall& call) {
       .rounds = before ? before->rounds : 0};
 }
 
+namespace {
+
+struct MaskedCall {
+  JudgedCall judged;
+  absl::StatusOr<MaskedRequest> masked;
+};
+
+// How often a long call is masked anew because policies have changed meanwhile.
+constexpr int kMostTries = 3;
+
+// More than leave: what people and the control plane have been asked for was by the policies
+// before.
+bool WantsMoreThanLeave(const JudgedCall& call) {
+  const CallDecision& decision = call.judgement->decision;
+  return call.needs_approval || !decision.once.empty() || !decision.limits.empty() ||
+         decision.on_unknown != types::v1::ON_UNKNOWN_ALLOW;
+}
+
+// A call that other policies than it was masked under have come into force for meanwhile, which
+// only a long one is slow enough for: judged and masked by those. Otherwise why it must not go out.
+Task<Stage<MaskedCall>> MaskAgain(Gateway& gateway, JudgedCall call) {
+  for (int tries = 1;; ++tries) {
+    auto judged = JudgeAgain(gateway, std::move(call));
+    if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);
+    call = std::get<JudgedCall>(std::move(judged));
+    if (tries == kMostTries || WantsMoreThanLeave(call)) {
+      absl::Status why =
+          Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
+                 "policies changed while the call waited; it was not sent: call again");
+      co_return RefusedCall{std::move(call.granted), std::move(call.message), std::move(why), {}};
+    }
+    const auto policies = gateway.snapshots.current();
+    const ServedSession& session = *call.granted.session;
+    auto masked =
+        co_await gateway.masker.MaskRequest(session.principal_key(), call.message, session.mask);
+    if (policies == gateway.snapshots.current())
+      co_return MaskedCall{std::move(call), std::move(masked)};
+  }
+}
+
+}  // namespace
+
 Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   JudgedCall& judged = call.judged;
-  const Judgement& judgement = *judged.judgement;
-  const bool is_counted = judgement.is_counted;
-  ServedSession& session = *judged.granted.session;
-  const auto refuse = [&](absl::Status why) {
-    SettleUnsent(gateway, judged.granted, call.call_id);
-    RefusalDetails details;
-    details.approval_id = call.approval_id;
-    return RefusedCall{std::move(judged.granted), std::move(judged.message), std::move(why),
-                       std::move(details)};
+  const auto unsent = [&](RefusedCall refused) {
+    SettleUnsent(gateway, refused.granted, call.call_id);
+    refused.details.approval_id = call.approval_id;
+    return refused;
   };
+  const auto refuse = [&](absl::Status why) {
+    return unsent({std::move(judged.granted), std::move(judged.message), std::move(why), {}});
+  };
+  ServedSession& session = *judged.granted.session;
+  const auto policies = gateway.snapshots.current();
   auto masked =
       co_await gateway.masker.MaskRequest(session.principal_key(), judged.message, session.mask);
+  if (policies != gateway.snapshots.current()) {
+    auto again = co_await MaskAgain(gateway, std::move(judged));
+    if (auto* refused = std::get_if<RefusedCall>(&again)) co_return unsent(std::move(*refused));
+    judged = std::move(std::get<MaskedCall>(again).judged);
+    masked = std::move(std::get<MaskedCall>(again).masked);
+  }
   if (!masked.ok()) {
     co_return refuse(Denied(types::v1::DENIAL_REASON_MASKER_BLOCKED,
                             "the request cannot be recorded, for it cannot be masked"));
@@ -55,6 +105,8 @@ Task<Stage<RecordedCall>> RecordCall(Gateway& gateway, PermittedCall call) {
   if (session.live().is_ended()) {
     co_return refuse(session.live().end().Refusal());
   }
+  const Judgement& judgement = *judged.judgement;
+  const bool is_counted = judgement.is_counted;
   if (is_counted && !session.live().CountCall()) {
     co_return refuse(
         Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, "the session has used up its max_calls"));

@@ -1,5 +1,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <memory>
+#include <vector>
 
 #include "tests/integration/agent/call/modern_client.h"
 
@@ -318,6 +320,34 @@ TEST_CASE("a token that no policy of the session names is refused as if there we
   CHECK(door.Seen("tools/call") == 1);
   CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
                                  types::v1::DENIAL_REASON_SCOPE_MISSING));
+}
+
+TEST_CASE("a long call that waits while policy comes to deny it is not sent",
+          "[agent][policy_change]") {
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  const Door::Bot bot = door.Connect();
+  // Text made of what detectors look for: each takes a fifth of a second, one after the other.
+  std::string text;
+  while (text.size() < 1 << 20) text += "://a:b@c";
+  constexpr int kCalls = 6;
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int id = 1; id <= kCalls; ++id) {
+    clients.push_back(std::make_unique<HttpClient>(door.agent->port()));
+    clients.back()->Send(door.Bytes({.token = bot.token,
+                                     .session_id = bot.session_id,
+                                     .body = Door::Call("echo", R"({"n":")" + text + "\"}", id)}));
+  }
+  Change(door, Policy("other"));
+  // What was past its masking by then was let out by what was in force.
+  const int before = door.Seen("tools/call");
+  int refused = 0;
+  for (const auto& client : clients) {
+    const Json answer = Door::Message(client->Read());
+    refused += answer.contains("error") && answer["error"]["code"] == -32602;
+  }
+  CHECK(refused >= kCalls / 2);
+  CHECK(door.Seen("tools/call") <= before + 1);
+  CHECK(door.Seen("tools/call") + refused == kCalls);
 }
 
 }  // namespace
