@@ -47,14 +47,13 @@ agent::v1::AgentCertificate CertificateOf(const CertificateAuthority& ca,
   return certificate;
 }
 
-// An agent that enrolls anew may front fewer servers than before: what it served for the others
-// ends.
-absl::Status EndSessionsNotFronted(WriteTransaction& t, const Agent& agent, const Caller& caller,
-                                   absl::Time now) {
+// Whoever enrolls under a name need not have what its former self had recorded, and would begin
+// those recordings again, which could not be told from forgery; nor need it front the same servers.
+absl::Status EndSessions(WriteTransaction& t, const Agent& agent, const Caller& caller,
+                         absl::Time now) {
   ASSIGN_OR_RETURN(std::vector<Session> live, sessions::LiveOfAgent(t, agent.name));
   for (Session& session : live) {
-    if (agent.Fronts(session.proto().server())) continue;
-    const std::string detail = "agent " + agent.name + " no longer fronts the server";
+    const std::string detail = "agent " + agent.name + " has enrolled anew";
     RETURN_IF_ERROR(sessions::EndLive(t, session, sessions::Revoked(detail), caller, now));
   }
   return absl::OkStatus();
@@ -83,7 +82,7 @@ absl::StatusOr<agent::v1::EnrollResponse> EnrollAgent::Run(
                     .last_seen_at = now};
   const Caller caller(AgentCaller{agent.name}, address);
   RETURN_IF_ERROR(agents::Put(*t, agent));
-  RETURN_IF_ERROR(EndSessionsNotFronted(*t, agent, caller, now));
+  RETURN_IF_ERROR(EndSessions(*t, agent, caller, now));
   RETURN_IF_ERROR(meta::BumpSnapshot(*t));
   RETURN_IF_ERROR(
       audit_log::Append(*t, audit_log::LineOf(caller, now, "agent.enroll", agent.name)));
