@@ -1,7 +1,10 @@
 #include "controlplane/controlplane.h"
 
+#include <unistd.h>
+
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/status_macros.h"
@@ -80,6 +83,16 @@ absl::Status BumpSnapshot(Database& control) {
   });
 }
 
+bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+// An empty one in its place would be policies, locks or recordings that are gone without a word.
+absl::Status Lost(const std::string& path, const std::string& dir) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " is missing, and what else is in ", dir,
+                   " is of a deployment that had it: restore all of ", dir,
+                   " from one backup (or move it away, to begin a new deployment)"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Start(Settings settings,
@@ -102,11 +115,18 @@ absl::Status ControlPlane::OpenStores() {
   const std::string& dir = settings_.config.data_dir();
   RETURN_IF_ERROR(EnsurePrivateDirectory(dir));
   ASSIGN_OR_RETURN(reserve_, DiskReserve::Open(dir));
+  const std::string control = dir + "/control.db", recordings = dir + "/recordings.db";
+  if (!Exists(control) && (Exists(recordings) || Exists(dir + "/ca.pem"))) {
+    return Lost(control, dir);
+  }
   // The databases are locked by the process that has them: this is what refuses a second one.
-  ASSIGN_OR_RETURN(control_, Database::Open(dir + "/control.db", migrations::Control(),
-                                            reserve_.get(), settings_.remembered_changes));
-  ASSIGN_OR_RETURN(recordings_, Database::Open(dir + "/recordings.db", migrations::Recordings(),
-                                               reserve_.get()));
+  ASSIGN_OR_RETURN(control_, Database::Open(control, migrations::Control(), reserve_.get(),
+                                            settings_.remembered_changes));
+  ASSIGN_OR_RETURN(const KeyFingerprints remembered, RememberedKeys(*control_));
+  // The keys are made when both are there.
+  if (!Exists(recordings) && remembered.ca.has_value()) return Lost(recordings, dir);
+  ASSIGN_OR_RETURN(recordings_,
+                   Database::Open(recordings, migrations::Recordings(), reserve_.get()));
   return absl::OkStatus();
 }
 

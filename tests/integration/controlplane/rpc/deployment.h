@@ -178,11 +178,19 @@ class Deployment {
 
   // Stops the control plane for good, and reads what it has written down.
   std::vector<audit_log::Line> StopAndReadAudit() {
-    plane_.reset();
+    Stop();
     const auto control = Database::Open(dir_ / "data/control.db", migrations::Control());
     INFO(control.status());
     REQUIRE(control.ok());
     return *audit_log::List(**(*control)->Read(), 0, 1000);
+  }
+
+  void Stop() { plane_.reset(); }
+  // Why it does not start; not OK.
+  absl::Status WhyNoStart() {
+    auto settings = Settings::Load(ConfigPath());
+    REQUIRE(settings.ok());
+    return ControlPlane::Start(*std::move(settings), clock_).status();
   }
 
  private:

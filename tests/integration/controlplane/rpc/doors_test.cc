@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "common/denial.h"
 #include "controlplane/rpc/method_table.h"
 #include "sallyport/admin/v1/approval_service.grpc.pb.h"
@@ -178,6 +180,18 @@ TEST_CASE("an agent renews its certificate for itself", "[integration][rpc]") {
   CHECK(UriNames(*chain->front()) == std::vector<std::string>{"spiffe://sallyport/agent/a"});
   const ClientCertificate renewed{KeyToPem(*key), response.certificate().chain()};
   CHECK(Call(deployment.Agents(renewed), kHealth).ok());
+}
+
+TEST_CASE("a database that is lost is not replaced by an empty one", "[integration][rpc]") {
+  const std::string lost = GENERATE("control.db", "recordings.db");
+  Deployment deployment;
+  deployment.Stop();
+  const std::string path = deployment.dir() / ("data/" + lost);
+  for (const char* more : {"", "-wal", "-shm"}) unlink((path + more).c_str());
+  const absl::Status why = deployment.WhyNoStart();
+  CHECK(absl::IsFailedPrecondition(why));
+  CHECK_THAT(std::string(why.message()), Catch::StartsWith(path + " is missing"));
+  CHECK(access(path.c_str(), F_OK) != 0);
 }
 
 TEST_CASE("a second control plane on the same data is refused", "[integration][rpc]") {

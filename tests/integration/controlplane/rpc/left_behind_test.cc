@@ -34,8 +34,16 @@ TEST_CASE("an agent that missed changes is sent away, and its next stream says w
   CHECK(behind.Next().update_case() == agent::v1::AgentUpdate::UPDATE_NOT_SET);
   CHECK(behind.Finish().error_code() == grpc::StatusCode::UNAVAILABLE);
 
+  // What has ended is told with its reason, before the lock.
   Watching again(deployment, certificate);
-  CHECK(SnapshotOf(again.Next()).locks_size() == 1);
+  agent::v1::AgentUpdate update = again.Next();
+  std::size_t ended = 0;
+  for (; update.has_session(); update = again.Next()) {
+    CHECK(update.session().session().state() == types::v1::SESSION_STATE_ENDED);
+    ++ended;
+  }
+  CHECK(ended == opened.size());
+  CHECK(SnapshotOf(update).locks_size() == 1);
   CHECK(again.Next().has_resynced());
 }
 
