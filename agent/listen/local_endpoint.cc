@@ -66,6 +66,11 @@ std::string LocalEndpoint::NotReadyBecause() const {
   }
   const absl::Status recorder = gateway_.recorder.status();
   if (!recorder.ok()) return absl::StrCat("the recorder refuses: ", recorder.message());
+  if (uploader_.is_refused())
+    return "the control plane holds other records in place of this agent's: see records_refused in "
+           "the log";
+  if (uploader_.is_held_up())
+    return "the control plane does not take this agent's records: see records_not_taken in the log";
   return {};
 }
 

@@ -11,8 +11,8 @@
 namespace sallyport::agent {
 
 // The second listener, for the machine's own supervisors: /healthz (the program runs), /readyz (it
-// has policies, a working recorder and is not shutting down) and /metrics (Prometheus text). Tells
-// no names of principals, servers or sessions.
+// has policies, a working recorder whose records are taken, and is not shutting down) and /metrics
+// (Prometheus text). Tells no names of principals, servers or sessions.
 class LocalEndpoint final : public HttpService {
  public:
   // References outlive the endpoint.

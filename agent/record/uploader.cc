@@ -185,6 +185,7 @@ class Uploader::Stream {
       was_acknowledged_ = true;
     }
     up_.connected_.store(true, std::memory_order_relaxed);
+    up_.held_up_.store(false, std::memory_order_relaxed);
   }
 
   // False: there was nothing to be sent.
@@ -293,6 +294,7 @@ void Uploader::NoteNotTaken(const grpc::Status& status) {
   if (status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE ||
       status.error_code() == grpc::StatusCode::CANCELLED)
     return;
+  held_up_.store(true, std::memory_order_relaxed);
   const auto now = Steady::now();
   if (status.error_message() == not_taken_ && now < say_again_at_) return;
   not_taken_ = status.error_message();

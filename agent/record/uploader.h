@@ -70,6 +70,8 @@ class Uploader {
   bool is_connected() const { return connected_.load(std::memory_order_relaxed); }
   // The control plane refused our records as contradicting its own.
   bool is_refused() const { return refused_.load(std::memory_order_relaxed); }
+  // The control plane answers, and does not take what it is sent; the log says why.
+  bool is_held_up() const { return held_up_.load(std::memory_order_relaxed); }
 
  private:
   class Stream;
@@ -97,6 +99,7 @@ class Uploader {
   std::atomic<std::uint64_t> acked_records_{0};
   std::atomic<bool> connected_{false};
   std::atomic<bool> refused_{false};
+  std::atomic<bool> held_up_{false};
   // CLOCK_MONOTONIC nanoseconds; 0 while it runs.
   std::atomic<std::int64_t> stop_at_{0};
   // Likewise; 0: nobody has been in a hurry.

@@ -267,6 +267,7 @@ TEST_CASE("what the control plane does not take is said once, with its reason, a
   CHECK(log.find("record 1 of ses_a leaves a gap after 7", first) != log.npos);
   CHECK(log.find("\"records_not_taken\"", first + 1) == log.npos);
   CHECK_FALSE(uploader->is_refused());
+  CHECK(uploader->is_held_up());
   CHECK(rig.spool->backlog_bytes() > 0);
 }
 
