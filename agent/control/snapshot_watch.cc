@@ -190,7 +190,7 @@ void SnapshotWatch::Take(const v1::AgentUpdate& update) {
     case v1::AgentUpdate::kSession: {
       const types::v1::Session& session = update.session().session();
       if (session.state() == types::v1::SESSION_STATE_ACTIVE) {
-        NoteActive(session.id());
+        active_.insert(session.id());
       } else {
         active_.erase(session.id());
       }
@@ -207,7 +207,7 @@ void SnapshotWatch::Take(const v1::AgentUpdate& update) {
       connected_.Set();
       hurry_.Reset();
       LogInfo("control_plane_connected", {{"active_sessions", active_.size()}});
-      Tell(&ControlObserver::on_resynced, std::exchange(active_, {}));
+      Tell(&ControlObserver::on_resynced, active_);
       return;
     case v1::AgentUpdate::kHeartbeat:
       if (update.heartbeat().beat() != 0) {

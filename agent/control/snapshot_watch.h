@@ -87,9 +87,7 @@ class SnapshotWatch {
   Task<void> CatchUp(absl::Duration timeout);
   // The control plane has just said, in answer to a call, that this session is active: the stream
   // may have listed the active ones before it was.
-  void NoteActive(const std::string& session_id) {
-    if (!is_connected_) active_.insert(session_id);
-  }
+  void NoteActive(const std::string& session_id) { active_.insert(session_id); }
 
   // For how long what the control plane has committed may be unknown here, by CLOCK_BOOTTIME:
   // counted from the moment at which we said what its last word answers, and not from that word's
@@ -151,7 +149,7 @@ class SnapshotWatch {
   // What of that one cannot be understood, and why. Empty: nothing.
   std::string not_understood_;
   bool is_shut_ = false;
-  absl::flat_hash_set<std::string> active_;  // as a stream that is still catching up says
+  absl::flat_hash_set<std::string> active_;
   bool is_connected_ = false;
   absl::Status refusal_;
   absl::Duration heard_of_ = -absl::InfiniteDuration();
