@@ -170,9 +170,20 @@ void EventStore::DropAll(StreamLog& log) {
   while (!log.kept_.empty()) DropOldest(log);
 }
 
+void EventStore::DropLong(StreamLog& log, absl::Duration now) {
+  if (log.kept_.empty() || log.kept_.back().bytes().size() <= limits_.stream_bytes) return;
+  if (log.long_n_ != log.last()) {
+    log.long_n_ = log.last();
+    log.long_until_ = now + limits_.kept_when_long;
+  }
+  const bool is_awaited = log.reader_ != nullptr && log.reader_->n() < log.last();
+  if (now >= log.long_until_ && !is_awaited) DropAll(log);
+}
+
 void EventStore::Sweep(absl::Duration now) {
   for (auto place = logs_.begin(); place != logs_.end();) {
     StreamLog& log = place->second;
+    DropLong(log, now);
     const bool is_done = log.is_closed_ && (log.is_delivered_ || log.kept_.empty());
     if (is_done && log.forget_at_ == absl::InfiniteDuration()) {
       log.forget_at_ = now + limits_.kept_when_delivered;

@@ -71,6 +71,9 @@ class StreamLog final : public Holdable {
   Signal changed_;
   Signal room_;
   absl::Duration forget_at_ = absl::InfiniteDuration();
+  // The n of a newest message that is long, and until when it is kept.
+  std::uint64_t long_n_ = 0;
+  absl::Duration long_until_ = absl::ZeroDuration();
 };
 
 // One connection's way through a log. There is one at a time: a client that comes back before its
@@ -107,6 +110,9 @@ struct EventLimits {
   std::size_t streams = 256;
   // How long a stream is kept that a connection has taken to its end.
   absl::Duration kept_when_delivered = absl::Seconds(60);
+  // How long a newest message is kept that is longer than a stream's bytes, unless a reader is
+  // still to take it. It holds room that its principal's other messages want.
+  absl::Duration kept_when_long = absl::Seconds(20);
 };
 
 // The streams of one MCP session, so that its client can take up what was cut off. Over the limits
@@ -140,6 +146,7 @@ class EventStore {
  private:
   void DropOldest(StreamLog& log);
   void DropAll(StreamLog& log);
+  void DropLong(StreamLog& log, absl::Duration now);
   bool IsOverLimits(const StreamLog& newest) const;
   // False: nothing can go but `newest`.
   bool ForgetOne(StreamLog& newest);

@@ -11,6 +11,7 @@
 #include "agent/call/check_named.h"
 #include "agent/call/check_start.h"
 #include "agent/call/deliver_message.h"
+#include "agent/call/drop_message.h"
 #include "agent/call/end_session.h"
 #include "agent/call/open_session.h"
 #include "agent/call/record_call.h"
@@ -51,10 +52,15 @@ Task<void> PumpUnrelated(Gateway& gateway, Held<ServedSession> session,
     if (!message.ok()) break;
     if (!co_await JudgeServerMessage(gateway, session, connection, *message)) continue;
     const auto given_up = connection->Queue(*std::move(message));
-    if (given_up && given_up->shape == Shape::kRequest) {
+    if (!given_up) continue;
+    if (given_up->shape == Shape::kRequest) {
       co_await AnswerServer(
           gateway, session, connection,
           ErrorAnswer(given_up->id, rpc_code::kRefused, "the client cannot be asked now"));
+    } else {
+      co_await DropMessage(gateway, *session, *connection, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                           given_up->method,
+                           "the client does not take what the server says beside its answers");
     }
   }
   if (connection->is_over()) co_return;

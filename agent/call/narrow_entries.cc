@@ -67,11 +67,14 @@ Task<absl::StatusOr<UpstreamMessage>> NarrowLongEntries(Gateway& gateway, const 
   const std::shared_ptr<const SessionPolicy> policy = call.judgement->rules->policy;
   const absl::Time now = gateway.clock.Now();
   absl::StatusOr<UpstreamMessage> narrowed = absl::UnknownError("not narrowed");
+  // The room is the loop's.
+  auto room = std::exchange(response.room, nullptr);
   co_await gateway.masker.RunApart(call.granted.session->principal_key(), [&] {
     narrowed = FilterList(std::move(response), kind, [&](std::string_view name, std::string_view) {
       return IsShown(*policy, kind, name, now);
     });
   });
+  if (narrowed.ok()) narrowed->room = std::move(room);
   co_return narrowed;
 }
 

@@ -108,7 +108,17 @@ Task<absl::StatusOr<MaskedMessage>> PacedMasker::Mask(std::string_view principal
   if (message.bytes.size() <= kLongBytes) {
     return Task<Masked>(here_->Mask(std::move(message), mask));
   }
-  return Apart<Masked>(*this, std::string(principal), MaskWith, std::move(message), mask);
+  return MaskApart(*this, std::string(principal), std::move(message), mask);
+}
+
+Task<absl::StatusOr<MaskedMessage>> PacedMasker::MaskApart(PacedMasker& self, std::string principal,
+                                                           UpstreamMessage message,
+                                                           SessionMask mask) {
+  auto room = std::exchange(message.room, nullptr);
+  auto masked = co_await Apart<absl::StatusOr<MaskedMessage>>(self, std::move(principal), MaskWith,
+                                                              std::move(message), std::move(mask));
+  if (masked.ok()) masked->set_room(std::move(room));
+  co_return masked;
 }
 
 Task<absl::StatusOr<MaskedRequest>> PacedMasker::MaskRequest(std::string_view principal,

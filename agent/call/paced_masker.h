@@ -75,6 +75,10 @@ class PacedMasker {
                             Result (*work)(Masker&, Message, const SessionMask&), Message message,
                             SessionMask mask);
 
+  // What the message holds of the loop's stays on the loop's thread.
+  static Task<absl::StatusOr<MaskedMessage>> MaskApart(PacedMasker& self, std::string principal,
+                                                       UpstreamMessage message, SessionMask mask);
+
   Loop& loop_;
   const std::unique_ptr<Masker> here_;
   // Of the thread that masks just now.

@@ -85,6 +85,7 @@ bool McpConnection::CancelRequest(std::string_view id) {
 }
 
 std::optional<UpstreamMessage> McpConnection::Queue(UpstreamMessage message) {
+  if (message.bytes.size() > kMaxQueuedBytes && !has_get_stream()) return message;
   queued_bytes_ += message.bytes.size();
   queued_.push_back(std::move(message));
   WakeStream();

@@ -141,8 +141,8 @@ class McpConnection final : public Holdable {
   // should hear of it.
   bool CancelRequest(std::string_view id);
 
-  // A message for the GET stream. The oldest is given up when more than 256 messages or 4 MiB wait;
-  // it is returned then.
+  // A message for the GET stream. The oldest is given up when more than 256 messages or 4 MiB wait,
+  // and one that is longer than that where nobody reads the stream; it is returned then.
   std::optional<UpstreamMessage> Queue(UpstreamMessage message);
   std::optional<UpstreamMessage> TakeQueued();
 

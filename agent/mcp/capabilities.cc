@@ -126,7 +126,7 @@ absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
     return false;
   });
   if (!splicer.is_changed()) return response;
-  return ScanUpstreamMessage(splicer.Finish(), ScanLimits{.max_bytes = response.bytes.size()});
+  return ScanAgain(splicer.Finish(), response);
 }
 
 std::string NegotiatedVersion(const UpstreamMessage& response) {

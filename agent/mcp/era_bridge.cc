@@ -321,7 +321,7 @@ absl::StatusOr<BridgedResponse> FromModern(UpstreamMessage response, const Clien
     out.message = std::move(response);
     return out;
   }
-  ASSIGN_OR_RETURN(out.message, Scanned<UpstreamMessage>(splicer.Finish()));
+  ASSIGN_OR_RETURN(out.message, ScanAgain(splicer.Finish(), response));
   return out;
 }
 
@@ -336,7 +336,7 @@ std::optional<UpstreamMessage> FromModern(UpstreamMessage notification) {
   const JsonNode* meta = index.Member(index.Member(&index.root(), "params"), "_meta");
   Splicer splicer(notification.bytes);
   CutChildren(splicer, index, *meta, IsReserved);
-  auto message = Scanned<UpstreamMessage>(splicer.Finish());
+  auto message = ScanAgain(splicer.Finish(), notification);
   if (!message.ok()) return std::nullopt;
   return *std::move(message);
 }

@@ -141,6 +141,13 @@ absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes, const Sca
   return message;
 }
 
+absl::StatusOr<UpstreamMessage> ScanAgain(std::string bytes, const UpstreamMessage& original) {
+  const ScanLimits limits{.max_bytes = bytes.size()};
+  auto scanned = ScanUpstreamMessage(std::move(bytes), limits);
+  if (scanned.ok()) scanned->room = original.room;
+  return scanned;
+}
+
 bool ClaimsToBeMessage(std::string_view text, const ScanLimits& limits) {
   if (text.find("\"jsonrpc\"") == std::string_view::npos) return false;
   JsonIndex index;

@@ -36,6 +36,8 @@ absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLim
 // the size).
 absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes,
                                                     const ScanLimits& limits = {});
+// The bytes that a server's message has been made into; they hold its room.
+absl::StatusOr<UpstreamMessage> ScanAgain(std::string bytes, const UpstreamMessage& original);
 // The same for the bytes of `message`, where they stay if they are refused.
 absl::Status ReadUpstreamMessage(UpstreamMessage& message, const ScanLimits& limits);
 

@@ -58,7 +58,7 @@ absl::StatusOr<UpstreamMessage> FilterList(
     return name == nullptr || !name->is_string() || !is_allowed(name->text, index.Raw(entry));
   });
   if (!splicer.is_changed()) return response;
-  return ScanUpstreamMessage(splicer.Finish(), ScanLimits{.max_bytes = response.bytes.size()});
+  return ScanAgain(splicer.Finish(), response);
 }
 
 }  // namespace sallyport::agent

@@ -133,6 +133,9 @@ struct UpstreamMessage {
   // Not empty: it belongs to nothing that anybody has asked for, as these words of ours say. Its
   // bytes are gone, and nobody may have it.
   std::string_view stray;
+  // Where it is long: what it holds of the room for long messages, for as long as it or what is
+  // made of it is there. Not to go elsewhere than on the loop's thread.
+  std::shared_ptr<const void> room;
 
   // A server's complaint about a message that it could not read: no request is answered by it.
   bool answers_nobody() const { return shape == Shape::kResponse && id.empty(); }
@@ -229,6 +232,7 @@ class MaskedMessage {
   std::size_t original_bytes() const { return original_bytes_; }
   // For the recorder, which makes a RecordedMessage of it.
   UpstreamMessage TakeMessage() && { return std::move(message_); }
+  void set_room(std::shared_ptr<const void> room) { message_.room = std::move(room); }
 
  private:
   UpstreamMessage message_;
@@ -239,12 +243,14 @@ class MaskedMessage {
 // A message for the client whose record is durable.
 class RecordedMessage {
  public:
-  RecordedMessage(const RecordPass&, std::string bytes) : bytes_(std::move(bytes)) {}
+  RecordedMessage(const RecordPass&, UpstreamMessage message)
+      : bytes_(std::move(message.bytes)), room_(std::move(message.room)) {}
 
   std::string_view bytes() const { return bytes_; }
 
  private:
   std::string bytes_;
+  std::shared_ptr<const void> room_;
 };
 
 // A client's message for the server whose record is durable: the original bytes, which may go out

@@ -217,9 +217,7 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
         (status->text == "completed" || status->text == "failed" || status->text == "cancelled");
   }
   if (!splicer.is_changed()) return narrowed;
-  std::string bytes = splicer.Finish();
-  const ScanLimits limits{.max_bytes = bytes.size()};
-  ASSIGN_OR_RETURN(message, ScanUpstreamMessage(std::move(bytes), limits));
+  ASSIGN_OR_RETURN(message, ScanAgain(splicer.Finish(), message));
   return narrowed;
 }
 

@@ -43,8 +43,7 @@ absl::StatusOr<UpstreamMessage> FromPipe(UpstreamMessage message, std::string_vi
       std::array<Edit, 3>{{{message.shape == Shape::kResponse ? message.id_at : Span{}, id},
                            {progress_token.empty() ? Span{} : message.token_at, progress_token},
                            {message.subscription_at, id}}});
-  const ScanLimits limits{.max_bytes = bytes.size()};
-  return ScanUpstreamMessage(std::move(bytes), limits);
+  return ScanAgain(std::move(bytes), message);
 }
 
 std::string CancelledOnPipe(std::uint64_t number) {

@@ -269,7 +269,7 @@ Task<absl::StatusOr<RecordedMessage>> Recorder::RecordMessage(RecordingChain& ch
                                                               MaskedMessage message) {
   CO_RETURN_IF_ERROR(impl_->AppendMessage(chain, facts, message));
   if (!co_await impl_->commit_->Durable()) co_return NotDurable();
-  co_return RecordedMessage(RecordPass{}, std::move(message).TakeMessage().bytes);
+  co_return RecordedMessage(RecordPass{}, std::move(message).TakeMessage());
 }
 
 Task<absl::Status> Recorder::RecordEvent(RecordingChain& chain, EventFacts facts) {
@@ -283,7 +283,7 @@ void Recorder::RecordDenial(const DenialFacts& facts) { impl_->AppendDenial(fact
 absl::StatusOr<RecordedMessage> Recorder::RefuseUnrecorded(UpstreamMessage refusal) {
   if (!impl_->refuses())
     return absl::FailedPreconditionError("the recorder works: record the refusal");
-  return RecordedMessage(RecordPass{}, std::move(refusal.bytes));
+  return RecordedMessage(RecordPass{}, std::move(refusal));
 }
 
 absl::Status Recorder::status() const { return impl_->status(); }

@@ -7,7 +7,8 @@ BodyRoom::Place::Place(BodyRoom& room, const std::string& principal, std::size_t
   is_taken_ = bytes <= kLong;
   if (is_taken_) return;
   const auto own = room_.held_by_.find(principal);
-  const bool is_too_much_of_one = own != room_.held_by_.end() && own->second + bytes > kOfOne;
+  const bool is_too_much_of_one =
+      own != room_.held_by_.end() && own->second + bytes > room_.of_one_;
   if (is_too_much_of_one || (room_.held_ > 0 && room_.held_ + bytes > kOfAll)) return;
   is_taken_ = true;
   principal_ = principal;

@@ -17,7 +17,7 @@ class BodyRoom {
   static constexpr std::size_t kOfAll = std::size_t{256} << 20;
   static constexpr std::size_t kOfOne = std::size_t{64} << 20;
 
-  BodyRoom() = default;
+  explicit BodyRoom(std::size_t of_one = kOfOne) : of_one_(of_one) {}
   BodyRoom(const BodyRoom&) = delete;
   BodyRoom& operator=(const BodyRoom&) = delete;
 
@@ -43,6 +43,7 @@ class BodyRoom {
   };
 
  private:
+  const std::size_t of_one_;
   std::size_t held_ = 0;
   absl::flat_hash_map<std::string, std::size_t> held_by_;
 };

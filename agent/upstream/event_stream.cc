@@ -1,7 +1,9 @@
 #include "agent/upstream/event_stream.h"
 
 #include <algorithm>
+#include <cstdint>
 
+#include "agent/loop/signal.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/strings.h"
 
@@ -9,6 +11,8 @@ namespace sallyport::agent {
 namespace {
 
 constexpr std::size_t kMaxIdBytes = 1024;
+// Then others have their turn: what is done with an event may have nothing to wait for.
+constexpr std::uint64_t kEventsInARow = 4;
 constexpr absl::Duration kMinRetry = absl::Milliseconds(50);
 constexpr absl::Duration kMaxRetry = absl::Seconds(60);
 
@@ -17,6 +21,7 @@ constexpr absl::Duration kMaxRetry = absl::Seconds(60);
 Task<absl::StatusOr<std::optional<SseEvent>>> EventStream::Next() {
   SseEvent event;
   room_.reset();
+  if (++asked_ % kEventsInARow == 0) co_await GiveWay(connection_.loop());
   for (;;) {
     const auto complete = reader_.Next(bytes_, event);
     if (!complete.ok()) co_return UpstreamInvalid(ToStd(complete.status().message()));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ class EventStream {
   const std::size_t max_event_bytes_;
   SseReader reader_;
   AnswerPlace room_;
+  std::uint64_t asked_ = 0;
   // What of the last piece has not been read.
   std::string_view bytes_;
 };

@@ -67,7 +67,6 @@ void HttpAnswer::Cancel() {
 
 Task<MessageOr> HttpAnswer::Read() {
   if (!rest_.empty()) co_return TakeRest();
-  room_.reset();
   if (!connection_->reader().is_head_done()) {
     if (absl::Status read = co_await connection_->ReadHead(); !read.ok())
       co_return ConnectionError(read);
@@ -79,20 +78,22 @@ Task<MessageOr> HttpAnswer::Read() {
     }
   }
   std::string bytes;
+  AnswerPlace room;
   if (events_) {
     CO_ASSIGN_OR_RETURN(SseEvent event, co_await NextEvent());
     bytes = std::move(event.data);
-    room_ = events_->TakePlace();
+    room = events_->TakePlace();
   } else {
     if (absl::Status read = co_await connection_->ReadBody(); !read.ok())
       co_return ConnectionError(read);
     bytes = std::move(connection_->response().body);
-    room_ = connection_->TakePlace(bytes.size());
+    room = connection_->TakePlace(bytes.size());
   }
   if (session_->has_batches() && IsBatch(bytes)) {
     CO_ASSIGN_OR_RETURN(auto batch, ScanBatchFromServer(bytes, session_->options().limits));
     const bool has_answer = batch.back().shape == Shape::kResponse;
     if (!events_ && !has_answer) co_return UpstreamInvalid("the server's batch has no answer");
+    for (UpstreamMessage& message : batch) message.room = room;
     rest_.assign(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
     co_return TakeRest();
   }
@@ -102,6 +103,7 @@ Task<MessageOr> HttpAnswer::Read() {
     if (!is_error) co_return HttpStatusError(connection_->response().status);
   }
   if (!message.ok()) co_return message;
+  message->room = std::move(room);
   const bool may_come = message->shape == Shape::kResponse
                             ? IsAnswer(*message) || message->answers_nobody()
                             : events_.has_value();

@@ -52,8 +52,6 @@ class HttpAnswer final : public Exchange {
   bool is_over_ = false;
   // Set: the answer is a stream.
   std::optional<EventStream> events_;
-  // Of what was read last, until more is asked for.
-  AnswerPlace room_;
   StreamPlace place_;
   Signal stop_;
   const Loop::Time until_;

@@ -195,11 +195,14 @@ std::size_t HttpConnection::BodyBytes() const {
 }
 
 Task<absl::Status> HttpConnection::AwaitPlace(std::size_t bytes) {
-  const Loop::Time until = loop_.now() + absl::ToChronoNanoseconds(patience_.no_room);
+  const bool is_patient = patience_.no_room == absl::InfiniteDuration();
+  const Loop::Time until =
+      is_patient ? Loop::Time::max() : loop_.now() + absl::ToChronoNanoseconds(patience_.no_room);
   for (;;) {
     if (is_closed_) co_return Error("the connection to the server ended", ECANCELED);
     if ((place_ = answers_.Take(bytes)) != nullptr) break;
-    const absl::Duration left = absl::FromChrono(until - loop_.now());
+    const absl::Duration left =
+        is_patient ? absl::InfiniteDuration() : absl::FromChrono(until - loop_.now());
     if (left <= absl::ZeroDuration()) {
       Close();
       co_return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,

@@ -44,9 +44,10 @@ struct HttpPatience {
   // From the first byte of a response's head to its last.
   absl::Duration begun_head = absl::Seconds(30);
   // From when a long message has its room to its last byte.
-  absl::Duration long_message = absl::Seconds(60);
-  // Until there is room for a long message, in which it is the server that waits.
-  absl::Duration no_room = absl::Seconds(30);
+  absl::Duration long_message = absl::Seconds(30);
+  // Until there is room for a long message, in which it is the server that waits: for longer than
+  // one that stops in the middle may hold it.
+  absl::Duration no_room = absl::Seconds(40);
 };
 
 // One connection to an HTTP server, plain or TLS, and the response that is read from it. On the
@@ -79,6 +80,7 @@ class HttpConnection {
   Task<absl::Status> ReadBody();
   // One more piece of a streamed body: true when response().body has bytes, false at its end.
   Task<absl::StatusOr<bool>> ReadPiece();
+  Loop& loop() { return loop_; }
   // So much of a message has been read, and no more may be before AwaitPlace.
   bool needs_place(std::size_t read) const { return answers_.NeedsPlace(read, place_); }
   // Before more is read of a message that may come to so many bytes and is long already: waits

@@ -167,6 +167,7 @@ Task<bool> HttpSession::ListenOnce(std::shared_ptr<HttpSession> self, Backoff& b
     events.Mark(place);
     if (!event.ok() || !*event) co_return true;
     if (!(*event)->is_message()) continue;
+    const AnswerPlace room = events.TakePlace();
     for (MessageOr& message : self->ScanEvent(std::move((*event)->data))) {
       if (!message.ok()) {
         self->NoteDropped("the server's own stream carries what is no message");
@@ -176,6 +177,7 @@ Task<bool> HttpSession::ListenOnce(std::shared_ptr<HttpSession> self, Backoff& b
         self->NoteDropped("the server's own stream carries an answer");
         continue;
       }
+      message->room = room;
       co_await self->unrelated_.WaitForRoom(kMaxUnrelated);
       self->unrelated_.Push(*std::move(message));
     }

@@ -60,21 +60,13 @@ using MessageOr = absl::StatusOr<UpstreamMessage>;
 // One request in flight.
 struct MessageRouter::Pending {
   explicit Pending(Loop& loop) : messages(loop) {}
-  void Push(MessageOr message, AnswerPlace room = nullptr) {
-    messages.Push({std::move(message), std::move(room)});
-  }
-
   // Ends it at once, whatever still waits for its client.
   void GiveUp(absl::Status status) {
     why = std::move(status);
     messages.Close();
   }
 
-  struct Said {
-    MessageOr message;
-    AnswerPlace room;
-  };
-  Queue<Said> messages;
+  Queue<MessageOr> messages;
   std::string id;
   std::string token;
   // The number that it went out under; 0: under its own id.
@@ -97,14 +89,11 @@ class MessageRouter::Answer final : public Exchange {
   Task<MessageOr> Next() override {
     auto pending = pending_;
     if (!is_cancelled_ && !is_over_ && pending->why.ok()) {
-      room_.reset();
-      auto said = co_await pending->messages.Pop();
-      if (said && pending->why.ok()) {
-        MessageOr& message = said->message;
-        room_ = std::move(said->room);
-        is_over_ = !message.ok() || message->shape == Shape::kResponse;
-        if (message.ok()) Took(*pending, message->bytes.size());
-        co_return std::move(message);
+      auto message = co_await pending->messages.Pop();
+      if (message && pending->why.ok()) {
+        is_over_ = !message->ok() || (*message)->shape == Shape::kResponse;
+        if (message->ok()) Took(*pending, (*message)->bytes.size());
+        co_return *std::move(message);
       }
     }
     if (!pending->why.ok()) co_return pending->why;
@@ -127,8 +116,6 @@ class MessageRouter::Answer final : public Exchange {
 
   std::shared_ptr<MessageRouter> router_;
   std::shared_ptr<Pending> pending_;
-  // Of what was taken last, until more is asked for.
-  AnswerPlace room_;
   bool is_cancelled_ = false;
   bool is_over_ = false;
 };
@@ -200,14 +187,14 @@ Task<std::uint64_t> MessageRouter::WaitForRoom(std::shared_ptr<MessageRouter> se
   co_return 0;
 }
 
-MessageRouter::Routed MessageRouter::Route(UpstreamMessage message, AnswerPlace room) {
+MessageRouter::Routed MessageRouter::Route(UpstreamMessage message) {
   Routed routed;
   // Nothing comes after a response, so nothing has to wait.
   if (message.shape != Shape::kResponse)
     routed.limit_ = message.bytes.size() > kLargeBytes ? kMaxQueuedLarge : kMaxQueued;
   if (auto to = Find(message, routed.dropped)) {
     if (message.shape == Shape::kResponse) pending_.erase(to->id);
-    to->Push(std::move(message), std::move(room));
+    to->messages.Push(std::move(message));
     routed.to_ = std::move(to);
     return routed;
   }
@@ -278,14 +265,14 @@ void MessageRouter::Fail(const Ticket& ticket, const absl::Status& why) {
   auto at = pending_.find(pending->id);
   if (at == pending_.end() || at->second != pending) return;
   pending_.erase(at);
-  pending->Push(why);
+  pending->messages.Push(why);
   pending->messages.Close();
   moved_.Set();
 }
 
 void MessageRouter::FailAll(const absl::Status& why) {
   for (auto& [id, pending] : std::exchange(pending_, {})) {
-    pending->Push(why);
+    pending->messages.Push(why);
     pending->messages.Close();
   }
   moved_.Set();

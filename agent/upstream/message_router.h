@@ -13,7 +13,6 @@
 #include "agent/loop/signal.h"
 #include "agent/loop/task.h"
 #include "agent/mcp/message.h"
-#include "agent/upstream/answer_room.h"
 #include "agent/upstream/upstream.h"
 
 namespace sallyport::agent {
@@ -57,8 +56,7 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
     std::shared_ptr<Pending> to_;
     std::size_t limit_ = 0;
   };
-  // `room`: what the message holds of the room for long ones, until it has been delivered.
-  Routed Route(UpstreamMessage message, AnswerPlace room = nullptr);
+  Routed Route(UpstreamMessage message);
 
   // While other calls wait for what comes behind it, for a second at most, and less if its client
   // has made them wait before and has not read faster since; then that request ends with

@@ -163,7 +163,8 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
       heads_.SetSession({}, std::move(version));
       initialize_id_.clear();
     }
-    auto routed = router_->Route(*std::move(message), std::move(room));
+    message->room = std::move(room);
+    auto routed = router_->Route(*std::move(message));
     constexpr int kLogged = 5;
     if (!routed.dropped.empty() && ++dropped_ <= kLogged) {
       LogWarning("server_message_dropped", {{"server", options_.server}, {"what", routed.dropped}});
@@ -184,8 +185,11 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
   int dropped_ = 0;
 };
 
-SseUpstream::SseUpstream(Loop& loop, DeadlineSweep& sweep, HttpOptions options)
-    : core_(std::make_shared<Core>(loop, sweep, std::move(options))) {}
+SseUpstream::SseUpstream(Loop& loop, DeadlineSweep& sweep, HttpOptions options) {
+  // The one stream carries more than the answer that there is no room for.
+  options.patience.no_room = absl::InfiniteDuration();
+  core_ = std::make_shared<Core>(loop, sweep, std::move(options));
+}
 
 SseUpstream::~SseUpstream() { core_->Lose(UpstreamLost("the session has ended")); }
 

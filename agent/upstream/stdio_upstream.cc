@@ -232,7 +232,8 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     // The first answer of a legacy session is that to initialize.
     const bool is_answer = message.shape == Shape::kResponse && !message.answers_nobody();
     if (is_answer && !std::exchange(has_begun_, true)) has_batches_ = AgreesOnBatches(message);
-    return Route(std::move(message), std::move(room));
+    message.room = std::move(room);
+    return Route(std::move(message));
   }
 
   void OnNoMessage(std::string_view line, const absl::Status& refusal) {
@@ -251,14 +252,15 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     }
     MessageRouter::Routed fullest;
     for (UpstreamMessage& message : *messages) {
-      auto routed = Route(std::move(message), room);
+      message.room = room;
+      auto routed = Route(std::move(message));
       if (routed.is_full()) fullest = std::move(routed);
     }
     return fullest;
   }
 
-  MessageRouter::Routed Route(UpstreamMessage message, AnswerPlace room) {
-    auto routed = router_->Route(std::move(message), std::move(room));
+  MessageRouter::Routed Route(UpstreamMessage message) {
+    auto routed = router_->Route(std::move(message));
     if (!routed.dropped.empty()) Drop(routed.dropped);
     return routed;
   }

@@ -19,7 +19,7 @@ struct StdioOptions {
   ScanLimits limits;
   AnswerShare answers = {};
   // From when a long line has its room to its last byte; a child that takes longer is given up.
-  absl::Duration long_line = absl::Seconds(60);
+  absl::Duration long_line = absl::Seconds(30);
   // How long the child has after its stdin has been closed, and again after SIGTERM.
   absl::Duration grace = absl::Milliseconds(500);
   // Counts what a child wrote that nobody asked for; may be null, else outlives the upstream.

@@ -87,7 +87,9 @@ class Upstreams::Impl {
         loop, *std::move(child),
         StdioOptions{.server = entry.server.name,
                      .limits = {.max_bytes = entry.server.message_bytes},
-                     .answers = {.room = answers, .principal = std::move(principal)},
+                     .answers = {.room = answers,
+                                 .principal = std::move(principal),
+                                 .server = entry.server.name},
                      .dropped_lines = &dropped_lines});
     if (era == Era::kModern) co_return pipe;
     co_return std::make_unique<FirstContact>(loop,
@@ -104,7 +106,7 @@ class Upstreams::Impl {
             .tls = entry.tls,
             .headers = FillIn(entry.server, credentials),
             .limits = {.max_bytes = entry.server.message_bytes},
-            .answers = {.room = answers, .principal = principal}};
+            .answers = {.room = answers, .principal = principal, .server = entry.server.name}};
   }
 
   absl::StatusOr<std::unique_ptr<Upstream>> OpenHttp(const Entry& entry, std::string principal,

@@ -108,6 +108,8 @@ Task<void> WaitsForRoom(Rig* rig) {
   CHECK(rig->Take("p", 64 * kMiB) == nullptr);
   CHECK(rig->Take("p", 63 * kMiB) != nullptr);
   asked.exchange = nullptr;
+  CHECK(rig->Take("p", 64 * kMiB) == nullptr);
+  asked.message.reset();
   CHECK(rig->Take("p", 64 * kMiB) != nullptr);
   co_await rig->upstream->Close();
 }
@@ -124,6 +126,71 @@ TEST_CASE("a long answer is read when there is room for it, which it gives back"
     });
     RunUntilDone(rig.loop, WaitsForRoom(&rig));
   }
+}
+
+Task<void> HoldsWhatNobodyTakes(Rig* rig) {
+  for (
+      const char* message :
+      {R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{}}})",
+       R"({"jsonrpc":"2.0","method":"notifications/initialized"})"}) {
+    const OutboundMessage outbound = co_await rig->maker.Make(message);
+    if (outbound.message().id.empty()) {
+      CHECK((co_await rig->upstream->Send(outbound)).ok());
+    } else {
+      auto exchange = co_await rig->upstream->Forward(outbound);
+      REQUIRE(exchange.ok());
+      CHECK((co_await (*exchange)->Next()).ok());
+    }
+  }
+  // Of the three that the server says on its own stream, all wait here.
+  co_await Sleep(rig->loop, absl::Milliseconds(200));
+  CHECK(rig->Take("p", 62 * kMiB) == nullptr);
+  CHECK(rig->Take("p", 60 * kMiB) != nullptr);
+  {
+    const auto first = co_await rig->upstream->NextUnrelated();
+    REQUIRE(first.ok());
+    CHECK(rig->Take("p", 62 * kMiB) == nullptr);
+  }
+  CHECK(rig->Take("p", 62 * kMiB - 200) != nullptr);
+  co_await rig->upstream->Close();
+}
+
+TEST_CASE("what a server says on its own stream has its place until somebody is done with it",
+          "[agent][upstream]") {
+  Rig rig([](const std::string& request) {
+    if (request.starts_with("GET ")) {
+      const std::string message =
+          R"({"jsonrpc":"2.0","method":"notifications/message","params":{"data":")" +
+          std::string(kMiB, 'x') + R"("}})";
+      std::string events;
+      for (int i = 0; i < 3; ++i) events += HttpChunk("data: " + message + "\n\n");
+      return RawHttpServer::Reply{
+          "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n" +
+          events};
+    }
+    if (request.find("initialized") != std::string::npos)
+      return RawHttpServer::Reply{"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"};
+    return RawHttpServer::Reply{
+        JsonReply(R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18"}})",
+                  "Mcp-Session-Id: s\r\n")};
+  });
+  RunUntilDone(rig.loop, HoldsWhatNobodyTakes(&rig));
+}
+
+TEST_CASE("no server takes more than half of the room, whoever asks", "[agent][upstream]") {
+  Loop loop;
+  const auto room = std::make_shared<AnswerRoom>(loop);
+  const auto take = [&](const std::string& principal, const std::string& server) {
+    return AnswerShare{.room = room, .principal = principal, .server = server}.Take(64 * kMiB);
+  };
+  const AnswerPlace first = take("a", "slow"), second = take("b", "slow");
+  CHECK(first != nullptr);
+  CHECK(second != nullptr);
+  CHECK(take("c", "slow") == nullptr);
+  // What it could not have, it does not hold.
+  CHECK(take("c", "good") != nullptr);
+  CHECK(take("d", "good") != nullptr);
 }
 
 Task<void> GivesUp(Rig* rig) {

@@ -1,6 +1,7 @@
 #include "agent/call/event_store.h"
 
 #include <catch2/catch.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@ struct RecordPass {};
 namespace {
 
 RecordedMessage Message(int n, std::size_t padding = 0) {
-  return RecordedMessage(RecordPass{},
-                         "{\"n\":" + std::to_string(n) + "}" + std::string(padding, ' '));
+  return RecordedMessage(RecordPass{}, UpstreamMessage{.bytes = "{\"n\":" + std::to_string(n) +
+                                                                "}" + std::string(padding, ' ')});
 }
 
 int NumberOf(const RecordedMessage& message) {
@@ -189,6 +190,35 @@ TEST_CASE("a connection that names no place goes on with what no other was given
   }
   StreamReader second(log);
   CHECK(ReadAll(second) == std::vector{2});
+}
+
+TEST_CASE("a long message is kept for a while, and as long as its reader is still to take it",
+          "[agent][stream]") {
+  Stage stage({.stream_bytes = 1000});
+  const auto room = std::make_shared<int>();
+  const std::uint64_t number = stage.Stream(1);
+  StreamLog& log = *stage.store.Find(number);
+  stage.store.Append(
+      log, RecordedMessage(RecordPass{},
+                           UpstreamMessage{.bytes = std::string(1001, ' '), .room = room}));
+  {
+    StreamReader slow(log, 1);
+    stage.store.Sweep(absl::Seconds(100));
+    stage.store.Sweep(absl::Seconds(130));
+    CHECK(slow.Next() != nullptr);
+  }
+  stage.store.Append(log, Message(3, 1000));
+  stage.store.Sweep(absl::Seconds(200));
+  stage.store.Sweep(absl::Seconds(219));
+  CHECK(stage.Find(number, 2) == absl::StatusCode::kOk);
+  stage.store.Sweep(absl::Seconds(220));
+  CHECK(stage.Find(number, 2) == absl::StatusCode::kResourceExhausted);
+  CHECK(stage.Find(number, 3) == absl::StatusCode::kOk);
+  CHECK(stage.store.bytes() == 0);
+  CHECK(room.use_count() == 1);
+  stage.store.Append(log, Message(4));
+  StreamReader reader(log, 3);
+  CHECK(ReadAll(reader) == std::vector{4});
 }
 
 TEST_CASE("a stream is forgotten a minute after a client has got all of it, and not before it has",

@@ -47,6 +47,20 @@ TEST_CASE("ids of the modern era say nothing to each other", "[agent][call]") {
   CHECK(rig.connection.mcp().in_flight() == 0);
 }
 
+TEST_CASE("what is long waits for the client's stream only while it is read", "[agent][call]") {
+  Rig rig(Era::kLegacy);
+  const std::size_t bytes = (std::size_t{4} << 20) + 1;
+  const auto say = [&] { return rig.connection.Queue({.bytes = std::string(bytes, ' ')}); };
+  REQUIRE(say().has_value());
+  CHECK_FALSE(rig.connection.TakeQueued().has_value());
+  {
+    const StreamReader reader(rig.connection.get_stream());
+    CHECK_FALSE(say().has_value());
+    CHECK(rig.connection.TakeQueued()->bytes.size() == bytes);
+  }
+  CHECK(say().has_value());
+}
+
 TEST_CASE("a request is cancelled where it is: at its server, or before a person",
           "[agent][call]") {
   Rig rig(Era::kLegacy);

@@ -42,7 +42,7 @@ struct Rig {
   Loop loop;
   McpConnection session{loop, "session", ClientCapabilities{}, Era::kLegacy};
   Connection connection;
-  const RecordedMessage message{RecordPass{}, "{}"};
+  const RecordedMessage message{RecordPass{}, UpstreamMessage{.bytes = "{}"}};
 };
 
 TEST_CASE("a client that was given a place comes back to it", "[agent][call]") {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr EventId kPlace{.session = "9f86d081", .stream = 3, .n = 16};
 
-RecordedMessage Message() { return RecordedMessage(RecordPass{}, "{}"); }
+RecordedMessage Message() { return RecordedMessage(RecordPass{}, UpstreamMessage{.bytes = "{}"}); }
 
 // /remember says whether it was there before, /echo answers with the body, /refuse before it is
 // read, /stream with a stream that stays open, /ids with one whose events have ids, /late after a
