@@ -30,7 +30,8 @@ absl::StatusOr<RecordingSubject> FindRecording(Database& control, Database& reco
   } else {
     ASSIGN_OR_RETURN(const auto t, control.Read());
     ASSIGN_OR_RETURN(const auto session, sessions::Find(*t, id));
-    if (session.has_value()) return RecordingSubject{session->proto(), true};
+    if (session.has_value())
+      return RecordingSubject{session->proto(), true, session->is_reported()};
   }
   return absl::NotFoundError("there is no session " + std::string(id));
 }

@@ -22,6 +22,8 @@ struct RecordingSubject {
   // Unset for an agent's denial chain.
   types::v1::Session session;
   bool is_session = false;
+  // Its agent has closed it, or has nothing to close.
+  bool is_closed = false;
 };
 
 // The session, or an agent's denial chain that has begun. kNotFound.

@@ -2,12 +2,16 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/chain/chain.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
 #include "common/status_macros.h"
-#include "controlplane/recordings/recording.h"
+#include "controlplane/model/proto_time.h"
+#include "controlplane/store/audit_log.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -68,19 +72,48 @@ class RecordingCheck {
   bool has_end_ = false;
 };
 
-// Whether records may still come after the last one that is here.
-bool MayGoOn(const RecordingSubject& subject) {
-  if (!subject.is_session) return true;
-  return subject.session.state() == types::v1::SESSION_STATE_PENDING ||
-         subject.session.state() == types::v1::SESSION_STATE_ACTIVE;
+// Within it an agent that is connected has heard of the end, and has closed the recording.
+constexpr absl::Duration kTimeToClose = absl::Minutes(1);
+
+// One that no agent ever had has no records.
+bool MustHaveEnd(const types::v1::Session& session) {
+  return session.state() == types::v1::SESSION_STATE_ENDED && session.has_opened_at() &&
+         !session.agent().empty();
 }
 
-bool MustHaveEnd(const RecordingSubject& subject) {
-  return subject.is_session && subject.session.state() == types::v1::SESSION_STATE_ENDED &&
-         subject.session.has_opened_at();
+// Why records may still come after the last one that is here. Empty: none may.
+std::string WhyOpen(const RecordingSubject& subject) {
+  if (!subject.is_session) {
+    return "an agent's own chain has no END record: these records are proven, and whether more "
+           "were made after them is not";
+  }
+  const types::v1::SessionState state = subject.session.state();
+  std::string how_it_is = "is " + EnumWord(state);
+  if (MustHaveEnd(subject.session)) {
+    how_it_is =
+        "has ended, and its agent " + subject.session.agent() + " has not closed the recording yet";
+  } else if (state != types::v1::SESSION_STATE_PENDING &&
+             state != types::v1::SESSION_STATE_ACTIVE) {
+    return {};
+  }
+  return absl::StrCat("the session ", how_it_is,
+                      ": these records are proven, and whether more were made after them is not "
+                      "until its END record is here");
 }
 
 }  // namespace
+
+absl::StatusOr<bool> VerifyRecording::MayStillBeClosed(const RecordingSubject& subject) const {
+  const types::v1::Session& session = subject.session;
+  if (subject.is_closed) return false;
+  if (is_connected_(session.agent()) &&
+      FromProto(session.ended_at()) + kTimeToClose <= clock_.Now()) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(const auto t, control_.Read());
+  ASSIGN_OR_RETURN(const bool is_damaged, audit_log::Has(*t, "recording.damaged", session.id()));
+  return !is_damaged;
+}
 
 absl::StatusOr<admin::v1::VerifySessionResponse> VerifyRecording::Run(
     const Caller& caller, const admin::v1::VerifySessionRequest& request) {
@@ -101,7 +134,11 @@ absl::StatusOr<admin::v1::VerifySessionResponse> VerifyRecording::Run(
   } else {
     RETURN_IF_ERROR(read);
   }
-  if (MustHaveEnd(subject)) check.RequireEnd();
+  std::string why_open = check.has_end() ? "" : WhyOpen(subject);
+  if (MustHaveEnd(subject.session) && !check.has_end()) {
+    ASSIGN_OR_RETURN(const bool may_be_closed, MayStillBeClosed(subject));
+    if (!may_be_closed) check.RequireEnd();
+  }
 
   admin::v1::VerifySessionResponse response;
   response.set_session_id(request.id());
@@ -110,14 +147,9 @@ absl::StatusOr<admin::v1::VerifySessionResponse> VerifyRecording::Run(
   if (check.fault().has_value()) {
     response.set_first_bad_record(check.fault()->n);
     response.set_reason(check.fault()->reason);
-  } else if (!check.has_end() && MayGoOn(subject)) {
+  } else if (!why_open.empty()) {
     response.set_is_open(true);
-    response.set_reason(subject.is_session
-                            ? "the session is " + EnumWord(subject.session.state()) +
-                                  ": these records are proven, and whether more were made after "
-                                  "them is not until its END record is here"
-                            : "an agent's own chain has no END record: these records are proven, "
-                              "and whether more were made after them is not");
+    response.set_reason(std::move(why_open));
   }
   return response;
 }

@@ -65,7 +65,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       appender(on.recordings),
       ingest_records(on.control, on.recordings, appender, on.clock),
       replay_recording(on.control, on.recordings, on.clock),
-      verify_recording(on.control, on.recordings),
+      verify_recording(on.control, on.recordings, on.clock, connected_agents.Asker()),
       read_calls(on.control, on.recordings),
       simulate_policy(on.control, on.clock, RealmsOf(config, on.issuers.trusted()),
                       SourceOf(read_calls)),

@@ -111,6 +111,13 @@ absl::StatusOr<bool> KnowsActor(Transaction& t, std::string_view realm, std::str
   return any.Step();
 }
 
+absl::StatusOr<bool> Has(Transaction& t, std::string_view action, std::string_view object) {
+  Statement any =
+      t.Prepare("select 1 from audit_lines where action = ? and object = ? and denial_reason = 0");
+  any.Text(action).Text(object);
+  return any.Step();
+}
+
 absl::StatusOr<std::vector<Line>> List(Transaction& t, uint64_t after, int limit) {
   Statement list = t.Prepare(
       "select n, at, actor, address, action, object, denial_reason, detail from audit_lines where "

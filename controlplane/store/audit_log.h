@@ -49,6 +49,9 @@ absl::Status SummarizeRefusals(Database& control, absl::Time now);
 // Whether a person or service of that subject has ever asked for anything that is audited.
 absl::StatusOr<bool> KnowsActor(Transaction& t, std::string_view realm, std::string_view subject);
 
+// Whether that was ever done to `object`. Reads the whole log.
+absl::StatusOr<bool> Has(Transaction& t, std::string_view action, std::string_view object);
+
 // Lines with n > `after`, oldest first, at most `limit`.
 absl::StatusOr<std::vector<Line>> List(Transaction& t, uint64_t after, int limit);
 

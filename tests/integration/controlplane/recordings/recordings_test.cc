@@ -78,7 +78,9 @@ struct Fixture {
   records::Appender appender{*recordings};
   IngestRecords ingest{*control, *recordings, appender, clock};
   ReplayRecording replay{*control, *recordings, clock};
-  VerifyRecording verify{*control, *recordings};
+  bool is_connected = true;
+  VerifyRecording verify{*control, *recordings, clock,
+                         [this](std::string_view) { return is_connected; }};
 
   Fixture() {
     for (const char* agent : {"a1", "a2"}) PutAgent({.name = agent, .servers = {"wiki"}});
@@ -460,6 +462,7 @@ TEST_CASE_METHOD(Fixture, "an ended session needs its END record, a live one doe
   CHECK(live->records() == 2);
   CHECK(live->reason().find("the session is active") == 0);
   EndSession("ses_1");
+  clock.Advance(absl::Minutes(1));
   const auto open = Verify("ses_1");
   CHECK_FALSE(open->valid());
   CHECK(open->first_bad_record() == 3);
@@ -473,7 +476,52 @@ TEST_CASE_METHOD(Fixture, "an ended session needs its END record, a live one doe
         absl::StatusCode::kFailedPrecondition);
   // Active once, and nothing ever came.
   EndSession("ses_2");
+  clock.Advance(absl::Minutes(1));
   CHECK(Verify("ses_2")->first_bad_record() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "an ended session is open while its END record may be on its way",
+                 "[recordings]") {
+  const auto is_open = [this](const std::string& id) {
+    const auto verdict = Verify(id);
+    INFO(verdict->reason());
+    CHECK(verdict->valid() == verdict->is_open());
+    return verdict->is_open();
+  };
+  Recording recording("ses_1");
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_OPEN)}).ok());
+  EndSession("ses_1");
+  CHECK(is_open("ses_1"));
+  CHECK(Verify("ses_1")->reason().find(
+            "the session has ended, and its agent a1 has not closed the recording yet: ") == 0);
+  CHECK(Verify("ses_1")->records() == 1);
+  clock.Advance(absl::Seconds(59));
+  CHECK(is_open("ses_1"));
+  clock.Advance(absl::Seconds(1));
+  CHECK_FALSE(is_open("ses_1"));
+  // What an agent that is away has, nobody can know.
+  is_connected = false;
+  CHECK(is_open("ses_1"));
+  REQUIRE(Send(Agent("a1"), {recording.Next(RECORD_TYPE_END)}).ok());
+  CHECK_FALSE(Verify("ses_1")->is_open());
+  CHECK(Verify("ses_1")->valid());
+  // It was closed, so that there was an END record.
+  Tamper("delete from runs where last_n = 2");
+  CHECK(Verify("ses_1")->reason() == "the END record is missing");
+  // No END record will come.
+  EndSession("ses_2");
+  CHECK(is_open("ses_2"));
+  const auto t = control->Write();
+  REQUIRE(audit_log::Append(
+              **t, audit_log::LineOf(Agent("a2"), clock.Now(), "recording.damaged", "ses_2"))
+              .ok());
+  REQUIRE((*t)->Commit().ok());
+  CHECK(Verify("ses_2")->reason() == "the END record is missing");
+  // No agent has ever had it.
+  AddSession("ses_3", "");
+  EndSession("ses_3");
+  CHECK(Verify("ses_3")->valid());
+  CHECK_FALSE(Verify("ses_3")->is_open());
 }
 
 TEST_CASE("verify finds what was done to the database behind our back", "[recordings]") {
