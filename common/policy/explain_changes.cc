@@ -18,6 +18,15 @@ using Sentences = std::vector<std::string>;
 constexpr std::size_t kMostSteps = 8;
 constexpr std::size_t kMostPolicies = 16;
 
+// How many changes of the same kind are tried: each asks all policies and rules again, and somebody
+// waits for the answer.
+constexpr std::size_t kMostTries = 64;
+constexpr std::size_t kFewestTries = 4;
+constexpr std::size_t kMostAsked = 100'000;
+std::size_t TriesOf(const WhatIf& what_if) {
+  return std::clamp(kMostAsked / (what_if.size() + 1), kFewestTries, kMostTries);
+}
+
 bool IsRefused(const OpenDecision& decision) { return !decision.is_allowed(); }
 bool IsRefused(const CallDecision& decision) {
   return decision.verdict == Verdict::kDeny || decision.verdict == Verdict::kHidden;
@@ -50,6 +59,21 @@ std::string Outcome(const CallDecision& decision) {
 
 OpenDecision Ask(const WhatIf& what_if, const OpenDecision&) { return what_if.Open(); }
 CallDecision Ask(const WhatIf& what_if, const CallDecision&) { return what_if.Call(); }
+
+// Those outside of their hours that could decide otherwise within them.
+Sentences Closed(const WhatIf& what_if, const OpenDecision&) { return what_if.Closed(); }
+Sentences Closed(const WhatIf& what_if, const CallDecision&) {
+  Sentences closed = what_if.Closed();
+  std::erase_if(closed, [&](const std::string& policy) { return !what_if.HasRules(policy); });
+  return closed;
+}
+
+// `a and b and 3 more`
+std::string AllOf(const Sentences& policies) {
+  if (policies.size() <= kMostPolicies) return absl::StrJoin(policies, " and ");
+  return absl::StrCat(absl::StrJoin(policies.begin(), policies.begin() + kMostPolicies, " and "),
+                      " and ", policies.size() - kMostPolicies, " more");
+}
 
 // The keys of a rule that could name what is asked.
 Sentences KindsOf(const Question& question) {
@@ -144,7 +168,7 @@ class WayThrough {
   // through, or else those that change what refuses.
   template <class Decision, class Change>
   Sentences OneOf(const Decision& decision, Sentences policies, Change change) {
-    if (policies.size() > kMostPolicies) policies.resize(kMostPolicies);
+    policies.resize(std::min({policies.size(), kMostPolicies, TriesOf(what_if_)}));
     for (const bool is_last : {true, false}) {
       Sentences that_do;
       WhatIf taken = what_if_;
@@ -178,13 +202,13 @@ class WayThrough {
 
   template <class Decision>
   std::string Hours(const Decision& decision) {
-    const Sentences closed = what_if_.Closed();
+    const Sentences closed = Closed(what_if_, decision);
     const Sentences policies =
         OneOf(decision, closed,
               [](WhatIf& tried, const std::string& policy) { tried.ClearHours(policy); });
     if (!policies.empty()) return absl::StrCat("the hours of ", absl::StrJoin(policies, " or "));
     for (const std::string& policy : closed) what_if_.ClearHours(policy);
-    return closed.empty() ? "" : absl::StrCat("the hours of ", absl::StrJoin(closed, " and "));
+    return closed.empty() ? "" : absl::StrCat("the hours of ", AllOf(closed));
   }
 
   std::string AllowRule(const CallDecision& decision) {
@@ -204,16 +228,22 @@ class WayThrough {
 };
 
 // The hours of each policy that, within them, lets through what is refused, or decides what is not
-// refused in another way.
+// refused in another way. Not all are tried where there are many.
 template <class Decision>
 void AddHours(const WhatIf& now, const Decision& decision, Sentences& changes) {
-  for (const std::string& policy : now.Closed()) {
+  const Sentences closed = Closed(now, decision);
+  const std::size_t most = std::min(closed.size(), TriesOf(now));
+  std::size_t tried = 0;
+  for (; tried < most && changes.size() < kMostPolicies; ++tried) {
     WhatIf within = now;
-    within.ClearHours(policy);
+    within.ClearHours(closed[tried]);
     const Decision then = Ask(within, decision);
     if (IsRefused(decision) ? IsRefused(then) : !Differ(then, decision)) continue;
-    changes.push_back(absl::StrCat("the hours of ", policy));
+    changes.push_back(absl::StrCat("the hours of ", closed[tried]));
   }
+  if (tried == closed.size()) return;
+  changes.push_back(absl::StrCat("maybe the hours of ", closed.size() - tried,
+                                 " more policies, which were not tried"));
 }
 
 template <class Decision>
@@ -221,9 +251,9 @@ void AddWayThrough(const WhatIf& now, const Asked& asked, const Decision& decisi
                    Sentences& changes) {
   std::string way = WayThrough(asked, now).Find(decision);
   // What begins so is there already, one policy a sentence.
-  if (!way.empty() && (changes.empty() || !way.starts_with("the hours of "))) {
-    changes.insert(changes.begin(), std::move(way));
-  }
+  constexpr std::string_view kHours = "the hours of ";
+  if (way.starts_with(kHours) && !changes.empty() && changes.front().starts_with(kHours)) return;
+  if (!way.empty()) changes.insert(changes.begin(), std::move(way));
 }
 
 }  // namespace

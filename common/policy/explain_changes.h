@@ -19,6 +19,7 @@ std::string_view DecisionWord(const CallDecision& decision);
 
 // What would change the answer to `asked`, a sentence each, the likeliest first. The evaluator was
 // asked again under each: a refusal's let it through, together where a sentence names several.
+// Where there are too many policies to try, the last says how many more it might be.
 std::vector<std::string> ChangesOf(const CompiledPolicies& policies, const Asked& asked,
                                    const OpenDecision& decision);
 std::vector<std::string> ChangesOf(const CompiledPolicies& policies, const Asked& asked,

@@ -104,6 +104,15 @@ std::string FailedCondition(const CompiledRule& rule, std::string_view arguments
 
 }  // namespace
 
+bool SpeaksFor(const CompiledRule& rule, const Question& question) {
+  // What the server may ask decides it.
+  if (question.server_request.empty() &&
+      KindOfMethod(question.call.method) == MethodKind::kRootsList) {
+    return true;
+  }
+  return !NamedBy(rule, question).empty();
+}
+
 types::v1::RuleExplanation ExplainRule(const CompiledRule& rule, const Question& question) {
   types::v1::RuleExplanation about;
   about.set_rule(static_cast<std::uint32_t>(rule.index));

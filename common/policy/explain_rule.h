@@ -6,6 +6,10 @@
 
 namespace sallyport {
 
+// Whether what is asked is among what the rule speaks for, whatever the arguments. A rule that it
+// is not has no part in the answer. For this folder alone.
+bool SpeaksFor(const CompiledRule& rule, const Question& question);
+
 // Whether the rule matches and why, or why not. For this folder alone.
 types::v1::RuleExplanation ExplainRule(const CompiledRule& rule, const Question& question);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/policy/compiled_policy.h"
+#include "common/policy/explain_rule.h"
 #include "common/policy/judge.h"
 #include "common/policy/session_policy.h"
 
@@ -21,8 +22,14 @@ WhatIf::WhatIf(const CompiledPolicies& policies, const Asked& asked)
     if (!policy->CoversServer(asked.server)) continue;
     Policy& copy = policies_.emplace_back();
     copy.document.set_name(policy->name);
-    *copy.document.mutable_policy() = policy->spec;
-    for (int i = 0; i < policy->spec.rules_size(); ++i) copy.numbers.push_back(i);
+    types::v1::PolicySpec& spec = *copy.document.mutable_policy();
+    spec = policy->spec;
+    spec.clear_rules();
+    for (const CompiledRule& rule : policy->rules) {
+      if (!SpeaksFor(rule, asked.question)) continue;
+      *spec.add_rules() = policy->spec.rules(rule.index);
+      copy.numbers.push_back(rule.index);
+    }
   }
   for (const CompiledPolicies::Lock& lock : policies.locks_) {
     types::v1::Document& document = others_.emplace_back();
@@ -137,6 +144,18 @@ bool WhatIf::IsAllowRule(std::string_view policy, int rule) const {
     return one.document.policy().rules(static_cast<int>(place)).has_allow();
   }
   return false;
+}
+
+bool WhatIf::HasRules(std::string_view policy) const {
+  return std::ranges::any_of(policies_, [&](const Policy& one) {
+    return one.document.name() == policy && !one.numbers.empty();
+  });
+}
+
+std::size_t WhatIf::size() const {
+  std::size_t size = policies_.size();
+  for (const Policy& policy : policies_) size += policy.numbers.size();
+  return size;
 }
 
 std::shared_ptr<const CompiledPolicies> WhatIf::Compile() const {

@@ -29,9 +29,10 @@ struct Asked {
   absl::Time now;
 };
 
-// The documents that are about a server, and a principal, to be changed and asked again. Policies
-// and rules have the names and numbers that they had before every change. A change that makes no
-// documents of them makes them refuse. For this folder alone.
+// The documents that are about a server, and a principal, to be changed and asked again: of their
+// rules those that have a part in the answer. Policies and rules have the names and numbers that
+// they had before every change. A change that makes no documents of them makes them refuse. For
+// this folder alone.
 class WhatIf {
  public:
   // `asked` outlives it.
@@ -57,6 +58,9 @@ class WhatIf {
   // Those of these that are outside of their hours.
   std::vector<std::string> Closed() const;
   bool IsAllowRule(std::string_view policy, int rule) const;
+  bool HasRules(std::string_view policy) const;
+  // Policies and rules: what it costs to ask is in proportion.
+  std::size_t size() const;
 
   OpenDecision Open() const;
   CallDecision Call() const;

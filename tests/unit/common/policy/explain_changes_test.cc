@@ -1,3 +1,4 @@
+#include "absl/time/clock.h"
 #include "common/policy/explain.h"
 #include "tests/unit/common/policy/support.h"
 
@@ -77,6 +78,51 @@ TEST_CASE("all that shuts an opening is named together", "[policy][explain]") {
   CHECK(Changes(others, {}) ==
         Sentences{"an entry in `principals` of people that names the principal: "
                   "require_approval"});
+}
+
+// `policies` outside of their hours, each with so many rules for tool `t` and one for `u`.
+std::string ManyAtNight(int policies, int rules) {
+  std::string yaml;
+  for (int i = 0; i < policies; ++i) {
+    std::string spec = "  hours: [{from: \"09:00\", to: \"17:00\", zone: UTC}]\n  rules:\n";
+    for (int j = 0; j < rules; ++j) spec += "    - allow: {tools: [t]}\n";
+    spec += "    - allow: {tools: [u" + std::to_string(i) + "]}\n";
+    yaml += "---\n" + BotPolicy(spec, "p" + std::to_string(100 + i));
+  }
+  return yaml;
+}
+
+TEST_CASE("of many policies outside of their hours some are tried, and the rest are counted",
+          "[policy][explain]") {
+  const Sentences of_all = OfTool(ManyAtNight(200, 1), "t");
+  REQUIRE(of_all.size() == 17);
+  CHECK(of_all.front() == "the hours of p100");
+  CHECK(of_all.back() == "maybe the hours of 184 more policies, which were not tried");
+  // Of a call those that speak for it.
+  const std::string open = "---\n" + BotPolicy("  rules: []", "x");
+  CHECK(OfTool(ManyAtNight(200, 1) + open, "u150") == Sentences{"the hours of p250"});
+  // None by itself.
+  const std::string deny = "---\n" + BotPolicy("  rules: [{deny: {tools: [t]}}]", "x");
+  const Sentences none = OfTool(ManyAtNight(100, 1) + deny, "t");
+  REQUIRE(none.size() == 2);
+  CHECK(none.front() ==
+        "without rules[0] of x, and the hours of p100 or p101 or p102 or p103 or p104 or p105 or "
+        "p106 or p107 or p108 or p109 or p110 or p111 or p112 or p113 or p114 or p115: allow, by "
+        "rules[0] of p100");
+  CHECK(none.back() == "maybe the hours of 36 more policies, which were not tried");
+}
+
+TEST_CASE("what would change an answer is found in bounded time", "[policy][explain]") {
+  const std::string open = "---\n" + BotPolicy("  rules: []", "x");
+  const auto begun = absl::Now();
+  for (const auto& policies :
+       {Compiled(ManyAtNight(300, 60)), Compiled(ManyAtNight(300, 60) + open)}) {
+    for (const std::string_view tool : {"t", "u7", "none"}) {
+      Explain(policies, Bot(), "wiki", "", {.call = {.method = "tools/call", .target = tool}},
+              kNow);
+    }
+  }
+  CHECK(absl::Now() - begun < absl::Seconds(30));
 }
 
 TEST_CASE("an approval that nobody could give is no change", "[policy][explain]") {
