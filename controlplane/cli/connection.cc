@@ -1,5 +1,6 @@
 #include "controlplane/cli/connection.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
@@ -40,6 +41,8 @@ std::string TargetAddress(const ClientOptions& options) {
 
 absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) {
   SilenceGrpc();
+  // Which writes to stderr of a name that is not UTF-8. The answer says what is wrong with it.
+  google::protobuf::SetLogHandler(nullptr);
   std::string address = TargetAddress(options);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);

@@ -12,7 +12,9 @@
 #include "common/grpc_log.h"
 #include "common/harden.h"
 #include "common/log.h"
+#include "common/printable.h"
 #include "common/service_manager.h"
+#include "common/strings.h"
 #include "controlplane/controlplane.h"
 #include "controlplane/settings.h"
 
@@ -65,10 +67,10 @@ int Serve(const std::string& config_path) {
 int CheckConfig(const std::string& path) {
   const absl::StatusOr<Settings> settings = Settings::Load(path);
   if (!settings.ok()) {
-    std::cerr << settings.status().message() << "\n";
+    std::cerr << Printable(ToStd(settings.status().message())) << "\n";
     return 1;
   }
-  std::cout << path << ": ok\n";
+  std::cout << Printable(path) << ": ok\n";
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "common/nearest_words.h"
 #include "common/printable.h"
 #include "common/strings.h"
+#include "controlplane/cli/word_or_file.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -58,6 +59,8 @@ std::string Unexpected(const CLI::App& command, const std::string& word) {
     const std::string option = word.substr(0, word.find('='));
     return absl::StrCat("there is no option ", Printable(option), DidYouMean(option, known));
   }
+  // `Bearer` and a token without quotes around both.
+  if (HoldsToken(word)) return "a word that may hold a token, and is not shown, is one too many";
   return absl::StrCat("\"", Printable(word), "\" is one word too many");
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/file.h"
@@ -15,6 +16,8 @@
 
 namespace sallyport::controlplane {
 namespace {
+
+constexpr absl::string_view kScheme = "Bearer ";
 
 std::string Stripped(std::string_view text) {
   return std::string(absl::StripAsciiWhitespace(ToAbsl(text)));
@@ -34,13 +37,32 @@ bool MayBeToken(std::string_view word) {
          });
 }
 
+// Without the scheme of the header that it was copied from.
+std::string BareToken(std::string_view text) {
+  const std::string token = Stripped(text);
+  if (!absl::StartsWithIgnoreCase(token, kScheme)) return token;
+  return Stripped(token.substr(kScheme.size()));
+}
+
+// Its errors name the file, unless that is none.
+absl::StatusOr<std::string> ReadNamedFile(const std::string& name) {
+  absl::StatusOr<std::string> text = ReadFile(name);
+  if (text.ok() || !HoldsToken(name)) return text;
+  return absl::InvalidArgumentError("there is no such file (it may hold a token: it is not shown)");
+}
+
 }  // namespace
 
+bool HoldsToken(std::string_view word) {
+  return word.find("eyJ") != std::string_view::npos ||
+         absl::StartsWithIgnoreCase(Stripped(word), kScheme);
+}
+
 absl::StatusOr<std::string> ReadToken(const std::string& word) {
-  if (word == "-") return Stripped(StandardInput());
-  if (MayBeToken(word)) return word;
-  const absl::StatusOr<std::string> text = ReadFile(word);
-  if (text.ok()) return Stripped(*text);
+  if (word == "-") return BareToken(StandardInput());
+  if (std::string token = BareToken(word); MayBeToken(token)) return token;
+  const absl::StatusOr<std::string> text = ReadNamedFile(word);
+  if (text.ok()) return BareToken(*text);
   return absl::Status(text.status().code(),
                       absl::StrCat(text.status().message(),
                                    "; it takes a JWT, a file that holds one, or - for standard "
@@ -54,7 +76,7 @@ absl::StatusOr<std::string> ReadJsonObject(std::string_view flag, const std::str
     text = Stripped(StandardInput());
     absl::StrAppend(&where, " (standard input)");
   } else if (!text.starts_with('{') && !text.starts_with('[') && !text.starts_with('"')) {
-    const absl::StatusOr<std::string> read = ReadFile(word);
+    const absl::StatusOr<std::string> read = ReadNamedFile(word);
     if (!read.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat(where, ": ", read.status().message(),

@@ -126,6 +126,8 @@ TEST_CASE("a word that nothing takes is told, and what may have been meant", "[c
   CHECK_THAT(Told("policy explain --claims {} --server s --resorce x"),
              Contains("there is no option --resorce; did you mean --resource?"));
   CHECK_THAT(Told("get policy p more"), StartsWith("sallyport get: \"more\" is one word too many"));
+  CHECK_THAT(Told("token explain Bearer eyJsecret"),
+             Contains("may hold a token") && !Contains("secret"));
   CHECK_THAT(Told("sessions lst"),
              Contains("no command `lst` of `sallyport sessions`; did you mean "
                       "list?\nIts commands: list,"));

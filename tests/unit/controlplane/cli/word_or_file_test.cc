@@ -29,6 +29,17 @@ TEST_CASE("a token is itself or in a file, and none is ever shown", "[cli]") {
   CHECK_THAT(Refused(ReadToken("/nowhere/token")),
              Contains("/nowhere/token: No such file") && Contains("it takes a JWT, a file"));
   CHECK(*ReadToken("eyJcut") == "eyJcut");
+  CHECK(*ReadToken("Bearer eyJhbGciOi.J9.x") == "eyJhbGciOi.J9.x");
+  CHECK(*ReadToken(" eyJhbGciOi.J9.x\n") == "eyJhbGciOi.J9.x");
+  CHECK(*ReadToken("bearer  a.b.c ") == "a.b.c");
+  const AFile header("Bearer a.b.c\n");
+  CHECK(*ReadToken(header.path) == "a.b.c");
+  CHECK_THAT(Refused(ReadToken("Bearer opaque")), !Contains("opaque"));
+  for (const std::string word : {"token=eyJsecret", "\"eyJsecret\"", "Authorization: eyJsecret"}) {
+    CHECK_THAT(Refused(ReadToken(word)), Contains("not shown") && !Contains("secret"));
+    CHECK_THAT(Refused(ReadJsonObject("--claims", word)),
+               !Contains("secret") && Contains("--claims: "));
+  }
 }
 
 TEST_CASE("an object is itself or in a file, and what is none is told by flag and place", "[cli]") {
