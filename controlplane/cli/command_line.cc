@@ -3,6 +3,8 @@
 #include <iostream>
 #include <string>
 
+#include "common/printable.h"
+#include "common/utf8.h"
 #include "common/value.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/option_values.h"
@@ -25,6 +27,14 @@ std::string EmptyWord(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     if (option->get_positional() && std::ranges::count(option->results(), "") > 0)
       return option->get_name();
+  }
+  return {};
+}
+
+// What is asked of the control plane is UTF-8. Empty: all words are.
+std::string WordThatIsNoText(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (!IsUtf8(argv[i])) return Printable(argv[i]);
   }
   return {};
 }
@@ -68,6 +78,11 @@ int CommandLine::Run(int argc, char** argv) {
     }
     if (const std::string name = EmptyWord(*command); !name.empty()) {
       std::cerr << CommandName(*command) << ": " << name << " is empty\n";
+      return 2;
+    }
+    if (const std::string word = WordThatIsNoText(argc, argv);
+        prints != Prints::kText && !word.empty()) {
+      std::cerr << CommandName(*command) << ": \"" << word << "\" is not UTF-8\n";
       return 2;
     }
     return action();

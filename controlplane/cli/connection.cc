@@ -41,7 +41,7 @@ std::string TargetAddress(const ClientOptions& options) {
 
 absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) {
   SilenceGrpc();
-  // Which writes to stderr of a name that is not UTF-8. The answer says what is wrong with it.
+  // Which writes to stderr of text that is not UTF-8.
   google::protobuf::SetLogHandler(nullptr);
   std::string address = TargetAddress(options);
   grpc::ChannelArguments arguments;

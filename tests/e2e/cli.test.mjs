@@ -1,7 +1,7 @@
 // The command line as a person meets it: what it says when something is wrong, and its formats.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -64,6 +64,15 @@ test('whoami names the person, its roles and what the token is good for', async 
   assert.equal(who.mayManage, true);
   assert.match((await door.cli(['whoami'])).out, /^you are +local:uid=\d+$/m);
   assert.match((await door.cli(['whoami'], { token })).out, /good for +access to servers alone/);
+});
+
+test('a name with bytes that a terminal obeys, or that are no UTF-8, is shown without them', async () => {
+  await fails(sallyport(['config', 'check', '/tmp/\x1b[2J']), /\\u\{1b\}\[2J/);
+  // Node has no such words.
+  const run = spawnSync('bash', ['--norc', '-c', `"$1" get lock $'\\xff'`, 'bash', join(BIN, 'sallyport')], { env: { PATH: process.env.PATH, SALLYPORT_ADDR: door.controlPlane.admin }, encoding: 'utf8' });
+  assert.equal(run.status, 2);
+  assert.equal(run.stderr.trimEnd().split('\n').at(-1), 'sallyport get: "\\x{ff}" is not UTF-8');
+  assert.doesNotMatch(run.stderr, /libprotobuf/);
 });
 
 test('what the admin socket does not serve says where to go instead', async () => {
