@@ -11,6 +11,7 @@
 #include "common/denial.h"
 #include "common/jose/claims.h"
 #include "common/jose/token.h"
+#include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/time_text.h"
 #include "controlplane/cli/cli.h"
@@ -59,6 +60,16 @@ std::string WhyRefused(std::string_view address, std::string_view token, bool is
       "`admin_audiences`, or put that aud among them. Its log says more (event token_refused)");
 }
 
+// Before anybody signs in for it. Says nothing to it.
+absl::Status CheckReachable(ClientOptions options) {
+  options.token = "not sent";
+  ASSIGN_OR_RETURN(const ApiConnection connection, ApiConnection::Open(options));
+  if (connection.Connect()) return absl::OkStatus();
+  // Only a call says what is in the way.
+  const absl::Status asked = AskCaller(options).status();
+  return ReasonOf(asked) == types::v1::DENIAL_REASON_UNSPECIFIED ? asked : absl::OkStatus();
+}
+
 int Login(const ClientOptions& options, Flags flags) {
   const std::string address = TargetAddress(options);
   if (absl::StartsWith(address, "unix:")) {
@@ -67,6 +78,8 @@ int Login(const ClientOptions& options, Flags flags) {
         " needs no login: the admin socket knows its users. Set SALLYPORT_ADDR (or --addr) "
         "to the control plane's host:port to act as yourself")));
   }
+  if (const absl::Status reachable = CheckReachable(options); !reachable.ok())
+    return Fail(reachable);
   flags.login.opens_browser = !flags.no_browser;
   absl::StatusOr<ObtainedToken> token = LogIn(flags.login);
   if (!token.ok()) return Fail(token.status());
@@ -76,6 +89,11 @@ int Login(const ClientOptions& options, Flags flags) {
   if (ReasonOf(caller.status()) == types::v1::DENIAL_REASON_TOKEN_INVALID) {
     return Fail(absl::PermissionDeniedError(
         WhyRefused(address, token->token, /*is_id_token=*/flags.login.gets_id_token())));
+  }
+  if (!caller.ok() && ReasonOf(caller.status()) == types::v1::DENIAL_REASON_UNSPECIFIED) {
+    return Fail(absl::Status(
+        caller.status().code(),
+        absl::StrCat(caller.status().message(), "; it could not be asked, and nothing was kept")));
   }
   if (absl::Status kept = KeepToken(address, token->token, token->expires); !kept.ok())
     return Fail(kept);

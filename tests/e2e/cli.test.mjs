@@ -89,9 +89,13 @@ test('login keeps no token that the control plane does not take, and says which 
     for (const pattern of patterns) assert.match(failed.message, pattern);
     assert.match((await remote(door.controlPlane.api, { SALLYPORT_TOKEN: '', XDG_CONFIG_HOME: door.stage.path('people', 'carol') })).err, /no token for/);
   }
-  const bad = (issuer) => sallyport(['login', '--no-browser', '--issuer', issuer, '--client-id', 'x'], { SALLYPORT_ADDR: door.controlPlane.api });
+  const bad = (issuer, env = {}) => sallyport(['login', '--no-browser', '--issuer', issuer, '--client-id', 'x'], { SALLYPORT_ADDR: door.controlPlane.api, SALLYPORT_CA_FILE: door.controlPlane.ca, ...env });
   await fails(bad('127.0.0.1:1'), /--issuer 127\.0\.0\.1:1: a URL must begin with https:\/\//);
   await fails(bad('http://127.0.0.1:1'), /--issuer http:\/\/127\.0\.0\.1:1: .*openid-configuration: /);
+  // Nobody signs in for a control plane that cannot be asked: one line, and no URL in it.
+  for (const [env, pattern] of [[{ SALLYPORT_ADDR: '127.0.0.1:1' }, /nothing listens there/], [{ SALLYPORT_CA_FILE: '/no/ca.pem' }, /\/no\/ca\.pem/], [{ SALLYPORT_CA_FILE: '' }, /not trusted/]]) {
+    assert.doesNotMatch(await fails(bad(door.issuer.url, env), pattern), /code_challenge/);
+  }
 });
 
 test('a wrong value names its option, what is expected and an example; what is missing is named, too', async () => {
