@@ -23,7 +23,8 @@ constexpr size_t kMaxServers = 1000;
 
 absl::Status CheckNames(const admin::v1::CreateJoinTokenRequest& request) {
   if (!IsLabel(request.name()))
-    return absl::InvalidArgumentError("an agent's name is [a-z0-9][a-z0-9-]{0,62}");
+    return absl::InvalidArgumentError("\"" + request.name() +
+                                      "\" is no agent's name, which is [a-z0-9][a-z0-9-]{0,62}");
   if (request.servers().empty())
     return absl::InvalidArgumentError("an agent fronts at least one server");
   if (static_cast<size_t>(request.servers_size()) > kMaxServers)
@@ -31,7 +32,9 @@ absl::Status CheckNames(const admin::v1::CreateJoinTokenRequest& request) {
   std::set<std::string_view> seen;
   for (const std::string& server : request.servers()) {
     if (!IsServerName(server))
-      return absl::InvalidArgumentError("a server's name is [a-z0-9][a-z0-9._-]{0,62}");
+      return absl::InvalidArgumentError("\"" + server +
+                                        "\" is no server's name, which is "
+                                        "[a-z0-9][a-z0-9._-]{0,62}");
     if (!seen.insert(server).second)
       return absl::InvalidArgumentError("server " + server + " is named twice");
   }

@@ -6,6 +6,7 @@
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/end_sessions.h"
+#include "controlplane/cli/option_values.h"
 #include "sallyport/admin/v1/agent_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -98,10 +99,11 @@ void AddAgentCommands(CommandLine& line) {
     std::vector<std::string> servers;
   };
   auto flags = std::make_shared<Flags>();
-  create->add_option("--name", flags->name, "the agent's name")->required();
+  create->add_option("--name", flags->name, "the agent's name")->required()->check(AnAgentName());
   create->add_option("--servers", flags->servers, "the servers it may front")
       ->required()
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(AServerName());
   line.OnRun(create, [&options, flags] {
     admin::v1::CreateJoinTokenRequest request;
     request.set_name(flags->name);

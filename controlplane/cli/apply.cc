@@ -16,6 +16,7 @@
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/document_kind.h"
+#include "controlplane/cli/option_values.h"
 #include "controlplane/cli/source_files.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
@@ -126,10 +127,12 @@ void AddApplyCommand(CommandLine& line) {
   apply->add_option("-f,--file", flags->paths, "a file, a folder, or - for standard input")
       ->required();
   apply->add_flag("--dry-run", flags->dry_run, "check, show the difference, change nothing");
-  apply->add_option(
-      "--base-version", flags->bases,
-      "KIND/NAME=VERSION that was seen (0: none): refuse to replace another; what is in "
-      "force already, word for word, stays");
+  apply
+      ->add_option(
+          "--base-version", flags->bases,
+          "KIND/NAME=VERSION that was seen (0: none): refuse to replace another; what is in "
+          "force already, word for word, stays")
+      ->check(ABaseVersion());
   line.OnRun(apply, [&options, flags] { return Apply(options, *flags); });
 }
 

@@ -114,6 +114,11 @@ void Show(const ExplainPolicyResponse& response) {
 
 int Explain(const ClientOptions& options, const Flags& flags) {
   const absl::StatusOr<ExplainPolicyRequest> request = RequestOf(flags);
+  // What --args and --claims hold is no object.
+  if (absl::IsInvalidArgument(request.status())) {
+    Fail(request.status());
+    return 2;
+  }
   if (!request.ok()) return Fail(request.status());
   return Ask<PolicyService>(options, &PolicyService::Stub::ExplainPolicy, *request,
                             [&](const ExplainPolicyResponse& response) {

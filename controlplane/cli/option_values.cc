@@ -7,9 +7,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/names.h"
 #include "common/nearest_words.h"
 #include "common/printable.h"
 #include "common/time_text.h"
+#include "controlplane/cli/base_versions.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -45,6 +47,22 @@ CLI::Validator WholeNumber(uint64_t least) {
                  const bool has_sign = value.starts_with('+') || value.starts_with('-');
                  return !has_sign && absl::SimpleAtoi(value, &number) && number >= least;
                });
+}
+
+CLI::Validator ABaseVersion() {
+  return Check("KIND/NAME=VERSION or, of one document, the version alone", "policy/deploy-bots=3",
+               [](const std::string& value) {
+                 const admin::v1::BaseVersion any;
+                 return ParseBaseVersion(value, &any).ok();
+               });
+}
+
+CLI::Validator AnAgentName() {
+  return Check("an agent's name, which is [a-z0-9][a-z0-9-]{0,62}", "wiki-1", IsLabel);
+}
+
+CLI::Validator AServerName() {
+  return Check("a server's name, which is [a-z0-9][a-z0-9._-]{0,62}", "wiki", IsServerName);
 }
 
 CLI::Validator ATime() { return Check("a time", "2026-11-26T09:00:00Z", IsTime); }

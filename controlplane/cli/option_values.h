@@ -14,6 +14,13 @@ CLI::Validator OneOf(std::vector<std::string> words);
 // A whole number in decimal, `least` or more.
 CLI::Validator WholeNumber(uint64_t least = 0);
 
+// KIND/NAME=VERSION, or a version alone.
+CLI::Validator ABaseVersion();
+
+// An agent's name, a server's name.
+CLI::Validator AnAgentName();
+CLI::Validator AServerName();
+
 // A time such as 2026-11-26T09:00:00Z.
 CLI::Validator ATime();
 

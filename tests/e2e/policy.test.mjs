@@ -189,7 +189,9 @@ test('policy explain says which rule decides, and what would change that', async
   const asked = (...words) => door.cli(['policy', 'explain', '--server', 'oracle', '--claims', claims, ...words]);
   await refused(asked('--server-request', 'samplig'), /cannot ask for "samplig": expected one of sampling, elicitation, roots; did you mean sampling\?/);
   await refused(asked('--method', 'tools/call'), /tools\/call needs the tool/);
-  await refused(asked('--tool', 'echo', '--args', '{bad'), /--args: no JSON object: character 2/);
+  const bad = await asked('--tool', 'echo', '--args', '{bad');
+  assert.equal(bad.code, 2);
+  assert.match(bad.err, /--args: no JSON object: character 2/);
   const mistyped = await door.cli(['policy', 'explain', '--server', 'oracel', '--method', 'tools/lst', '--claims', claims]);
   assert.match(mistyped.err, /no agent fronts a server called oracel; did you mean oracle\?\n.*MCP has no method tools\/lst of a client; did you mean tools\/list\?\n/);
   const claimed = ['--server', 'nowhere', '--claims', claims];

@@ -98,6 +98,18 @@ TEST_CASE("a wrong value is told with what is expected, and an example", "[cli]"
              Contains("--since \"7days\": expected a time back from now, or a time, such as 7d"));
   CHECK_THAT(Told("policy explain --server s --claims {} --at noon"),
              Contains("--at \"noon\": expected a time, such as 2026-"));
+  for (const char* base : {"policy/p", "rule/p=1", "p=1", "x", "-1"}) {
+    CHECK_THAT(
+        Told("apply -f x.yaml --base-version " + std::string(base)),
+        Contains("--base-version \"" + std::string(base) + "\": expected KIND/NAME=VERSION"));
+  }
+  CHECK(Told("apply -f x.yaml --base-version policy/p=1 --base-version mask-profile/m=0").empty());
+  CHECK(Told("apply -f x.yaml --base-version 1").empty());
+  CHECK_THAT(Told("agents token create --name Wiki_1 --servers wiki"),
+             Contains("--name \"Wiki_1\": expected an agent's name, which is [a-z0-9]"));
+  CHECK_THAT(Told("agents token create --name wiki-1 --servers wiki,Git"),
+             Contains("--servers \"Git\": expected a server's name, which is [a-z0-9]"));
+  CHECK(Told("agents token create --name wiki-1 --servers wiki,git").empty());
 }
 
 TEST_CASE("a flag that is given a value is told to take none", "[cli]") {
