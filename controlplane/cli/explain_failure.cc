@@ -100,6 +100,8 @@ std::string_view WhatNext(const absl::Status& status) {
       // It may say which token it wants.
       if (message.find("admin_audiences") != std::string_view::npos)
         return "; run `sallyport login`";
+      if (message.find("not for access to servers") != std::string_view::npos)
+        return " (SALLYPORT_TOKEN); what `sallyport login` keeps may be for managing alone";
       return "; the control plane's log says what is wrong with it (event token_refused). A token "
              "for people is one of an audience in `admin_audiences`, or of an id_token entry: run "
              "`sallyport login`";

@@ -86,6 +86,18 @@ TEST_CASE("a token of callers is told apart, and what to bring is said once", "[
         "login`");
 }
 
+TEST_CASE("a token for managing is told where one for servers is needed", "[cli]") {
+  const grpc::Status refused = ToGrpcStatus(
+      Denied(types::v1::DENIAL_REASON_TOKEN_INVALID,
+             "the token is not for access to servers: bring one whose audience is that of an "
+             "issuer entry"));
+  CHECK(std::string(ExplainFailure(refused, kAddress).message()) ==
+        std::string(kAddress) +
+            ": the token is not for access to servers: bring one whose audience is that of an "
+            "issuer entry (SALLYPORT_TOKEN); what `sallyport login` keeps may be for managing "
+            "alone");
+}
+
 TEST_CASE("an id of another kind is told for what it is", "[cli]") {
   CHECK_THAT(
       Told(grpc::StatusCode::NOT_FOUND, "there is no approval ses_abc"),
