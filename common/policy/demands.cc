@@ -55,8 +55,7 @@ void Demands::AddOnce(const CompiledRule& rule) {
   for (const std::vector<std::string>& steps : rule.once->steps) {
     const Argument argument = FindArgument(arguments_, steps);
     if (argument.state == Argument::State::kMissing) {
-      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
-                    "an argument is missing by which the call may pass only once");
+      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED, kNothingToPassOnce);
     }
     const std::optional<std::string> value =
         argument.state == Argument::State::kFound ? CanonicalValue(argument.value) : std::nullopt;
@@ -86,8 +85,8 @@ void Demands::AddLimit(const CompiledRule& rule) {
   if (!objects) {
     return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
                   argument.state == Argument::State::kAmbiguous
-                      ? "the arguments can be read in more than one way"
-                      : "the argument is missing whose objects are counted");
+                      ? std::string_view("the arguments can be read in more than one way")
+                      : kNothingToCount);
   }
   if (limit.per_call != 0 && *objects > limit.per_call) {
     return Refuse(rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,

@@ -9,6 +9,12 @@
 
 namespace sallyport {
 
+// Why a call is refused that lacks what a rule's `once`, or its `limit`, reads.
+inline constexpr std::string_view kNothingToPassOnce =
+    "an argument is missing by which the call may pass only once";
+inline constexpr std::string_view kNothingToCount =
+    "the argument is missing whose objects are counted";
+
 // What all the rules ask that let one call through: `once`, `limit`, `on_unknown`.
 class Demands {
  public:

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "common/denial.h"
 #include "common/policy/compiled_policy.h"
+#include "common/policy/demands.h"
 #include "common/strings.h"
 
 namespace sallyport {
@@ -95,6 +96,23 @@ Sentences KindsOf(const Question& question) {
   }
 }
 
+// With which arguments the rule would let the call through that it refuses for those it has.
+std::string ArgumentsFor(const CallDecision& decision, const types::v1::Rule& rule) {
+  const std::string name = RuleName(decision.policy, decision.rule);
+  const types::v1::RuleBody& body =
+      rule.has_require_approval() ? rule.require_approval() : rule.allow();
+  if (decision.detail == kNothingToPassOnce) {
+    return absl::StrCat("arguments that have ", absl::StrJoin(body.once().by(), " and "),
+                        ", by which ", name, " lets a call pass once");
+  }
+  if (decision.detail == kNothingToCount) {
+    return absl::StrCat("arguments that have ", body.limit().count(), ", whose objects ", name,
+                        " counts");
+  }
+  if (!decision.detail.empty()) return "arguments that can be read in one way alone";
+  return absl::StrCat("arguments for which the conditions of ", name, " hold");
+}
+
 // The approval that is asked for. Owners never count. Empty: there is nobody to give it.
 template <class Approvers>
 std::string ApprovalOf(const CompiledPolicies& policies, const Asked& asked, std::uint32_t count,
@@ -152,14 +170,15 @@ class WayThrough {
     if (decision.rule == kNoRule) return Hours(decision);
     const std::string rule = RuleName(decision.policy, decision.rule);
     if (decision.reason == types::v1::DENIAL_REASON_CONDITION_FAILED) {
+      std::string arguments = ArgumentsFor(decision, what_if_.Rule(decision.policy, decision.rule));
       what_if_.ClearDemands(decision.policy, decision.rule);
-      return absl::StrCat("arguments for which the conditions of ", rule, " hold");
+      return arguments;
     }
     if (decision.reason == types::v1::DENIAL_REASON_LIMIT_EXCEEDED) {
       what_if_.ClearDemands(decision.policy, decision.rule);
       return absl::StrCat("fewer objects in one call, as the limit of ", rule, " says");
     }
-    if (what_if_.IsAllowRule(decision.policy, decision.rule)) return Hours(decision);
+    if (what_if_.Rule(decision.policy, decision.rule).has_allow()) return Hours(decision);
     what_if_.RemoveRule(decision.policy, decision.rule);
     return absl::StrCat("without ", rule);
   }

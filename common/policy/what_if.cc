@@ -137,13 +137,11 @@ std::vector<std::string> WhatIf::Closed() const {
   return names;
 }
 
-bool WhatIf::IsAllowRule(std::string_view policy, int rule) const {
-  for (const Policy& one : policies_) {
-    if (one.document.name() != policy) continue;
-    const auto place = std::ranges::find(one.numbers, rule) - one.numbers.begin();
-    return one.document.policy().rules(static_cast<int>(place)).has_allow();
-  }
-  return false;
+const types::v1::Rule& WhatIf::Rule(std::string_view policy, int rule) const {
+  const Policy& of = *std::ranges::find_if(
+      policies_, [&](const Policy& one) { return one.document.name() == policy; });
+  const auto place = std::ranges::find(of.numbers, rule) - of.numbers.begin();
+  return of.document.policy().rules(static_cast<int>(place));
 }
 
 bool WhatIf::HasRules(std::string_view policy) const {

@@ -57,7 +57,7 @@ class WhatIf {
   std::vector<std::string> Applying() const;
   // Those of these that are outside of their hours.
   std::vector<std::string> Closed() const;
-  bool IsAllowRule(std::string_view policy, int rule) const;
+  const types::v1::Rule& Rule(std::string_view policy, int rule) const;
   bool HasRules(std::string_view policy) const;
   // Policies and rules: what it costs to ask is in proportion.
   std::size_t size() const;

@@ -43,6 +43,17 @@ TEST_CASE("arguments are a change only where the rule would then let the call th
         Sentences{"fewer objects in one call, as the limit of rules[0] of p says"});
 }
 
+TEST_CASE("an argument is named that once or limit reads and the call lacks", "[policy][explain]") {
+  const std::string once =
+      BotPolicy("  rules: [{allow: {tools: [t], once: {by: [/id, /to], within: 1h}}}]");
+  CHECK(OfTool(once, "t", R"({"id":1})") ==
+        Sentences{"arguments that have /id and /to, by which rules[0] of p lets a call pass once"});
+  CHECK(OfTool(once, "t", R"({"id":1,"id":2,"to":3})") ==
+        Sentences{"arguments that can be read in one way alone"});
+  CHECK(OfTool(BotPolicy("  rules: [{allow: {tools: [t], limit: {count: /i, per_call: 1}}}]"),
+               "t") == Sentences{"arguments that have /i, whose objects rules[0] of p counts"});
+}
+
 TEST_CASE("what no rule could let through has no change", "[policy][explain]") {
   CHECK(Changes(BotPolicy("  rules: []"),
                 {.call = {.method = "resources/read", .target = "file:///a/../etc/passwd"}})
