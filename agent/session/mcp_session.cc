@@ -70,14 +70,18 @@ void McpSession::AskInTask(std::string_view id, const std::vector<std::string>& 
   for (Task& task : tasks_) {
     if (task.id != id) continue;
     for (const std::string& key : keys) {
-      if (task.asked.size() < kMaxOutstanding) task.asked.insert(absl::HashOf(ToAbsl(key)));
+      const std::size_t hash = absl::HashOf(ToAbsl(key));
+      std::erase(task.asked, hash);
+      task.asked.push_back(hash);
+      if (task.asked.size() > kMaxOutstanding) task.asked.pop_front();
     }
   }
 }
 
 bool McpSession::HasAskedInTask(std::string_view id, std::string_view key) const {
   return std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) {
-    return task.id == id && task.asked.contains(absl::HashOf(ToAbsl(key)));
+    return task.id == id &&
+           std::ranges::find(task.asked, absl::HashOf(ToAbsl(key))) != task.asked.end();
   });
 }
 

@@ -71,7 +71,7 @@ class McpSession {
   void AddTask(std::string id, absl::AnyInvocable<void()> on_over = nullptr);
   bool HasTask(std::string_view id) const;
   // The client was given what the task asks for under these keys. Of more than 128 in all the
-  // others are forgotten, and may not be answered.
+  // oldest are forgotten, and may not be answered; what it is given again is new.
   void AskInTask(std::string_view id, const std::vector<std::string>& keys);
   bool HasAskedInTask(std::string_view id, std::string_view key) const;
   // The server says that it is done with it.
@@ -87,8 +87,8 @@ class McpSession {
     std::string id;
     absl::AnyInvocable<void()> on_over;
     bool is_finished = false;
-    // 64 bits of a hash of each key that it has asked under.
-    absl::flat_hash_set<std::size_t> asked = {};
+    // 64 bits of a hash of each key that it has asked under, the newest last.
+    std::deque<std::size_t> asked = {};
   };
 
   using Ids = absl::flat_hash_set<std::string>;  // at most 128
