@@ -31,13 +31,12 @@ absl::StatusOr<Admission> Admit(WriteTransaction& t, const types::v1::Principal&
   Admission admission{.window_id = window->id,
                       .expires_at = std::min(window->ends_at, now + duration)};
   if (terms.max_calls() == 0) return admission;
-  ASSIGN_OR_RETURN(const uint64_t used, sessions::CallsUsed(t, window->id));
-  if (used >= terms.max_calls()) {
+  ASSIGN_OR_RETURN(const WindowCalls calls, sessions::CallsUsed(t, window->id));
+  if (calls.used >= terms.max_calls()) {
     return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                  "all " + std::to_string(terms.max_calls()) + " calls are used up until " +
-                      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", window->ends_at, absl::UTCTimeZone()));
+                  WhyUsedUp(calls, terms.max_calls(), window->ends_at));
   }
-  admission.call_budget = terms.max_calls() - used;
+  admission.call_budget = terms.max_calls() - calls.used;
   return admission;
 }
 

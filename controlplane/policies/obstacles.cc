@@ -91,14 +91,10 @@ absl::Status Obstacles::AddUsedUp(Explanation& opening) const {
   ASSIGN_OR_RETURN(const std::optional<Window> window,
                    sessions::OpenWindow(t_, principal_, server_, now_));
   if (!window.has_value()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const uint64_t used, sessions::CallsUsed(t_, window->id));
-  if (used >= open.terms.max_calls()) {
+  ASSIGN_OR_RETURN(const WindowCalls calls, sessions::CallsUsed(t_, window->id));
+  if (calls.used >= open.terms.max_calls()) {
     Add(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-        absl::StrCat("all ", open.terms.max_calls(),
-                     " calls (max_calls) are used up, or kept for a session that is not over, "
-                     "until ",
-                     TimeText(window->ends_at)),
-        opening);
+        WhyUsedUp(calls, open.terms.max_calls(), window->ends_at), opening);
   }
   return absl::OkStatus();
 }

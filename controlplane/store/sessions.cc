@@ -276,13 +276,17 @@ absl::Status InsertWindow(WriteTransaction& t, const types::v1::Principal& princ
       .Run();
 }
 
-absl::StatusOr<uint64_t> CallsUsed(Transaction& t, std::string_view window_id) {
+absl::StatusOr<WindowCalls> CallsUsed(Transaction& t, std::string_view window_id) {
   Statement sum = t.Prepare(
-      "select coalesce(sum(case when is_reported then calls else max(calls, call_budget) end), 0) "
+      "select coalesce(sum(case when is_reported then calls else max(calls, call_budget) end), 0),"
+      " coalesce(sum(case when is_reported then calls else 0 end), 0),"
+      " coalesce(max(case when is_reported then '' else id end), '') "
       "from sessions where window_id = ?");
   sum.Text(window_id);
   RETURN_IF_ERROR(sum.Step().status());
-  return static_cast<uint64_t>(sum.integer(0));
+  return WindowCalls{.used = static_cast<uint64_t>(sum.integer(0)),
+                     .reported = static_cast<uint64_t>(sum.integer(1)),
+                     .unreported = std::string(sum.text(2))};
 }
 
 }  // namespace sallyport::controlplane::sessions

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "controlplane/model/session.h"
+#include "controlplane/model/window_calls.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/database.h"
 #include "sallyport/types/v1/principal.pb.h"
@@ -100,8 +101,6 @@ absl::StatusOr<std::optional<Window>> OpenWindow(Transaction& t,
 absl::Status InsertWindow(WriteTransaction& t, const types::v1::Principal& principal,
                           std::string_view server, const Window& window);
 
-// Counted calls of a window's sessions: what was reported, and for a session whose end has not been
-// reported all that it may make.
-absl::StatusOr<uint64_t> CallsUsed(Transaction& t, std::string_view window_id);
+absl::StatusOr<WindowCalls> CallsUsed(Transaction& t, std::string_view window_id);
 
 }  // namespace sallyport::controlplane::sessions

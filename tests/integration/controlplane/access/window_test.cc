@@ -36,6 +36,7 @@ TEST_CASE_METHOD(Fixture, "sessions inside one window share one budget of calls"
   REQUIRE(EndByAgent(second.session().id(), types::v1::END_REASON_COMPLETED, 7).ok());
   const auto third = ByAgent(BotToken());
   CHECK(third.denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK_THAT(third.message(), Catch::Contains("all 10 calls (max_calls) are used up until 20"));
   CHECK_FALSE(third.has_session());
   clock.Advance(absl::Minutes(15));
   const auto next_window = ByAgent(BotToken());
@@ -53,7 +54,13 @@ TEST_CASE_METHOD(Fixture, "a session whose end has not been reported counts as u
     request.set_no_lock(true);
     REQUIRE(end->Run(admin, request).ok());
   }
-  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  const auto refused = ByAgent(BotToken());
+  CHECK(refused.denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK_THAT(refused.message(),
+             Catch::Contains(
+                 "of the 10 calls (max_calls) are left is not known, for the agent of session " +
+                 id + " has not reported its end") &&
+                 Catch::Contains("at the longest until 20"));
   REQUIRE(EndByAgent(id, types::v1::END_REASON_REVOKED, 4).ok());
   CHECK(Verified(ByAgent(BotToken()).grant(), "a1").call_budget == 6);
 }

@@ -285,7 +285,9 @@ TEST_CASE_METHOD(ExplainingObstacles, "what is used up, and a no that stands, ar
     REQUIRE(t->Commit().ok());
   }
   // Until its agent says how many there were, all that it was given count.
-  CHECK_THAT(opening(), Contains("allow; limit_exceeded: all 7 calls"));
+  CHECK_THAT(opening(),
+             Contains("allow; limit_exceeded: how many of the 7 calls (max_calls) are left is "
+                      "not known, for the agent of session ses_1 has"));
 
   REQUIRE(Apply(APolicy("p", "  session: {approval: {approvers: [\"okta:leads\"]}}\n  rules: []"))
               .ok());

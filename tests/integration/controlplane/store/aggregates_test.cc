@@ -178,12 +178,18 @@ TEST_CASE_METHOD(
     "[controlplane][store]") {
   AddActive("ses_1", "bot", "wiki", 10);
   auto t = Write();
-  CHECK(*sessions::CallsUsed(*t, "win_ses_1") == 10);
+  WindowCalls calls = *sessions::CallsUsed(*t, "win_ses_1");
+  CHECK(calls.used == 10);
+  CHECK(calls.reported == 0);
+  CHECK(calls.unreported == "ses_1");
   Session session = **sessions::Find(*t, "ses_1");
   REQUIRE(session.End(types::v1::END_REASON_COMPLETED, "", kNow).ok());
   REQUIRE(session.ReportCalls(3).ok());
   REQUIRE(sessions::Update(*t, session, Why()).ok());
-  CHECK(*sessions::CallsUsed(*t, "win_ses_1") == 3);
+  calls = *sessions::CallsUsed(*t, "win_ses_1");
+  CHECK(calls.used == 3);
+  CHECK(calls.reported == 3);
+  CHECK(calls.unreported.empty());
   CHECK((*sessions::OpenWindow(*t, APrincipal("bot"), "wiki", kNow))->id == "win_ses_1");
   CHECK_FALSE(
       sessions::OpenWindow(*t, APrincipal("bot"), "wiki", kNow + absl::Minutes(15))->has_value());
