@@ -27,6 +27,8 @@ constexpr std::size_t kReservedDetailBytes = 256;
 // What is longer leaves the last quarter of the room to what is not, so that a burst of long
 // messages keeps nobody from short ones.
 constexpr std::size_t kLongBytes = std::size_t{64} << 10;
+// What a record adds to its payload at most.
+constexpr std::size_t kFrameBytes = 512;
 
 constexpr std::size_t kSaltBytes = 16;
 constexpr std::size_t kSaltStock = 256;
@@ -61,7 +63,8 @@ absl::Status Recorder::Impl::AppendContent(RecordingChain& chain, RecordType typ
     refused_ = absl::FailedPreconditionError("the recording is closed");
     return Unavailable(refused_);
   }
-  if (payload_.size() > kLongBytes && sessions_.spool().IsNearlyFull()) {
+  if (payload_.size() > kLongBytes &&
+      sessions_.spool().WouldFillLastQuarter(payload_.size() + kFrameBytes)) {
     return Unavailable(absl::ResourceExhaustedError(
         "the spool is nearly full, and the rest of it is for what is short"));
   }

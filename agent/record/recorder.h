@@ -138,9 +138,9 @@ struct RecorderTimings {
 // (kProcess); with kPower a thread of its own writes and syncs, group after group.
 //
 // Fails closed: when the spool is full, appends are refused (kResourceExhausted) until the control
-// plane has acknowledged something, and those of more than 64 KiB when it is three quarters full;
-// when a write or a sync has failed, it is refused for good (kUnavailable), for what a failed sync
-// has lost cannot be known. Both carry the denial reason recorder_unavailable.
+// plane has acknowledged something, and those of more than 64 KiB that would begin its last
+// quarter; when a write or a sync has failed, it is refused for good (kUnavailable), for what a
+// failed sync has lost cannot be known. Both carry the denial reason recorder_unavailable.
 //
 // All of it on the loop's thread.
 class Recorder {

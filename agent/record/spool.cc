@@ -152,9 +152,10 @@ absl::Status Spool::EnsureRoom(std::uint64_t entry, std::uint64_t bytes) {
   }
 }
 
-bool Spool::IsNearlyFull() const {
+bool Spool::WouldFillLastQuarter(std::uint64_t payload_bytes) const {
+  const bool rolls = offset_ + EntryBytes(payload_bytes) > segment_bytes_;
   const std::lock_guard lock(mutex_);
-  return live_.size() * 4 > max_segments_ * 3;
+  return (live_.size() + (rolls ? 1 : 0)) * 4 > max_segments_ * 3;
 }
 
 absl::Status Spool::Roll() {

@@ -111,8 +111,8 @@ class Spool {
   // Room kept for kReserved entries.
   void Reserve(std::uint64_t bytes) { reserved_ += bytes; }
   void Release(std::uint64_t bytes) { reserved_ -= bytes < reserved_ ? bytes : reserved_; }
-  // More than three of four segments hold what has not been acknowledged.
-  bool IsNearlyFull() const;
+  // An entry with a payload of so many bytes would go to the last quarter of the segments.
+  bool WouldFillLastQuarter(std::uint64_t payload_bytes) const;
   bool has_pending() const { return !pending_.chunks_.empty(); }
   // What was appended since the last call. `reuse` gives its memory back.
   SpoolBatch TakePending(SpoolBatch reuse = {});

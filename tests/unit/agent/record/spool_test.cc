@@ -81,6 +81,20 @@ struct Rig {
 
 using Strings = std::vector<std::string>;
 
+TEST_CASE("the last quarter of the segments is told from the others before it is begun",
+          "[agent][spool]") {
+  Rig rig;
+  for (int i = 0; i < 3; ++i) {
+    CHECK_FALSE(rig.spool->WouldFillLastQuarter(40000));
+    REQUIRE(rig.Add(std::string(40000, 'a')).ok());
+  }
+  CHECK(rig.spool->WouldFillLastQuarter(40000));
+  // What fits in the third does not begin the fourth.
+  CHECK_FALSE(rig.spool->WouldFillLastQuarter(1000));
+  REQUIRE(rig.Add(std::string(40000, 'b')).ok());
+  CHECK(rig.spool->WouldFillLastQuarter(1000));
+}
+
 TEST_CASE("a spool gives back what was written, in order, also after it was opened again",
           "[agent][spool]") {
   Rig rig;
