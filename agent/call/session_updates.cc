@@ -25,6 +25,7 @@ Task<void> CloseLeftChain(Gateway& gateway, std::unique_ptr<RecordingChain> chai
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_END;
   facts.end_reason = end_reason;
+  facts.calls = chain->calls();
   facts.detail = "the agent was restarted, and the session had ended meanwhile"_words;
   absl::Status recorded = co_await gateway.recorder.RecordEvent(*chain, std::move(facts));
   if (!recorded.ok())

@@ -155,7 +155,7 @@ absl::Status IngestRecords::Take(const std::string& agent,
 absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end) {
   types::v1::RecordContent content;
   if (!content.ParseFromString(end.payload())) content.Clear();
-  // An agent that closes what a former run has left open does not know how many there were.
+  // No fewer than the records before it say.
   ASSIGN_OR_RETURN(const uint64_t calls, CallsOf(recordings_, end.session_id()));
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));

@@ -260,6 +260,25 @@ TEST_CASE("an agent that was killed keeps its sessions once the control plane co
   CHECK(door.control.opens() == opens);
 }
 
+TEST_CASE("the end of a session that a killed agent left behind says how many calls were made",
+          "[agent][session]") {
+  Door door;
+  const types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  door.control.set_opener([&door, session](const auto&) { return door.control.Active(session); });
+  const Door::Bot bot = door.Connect();
+  bot.Post(Door::Call("echo"));
+  bot.Post(Door::Call("echo", "{}", 2));
+  REQUIRE(door.Seen("tools/call") == 2);
+  door.agent->Stop(SIGKILL);
+  // Nobody confirms it to the next run.
+  door.agent->Start();
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->session_id == session.id());
+  CHECK(end->end_reason == END_REASON_DISCONNECTED);
+  CHECK(end->calls == 2);
+}
+
 TEST_CASE("what the server sends a secret in is masked, and its token does not reach it",
           "[agent][call]") {
   Door door;
