@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <utility>
@@ -71,10 +72,13 @@ class DirectoryLock {
   static absl::StatusOr<DirectoryLock> Take(const std::string& dir) {
     const std::string path = absl::StrCat(dir, "/lock");
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return absl::FailedPreconditionError(absl::StrCat(path, " cannot be opened"));
+    if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
       ::close(fd);
-      return absl::FailedPreconditionError(absl::StrCat("another agent runs on ", dir));
+      return error == EWOULDBLOCK
+                 ? absl::FailedPreconditionError(absl::StrCat("another agent runs on ", dir))
+                 : absl::ErrnoToStatus(error, absl::StrCat("cannot lock ", path));
     }
     return DirectoryLock(fd);
   }

@@ -1,4 +1,6 @@
 // How sessions of the agent end, and what is left of them.
+#include <sys/stat.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 
@@ -277,6 +279,18 @@ TEST_CASE("the end of a session that a killed agent left behind says how many ca
   CHECK(end->session_id == session.id());
   CHECK(end->end_reason == END_REASON_DISCONNECTED);
   CHECK(end->calls == 2);
+}
+
+TEST_CASE("an agent that cannot open its lock says which file that is, and why",
+          "[agent][session]") {
+  Door door;
+  door.agent->Stop();
+  const std::string lock = door.agent->data("lock");
+  REQUIRE(unlink(lock.c_str()) == 0);
+  REQUIRE(mkdir(lock.c_str(), 0700) == 0);
+  door.agent->Start();
+  CHECK(door.agent->port() == 0);
+  CHECK(door.agent->log().find("cannot open " + lock + ": Is a directory") != std::string::npos);
 }
 
 TEST_CASE("what the server sends a secret in is masked, and its token does not reach it",
