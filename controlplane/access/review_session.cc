@@ -11,6 +11,7 @@
 #include "common/strings.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/locks.h"
+#include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 
 namespace sallyport::controlplane {
@@ -56,9 +57,10 @@ absl::StatusOr<admin::v1::ReviewSessionResponse> ReviewSession::Run(
   }
   RETURN_IF_ERROR(session->Review(caller.person()->principal, request.note(), now));
   RETURN_IF_ERROR(sessions::Update(*t, *session, line));
-  RETURN_IF_ERROR(t->Commit());
   admin::v1::ReviewSessionResponse response;
-  *response.mutable_session() = session->proto();
+  ASSIGN_OR_RETURN(const auto recorded, recordings_.Read());
+  ASSIGN_OR_RETURN(*response.mutable_session(), records::WithCalls(*recorded, *session));
+  RETURN_IF_ERROR(t->Commit());
   return response;
 }
 

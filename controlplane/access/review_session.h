@@ -13,8 +13,9 @@ namespace sallyport::controlplane {
 class ReviewSession {
  public:
   // All of them outlive it.
-  ReviewSession(Database& control, const Clock& clock, CurrentPolicies& policies)
-      : control_(control), clock_(clock), policies_(policies) {}
+  ReviewSession(Database& control, Database& recordings, const Clock& clock,
+                CurrentPolicies& policies)
+      : control_(control), recordings_(recordings), clock_(clock), policies_(policies) {}
 
   // People who may manage and whom the session's approval would have asked; neither its caller nor
   // who owns its caller. A refused attempt is an audit line. kFailedPrecondition for a session that
@@ -27,6 +28,7 @@ class ReviewSession {
                              const types::v1::Session& session);
 
   Database& control_;
+  Database& recordings_;
   const Clock& clock_;
   CurrentPolicies& policies_;
 };

@@ -36,7 +36,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       renew_session(on.control, on.clock, on.issuers),
       end_session(on.control, on.clock, connected_agents.Asker()),
       revoke_principal(on.control, on.clock, connected_agents.Asker()),
-      review_session(on.control, on.clock, on.policies),
+      review_session(on.control, on.recordings, on.clock, on.policies),
       withdrawn_keys(on.control, on.clock, on.issuers),
       read_sessions(on.control, on.recordings, on.clock),
       decide_approval(on.control, on.clock, on.policies),

@@ -46,7 +46,7 @@ struct Emergency : Fixture {
     admin::v1::ReviewSessionRequest request;
     request.set_id(id);
     request.set_note(note);
-    return ReviewSession(*control, clock, *policies).Run(caller, request);
+    return ReviewSession(*control, *recordings, clock, *policies).Run(caller, request);
   }
   std::vector<types::v1::Session> Unreviewed() {
     admin::v1::ListSessionsRequest request;
@@ -315,6 +315,18 @@ TEST_CASE_METHOD(Emergency,
   CHECK(LastAction() == "session.review");
   CHECK(Unreviewed().empty());
   CHECK(Review(id, SignedIn("bob")).status().code() == absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_CASE_METHOD(Emergency, "a review shows the calls that were made, reported or not",
+                 "[controlplane][access]") {
+  const std::string id = Broken().id();
+  REQUIRE(ByAgent(OnCall()).session().id() == id);
+  AddCalls(id, 2);
+  EndIt(id);
+  const auto reviewed = Review(id, SignedIn("ann"));
+  INFO(reviewed.status());
+  REQUIRE(reviewed.ok());
+  CHECK(reviewed->session().calls() == 2);
 }
 
 TEST_CASE_METHOD(Emergency, "its caller does not review it, nor does who was not skipped",
