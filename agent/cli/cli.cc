@@ -3,10 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <string>
+#include <vector>
 
 #include "agent/agent.h"
 #include "agent/settings.h"
+#include "common/cli/show_help.h"
+#include "common/cli/usage_error.h"
 #include "common/config_file.h"
 #include "common/grpc_log.h"
 #include "common/harden.h"
@@ -66,28 +70,37 @@ int RunCommandLine(int argc, char** argv) {
       "The data plane of Sallyport: fronts MCP servers and lets through what a live session "
       "allows.",
       "sallyport-agent");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.set_version_flag("--version", "sallyport-agent " SALLYPORT_VERSION);
   std::string path;
   CLI::App* serve = app.add_subcommand("serve", "Serve until SIGTERM");
   serve->add_option("--config", path, "agent.yaml")->required();
   CLI::App* config = app.add_subcommand("config", "Work with a configuration file");
-  config->require_subcommand(1);
+  config->require_subcommand(0, 1);
   CLI::App* check =
       config->add_subcommand("check", "Say whether a configuration is fine, and if not, where");
-  check->add_option("file", path, "agent.yaml")->required();
+  check->add_option("FILE", path, "agent.yaml")->required();
   CLI::App* version = app.add_subcommand("version", "Print the version");
+  CLI::App* help = app.add_subcommand("help", "Say how a command is used");
+  std::vector<std::string> words;
+  help->add_option("COMMAND", words, "such as config check; unset: of all");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    // Help goes to stdout.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::cerr << UsageError(app, error);
+    return kUsage;
   }
   if (version->parsed()) {
     std::printf("sallyport-agent %s\n", SALLYPORT_VERSION);
     return kDone;
   }
+  if (help->parsed()) return ShowHelp(app, words);
   if (check->parsed()) return CheckFile(path);
-  return Serve(path);
+  if (serve->parsed()) return Serve(path);
+  std::cerr << LastOf(app).help();
+  return kUsage;
 }
 
 }  // namespace sallyport::agent

@@ -3,13 +3,13 @@
 #include <iostream>
 #include <string>
 
+#include "common/cli/usage_error.h"
 #include "common/printable.h"
 #include "common/utf8.h"
 #include "common/value.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/option_values.h"
 #include "controlplane/cli/output.h"
-#include "controlplane/cli/usage_error.h"
 
 namespace sallyport::controlplane {
 namespace {

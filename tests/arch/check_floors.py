@@ -29,6 +29,7 @@ COMMON = {
     "common/jose": set(),
     "common/chain": set(),
     "common": set(),
+    "common/cli": {"common"},
     "common/principal": {"common/jose", "common"},
     "common/policy": {"common/principal", "common/jose", "common"},
     "common/grant": {"common/jose", "common"},

@@ -1,4 +1,4 @@
-#include "controlplane/cli/usage_error.h"
+#include "common/cli/usage_error.h"
 
 #include <catch2/catch.hpp>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "controlplane/cli/usage_error.h"
+#include "common/cli/usage_error.h"
 
 #include <string_view>
 #include <vector>
@@ -11,7 +11,7 @@
 #include "common/strings.h"
 #include "controlplane/cli/word_or_file.h"
 
-namespace sallyport::controlplane {
+namespace sallyport {
 namespace {
 
 // Of a command, of its groups and of those that it is under.
@@ -134,11 +134,11 @@ std::string UsageError(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> commands = CommandsOf(last);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !commands.empty() &&
       !rest.empty() && !rest.front().starts_with("-")) {
-    return absl::StrCat("sallyport: there is no command `", Printable(rest.front()), "` of `",
-                        CommandName(last), "`", DidYouMean(rest.front(), commands),
+    return absl::StrCat(app.get_name(), ": there is no command `", Printable(rest.front()),
+                        "` of `", CommandName(last), "`", DidYouMean(rest.front(), commands),
                         "\nIts commands: ", absl::StrJoin(commands, ", "), "\n");
   }
   return absl::StrCat(CommandName(last), ": ", Complaint(last, error, rest), "\n", Usage(last));
 }
 
-}  // namespace sallyport::controlplane
+}  // namespace sallyport

@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-namespace sallyport::controlplane {
+namespace sallyport {
 
 // The innermost command that the words so far have named.
 const CLI::App& LastOf(const CLI::App& app);
@@ -15,4 +15,4 @@ std::string CommandName(const CLI::App& command);
 // value, what is expected in its place, and how the command is used. `error` is no call for help.
 std::string UsageError(const CLI::App& app, const CLI::ParseError& error);
 
-}  // namespace sallyport::controlplane
+}  // namespace sallyport
