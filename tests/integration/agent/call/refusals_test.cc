@@ -601,6 +601,14 @@ TEST_CASE("a recorder that is full refuses the call, and goes on when there is r
       "recording: {durability: process, spool_max_bytes: 64MiB}\nlimits: {message_bytes: 8MiB}");
   const Door::Bot bot = door.Connect();
   door.control.Stop();
+  // It is a call that finds no room, and never an answer.
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (!message.value("params", Json::object()).value("arguments", Json::object()).contains("m"))
+      return std::nullopt;
+    const Json result = {{"content", Json::array()}};
+    return RawHttpServer::Reply{
+        JsonReply(Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump())};
+  });
   const std::string large = Door::Call("echo", "{\"m\":\"" + std::string(4 << 20, 'x') + "\"}");
   Json refused;
   int seen = 0;
