@@ -6,10 +6,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/cli/holds_token.h"
 #include "common/nearest_words.h"
 #include "common/printable.h"
 #include "common/strings.h"
-#include "controlplane/cli/word_or_file.h"
 
 namespace sallyport {
 namespace {

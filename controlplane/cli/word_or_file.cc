@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/cli/holds_token.h"
 #include "common/file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -52,11 +53,6 @@ absl::StatusOr<std::string> ReadNamedFile(const std::string& name) {
 }
 
 }  // namespace
-
-bool HoldsToken(std::string_view word) {
-  return word.find("eyJ") != std::string_view::npos ||
-         absl::StartsWithIgnoreCase(Stripped(word), kScheme);
-}
 
 absl::StatusOr<std::string> ReadToken(const std::string& word) {
   if (word == "-") return BareToken(StandardInput());

@@ -9,10 +9,6 @@
 // of processes shows it.
 namespace sallyport::controlplane {
 
-// Whether it must not be shown: something in it begins as every JWT does, or all of it as the
-// header of a token.
-bool HoldsToken(std::string_view word);
-
 // A JWT, also with `Bearer ` before it, or the file that holds one. Errors name the file and the
 // system's reason, never a token.
 absl::StatusOr<std::string> ReadToken(const std::string& word);
