@@ -83,7 +83,7 @@ absl::Status BumpSnapshot(Database& control) {
   });
 }
 
-bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 // An empty one in its place would be policies, locks or recordings that are gone without a word.
 absl::Status Lost(const std::string& path, const std::string& dir) {

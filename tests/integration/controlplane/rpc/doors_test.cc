@@ -191,7 +191,7 @@ TEST_CASE("a database that is lost is not replaced by an empty one", "[integrati
   const absl::Status why = deployment.WhyNoStart();
   CHECK(absl::IsFailedPrecondition(why));
   CHECK_THAT(std::string(why.message()), Catch::StartsWith(path + " is missing"));
-  CHECK(access(path.c_str(), F_OK) != 0);
+  CHECK(::access(path.c_str(), F_OK) != 0);
 }
 
 TEST_CASE("a second control plane on the same data is refused", "[integration][rpc]") {
