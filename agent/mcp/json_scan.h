@@ -36,10 +36,10 @@ absl::StatusOr<ClientMessage> ScanClientMessage(std::string bytes, const ScanLim
 // the size).
 absl::StatusOr<UpstreamMessage> ScanUpstreamMessage(std::string bytes,
                                                     const ScanLimits& limits = {});
-// The bytes that a server's message has been made into; they hold its room.
-absl::StatusOr<UpstreamMessage> ScanAgain(std::string bytes, const UpstreamMessage& original);
 // The same for the bytes of `message`, where they stay if they are refused.
 absl::Status ReadUpstreamMessage(UpstreamMessage& message, const ScanLimits& limits);
+// The bytes that a server's message has been made into; they hold its room.
+absl::StatusOr<UpstreamMessage> ScanAgain(std::string bytes, const UpstreamMessage& original);
 
 // Whether `text`, which was refused, was to be a message or a batch of them: it names `jsonrpc`,
 // and not only inside of what it quotes, as far as it is JSON.

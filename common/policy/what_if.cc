@@ -43,15 +43,21 @@ WhatIf::WhatIf(const CompiledPolicies& policies, const Asked& asked)
   }
 }
 
-WhatIf::Policy& WhatIf::Find(std::string_view policy) {
+const WhatIf::Policy& WhatIf::Find(std::string_view policy) const {
   return *std::ranges::find_if(policies_,
                                [&](const Policy& one) { return one.document.name() == policy; });
+}
+WhatIf::Policy& WhatIf::Find(std::string_view policy) {
+  return const_cast<Policy&>(std::as_const(*this).Find(policy));
+}
+
+int WhatIf::Policy::PlaceOf(int rule) const {
+  return static_cast<int>(std::ranges::find(numbers, rule) - numbers.begin());
 }
 
 types::v1::RuleBody* WhatIf::BodyOf(std::string_view policy, int rule) {
   Policy& of = Find(policy);
-  const auto place = std::ranges::find(of.numbers, rule) - of.numbers.begin();
-  types::v1::Rule& found = *of.document.mutable_policy()->mutable_rules(static_cast<int>(place));
+  types::v1::Rule& found = *of.document.mutable_policy()->mutable_rules(of.PlaceOf(rule));
   return found.has_allow()              ? found.mutable_allow()
          : found.has_require_approval() ? found.mutable_require_approval()
                                         : found.mutable_deny();
@@ -85,10 +91,10 @@ void WhatIf::ClearHours(std::string_view policy) {
 
 void WhatIf::RemoveRule(std::string_view policy, int rule) {
   Policy& of = Find(policy);
-  const auto found = std::ranges::find(of.numbers, rule);
+  const int place = of.PlaceOf(rule);
   auto& rules = *of.document.mutable_policy()->mutable_rules();
-  rules.erase(rules.begin() + (found - of.numbers.begin()));
-  of.numbers.erase(found);
+  rules.erase(rules.begin() + place);
+  of.numbers.erase(of.numbers.begin() + place);
 }
 
 void WhatIf::ClearDemands(std::string_view policy, int rule) {
@@ -117,16 +123,6 @@ std::vector<std::string> WhatIf::Policies() const {
   return names;
 }
 
-std::vector<std::string> WhatIf::Applying() const {
-  std::vector<std::string> names;
-  const auto compiled = Compile();
-  if (compiled == nullptr) return names;
-  for (const CompiledPolicy* policy : compiled->Matching(principal_, asked_->server)) {
-    names.push_back(policy->name);
-  }
-  return names;
-}
-
 std::vector<std::string> WhatIf::Closed() const {
   std::vector<std::string> names;
   const auto compiled = Compile();
@@ -138,17 +134,11 @@ std::vector<std::string> WhatIf::Closed() const {
 }
 
 const types::v1::Rule& WhatIf::Rule(std::string_view policy, int rule) const {
-  const Policy& of = *std::ranges::find_if(
-      policies_, [&](const Policy& one) { return one.document.name() == policy; });
-  const auto place = std::ranges::find(of.numbers, rule) - of.numbers.begin();
-  return of.document.policy().rules(static_cast<int>(place));
+  const Policy& of = Find(policy);
+  return of.document.policy().rules(of.PlaceOf(rule));
 }
 
-bool WhatIf::HasRules(std::string_view policy) const {
-  return std::ranges::any_of(policies_, [&](const Policy& one) {
-    return one.document.name() == policy && !one.numbers.empty();
-  });
-}
+bool WhatIf::HasRules(std::string_view policy) const { return !Find(policy).numbers.empty(); }
 
 std::size_t WhatIf::size() const {
   std::size_t size = policies_.size();
@@ -175,10 +165,7 @@ CallDecision WhatIf::Call() const {
   CallDecision decision = Decide(*SessionPolicy::Bind(compiled, principal_, asked_->server),
                                  asked_->question, asked_->now);
   if (decision.rule == kNoRule) return decision;
-  for (const Policy& policy : policies_) {
-    if (policy.document.name() != decision.policy) continue;
-    decision.rule = policy.numbers[static_cast<std::size_t>(decision.rule)];
-  }
+  decision.rule = Find(decision.policy).numbers[static_cast<std::size_t>(decision.rule)];
   return decision;
 }
 

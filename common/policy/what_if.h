@@ -53,9 +53,7 @@ class WhatIf {
 
   // Policies for the server, by name.
   std::vector<std::string> Policies() const;
-  // Those of them that name the principal.
-  std::vector<std::string> Applying() const;
-  // Those of these that are outside of their hours.
+  // Those of them that name the principal and are outside of their hours.
   std::vector<std::string> Closed() const;
   const types::v1::Rule& Rule(std::string_view policy, int rule) const;
   bool HasRules(std::string_view policy) const;
@@ -69,9 +67,13 @@ class WhatIf {
   struct Policy {
     types::v1::Document document;
     std::vector<int> numbers;  // of its rules; kNoRule: there was none
+    // Where the rule of that number stands now.
+    int PlaceOf(int rule) const;
   };
 
+  // One of Policies().
   Policy& Find(std::string_view policy);
+  const Policy& Find(std::string_view policy) const;
   types::v1::RuleBody* BodyOf(std::string_view policy, int rule);
   // Null: they are none.
   std::shared_ptr<const CompiledPolicies> Compile() const;

@@ -1,20 +1,16 @@
 #pragma once
 
-#include <functional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controlplane/model/agent.h"
 #include "controlplane/model/session.h"
 #include "controlplane/store/database.h"
 #include "sallyport/admin/v1/agent_service.pb.h"
 
 namespace sallyport::controlplane {
-
-// Whether an agent's update stream is open. Thread-safe.
-using IsConnected = std::function<bool(std::string_view name)>;
 
 // The agents that are not connected and still serve some of these sessions, which `now` ended or
 // ended before: they have not heard of it. By name. Left out are sessions that they never served,

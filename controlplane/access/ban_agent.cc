@@ -6,6 +6,7 @@
 
 #include "common/denial.h"
 #include "common/status_macros.h"
+#include "controlplane/access/away_agents.h"
 #include "controlplane/access/read_agents.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"

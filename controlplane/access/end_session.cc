@@ -6,6 +6,7 @@
 #include "common/denial.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "controlplane/access/away_agents.h"
 #include "controlplane/access/operator_lock.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/store/documents.h"

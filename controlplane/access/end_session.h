@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
-#include "controlplane/access/away_agents.h"
+#include "controlplane/model/agent.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/access/v1/access_service.pb.h"

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "controlplane/access/away_agents.h"
 #include "controlplane/model/agent.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"

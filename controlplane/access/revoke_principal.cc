@@ -9,6 +9,7 @@
 #include "common/policy/compiled_policies.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "controlplane/access/away_agents.h"
 #include "controlplane/access/operator_lock.h"
 #include "controlplane/model/named_principal.h"
 #include "controlplane/store/audit_log.h"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct Agent {
     return std::find(servers.begin(), servers.end(), server) != servers.end();
   }
 };
+
+// Whether that agent's update stream is open. Thread-safe.
+using IsConnected = std::function<bool(std::string_view name)>;
 
 // What a join secret stands for.
 struct JoinToken {

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <functional>
-#include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "controlplane/model/agent.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/recordings/recording.h"
 #include "controlplane/store/database.h"
@@ -16,9 +15,9 @@ namespace sallyport::controlplane {
 // Checks a recording from its first record to its last.
 class VerifyRecording {
  public:
-  // All outlive it. `is_connected`: whether that agent's update stream is open; thread-safe.
+  // All outlive it.
   VerifyRecording(Database& control, Database& recordings, const Clock& clock,
-                  std::function<bool(std::string_view)> is_connected)
+                  IsConnected is_connected)
       : control_(control),
         recordings_(recordings),
         clock_(clock),
@@ -38,7 +37,7 @@ class VerifyRecording {
   Database& control_;
   Database& recordings_;
   const Clock& clock_;
-  const std::function<bool(std::string_view)> is_connected_;
+  const IsConnected is_connected_;
 };
 
 }  // namespace sallyport::controlplane

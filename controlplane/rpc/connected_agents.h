@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "controlplane/model/agent.h"
 
 namespace sallyport::controlplane {
 
@@ -38,7 +38,7 @@ class ConnectedAgents {
 
   bool Has(std::string_view name) const;
   // Has, for whoever may not know this class. It outlives what is returned.
-  std::function<bool(std::string_view name)> Asker() const {
+  IsConnected Asker() const {
     return [this](std::string_view name) { return Has(name); };
   }
   // Nothing where the agent has no stream.
