@@ -1,6 +1,6 @@
 // An MCP server over streamable HTTP that remembers every request it got: the witness of what was forwarded. Its tools do what their
 // name says; `misbehave` makes it break the protocol instead.
-import { createServer } from 'node:http';
+import { HttpService } from './http_service.mjs';
 import { randomUUID } from 'node:crypto';
 
 const TOOLS = {
@@ -12,31 +12,21 @@ const TOOLS = {
   slow: async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return { content: [{ type: 'text', text: 'slept' }] }; },
 };
 
-export class OracleServer {
+export class OracleServer extends HttpService {
   // `modern`: it speaks 2026-07-28 alone.
   static async start({ modern = false } = {}) {
     const self = new OracleServer();
     self.modern = modern;
     self.requests = [];
     self.misbehave = undefined;
-    self.sockets = new Set();
-    self.server = createServer((request, response) => self.#serve(request, response));
-    self.server.on('connection', (socket) => { self.sockets.add(socket); socket.on('close', () => self.sockets.delete(socket)); });
-    await new Promise((done) => self.server.listen(0, '127.0.0.1', done));
-    self.url = `http://127.0.0.1:${self.server.address().port}/mcp`;
-    return self;
-  }
-
-  close() {
-    for (const socket of this.sockets) socket.destroy();
-    this.server.close();
+    return self.open();
   }
 
   // The calls it was asked for: [{method, params, headers}], lifecycle messages left out.
   calls() { return this.requests.filter(({ method }) => method && !/^(initialize|notifications\/)/.test(method)); }
   forget() { this.requests.length = 0; }
 
-  async #serve(request, response) {
+  async serve(request, response) {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     if (request.method === 'GET') { response.writeHead(405).end(); return; }

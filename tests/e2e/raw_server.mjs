@@ -1,28 +1,18 @@
 // An MCP server over streamable HTTP of the legacy era and the modern one that says the very bytes a test tells it to.
-import { createServer } from 'node:http';
+import { HttpService } from './http_service.mjs';
 
-export class RawServer {
+export class RawServer extends HttpService {
   static async start() {
     const self = new RawServer();
     self.requests = [];  // {method: of JSON-RPC or HTTP, body, headers}
     self.answer = undefined;  // (message, response, request): takes over what it does not return false for
     self.listen = undefined;  // (response): its own stream
-    self.sockets = new Set();
-    self.server = createServer((request, response) => self.#serve(request, response));
-    self.server.on('connection', (socket) => { self.sockets.add(socket); socket.on('close', () => self.sockets.delete(socket)); });
-    await new Promise((done) => self.server.listen(0, '127.0.0.1', done));
-    self.url = `http://127.0.0.1:${self.server.address().port}/mcp`;
-    return self;
-  }
-
-  close() {
-    for (const socket of this.sockets) socket.destroy();
-    this.server.close();
+    return self.open();
   }
 
   last(method) { return this.requests.filter((request) => request.method === method).at(-1); }
 
-  async #serve(request, response) {
+  async serve(request, response) {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();

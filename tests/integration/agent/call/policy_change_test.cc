@@ -322,32 +322,77 @@ TEST_CASE("a token that no policy of the session names is refused as if there we
                                  types::v1::DENIAL_REASON_SCOPE_MISSING));
 }
 
+// Calls of `echo` made of what detectors look for, for each of which the masker takes a fifth of a
+// second, one after the other. They are on their way when this returns.
+class LongCalls {
+ public:
+  static constexpr int kCalls = 6;
+  LongCalls(Door& door, const Door::Bot& bot) {
+    std::string text;
+    while (text.size() < 1 << 20) text += "://a:b@c";
+    for (int id = 1; id <= kCalls; ++id) {
+      clients_.push_back(std::make_unique<HttpClient>(door.agent->port()));
+      clients_.back()->Send(
+          door.Bytes({.token = bot.token,
+                      .session_id = bot.session_id,
+                      .body = Door::Call("echo", R"({"n":")" + text + "\"}", id)}));
+    }
+  }
+  std::vector<Json> Answers() {
+    std::vector<Json> answers;
+    for (const auto& client : clients_) answers.push_back(Door::Message(client->Read()));
+    return answers;
+  }
+
+ private:
+  std::vector<std::unique_ptr<HttpClient>> clients_;
+};
+
 TEST_CASE("a long call that waits while policy comes to deny it is not sent",
           "[agent][policy_change]") {
   Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
   const Door::Bot bot = door.Connect();
-  // Text made of what detectors look for: each takes a fifth of a second, one after the other.
-  std::string text;
-  while (text.size() < 1 << 20) text += "://a:b@c";
-  constexpr int kCalls = 6;
-  std::vector<std::unique_ptr<HttpClient>> clients;
-  for (int id = 1; id <= kCalls; ++id) {
-    clients.push_back(std::make_unique<HttpClient>(door.agent->port()));
-    clients.back()->Send(door.Bytes({.token = bot.token,
-                                     .session_id = bot.session_id,
-                                     .body = Door::Call("echo", R"({"n":")" + text + "\"}", id)}));
-  }
+  LongCalls calls(door, bot);
   Change(door, Policy("other"));
   // What was past its masking by then was let out by what was in force.
   const int before = door.Seen("tools/call");
   int refused = 0;
-  for (const auto& client : clients) {
-    const Json answer = Door::Message(client->Read());
+  for (const Json& answer : calls.Answers()) {
     refused += answer.contains("error") && answer["error"]["code"] == -32602;
   }
-  CHECK(refused >= kCalls / 2);
+  CHECK(refused >= LongCalls::kCalls / 2);
   CHECK(door.Seen("tools/call") <= before + 1);
-  CHECK(door.Seen("tools/call") + refused == kCalls);
+  CHECK(door.Seen("tools/call") + refused == LongCalls::kCalls);
+}
+
+TEST_CASE("a long call that waits while policy comes to ask more of it is to be made again",
+          "[agent][policy_change]") {
+  const std::string more = GENERATE(
+      "require_approval: {tools: [echo], approvers: [\"okta:approvers\"]}",
+      "allow: {tools: [echo], once: {by: [/n]}}", "allow: {tools: [echo], on_unknown: deny}");
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", Policy("echo"));
+  const Door::Bot bot = door.Connect();
+  LongCalls calls(door, bot);
+  Change(door,
+         "kind: Policy\nname: bots\nspec:\n  principals: [{realm: okta}]\n"
+         "  servers: [wiki]\n  rules: [{" +
+             more + "}]\n");
+  // What had been let out by then was answered; what came too late for the policies before may have
+  // been refused by those in force, which want a call that people can read.
+  int sent = 0;
+  int changed = 0;
+  int too_late = 0;
+  for (const Json& answer : calls.Answers()) {
+    REQUIRE(answer.contains("result"));
+    const bool is_refused = answer["result"].value("isError", false);
+    const Json reason = is_refused ? answer["result"]["_meta"]["reason"] : Json();
+    sent += !is_refused;
+    changed += reason == "policy_changed";
+    too_late += reason == "message_too_large";
+  }
+  CHECK(changed >= 1);
+  CHECK(sent + changed + too_late == LongCalls::kCalls);
+  CHECK(door.Seen("tools/call") == sent);
 }
 
 }  // namespace

@@ -271,6 +271,24 @@ TEST_CASE("what the control plane does not take is said once, with its reason, a
   CHECK(rig.spool->backlog_bytes() > 0);
 }
 
+TEST_CASE("what was not taken is held up no more once it is", "[agent][uploader]") {
+  Rig rig;
+  Ledger ledger;
+  ledger.fails_with = grpc::StatusCode::FAILED_PRECONDITION;
+  auto control = std::make_unique<ControlPlane>(ledger);
+  const int port = control->port;
+  rig.Add(1, 3);
+  auto uploader = rig.Upload(port);
+  ledger.WaitUntil([&] { return ledger.blocks >= 2; });
+  CHECK(uploader->is_held_up());
+  control.reset();
+  ledger.fails_with = grpc::StatusCode::OK;
+  control = std::make_unique<ControlPlane>(ledger, port);
+  uploader->Stop(absl::Seconds(60));
+  CHECK_FALSE(uploader->is_held_up());
+  CHECK(rig.spool->backlog_bytes() == 0);
+}
+
 TEST_CASE("a control plane that holds other records stops the upload for good",
           "[agent][uploader]") {
   Rig rig;
