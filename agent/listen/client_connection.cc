@@ -256,6 +256,7 @@ Task<void> ClientConnection::Event(const RecordedMessage& message) {
   if (last_event_) ++last_event_->n;
   std::string chunk;
   AppendEvent(chunk, message.bytes(), last_event_);
+  const std::shared_ptr<const void> room_of_chunk = message.room();
   co_await Send(chunk, {});
 }
 

@@ -247,6 +247,8 @@ class RecordedMessage {
       : bytes_(std::move(message.bytes)), room_(std::move(message.room)) {}
 
   std::string_view bytes() const { return bytes_; }
+  // For whoever keeps a copy of its bytes for longer than it is there.
+  const std::shared_ptr<const void>& room() const { return room_; }
 
  private:
   std::string bytes_;

@@ -19,9 +19,13 @@ constexpr EventId kPlace{.session = "9f86d081", .stream = 3, .n = 16};
 
 RecordedMessage Message() { return RecordedMessage(RecordPass{}, UpstreamMessage{.bytes = "{}"}); }
 
+// More than the kernel takes in of what nobody reads.
+constexpr std::size_t kLongBytes = std::size_t{15} << 20;
+
 // /remember says whether it was there before, /echo answers with the body, /refuse before it is
 // read, /stream with a stream that stays open, /ids with one whose events have ids, /late after a
-// while, /slow, /poll and /away never; /address with the client's.
+// while, /slow, /poll and /away never; /address with the client's; /long with a message that is
+// gone as soon as it is being written.
 class Service final : public HttpService {
  public:
   explicit Service(Loop& loop) : never_(loop) {}
@@ -40,6 +44,21 @@ class Service final : public HttpService {
       co_await connection.Begin({.after = kPlace, .primes = true});
       co_await connection.Event(Message());
       co_await connection.Event(Message());
+      co_await connection.End();
+    } else if (target == "/long") {
+      auto room = std::make_shared<int>();
+      const std::weak_ptr<int> held = room;
+      auto message = std::make_unique<RecordedMessage>(
+          RecordPass{},
+          UpstreamMessage{.bytes = std::string(kLongBytes, 'x'), .room = std::move(room)});
+      co_await connection.Begin({});
+      loop().Post([&] {
+        message.reset();
+        holds_room_of_long = !held.expired();
+        is_long_gone = true;
+      });
+      co_await connection.Event(*message);
+      holds_room_of_long = !held.expired();
       co_await connection.End();
     } else if (target == "/quick") {
       connection.EndWhenSilent({.after = kPlace, .primes = true});
@@ -83,6 +102,8 @@ class Service final : public HttpService {
 
   Loop* loop_ = nullptr;
   std::atomic<bool> saw_client_go = false;
+  std::atomic<bool> is_long_gone = false;
+  std::atomic<bool> holds_room_of_long = false;
 
  private:
   Signal never_;
@@ -287,6 +308,16 @@ TEST_CASE("a stream is primed and each of its events has the next id", "[agent][
         "id: 9f86d081-3-16\ndata: \n\nid: 9f86d081-3-17\ndata: {}\n\n"
         "id: 9f86d081-3-18\ndata: {}\n\n");
   CHECK(client.Read().body == "x");
+}
+
+TEST_CASE("what is being written holds its room until the client has taken it", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+  while (!stage.service.is_long_gone) std::this_thread::yield();
+  CHECK(stage.service.holds_room_of_long);
+  CHECK(client.Read().body.size() > kLongBytes);
+  CHECK_FALSE(stage.service.holds_room_of_long);
 }
 
 TEST_CASE("a client that would rather come back is sent away when nothing has come for a moment",
