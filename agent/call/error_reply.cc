@@ -214,12 +214,13 @@ OwnAnswer UnknownServer(std::string_view server) {
   return answer;
 }
 
-OwnAnswer UnreadableMessage(const absl::Status& why, int rpc_code) {
+OwnAnswer UnreadableMessage(const absl::Status& why, int rpc_code, std::string_view id) {
   const DenialReason reason = ReasonToTell(why);
+  const int unidentified = reason == DENIAL_REASON_MESSAGE_TOO_LARGE ? 413 : 400;
   OwnAnswer answer;
-  answer.status = reason == DENIAL_REASON_MESSAGE_TOO_LARGE ? 413 : 400;
+  answer.status = id.empty() ? unidentified : 200;
   answer.body =
-      ErrorResponse({}, rpc_code, ToStd(why.message()), DetailsJson(reason, RefusalDetails{}))
+      ErrorResponse(id, rpc_code, ToStd(why.message()), DetailsJson(reason, RefusalDetails{}))
           .bytes;
   return answer;
 }

@@ -30,9 +30,9 @@ OwnAnswer HttpRefusal(const absl::Status& why, const Challenge& challenge,
 // know of. `server` is what was asked for.
 OwnAnswer UnknownServer(std::string_view server);
 
-// A message that could not be read: 400 with a JSON-RPC error without an id, 413 where it was its
-// size.
-OwnAnswer UnreadableMessage(const absl::Status& why, int rpc_code);
+// A message that could not be read: 400 with a JSON-RPC error, 413 where it was its size, 200 where
+// it is told for which request, the literal `id`.
+OwnAnswer UnreadableMessage(const absl::Status& why, int rpc_code, std::string_view id = {});
 
 // What a refused request gets beside its reason.
 struct RefusalDetails {

@@ -245,8 +245,9 @@ StreamHabits HabitsOf(const GrantedCall& call) {
           .can_be_primed = CanBePrimed(incoming.protocol_version.value_or(mcp.protocol_version()))};
 }
 
-Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why) {
-  co_await RefuseMessage(gateway, call, {}, why, UnreadableMessage(why, JsonRpcCodeOf(why)));
+Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why,
+                        std::string_view id) {
+  co_await RefuseMessage(gateway, call, {}, why, UnreadableMessage(why, JsonRpcCodeOf(why), id));
 }
 
 Task<void> HandleMessage(Gateway& gateway, GrantedCall call,
@@ -273,7 +274,8 @@ Task<void> HandlePost(Gateway& gateway, AuthenticatedCall call, std::string body
   limits.max_bytes = gateway.limits.message_bytes;
   auto scanned = ScanClientMessage(std::move(body), limits);
   if (!scanned.ok()) {
-    co_await RefuseUnread(gateway, call, scanned.status());
+    const std::string id = JsonRpcIdOf(scanned.status());
+    co_await RefuseUnread(gateway, call, scanned.status(), id);
     co_return;
   }
   if (IsModernByHeader(*scanned, call.incoming.protocol_version)) scanned->era = Era::kModern;

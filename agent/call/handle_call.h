@@ -20,8 +20,10 @@ Task<void> HandleMessage(Gateway& gateway, GrantedCall call,
                          std::shared_ptr<const ClientMessage> message);
 // How the client of the call takes a stream, as its request says.
 StreamHabits HabitsOf(const GrantedCall& call);
-// What could not be read as a message: recorded, and answered without an id.
-Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why);
+// What could not be read as a message: recorded, and answered, for the request `id` where that is
+// known.
+Task<void> RefuseUnread(Gateway& gateway, const AuthenticatedCall& call, const absl::Status& why,
+                        std::string_view id = {});
 // The client's stream for what belongs to no request, until the client, the MCP session or the
 // token is gone; or, with a Last-Event-ID, what came after that event on its stream, and on from
 // there.

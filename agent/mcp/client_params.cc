@@ -13,19 +13,19 @@ absl::Status ReadTarget(const MessageScan& scan, ClientMessage& message) {
   const std::string& method = message.method;
   if (method == "tools/call" || method == "prompts/get") {
     if (!scan.ReadString(scan.params["name"], message.target) || message.target.empty()) {
-      return scan.Invalid("params.name is missing");
+      return scan.InvalidParams("params.name is missing");
     }
-    if (message.target.size() > kMaxToolNameBytes) return scan.Invalid("params.name is too long");
+    if (message.target.size() > kMaxToolNameBytes) return scan.InvalidParams("params.name is too long");
     const JsonNode* const arguments = scan.params["arguments"];
     if (arguments != nullptr && !arguments->is_object()) {
-      return scan.Invalid("params.arguments is not an object");
+      return scan.InvalidParams("params.arguments is not an object");
     }
     message.arguments = MessageScan::SpanOf(arguments);
   } else if (method == "resources/read" ||
              (message.era == Era::kLegacy &&
               (method == "resources/subscribe" || method == "resources/unsubscribe"))) {
     if (!scan.ReadString(scan.params["uri"], message.target) || message.target.empty()) {
-      return scan.Invalid("params.uri is missing");
+      return scan.InvalidParams("params.uri is missing");
     }
   }
   return absl::OkStatus();
@@ -34,18 +34,18 @@ absl::Status ReadTarget(const MessageScan& scan, ClientMessage& message) {
 // completion/complete
 absl::Status ReadRef(const MessageScan& scan, ClientMessage& message) {
   const JsonNode* const type = scan.ref["type"];
-  if (type == nullptr || !type->is_string()) return scan.Invalid("params.ref has no type");
+  if (type == nullptr || !type->is_string()) return scan.InvalidParams("params.ref has no type");
   message.ref_is_resource = type->text == "ref/resource";
   if (!message.ref_is_resource && type->text != "ref/prompt") {
-    return scan.Invalid("params.ref.type is unknown");
+    return scan.InvalidParams("params.ref.type is unknown");
   }
   // A ref that names both could be read either way.
   const JsonNode* const name = scan.ref["name"];
   const JsonNode* const uri = scan.ref["uri"];
-  if (name != nullptr && uri != nullptr) return scan.Invalid("params.ref names two things");
+  if (name != nullptr && uri != nullptr) return scan.InvalidParams("params.ref names two things");
   if (!scan.ReadString(message.ref_is_resource ? uri : name, message.target) ||
       message.target.empty()) {
-    return scan.Invalid("params.ref names nothing");
+    return scan.InvalidParams("params.ref names nothing");
   }
   return absl::OkStatus();
 }
@@ -54,7 +54,7 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
   const JsonNode* const version = scan.meta[kModernVersionKey];
   if (version == nullptr) return absl::OkStatus();
   if (!scan.ReadString(version, message.modern.version) || version->text.empty()) {
-    return scan.Invalid("the protocol version in _meta is not a string");
+    return scan.InvalidParams("the protocol version in _meta is not a string");
   }
   message.era = Era::kModern;
   const JsonNode* const declared = scan.meta[kClientCapabilitiesKey];
@@ -65,21 +65,21 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
   }
   message.modern.asks_for_logs = scan.meta[kLogLevelKey] != nullptr;
   if (const JsonNode* const state = scan.params["requestState"]; state != nullptr) {
-    if (!state->is_string()) return scan.Invalid("params.requestState is not a string");
+    if (!state->is_string()) return scan.InvalidParams("params.requestState is not a string");
     message.modern.request_state = MessageScan::SpanOf(state);
   }
   if (const JsonNode* const answers = scan.params["inputResponses"]; answers != nullptr) {
-    if (!answers->is_object()) return scan.Invalid("params.inputResponses is not an object");
+    if (!answers->is_object()) return scan.InvalidParams("params.inputResponses is not an object");
     message.modern.input_responses = MessageScan::SpanOf(answers);
   }
   if (message.method == "subscriptions/listen") {
     const JsonNode* const wishes = scan.params["notifications"];
     if (wishes != nullptr && !wishes->is_object()) {
-      return scan.Invalid("params.notifications is not an object");
+      return scan.InvalidParams("params.notifications is not an object");
     }
     const JsonNode* const uris = scan.notifications["resourceSubscriptions"];
     if (uris != nullptr && !uris->is_array()) {
-      return scan.Invalid("params.notifications.resourceSubscriptions is not an array");
+      return scan.InvalidParams("params.notifications.resourceSubscriptions is not an array");
     }
     message.modern.resource_subscriptions = MessageScan::SpanOf(uris);
   }
@@ -88,11 +88,11 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
 
 absl::Status ReadInitialize(const MessageScan& scan, ClientMessage& message) {
   if (!scan.ReadString(scan.params["protocolVersion"], message.protocol_version)) {
-    return scan.Invalid("params.protocolVersion is missing");
+    return scan.InvalidParams("params.protocolVersion is missing");
   }
   const JsonNode* const capabilities = scan.params["capabilities"];
   if (capabilities == nullptr || !capabilities->is_object()) {
-    return scan.Invalid("params.capabilities is missing");
+    return scan.InvalidParams("params.capabilities is missing");
   }
   message.capabilities = MessageScan::SpanOf(capabilities);
   return absl::OkStatus();
@@ -114,14 +114,14 @@ absl::Status ReadClientParams(const MessageScan& scan, ClientMessage& message) {
   }
   if (message.method == "notifications/cancelled") {
     RETURN_IF_ERROR(scan.ReadToken(scan.params["requestId"], message.cancelled_id, place));
-    if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
+    if (message.cancelled_id.empty()) return scan.InvalidParams("params.requestId is missing");
   } else if (message.method == "notifications/progress") {
     RETURN_IF_ERROR(
         scan.ReadToken(scan.params["progressToken"], message.progress_token, message.token_at));
-    if (message.progress_token.empty()) return scan.Invalid("params.progressToken is missing");
+    if (message.progress_token.empty()) return scan.InvalidParams("params.progressToken is missing");
   } else if (message.method.starts_with("tasks/") && scan.params["taskId"] != nullptr) {
     if (!scan.ReadString(scan.params["taskId"], message.task_id) || message.task_id.empty()) {
-      return scan.Invalid("params.taskId is not a string");
+      return scan.InvalidParams("params.taskId is not a string");
     }
   }
   return absl::OkStatus();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/client_params.h"
 #include "agent/mcp/json_index.h"
@@ -10,6 +11,7 @@
 #include "agent/mcp/message_scan.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 using types::v1::DenialReason;
 
 constexpr absl::string_view kCodePayload = "sallyport/json-rpc-code";
+constexpr absl::string_view kIdPayload = "sallyport/json-rpc-id";
 
 // Work memory of the thread, kept between messages. Nothing of a message is read from it once its
 // scan has returned, unless by who shows the same text again.
@@ -74,9 +77,11 @@ absl::Status ReadServerParams(const MessageScan& scan, UpstreamMessage& message)
 
 }  // namespace
 
-absl::Status ScanRefusal(DenialReason reason, int code, std::string_view what) {
+absl::Status ScanRefusal(DenialReason reason, int code, std::string_view what,
+                         std::string_view id) {
   absl::Status status = Denied(reason, what);
   status.SetPayload(kCodePayload, absl::Cord(absl::StrCat(code)));
+  if (!id.empty()) status.SetPayload(kIdPayload, absl::Cord(ToAbsl(id)));
   return status;
 }
 
@@ -169,10 +174,15 @@ const JsonIndex* ScannedIndex(std::string_view json) {
 }
 
 int JsonRpcCodeOf(const absl::Status& status) {
-  const auto code = status.GetPayload(kCodePayload);
-  return code.has_value() && *code == absl::StrCat(rpc_code::kParseError)
-             ? rpc_code::kParseError
-             : rpc_code::kInvalidRequest;
+  const auto payload = status.GetPayload(kCodePayload);
+  int code = 0;
+  return payload && absl::SimpleAtoi(std::string(*payload), &code) ? code
+                                                                   : rpc_code::kInvalidRequest;
+}
+
+std::string JsonRpcIdOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kIdPayload);
+  return payload ? std::string(*payload) : std::string();
 }
 
 }  // namespace sallyport::agent

@@ -55,8 +55,12 @@ const JsonIndex* ScannedIndex(std::string_view json);
 absl::Status JudgeJson(JsonIndex& index, std::string_view bytes, const ScanLimits& limits,
                        types::v1::DenialReason invalid);
 
-// -32700 (not JSON, or not JSON that we accept) or -32600 (JSON, but not a message) of a refusal by
-// the scans above; -32600 for any other status.
+// -32700 (not JSON, or not JSON that we accept), -32600 (JSON, but not a message) or -32602 (a
+// client's message whose params are not what its method takes) of a refusal by the scans above;
+// -32600 for any other status.
 int JsonRpcCodeOf(const absl::Status& status);
+// The literal of the id of a request that was refused for its params (JSON-RPC 2.0 section 5 wants
+// it in the error). Empty: there is none, or it cannot be told.
+std::string JsonRpcIdOf(const absl::Status& status);
 
 }  // namespace sallyport::agent

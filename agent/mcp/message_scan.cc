@@ -103,6 +103,11 @@ absl::Status MessageScan::Invalid(std::string_view what) const {
                      rpc_code::kInvalidRequest, what);
 }
 
+absl::Status MessageScan::InvalidParams(std::string_view what) const {
+  return ScanRefusal(DenialReason::DENIAL_REASON_MESSAGE_INVALID, rpc_code::kInvalidParams, what,
+                     IdLiteral());
+}
+
 std::string MessageScan::IdLiteral() const {
   const JsonNode* const id = root["id"];
   return id == nullptr || AnswersNobody() ? std::string() : Literal(index_, *id);
@@ -117,7 +122,8 @@ int MessageScan::ErrorCode() const {
 absl::StatusOr<std::string> MessageScan::TokenOf(const JsonNode& node) const {
   if (node.end - node.begin > kMaxIdBytes ||
       (!node.is_string() && node.type != JsonType::kNumber)) {
-    return Invalid("a token is neither a string nor a number");
+    constexpr std::string_view kWhat = "a token is neither a string nor a number";
+    return speaker_ == Speaker::kClient ? InvalidParams(kWhat) : Invalid(kWhat);
   }
   return Literal(index_, node);
 }

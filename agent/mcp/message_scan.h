@@ -90,7 +90,10 @@ class MessageScan {
   // name a meaning: a reader that ignores case would find a second method, name, uri, ...
   absl::Status Run();
 
+  // No message.
   absl::Status Invalid(std::string_view what) const;
+  // A message whose params are not what its method takes.
+  absl::Status InvalidParams(std::string_view what) const;
   const JsonIndex& index() const { return index_; }
   Shape shape() const { return shape_; }
   std::string IdLiteral() const;
@@ -137,7 +140,9 @@ class MessageScan {
   Shape shape_ = Shape::kRequest;
 };
 
-// A refusal with a reason and a JSON-RPC code, see JsonRpcCodeOf.
-absl::Status ScanRefusal(types::v1::DenialReason reason, int code, std::string_view what);
+// A refusal with a reason and a JSON-RPC code, see JsonRpcCodeOf; `id` is the literal of the request
+// that it refuses, where one could be read, see JsonRpcIdOf.
+absl::Status ScanRefusal(types::v1::DenialReason reason, int code, std::string_view what,
+                         std::string_view id = {});
 
 }  // namespace sallyport::agent

@@ -573,6 +573,30 @@ TEST_CASE("a message that cannot be read is refused whole", "[agent][call]") {
   CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
 }
 
+TEST_CASE("a request whose params are wrong is refused by its id, in a batch with the batch",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  for (const char* const members :
+       {R"("method":"tools/call","params":{"name":"echo","arguments":null})",
+        R"("method":"tools/call","params":{"arguments":{}})", R"("method":"resources/read")",
+        R"("method":"completion/complete","params":{"ref":[]})",
+        R"("method":"ping","params":{"_meta":{"progressToken":null}})"}) {
+    const std::string request = std::string(R"({"jsonrpc":"2.0","id":"a\"b",)") + members + "}";
+    INFO(request);
+    const auto answer = bot.Post(request);
+    CHECK(answer.status == 200);
+    const Json refused = Json::parse(answer.body);
+    CHECK(refused["id"] == "a\"b");
+    CHECK(refused["error"]["code"] == -32602);
+    CHECK(refused["error"]["data"]["reason"] == "message_invalid");
+    const auto batch = bot.Post("[" + request + "]");
+    CHECK(batch.status == 400);
+    CHECK(Json::parse(batch.body)["id"].is_null());
+  }
+  CHECK(door.Seen("tools/call") == 0);
+}
+
 TEST_CASE("a client of another era is told which versions are served", "[agent][call]") {
   Door door;
   const auto answer = door.Send(

@@ -334,13 +334,18 @@ TEST_CASE("json_scan refuses a client's call that names nothing", "[agent][mcp]"
        R"({"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"a","uri":"b"}}})",
        R"({"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"x","name":"a"}}})",
        R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}})",
-       R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{}})",
        R"({"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"progressToken":{}}}})"}) {
     INFO(text);
     const auto scanned = ScanClientMessage(text);
     REQUIRE_FALSE(scanned.ok());
-    CHECK(JsonRpcCodeOf(scanned.status()) == rpc_code::kInvalidRequest);
+    CHECK(JsonRpcCodeOf(scanned.status()) == rpc_code::kInvalidParams);
+    CHECK(JsonRpcIdOf(scanned.status()) == "1");
   }
+  const auto cancel =
+      ScanClientMessage(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{}})");
+  REQUIRE_FALSE(cancel.ok());
+  CHECK(JsonRpcCodeOf(cancel.status()) == rpc_code::kInvalidParams);
+  CHECK(JsonRpcIdOf(cancel.status()).empty());
 }
 
 TEST_CASE("a scan's refusal quotes nothing of the message", "[agent][mcp]") {
