@@ -13,6 +13,7 @@ namespace {
 using Framing = BodyDecoder::Framing;
 
 constexpr std::string_view kVersion = "HTTP/1.1";
+constexpr std::string_view kOldVersion = "HTTP/1.0";
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -85,11 +86,12 @@ bool IsHost(std::string_view host) {
          host[host.size() - port.size() - 1] == ':';
 }
 
-// HTTP/1.1 SP three digits, and a reason phrase or none. 0: something else.
+// HTTP/1.1 or HTTP/1.0, SP, three digits, and a reason phrase or none. 0: something else.
 int StatusOf(std::string_view line) {
   constexpr std::size_t kStatusEnd = 12;
-  if (line.size() < kStatusEnd || line.substr(0, kVersion.size()) != kVersion || line[8] != ' ' ||
-      !std::all_of(line.begin() + 9, line.begin() + kStatusEnd, IsDigit) ||
+  const std::string_view version = line.substr(0, kVersion.size());
+  if (line.size() < kStatusEnd || (version != kVersion && version != kOldVersion) ||
+      line[8] != ' ' || !std::all_of(line.begin() + 9, line.begin() + kStatusEnd, IsDigit) ||
       (line.size() > kStatusEnd && line[kStatusEnd] != ' ') ||
       !IsFieldText(line.substr(kStatusEnd))) {
     return 0;
@@ -194,10 +196,6 @@ std::size_t ResponseReader::Feed(std::string_view bytes) {
     if (is_head_done_) return used;
   }
   if (error_ || is_done() || used == bytes.size()) return used;
-  if (framing_ == Framing::kUntilClose && !is_streamed_) {
-    Fail("the response has no length");
-    return used;
-  }
   used += body_.Feed(bytes.substr(used), response_.body);
   if (body_.error()) Fail(body_.error().what);
   return used;
@@ -230,11 +228,15 @@ bool ResponseReader::ReadHead() {
   }
   head_.clear();
   const int status = StatusOf(line);
+  const bool is_old = line.starts_with(kOldVersion);
+  if (is_old) framing.is_closing = true;
   const bool has_body = framing.is_chunked || framing.length.value_or(0) > 0;
   if (status == 0) {
     Fail("no proper status line");
   } else if (status < 100 || status > 599) {
     Fail("no proper status");
+  } else if (is_old && framing.is_chunked) {
+    Fail("chunks in HTTP/1.0");
   } else if (status == 101) {
     Fail("the protocol is not switched");
   } else if (status < 200 && has_body) {
@@ -256,17 +258,8 @@ bool ResponseReader::ReadHead() {
   return true;
 }
 
-void ResponseReader::Stream() {
-  is_streamed_ = true;
-  body_.Stream();
-}
-
 bool ResponseReader::OnClose() {
   if (error_ || !is_head_done_) return false;
-  if (framing_ == Framing::kUntilClose && !is_streamed_) {
-    Fail("the response has no length");
-    return false;
-  }
   return body_.OnClose();
 }
 
@@ -274,7 +267,6 @@ void ResponseReader::Next() {
   response_.body.clear();
   head_.clear();
   is_head_done_ = false;
-  is_streamed_ = false;
   informational_ = 0;
   framing_ = Framing::kNone;
   error_ = {};

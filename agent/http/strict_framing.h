@@ -11,8 +11,9 @@
 
 // HTTP/1.1 framing for both sides of the agent, without I/O: bytes in, messages out. Strict where
 // leniency lets two parsers see two messages: one Content-Length of plain digits or one
-// `Transfer-Encoding: chunked`, never both; HTTP/1.1 only; CRLF only; no folding; names are tokens;
-// one Host; bounded heads, trailers and chunk extensions; trailers are judged and dropped.
+// `Transfer-Encoding: chunked`, never both; HTTP/1.1 only (a server may answer as HTTP/1.0, without
+// chunks); CRLF only; no folding; names are tokens; one Host; bounded heads, trailers and chunk
+// extensions; trailers are judged and dropped.
 //
 //   for (;;) {
 //     bytes.remove_prefix(reader.Feed(bytes));  // returns early once, when the head is complete
@@ -91,12 +92,12 @@ class ResponseReader {
   HttpError error() const { return error_; }
 
   // After the head: the body is taken piece by piece from response.body (an event stream), so that
-  // the body limit does not hold for all of it, and it may end with the connection. Without this a
-  // body that only ends with the connection is refused.
-  void Stream();
+  // the body limit does not hold for all of it.
+  void Stream() { body_.Stream(); }
 
-  // The server has closed. True: the response is complete (a streamed body that ends with the
-  // connection, or one that already was). False: it is cut off, or there is none.
+  // The server has closed. True: the response is complete: it was already, or its body ends with
+  // the connection (RFC 9112 section 6.3), so that what is in it must tell whether it is whole.
+  // False: it is cut off, or there is none.
   bool OnClose();
 
   void Next();
@@ -112,7 +113,6 @@ class ResponseReader {
   std::string head_;
   LastHead last_head_;
   bool is_head_done_ = false;
-  bool is_streamed_ = false;
   std::size_t informational_ = 0;
   BodyDecoder::Framing framing_ = BodyDecoder::Framing::kNone;
   HttpError error_;

@@ -259,6 +259,20 @@ Task<void> CallsTwice(Rig* rig) {
   co_await Sleep(rig->loop, absl::Milliseconds(20));
   CHECK((co_await rig->Call(Request(1))).ok());
 }
+TEST_CASE("an answer that ends with its connection is taken where it is whole",
+          "[agent][http_upstream]") {
+  const std::string head = GENERATE("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n",
+                                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
+  const std::string length = "Content-Length: " + std::to_string(Result(1).size()) + "\r\n";
+  const std::string end = GENERATE_COPY(std::string("\r\n"), length + "\r\n",
+                                        "Connection: keep-alive\r\n" + length + "\r\n");
+  INFO(head << end);
+  Rig rig([=](const std::string&) { return Reply{head + end + Result(1), true}; });
+  rig.Open();
+  rig.Run(CallsTwice);
+  CHECK(rig.server.connections() == 2);
+}
+
 TEST_CASE("a connection is kept for less than the server keeps it", "[agent][http_upstream]") {
   const auto [said, idle_timeout, connections] = GENERATE(table<std::string, absl::Duration, int>({
       {"", absl::Seconds(4), 1},
@@ -375,8 +389,8 @@ TEST_CASE("an answer that is not one clean message gives upstream_invalid and sh
                   "5\r\nContent-Length: 6\r\n\r\nhello"),
       std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip, "
                   "chunked\r\n\r\n0\r\n\r\n"),
-      std::string(
-          "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" +
+          Result(1).substr(0, Result(1).size() - 1),
       std::string("NOT HTTP AT ALL\r\n\r\n"),
       "HTTP/1.1 200 OK\r\nX: " + std::string(40000, 'x') + "\r\n\r\n",
       kSseHead + HttpChunk("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"id\":1}\n\n"),

@@ -83,7 +83,7 @@ TEST_CASE("interim responses are skipped, a few of them", "[agent][http]") {
 
 TEST_CASE("responses that two readers could read in two ways are refused", "[agent][http]") {
   for (const char* bytes :
-       {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+       {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.2 200 OK\r\n\r\n",
         "HTTP/1.1 099 X\r\n\r\n",
         "HTTP/1.1 999 X\r\n\r\n",
@@ -128,16 +128,17 @@ TEST_CASE("responses without a body have none", "[agent][http]") {
   CHECK(Read("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 1).is_done);
 }
 
-TEST_CASE("a body that only ends with the connection is refused unless it is streamed",
-          "[agent][http]") {
+TEST_CASE("a body without a length ends with the connection", "[agent][http]") {
   const std::string bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n";
-  CHECK(IsRefused(bytes));
-  CHECK_FALSE(Read("HTTP/1.1 200 OK\r\n\r\n", 100).is_complete_at_close);
-  const Outcome streamed = Read(bytes, 3, true);
-  CHECK_FALSE(streamed.is_failed);
-  CHECK_FALSE(streamed.is_done);
-  CHECK(streamed.is_complete_at_close);
-  CHECK(streamed.body == "data: x\n\n");
+  for (const bool is_streamed : {false, true}) {
+    const Outcome outcome = Read(bytes, 3, is_streamed);
+    CHECK_FALSE(outcome.is_failed);
+    CHECK_FALSE(outcome.is_done);
+    CHECK(outcome.is_complete_at_close);
+    CHECK(outcome.body == "data: x\n\n");
+  }
+  CHECK(Read("HTTP/1.0 202 Accepted\r\n\r\n", 100).is_complete_at_close);
+  CHECK(IsRefused(bytes, {.body = 8}));
 }
 
 TEST_CASE("a response that is cut off is not complete", "[agent][http]") {
