@@ -109,7 +109,8 @@ absl::Status MessageTexts::CollectDocument(const Level& level) {
   const bool is_message = level.depth == 0;
   FieldMarks& fields = fields_[level.depth];
   if (has_fields_) fields.Find(index, *rules_, is_message && for_ != MaskFor::kApprover);
-  std::uint32_t marked_end = 0;  // inside a field that a rule names
+  std::uint32_t marked = 0;  // the field that a rule names
+  std::uint32_t marked_end = 0;
   MaskOp marked_op;
   for (std::uint32_t i = 0; i < nodes.size(); ++i) {
     const JsonNode& node = nodes[i];
@@ -119,11 +120,12 @@ absl::Status MessageTexts::CollectDocument(const Level& level) {
       const MaskOp* const op = fields.OpOf(i, node);
       if (op != nullptr && !(is_message && IsFixed(i))) {
         marked_op = *op;
+        marked = i;
         marked_end = node.next;
       }
     }
     if (node.is_object() || node.is_array() || node.type == JsonType::kNull) continue;
-    if (i < marked_end && !(is_message && IsFixed(i))) {
+    if (i < marked_end && !(is_message && (IsFixed(i) || DescribesMember(marked, i)))) {
       AddFound(TextOf(level, node, message_node), node.is_string() ? node.text : index.Raw(node),
                marked_op, "field", MaskHit::Source::kField);
     } else if (node.is_string()) {

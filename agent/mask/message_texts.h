@@ -95,6 +95,9 @@ class MessageTexts {
   static constexpr std::size_t kMaxLevels = 8;
 
   // Of a node of the message.
+  bool DescribesMember(std::uint32_t field, std::uint32_t leaf) const {
+    return for_ != MaskFor::kApprover && places_->DescribesMember(field, leaf);
+  }
   bool IsFixed(std::uint32_t node) const {
     return for_ != MaskFor::kApprover && places_->IsFixed(node);
   }

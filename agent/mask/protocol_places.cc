@@ -26,6 +26,57 @@ constexpr std::string_view kDataMembers[] = {
     "structuredContent", "inputSchema", "outputSchema", "requestedSchema", "data",
     "arguments",         "input",       "metadata",     "capabilities"};
 
+// Members of a schema whose members are schemas, each under the name it is for.
+constexpr std::string_view kSchemasByName[] = {"properties", "patternProperties",
+                                               "dependentSchemas", "$defs", "definitions"};
+
+// Keywords of JSON Schema that hold values of what the schema is for.
+constexpr std::string_view kValueKeywords[] = {"default", "examples", "example", "const", "enum"};
+
+// Keywords that say how it looks, and MCP's x-mcp-header.
+constexpr std::string_view kShapeKeywords[] = {"type",
+                                               "title",
+                                               "description",
+                                               "format",
+                                               "pattern",
+                                               "minimum",
+                                               "maximum",
+                                               "exclusiveMinimum",
+                                               "exclusiveMaximum",
+                                               "multipleOf",
+                                               "minLength",
+                                               "maxLength",
+                                               "minItems",
+                                               "maxItems",
+                                               "uniqueItems",
+                                               "minContains",
+                                               "maxContains",
+                                               "minProperties",
+                                               "maxProperties",
+                                               "required",
+                                               "readOnly",
+                                               "writeOnly",
+                                               "deprecated",
+                                               "nullable",
+                                               "items",
+                                               "contains",
+                                               "not",
+                                               "propertyNames",
+                                               "contentEncoding",
+                                               "contentMediaType",
+                                               "$ref",
+                                               "$dynamicRef",
+                                               "$id",
+                                               "$schema",
+                                               "$anchor",
+                                               "$dynamicAnchor",
+                                               "$comment",
+                                               "x-mcp-header",
+                                               "additionalProperties",
+                                               "unevaluatedProperties",
+                                               "unevaluatedItems",
+                                               "dependentRequired"};
+
 }  // namespace
 
 ProtocolPlaces::ProtocolPlaces(const JsonIndex& index)
@@ -67,6 +118,36 @@ ProtocolPlaces::Place ProtocolPlaces::PlaceIn(Place parent, const JsonNode& node
       return parent;
   }
   return Place::kData;
+}
+
+bool ProtocolPlaces::IsMemberSchema(std::uint32_t node) const {
+  const auto nodes = index_.nodes();
+  if (!nodes[node].is_object() || node == 0 ||
+      !IsOneOf(nodes[nodes[node].parent].key, kSchemasByName)) {
+    return false;
+  }
+  for (std::uint32_t at = nodes[node].parent; at != 0; at = nodes[at].parent) {
+    const std::string_view key = nodes[at].key;
+    const bool is_of_tool = key == "inputSchema" || key == "outputSchema";
+    if (!is_of_tool && key != "requestedSchema") continue;
+    const Place place = PlaceOf(nodes[at].parent);
+    if (is_of_tool ? place == Place::kNamed : place == Place::kBody || place == Place::kEnvelope) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool ProtocolPlaces::DescribesMember(std::uint32_t field, std::uint32_t leaf) const {
+  if (!IsMemberSchema(field)) return false;
+  const auto nodes = index_.nodes();
+  std::string_view keyword;
+  for (std::uint32_t at = leaf; at != field; at = nodes[at].parent) {
+    const std::string_view key = nodes[at].key;
+    if (IsOneOf(key, kValueKeywords)) return false;
+    if (keyword.empty()) keyword = key;
+  }
+  return IsOneOf(keyword, kShapeKeywords);
 }
 
 ProtocolPlaces::Place ProtocolPlaces::PlaceOf(std::uint32_t node) const {
