@@ -29,10 +29,6 @@ absl::StatusOr<bool> SseReader::Next(std::string_view& bytes, SseEvent& event) {
     const std::size_t end = bytes.find_first_of("\r\n");
     const std::size_t taken = std::min(end, bytes.size());
     const std::string_view part = bytes.substr(0, taken);
-    if (part.find('\0') != std::string_view::npos) {
-      is_broken_ = true;
-      return absl::InvalidArgumentError("a NUL in an event stream");
-    }
     event_bytes_ += taken + 1;
     if (event_bytes_ > max_event_bytes_) {
       is_broken_ = true;
@@ -80,7 +76,7 @@ bool SseReader::OnLine(SseEvent& event) {
   } else if (field == "event") {
     event_.assign(value);
   } else if (field == "id") {
-    id_.assign(value);
+    if (value.find('\0') == std::string_view::npos) id_.assign(value);
   } else if (field == "retry" && !value.empty() && value.size() <= kMaxRetryDigits &&
              value.find_first_not_of("0123456789") == std::string_view::npos) {
     std::uint32_t retry = 0;
@@ -98,14 +94,13 @@ void AppendSseEvent(std::string& out, std::string_view data, std::string_view id
                     std::string_view event) {
   if (!event.empty() && IsOneLine(event)) out.append("event: ").append(event).append("\n");
   if (!id.empty() && IsOneLine(id)) out.append("id: ").append(id).append("\n");
-  for (;;) {
-    const std::size_t end = std::min(data.find_first_of("\r\n"), data.size());
-    out.append("data: ").append(data.substr(0, end)).append("\n");
-    if (end == data.size()) break;
-    const bool is_crlf = data.substr(end, 2) == "\r\n";
-    data.remove_prefix(end + (is_crlf ? 2 : 1));
+  out.append("data: ");
+  const std::size_t begin = out.size();
+  out.append(data);
+  for (std::size_t at = begin; (at = out.find_first_of("\r\n", at)) != std::string::npos; ++at) {
+    out[at] = ' ';
   }
-  out.append("\n");
+  out.append("\n\n");
 }
 
 void AppendSsePriming(std::string& out, std::string_view id,

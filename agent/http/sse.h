@@ -31,7 +31,7 @@ class SseReader {
   // Takes bytes from the front of `bytes` until an event is complete: true, and the event is in
   // `event`. False: all bytes are taken and more are needed. Comments, events without data and
   // unknown fields give nothing. kResourceExhausted when an event, a line or what stands between
-  // two events is longer than the limit, kInvalidArgument for a NUL byte; then the stream is over.
+  // two events is longer than the limit; then the stream is over.
   absl::StatusOr<bool> Next(std::string_view& bytes, SseEvent& event);
 
   // What has come of an event that is not complete.
@@ -62,8 +62,9 @@ class SseReader {
   bool is_broken_ = false;
 };
 
-// Appends one event. Line breaks in `data` become further data lines; `id` and `event` must hold
-// none and are left out if they do.
+// Appends one event. `data` is JSON, whose line breaks stand between its tokens: they become
+// blanks, for many readers take one data line for a message. `id` and `event` must hold none and
+// are left out if they do.
 void AppendSseEvent(std::string& out, std::string_view data, std::string_view id = {},
                     std::string_view event = {});
 // Appends an event that only sets the stream's id (the priming event of resumable streams), and

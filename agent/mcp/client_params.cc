@@ -15,7 +15,8 @@ absl::Status ReadTarget(const MessageScan& scan, ClientMessage& message) {
     if (!scan.ReadString(scan.params["name"], message.target) || message.target.empty()) {
       return scan.InvalidParams("params.name is missing");
     }
-    if (message.target.size() > kMaxToolNameBytes) return scan.InvalidParams("params.name is too long");
+    if (message.target.size() > kMaxToolNameBytes)
+      return scan.InvalidParams("params.name is too long");
     const JsonNode* const arguments = scan.params["arguments"];
     if (arguments != nullptr && !arguments->is_object()) {
       return scan.InvalidParams("params.arguments is not an object");
@@ -114,11 +115,11 @@ absl::Status ReadClientParams(const MessageScan& scan, ClientMessage& message) {
   }
   if (message.method == "notifications/cancelled") {
     RETURN_IF_ERROR(scan.ReadToken(scan.params["requestId"], message.cancelled_id, place));
-    if (message.cancelled_id.empty()) return scan.InvalidParams("params.requestId is missing");
   } else if (message.method == "notifications/progress") {
     RETURN_IF_ERROR(
         scan.ReadToken(scan.params["progressToken"], message.progress_token, message.token_at));
-    if (message.progress_token.empty()) return scan.InvalidParams("params.progressToken is missing");
+    if (message.progress_token.empty())
+      return scan.InvalidParams("params.progressToken is missing");
   } else if (message.method.starts_with("tasks/") && scan.params["taskId"] != nullptr) {
     if (!scan.ReadString(scan.params["taskId"], message.task_id) || message.task_id.empty()) {
       return scan.InvalidParams("params.taskId is not a string");

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/client_params.h"
@@ -52,6 +53,29 @@ absl::Status ReadClientMessage(ClientMessage& message, const ScanLimits& limits)
   return ReadClientParams(scan, message);
 }
 
+constexpr std::string_view kBlanks = " \t\r\n";
+
+// Where the string ends that begins at `quote`, as far as it is JSON; npos: it does not.
+std::size_t QuoteEnd(std::string_view text, std::size_t quote) {
+  for (std::size_t at = quote + 1; at < text.size(); ++at) {
+    if (text[at] == '"') return at;
+    if (text[at] == '\\') ++at;
+  }
+  return std::string_view::npos;
+}
+
+bool IsNameBefore(std::string_view text, std::size_t at) {
+  at = text.find_first_not_of(kBlanks, at);
+  return at != std::string_view::npos && text[at] == ':';
+}
+
+// A member that makes a message more than a notification, whichever case a reader takes.
+bool CouldAnswer(std::string_view name) {
+  return absl::EqualsIgnoreCase(ToAbsl(name), "id") ||
+         absl::EqualsIgnoreCase(ToAbsl(name), "result") ||
+         absl::EqualsIgnoreCase(ToAbsl(name), "error");
+}
+
 // What the notifications of a server name.
 absl::Status ReadServerParams(const MessageScan& scan, UpstreamMessage& message) {
   if (message.method == "notifications/progress") {
@@ -61,7 +85,6 @@ absl::Status ReadServerParams(const MessageScan& scan, UpstreamMessage& message)
   } else if (message.method == "notifications/cancelled") {
     RETURN_IF_ERROR(
         scan.ReadToken(scan.params["requestId"], message.cancelled_id, message.cancelled_at));
-    if (message.cancelled_id.empty()) return scan.Invalid("params.requestId is missing");
   } else if (message.method == "notifications/resources/updated") {
     if (!scan.ReadString(scan.params["uri"], message.target)) {
       return scan.Invalid("params.uri is missing");
@@ -164,6 +187,32 @@ bool ClaimsToBeMessage(std::string_view text, const ScanLimits& limits) {
   const auto elements = index.Children(index.root());
   for (const JsonNode& element : elements) {
     if (claims(element)) return true;
+  }
+  return false;
+}
+
+bool IsUnreadNotification(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos || text[begin] != '{') return false;
+  bool has_method = false;
+  std::size_t depth = 1;
+  for (std::size_t at = begin + 1; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '{' || c == '[') ++depth;
+    if ((c == '}' || c == ']') && --depth == 0) {
+      return has_method && text.find_first_not_of(kBlanks, at + 1) == std::string_view::npos;
+    }
+    if (c != '"') continue;
+    const std::size_t end = QuoteEnd(text, at);
+    if (end == std::string_view::npos) return false;
+    const std::string_view name = text.substr(at + 1, end - at - 1);
+    at = end;
+    if (depth != 1 || !IsNameBefore(text, end + 1)) continue;
+    if (name == "method") {
+      has_method = true;
+    } else if (name.find('\\') != std::string_view::npos || CouldAnswer(name)) {
+      return false;
+    }
   }
   return false;
 }

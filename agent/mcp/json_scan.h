@@ -45,6 +45,10 @@ absl::StatusOr<UpstreamMessage> ScanAgain(std::string bytes, const UpstreamMessa
 // and not only inside of what it quotes, as far as it is JSON.
 bool ClaimsToBeMessage(std::string_view text, const ScanLimits& limits);
 
+// Whether `text`, which was refused, is plainly a notification, though not a clean one: the object
+// that it is names a method, and neither an id nor a result nor an error. Nobody waits for it.
+bool IsUnreadNotification(std::string_view text);
+
 // The index of the text that this thread has scanned last, if it is this very text, byte for byte,
 // and a message: who looks into a message right after its scan need not parse it again. Until the
 // next scan. Null: parse it.

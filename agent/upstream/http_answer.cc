@@ -5,16 +5,20 @@
 #include <utility>
 
 #include "agent/mcp/json_batch.h"
+#include "agent/mcp/json_scan.h"
 #include "agent/upstream/answer_head.h"
 #include "agent/upstream/rpc_id.h"
 #include "agent/upstream/upstream_error.h"
 #include "common/backoff.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 namespace {
 
 using MessageOr = absl::StatusOr<UpstreamMessage>;
+
+constexpr std::string_view kAnotherRequest = "the server answered another request";
 
 }  // namespace
 
@@ -34,14 +38,16 @@ Task<MessageOr> HttpAnswer::Next() {
   if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
   if (is_over_) co_return absl::FailedPreconditionError("the exchange is over");
   auto session = session_;
-  MessageOr message = co_await Read();
+  std::string_view dropped;
+  MessageOr message = co_await Read(dropped);
   // Its client would hear of it and wait on.
-  while (message.ok() && message->answers_nobody()) {
-    session->NoteDropped("the server's answer names no request");
+  while (!dropped.empty()) {
+    session->NoteDropped(dropped);
     if (!events_ && rest_.empty()) {
-      message = UpstreamInvalid("the server's answer names no request");
+      message = UpstreamInvalid(std::exchange(dropped, {}));
     } else {
-      message = co_await Read();
+      dropped = {};
+      message = co_await Read(dropped);
     }
   }
   if (is_cancelled_) co_return absl::CancelledError("the request was cancelled");
@@ -53,7 +59,10 @@ Task<MessageOr> HttpAnswer::Next() {
     if (connection_) connection_->Close();
     co_return message;
   }
-  if (is_initialize_ && !message->is_error) session->TakeSession(connection_->response(), *message);
+  if (is_initialize_ && !message->is_error) {
+    const absl::Status taken = session->TakeSession(connection_->response(), *message);
+    if (!taken.ok()) message = taken;
+  }
   events_.reset();
   session->pool().KeepOnceDone(std::move(connection_));
   co_return message;
@@ -65,8 +74,8 @@ void HttpAnswer::Cancel() {
   if (connection_) connection_->Close();
 }
 
-Task<MessageOr> HttpAnswer::Read() {
-  if (!rest_.empty()) co_return TakeRest();
+Task<MessageOr> HttpAnswer::Read(std::string_view& dropped) {
+  if (!rest_.empty()) co_return TakeRest(dropped);
   if (!connection_->reader().is_head_done()) {
     if (absl::Status read = co_await connection_->ReadHead(); !read.ok())
       co_return ConnectionError(read);
@@ -95,29 +104,37 @@ Task<MessageOr> HttpAnswer::Read() {
     if (!events_ && !has_answer) co_return UpstreamInvalid("the server's batch has no answer");
     for (UpstreamMessage& message : batch) message.room = room;
     rest_.assign(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
-    co_return TakeRest();
+    co_return TakeRest(dropped);
   }
-  MessageOr message = ScanFromServer(std::move(bytes), session_->options().limits);
+  UpstreamMessage message;
+  message.bytes = std::move(bytes);
+  message.room = std::move(room);
+  const absl::Status read = ReadUpstreamMessage(message, session_->options().limits);
   if (IsErrorResponse()) {
-    const bool is_error = message.ok() && message->is_error && IsAnswer(*message);
+    const bool is_error = read.ok() && message.is_error && IsAnswer(message);
     if (!is_error) co_return HttpStatusError(connection_->response().status);
   }
-  if (!message.ok()) co_return message;
-  message->room = std::move(room);
-  const bool may_come = message->shape == Shape::kResponse
-                            ? IsAnswer(*message) || message->answers_nobody()
-                            : events_.has_value();
-  if (!may_come) co_return UpstreamInvalid("the server answered another request");
+  if (!read.ok() && events_ && IsUnreadNotification(message.bytes)) {
+    dropped = "the server says what is no clean message";
+    co_return message;
+  }
+  if (!read.ok()) co_return UpstreamInvalid(ToStd(read.message()));
+  if (!events_ && message.shape != Shape::kResponse) co_return UpstreamInvalid(kAnotherRequest);
+  dropped = WhyDropped(message);
   co_return message;
 }
 
-MessageOr HttpAnswer::TakeRest() {
+UpstreamMessage HttpAnswer::TakeRest(std::string_view& dropped) {
   UpstreamMessage message = std::move(rest_.front());
   rest_.pop_front();
-  if (message.shape == Shape::kResponse && !IsAnswer(message) && !message.answers_nobody()) {
-    return UpstreamInvalid("the server answered another request");
-  }
+  dropped = WhyDropped(message);
   return message;
+}
+
+std::string_view HttpAnswer::WhyDropped(const UpstreamMessage& message) const {
+  if (message.answers_nobody()) return "the server's answer names no request";
+  return message.shape == Shape::kResponse && !IsAnswer(message) ? kAnotherRequest
+                                                                 : std::string_view();
 }
 
 bool HttpAnswer::IsErrorResponse() const {

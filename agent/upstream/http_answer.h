@@ -30,9 +30,12 @@ class HttpAnswer final : public Exchange {
   void Cancel() override;
 
  private:
-  Task<absl::StatusOr<UpstreamMessage>> Read();
+  // What comes next. `dropped` says in words why nobody may have it; empty: it is the caller's.
+  Task<absl::StatusOr<UpstreamMessage>> Read(std::string_view& dropped);
   // The next message of a batch.
-  absl::StatusOr<UpstreamMessage> TakeRest();
+  UpstreamMessage TakeRest(std::string_view& dropped);
+  // Why nobody may have the message; empty: the caller may.
+  std::string_view WhyDropped(const UpstreamMessage& message) const;
   // In the modern era some JSON-RPC errors have an HTTP status of their own, and so they have when
   // a server of that era alone is asked to initialize.
   bool IsErrorResponse() const;

@@ -17,7 +17,7 @@ namespace {
 using MessageOr = absl::StatusOr<UpstreamMessage>;
 
 constexpr std::size_t kMaxUnrelated = 64;
-constexpr std::size_t kMaxSessionIdBytes = 1024;
+constexpr std::size_t kMaxSessionIdBytes = std::size_t{8} << 10;
 
 bool IsVisible(std::string_view text) {
   return !text.empty() &&
@@ -48,13 +48,17 @@ absl::Status HttpSession::CheckHead(HttpConnection& connection) {
   return pool_->why();
 }
 
-void HttpSession::TakeSession(const HttpResponse& response, const UpstreamMessage& message) {
+absl::Status HttpSession::TakeSession(const HttpResponse& response,
+                                      const UpstreamMessage& message) {
   const auto id = response.fields.Find("mcp-session-id");
-  const bool has_id = id && IsVisible(*id) && id->size() <= kMaxSessionIdBytes;
+  if (id && (!IsVisible(*id) || id->size() > kMaxSessionIdBytes)) {
+    return UpstreamInvalid("the server's Mcp-Session-Id is not visible ASCII, or over 8 KiB");
+  }
   has_batches_ = AgreesOnBatches(message);
   std::string version = NegotiatedVersion(message);
   if (!HasVersionHeader(version)) version.clear();
-  heads_.SetSession(has_id ? std::string(*id) : std::string(), std::move(version));
+  heads_.SetSession(std::string(id.value_or("")), std::move(version));
+  return absl::OkStatus();
 }
 
 void HttpSession::NoteDropped(std::string_view words) {

@@ -36,8 +36,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Task<absl::StatusOr<ConnectionPtr>> Post(const ClientMessage& message, absl::Duration timeout);
   // Whether the head of an answer is one to go on with.
   absl::Status CheckHead(HttpConnection& connection);
-  // What the server's answer to the initialize says of the session.
-  void TakeSession(const HttpResponse& response, const UpstreamMessage& message);
+  // What the server's answer to the initialize says of the session. upstream_invalid: its id cannot
+  // be one.
+  absl::Status TakeSession(const HttpResponse& response, const UpstreamMessage& message);
   bool has_batches() const { return has_batches_; }
   // The server said what nobody may have, which `words` of ours tell: NextUnrelated says so, while
   // there is room.

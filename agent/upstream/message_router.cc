@@ -39,6 +39,7 @@ constexpr Dropped kDropped[] = {
     {"progress_of_nothing", "the server tells of the progress of no request that is in flight"},
     {"news_of_no_subscription", "the server tells of a subscription that there is not"},
     {"unrelated", "the server says more than its client takes"},
+    {"unread_notification", "the server says what is no clean message"},
 };
 
 std::string_view WordsFor(std::string_view dropped) {
@@ -202,6 +203,12 @@ MessageRouter::Routed MessageRouter::Route(UpstreamMessage message) {
   if (routed.dropped.empty() && !PushUnrelated(std::move(message))) routed.dropped = "unrelated";
   if (!routed.dropped.empty()) PushStray(std::move(method), routed.dropped);
   return routed;
+}
+
+std::string_view MessageRouter::DropUnread() {
+  constexpr std::string_view kDroppedAs = "unread_notification";
+  PushStray({}, kDroppedAs);
+  return kDroppedAs;
 }
 
 std::shared_ptr<MessageRouter::Pending> MessageRouter::Find(const UpstreamMessage& message,

@@ -57,6 +57,8 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
     std::size_t limit_ = 0;
   };
   Routed Route(UpstreamMessage message);
+  // A notification that could not be read; gives what it was, like Routed::dropped.
+  std::string_view DropUnread();
 
   // While other calls wait for what comes behind it, for a second at most, and less if its client
   // has made them wait before and has not read faster since; then that request ends with

@@ -5,6 +5,7 @@
 
 #include "agent/mcp/capabilities.h"
 #include "agent/mcp/dialect.h"
+#include "agent/mcp/json_scan.h"
 #include "agent/upstream/answer_head.h"
 #include "agent/upstream/connection_pool.h"
 #include "agent/upstream/event_stream.h"
@@ -14,6 +15,7 @@
 #include "agent/upstream/upstream_error.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace sallyport::agent {
 
@@ -150,26 +152,34 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
       return {};
     }
     if (!event.is_message()) return {};
-    auto message = ScanFromServer(std::move(event.data), options_.limits);
-    if (!message.ok()) {
-      // It cannot be told whose answer it was.
-      router_->FailAll(message.status());
+    UpstreamMessage message;
+    message.bytes = std::move(event.data);
+    if (absl::Status read = ReadUpstreamMessage(message, options_.limits); !read.ok()) {
+      if (IsUnreadNotification(message.bytes)) {
+        LogDropped(router_->DropUnread());
+      } else {
+        // It cannot be told whose answer it was.
+        router_->FailAll(UpstreamInvalid(ToStd(read.message())));
+      }
       return {};
     }
-    if (message->shape == Shape::kResponse && !initialize_id_.empty() &&
-        CanonicalId(message->id) == initialize_id_) {
-      std::string version = NegotiatedVersion(*message);
+    if (message.shape == Shape::kResponse && !initialize_id_.empty() &&
+        CanonicalId(message.id) == initialize_id_) {
+      std::string version = NegotiatedVersion(message);
       if (!HasVersionHeader(version)) version.clear();
       heads_.SetSession({}, std::move(version));
       initialize_id_.clear();
     }
-    message->room = std::move(room);
-    auto routed = router_->Route(*std::move(message));
-    constexpr int kLogged = 5;
-    if (!routed.dropped.empty() && ++dropped_ <= kLogged) {
-      LogWarning("server_message_dropped", {{"server", options_.server}, {"what", routed.dropped}});
-    }
+    message.room = std::move(room);
+    auto routed = router_->Route(std::move(message));
+    if (!routed.dropped.empty()) LogDropped(routed.dropped);
     return routed;
+  }
+
+  void LogDropped(std::string_view what) {
+    constexpr int kLogged = 5;
+    if (++dropped_ > kLogged) return;
+    LogWarning("server_message_dropped", {{"server", options_.server}, {"what", what}});
   }
 
   Loop& loop_;

@@ -237,7 +237,9 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
   }
 
   void OnNoMessage(std::string_view line, const absl::Status& refusal) {
-    if (ClaimsToBeMessage(line, options_.limits)) {
+    if (IsUnreadNotification(line)) {
+      Drop(router_->DropUnread());
+    } else if (ClaimsToBeMessage(line, options_.limits)) {
       Refuse(UpstreamInvalid(ToStd(refusal.message())));
     } else {
       Drop("no_message");

@@ -54,6 +54,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto again = Read(written, written.size() + 1);
   Check(again.size() == whole.size());
-  for (std::size_t i = 0; i < whole.size(); ++i) Check(again[i].data == whole[i].data);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    std::string data = whole[i].data;
+    std::replace(data.begin(), data.end(), '\n', ' ');
+    Check(again[i].data == data);
+  }
   return 0;
 }

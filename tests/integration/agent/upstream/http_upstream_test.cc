@@ -159,6 +159,38 @@ TEST_CASE("an event stream gives its messages one by one and ends with the answe
 const std::string kNobody =
     R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}})";
 
+Task<void> PassesOver(Rig* rig) {
+  CHECK((co_await rig->Call(Request(1))).ok());
+  for (int i = 0; i < 3; ++i) CHECK_FALSE((co_await rig->upstream->NextUnrelated())->stray.empty());
+}
+TEST_CASE("an unclean notification and an answer to another request end no call",
+          "[agent][http_upstream]") {
+  Rig rig([](const std::string&) {
+    return Reply{kSseHead +
+                 HttpChunk("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/"
+                           "progress\",\"params\":null}\n\n"
+                           "data: {\"method\":\"notifications/message\",\"params\":{\"data\":"
+                           "\"\\ud83d\"},\"jsonrpc\":\"2.0\"}\n\n"
+                           "data: " +
+                           Result(9) + "\n\ndata: " + Result(1) + "\n\n")};
+  });
+  rig.Run(PassesOver);
+}
+
+Task<void> RefusesSessionId(Rig* rig) {
+  const auto answer = co_await rig->Call(Initialize());
+  CHECK(ReasonOf(answer.status()) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+}
+TEST_CASE("a session id of the server's that cannot be carried is refused, not forgotten",
+          "[agent][http_upstream]") {
+  const std::string id = GENERATE(std::string(8193, 'x'), std::string("a b"));
+  Rig rig([=](const std::string&) {
+    return Reply{JsonReply(Result(1, "{\"protocolVersion\":\"2025-06-18\"}"),
+                           "Mcp-Session-Id: " + id + "\r\n")};
+  });
+  rig.Run(RefusesSessionId);
+}
+
 TEST_CASE("an event of another name and an error that answers nobody come before the answer",
           "[agent][http_upstream]") {
   const std::string before = GENERATE(
@@ -393,8 +425,7 @@ TEST_CASE("an answer that is not one clean message gives upstream_invalid and sh
           Result(1).substr(0, Result(1).size() - 1),
       std::string("NOT HTTP AT ALL\r\n\r\n"),
       "HTTP/1.1 200 OK\r\nX: " + std::string(40000, 'x') + "\r\n\r\n",
-      kSseHead + HttpChunk("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"id\":1}\n\n"),
-      kSseHead + HttpChunk("data: " + Result(9) + "\n\n"));
+      kSseHead + HttpChunk("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"id\":1}\n\n"));
   INFO(said.substr(0, 100));
   Rig rig([=](const std::string&) { return Reply{said, true}; });
   rig.Run(RefusesAsInvalid);

@@ -263,6 +263,20 @@ TEST_CASE("a message that is not clean ends what is in flight", "[agent][sse_ups
   rig.Run(FailsWhatIsInFlight);
 }
 
+Task<void> PassesOverUnclean(Rig* rig) {
+  auto exchange = co_await rig->Forward(Request(1));
+  REQUIRE(exchange.ok());
+  co_await rig->Posted(1);
+  rig->server.Say(Event(R"({"jsonrpc":"2.0","method":"notifications/progress","params":{}})") +
+                  Event(Result(1)));
+  CHECK((co_await (*exchange)->Next()).ok());
+  CHECK_FALSE((co_await rig->upstream->NextUnrelated())->stray.empty());
+}
+TEST_CASE("a notification that is not clean ends nothing", "[agent][sse_upstream]") {
+  Rig rig;
+  rig.Run(PassesOverUnclean);
+}
+
 // --- messages that are not taken
 
 Task<void> IsNotTaken(Rig* rig) {
@@ -277,7 +291,7 @@ TEST_CASE("a message that the server does not take fails alone and is sent once"
   const std::string taken =
       GENERATE(HttpReply(400, "text/plain", "held-credential"), HttpReply(500, "text/plain", ""),
                HttpReply(307, "text/plain", "", "Location: http://169.254.169.254/\r\n"),
-               std::string("HTTP/1.0 202 Accepted\r\n\r\n"));
+               std::string("HTTP/1.2 202 Accepted\r\n\r\n"));
   Rig rig(kSseHead + Event("/messages", "endpoint"), taken);
   rig.Run(IsNotTaken);
 }

@@ -146,6 +146,9 @@ Task<void> GoesOnBeside(Rig* rig) {
   for (std::string said :
        {"{\"level\":\"info\",\"request\":{\"jsonrpc\":\"2.0\",\"id\":1}}\n",
         "{\"level\":\"info\",\"level\":1,\"request\":{\"jsonrpc\":\"2.0\"}}\n",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}\n",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"data\":\"\\ud83d\"}}\n",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"a\":1,\"a\":2}}\n",
         "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"what?\"}}\n",
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"what?\"}}\n"}) {
     INFO(said);
@@ -161,8 +164,9 @@ Task<void> GoesOnBeside(Rig* rig) {
   CHECK((co_await (*held)->Next())->id == "1");
   co_await rig->upstream->Close();
 }
-TEST_CASE("what only quotes a message, and an error that answers nobody, end no request",
-          "[agent][stdio]") {
+TEST_CASE(
+    "what only quotes a message, tells nobody anything or is no clean notification ends no request",
+    "[agent][stdio]") {
   Rig rig;
   rig.Run(GoesOnBeside);
 }

@@ -165,7 +165,7 @@ TEST_CASE("a stream that cannot be taken up gives upstream_lost, and the call is
 TEST_CASE("what is no clean message on a stream that was taken up is upstream_invalid",
           "[agent][http_upstream]") {
   Rig rig([](const std::string& request) {
-    return Whole(IsGet(request) ? Event(R"({"jsonrpc":"2.0","id":8,"result":{}})")
+    return Whole(IsGet(request) ? Event(R"({"jsonrpc":"2.0","id":1,"result":{},"id":1})")
                                 : Event("", "e1"));
   });
   rig.Call();

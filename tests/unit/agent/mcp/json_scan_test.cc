@@ -341,11 +341,38 @@ TEST_CASE("json_scan refuses a client's call that names nothing", "[agent][mcp]"
     CHECK(JsonRpcCodeOf(scanned.status()) == rpc_code::kInvalidParams);
     CHECK(JsonRpcIdOf(scanned.status()) == "1");
   }
-  const auto cancel =
-      ScanClientMessage(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{}})");
-  REQUIRE_FALSE(cancel.ok());
-  CHECK(JsonRpcCodeOf(cancel.status()) == rpc_code::kInvalidParams);
-  CHECK(JsonRpcIdOf(cancel.status()).empty());
+  const auto progress =
+      ScanClientMessage(R"({"jsonrpc":"2.0","method":"notifications/progress","params":{}})");
+  REQUIRE_FALSE(progress.ok());
+  CHECK(JsonRpcCodeOf(progress.status()) == rpc_code::kInvalidParams);
+  CHECK(JsonRpcIdOf(progress.status()).empty());
+}
+
+TEST_CASE("a cancellation need not name a request", "[agent][mcp]") {
+  const std::string task = R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{}})";
+  CHECK(ScanClientMessage(task)->cancelled_id.empty());
+  CHECK(ScanUpstreamMessage(task)->cancelled_id.empty());
+}
+
+TEST_CASE("a notification that is not clean is told from what somebody may wait for",
+          "[agent][mcp]") {
+  for (const char* text :
+       {R"({"jsonrpc":"2.0","method":"notifications/progress"})",
+        R"( {"jsonrpc":"2.0","method":"x","method":"x","params":{"id":1,"result":{}}} )",
+        R"({"method" : "notifications/message","params":{"data":"\ud83d \" id"}})",
+        R"({"method":"x","params":["id",{"error":1}],"z":"id"})"}) {
+    INFO(text);
+    CHECK(IsUnreadNotification(text));
+  }
+  for (const char* text :
+       {R"({"jsonrpc":"2.0","id":1,"method":"x"})", R"({"method":"x","\u0069d":1})",
+        R"({"method":"x","ID":1})", R"({"method":"x","result":{}})", R"({"method":"x","error":1})",
+        R"({"params":{"method":"x"}})", R"({"method":"x","params":{)", R"({"method":"x)",
+        R"(["method":1])", R"({"method":"x"} {"id":1})", "", "}", R"("method":1})",
+        R"({"method","x"})"}) {
+    INFO(text);
+    CHECK_FALSE(IsUnreadNotification(text));
+  }
 }
 
 TEST_CASE("a scan's refusal quotes nothing of the message", "[agent][mcp]") {
