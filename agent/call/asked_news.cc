@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "agent/mcp/json_index.h"
 #include "agent/session/mcp_session.h"
+#include "agent/upstream/rpc_id.h"
 
 namespace sallyport::agent {
 namespace {
@@ -21,6 +23,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kChanges 
 }  // namespace
 
 bool IsAskedFor(const ClientMessage& listen, const UpstreamMessage& news) {
+  const std::string& subscription = news.subscription_id.text();
+  if (!subscription.empty() && CanonicalId(subscription) != CanonicalId(listen.id)) return false;
   if (news.method == "notifications/message") return listen.modern.asks_for_logs;
   const auto change =
       std::ranges::find_if(kChanges, [&](const auto& one) { return one.first == news.method; });

@@ -34,6 +34,9 @@ constexpr int kMaxListPages = 50;
 constexpr absl::Duration kSubscribeTimeout = absl::Seconds(10);
 // Between two rounds in which the server asked for nothing.
 constexpr absl::Duration kPause = absl::Milliseconds(250);
+// What is recorded of such a round; of others the client's answers are.
+constexpr std::string_view kAskedAgain =
+    "the server asks its client for nothing but the same call once more, and gets it";
 
 // The exchange of a request that is answered here.
 class Answered final : public Exchange {
@@ -263,6 +266,9 @@ class Bridge::Call final : public Exchange {
     state_ = std::move(response.state);
     ASSIGN_OR_RETURN(auto requests, core_->Ask(std::move(response.inputs), asking_));
     for (UpstreamMessage& request : requests) to_client_.push_back(std::move(request));
+    if (to_client_.empty()) {
+      to_client_.push_back({.shape = Shape::kNotification, .stray = kAskedAgain});
+    }
     return absl::OkStatus();
   }
 

@@ -49,6 +49,7 @@ struct Stage {
     door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
       if (message.value("method", "") != "subscriptions/listen") return std::nullopt;
       return EventsOf({News("notifications/subscriptions/acknowledged", message["id"]),
+                       News("notifications/tools/list_changed", "of another"),
                        News("notifications/tools/list_changed", message["id"])},
                       false);
     });
@@ -75,7 +76,9 @@ TEST_CASE("a client hears of what policy lets it read, and of nothing else", "[a
   Stage stage;
   const ModernClient client(stage.door);
   const auto stream = client.Send(Stage::Listen());
-  CHECK(stream->ReadUntil("tools/list_changed").is_stream());
+  const auto heard = stream->ReadUntil("tools/list_changed");
+  CHECK(heard.is_stream());
+  CHECK(heard.body.find("of another") == std::string::npos);
   const std::string request = stage.door.Requests("subscriptions/listen").front();
   CHECK(request.find("file:///public/b") != std::string::npos);
   CHECK(request.find("secret") == std::string::npos);

@@ -271,6 +271,27 @@ TEST_CASE("a server that asks without end is refused after ten rounds", "[agent]
   rig.Run(EndsTheRounds);
 }
 
+Task<void> GoesOnUnasked(Rig* rig) {
+  co_await rig->Begin();
+  auto exchange = co_await rig->Forward(Request(7, "tools/call", {{"name", "t"}}));
+  const auto told = co_await exchange->Next();
+  REQUIRE(told.ok());
+  CHECK_FALSE(told->stray.empty());
+  CHECK(rig->got("tools/call").size() == 1);
+  CHECK(Parsed(co_await exchange->Next())["id"] == 7);
+  CHECK(rig->got("tools/call").size() == 2);
+}
+TEST_CASE("a round in which the client is asked for nothing is told of before it goes out",
+          "[agent][bridge]") {
+  Rig rig([](const json& request) {
+    const bool is_again = request["params"].contains("requestState");
+    return Reply{JsonReply(Result(
+        request, json::parse(is_again ? R"({"resultType":"complete","content":[]})"
+                                      : R"({"resultType":"input_required","requestState":"s"})")))};
+  });
+  rig.Run(GoesOnUnasked);
+}
+
 Task<void> IsInvalid(Rig* rig) {
   co_await rig->Begin();
   auto answer = co_await rig->Call(Request(7, "tools/call", {{"name", "t"}}));
