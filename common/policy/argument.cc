@@ -12,6 +12,9 @@
 namespace sallyport {
 namespace {
 
+// Walked through again for each question, which costs less than to remember what is where.
+constexpr std::size_t kShortBytes = 4096;
+
 constexpr Argument kMissing = {Argument::State::kMissing, {}};
 constexpr Argument kAmbiguous = {Argument::State::kAmbiguous, {}};
 
@@ -24,19 +27,39 @@ std::optional<bool> IsNamed(std::string_view literal, std::string_view name) {
   return *decoded == name;
 }
 
-// All members are looked at: a second one of the name makes the call ambiguous.
+// What is of the name among members that are shown one by one. A second one makes the call
+// ambiguous.
+class NamedMember {
+ public:
+  explicit NamedMember(std::string_view name) : name_(name) {}
+
+  // False: it is ambiguous.
+  bool See(std::string_view key, std::string_view value) {
+    const std::optional<bool> is_named = IsNamed(key, name_);
+    if (!is_named) return false;
+    if (!*is_named) return true;
+    if (found_.state == Argument::State::kFound) return false;
+    found_ = {Argument::State::kFound, value};
+    return true;
+  }
+  const Argument& found() const { return found_; }
+
+ private:
+  std::string_view name_;
+  Argument found_ = kMissing;
+};
+
 Argument FindMember(std::string_view object, std::string_view name) {
-  Argument found = kMissing;
-  const bool is_clear =
-      JsonReader(object).Members([&](std::string_view key, std::string_view value) {
-        const std::optional<bool> is_named = IsNamed(key, name);
-        if (!is_named) return false;
-        if (!*is_named) return true;
-        if (found.state == Argument::State::kFound) return false;
-        found = {Argument::State::kFound, value};
-        return true;
-      });
-  return is_clear ? found : kAmbiguous;
+  NamedMember member(name);
+  const bool is_clear = JsonReader(object).Members(
+      [&](std::string_view key, std::string_view value) { return member.See(key, value); });
+  return is_clear ? member.found() : kAmbiguous;
+}
+
+std::string_view Trimmed(std::string_view json) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = std::min(json.find_first_not_of(kSpace), json.size());
+  return json.substr(begin, json.find_last_not_of(kSpace) + 1 - begin);
 }
 
 // RFC 6901: digits without leading zeros. nullopt: no index.
@@ -143,6 +166,48 @@ Argument FindArgument(std::string_view arguments, const std::vector<std::string>
   const std::string_view object = root.TakeValue();
   if (object.empty() || !root.is_done()) return kAmbiguous;
   return FindWithin(object, steps);
+}
+
+const Arguments::Inside& Arguments::Look(std::string_view container) const {
+  const auto [at, is_new] = looked_into_.try_emplace(container.data());
+  Inside& inside = at->second;
+  if (!is_new) return inside;
+  const auto keep = [&](std::string_view name, std::string_view value) {
+    inside.values.emplace_back(name, value);
+    return true;
+  };
+  JsonReader reader(container);
+  inside.is_clear = container[0] == '{'
+                        ? reader.Members(keep)
+                        : reader.Elements([&](std::string_view value) { return keep({}, value); });
+  return inside;
+}
+
+Argument Arguments::Find(const std::vector<std::string>& steps) const {
+  if (json_.size() <= kShortBytes) return FindArgument(json_, steps);
+  const std::string_view object = Trimmed(json_);
+  if (object.empty()) return kMissing;
+  if (object[0] != '{') return kAmbiguous;
+  Argument at = {Argument::State::kFound, object};
+  for (const std::string& step : steps) {
+    const bool is_object = at.value[0] == '{';
+    if (!is_object && at.value[0] != '[') return kMissing;
+    const Inside& inside = Look(at.value);
+    if (!inside.is_clear) return kAmbiguous;
+    if (is_object) {
+      NamedMember member(step);
+      for (const auto& [name, value] : inside.values) {
+        if (!member.See(name, value)) return kAmbiguous;
+      }
+      at = member.found();
+    } else {
+      const std::optional<std::size_t> index = ParseIndex(step);
+      const bool is_there = index && *index < inside.values.size();
+      at = is_there ? Argument{Argument::State::kFound, inside.values[*index].second} : kMissing;
+    }
+    if (at.state != Argument::State::kFound) return at;
+  }
+  return at;
 }
 
 Argument FindWithin(std::string_view value, const std::vector<std::string>& steps) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,6 +30,29 @@ struct Argument {
 
 // `arguments` may be empty: then everything is missing.
 Argument FindArgument(std::string_view arguments, const std::vector<std::string>& steps);
+
+// The arguments of one call, for as many questions as policy has: of long ones each object and list
+// is walked through once. One thread at a time.
+class Arguments {
+ public:
+  // The bytes outlive this.
+  explicit Arguments(std::string_view json = {}) : json_(json) {}
+
+  // As FindArgument.
+  Argument Find(const std::vector<std::string>& steps) const;
+
+ private:
+  // The members of an object, or the elements of a list, without names.
+  struct Inside {
+    bool is_clear = false;
+    std::vector<std::pair<std::string_view, std::string_view>> values;
+  };
+  const Inside& Look(std::string_view container) const;
+
+  std::string_view json_;
+  // By where the container begins.
+  mutable std::map<const char*, Inside> looked_into_;
+};
 
 // The same from any value on; `value` is not empty.
 Argument FindWithin(std::string_view value, const std::vector<std::string>& steps);

@@ -96,8 +96,8 @@ absl::Status CompiledCondition::CompileEach(const types::v1::Condition& each) {
   return absl::InvalidArgumentError(absl::StrCat("each: ", status.message()));
 }
 
-CompiledCondition::Outcome CompiledCondition::Test(std::string_view arguments) const {
-  return TestFound(FindArgument(arguments, steps_));
+CompiledCondition::Outcome CompiledCondition::Test(const Arguments& arguments) const {
+  return TestFound(arguments.Find(steps_));
 }
 
 bool CompiledCondition::Reads(const ArgumentPlace& place) const {
@@ -114,6 +114,9 @@ CompiledCondition::Outcome CompiledCondition::TestFound(const Argument& argument
   if (!is_there) return Outcome::kFails;
   if (each_ != nullptr) return TestEach(argument.value);
   if (argument.value[0] == '{' || argument.value[0] == '[') return Outcome::kFails;
+  if (argument.value[0] == '"' && argument.value.size() > kMaxReadBytes) {
+    return matches_ == nullptr && IsBeyond(argument.value) ? Outcome::kFails : Outcome::kTooLong;
+  }
   const std::optional<Value> value = ReadValue(argument.value);
   if (!value) return Outcome::kAmbiguous;
   return HoldsFor(*value) ? Outcome::kHolds : Outcome::kFails;
@@ -122,6 +125,7 @@ CompiledCondition::Outcome CompiledCondition::TestFound(const Argument& argument
 // Every element is looked at: what can be read in two ways is so wherever it stands.
 CompiledCondition::Outcome CompiledCondition::TestEach(std::string_view value) const {
   if (value[0] != '[') return Outcome::kFails;
+  if (value.size() > kMaxReadBytes) return Outcome::kTooLong;
   Outcome outcome = Outcome::kHolds;
   const bool is_clear = JsonReader(value).Elements([&](std::string_view element) {
     const Outcome one = each_->TestFound(FindWithin(element, each_->steps_));
@@ -129,6 +133,13 @@ CompiledCondition::Outcome CompiledCondition::TestEach(std::string_view value) c
     return one != Outcome::kAmbiguous;
   });
   return is_clear ? outcome : Outcome::kAmbiguous;
+}
+
+// A character is six bytes of its literal at most.
+bool CompiledCondition::IsBeyond(std::string_view literal) const {
+  return std::all_of(any_of_.begin(), any_of_.end(), [&](const Value& value) {
+    return literal.size() - 2 > 6 * value.text.size();
+  });
 }
 
 std::optional<CompiledCondition::Value> CompiledCondition::ReadValue(std::string_view literal) {

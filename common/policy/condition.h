@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,7 +29,10 @@ class CompiledCondition {
     kFails,
     // The arguments can be read in two ways: the call must not pass.
     kAmbiguous,
+    // `matches` and `each` read so much and no more: the call must not pass.
+    kTooLong,
   };
+  static constexpr std::size_t kMaxReadBytes = std::size_t{256} << 10;
 
   // kInvalidArgument unless there is a pointer and exactly one test that means something.
   static absl::StatusOr<CompiledCondition> Compile(const types::v1::Condition& condition);
@@ -40,7 +44,7 @@ class CompiledCondition {
   CompiledCondition& operator=(CompiledCondition&&) noexcept;
   ~CompiledCondition();
 
-  Outcome Test(std::string_view arguments) const;
+  Outcome Test(const Arguments& arguments) const;
 
   // What is at the place, or in it, could decide the test.
   bool Reads(const ArgumentPlace& place) const;
@@ -61,6 +65,8 @@ class CompiledCondition {
                                                           const types::v1::Scalar& scalar);
   // nullopt: it cannot be read. `literal` is no array and no object.
   static std::optional<Value> ReadValue(std::string_view literal);
+  // No value of the condition's can be as long as this string is.
+  bool IsBeyond(std::string_view literal) const;
   absl::Status CompileTest(const types::v1::Condition& condition);
   absl::Status CompileEach(const types::v1::Condition& each);
 

@@ -53,15 +53,14 @@ void Demands::AddOnce(const CompiledRule& rule) {
   AppendPart(server_, demand.key);
   for (const std::string& pointer : demand.by) AppendPart(pointer, demand.key);
   for (const std::vector<std::string>& steps : rule.once->steps) {
-    const Argument argument = FindArgument(arguments_, steps);
+    const Argument argument = arguments_.Find(steps);
     if (argument.state == Argument::State::kMissing) {
       return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED, kNothingToPassOnce);
     }
     const std::optional<std::string> value =
         argument.state == Argument::State::kFound ? CanonicalValue(argument.value) : std::nullopt;
     if (!value) {
-      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
-                    "the arguments can be read in more than one way");
+      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED, kReadInTwoWays);
     }
     AppendPart(*value, demand.key);
   }
@@ -79,14 +78,12 @@ void Demands::AddOnce(const CompiledRule& rule) {
 
 void Demands::AddLimit(const CompiledRule& rule) {
   const CompiledLimit& limit = *rule.limit;
-  const Argument argument = FindArgument(arguments_, limit.steps);
+  const Argument argument = arguments_.Find(limit.steps);
   const std::optional<std::uint64_t> objects =
       argument.state == Argument::State::kFound ? CountObjects(argument.value) : std::nullopt;
   if (!objects) {
     return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
-                  argument.state == Argument::State::kAmbiguous
-                      ? std::string_view("the arguments can be read in more than one way")
-                      : kNothingToCount);
+                  argument.state == Argument::State::kAmbiguous ? kReadInTwoWays : kNothingToCount);
   }
   if (limit.per_call != 0 && *objects > limit.per_call) {
     return Refuse(rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
@@ -115,7 +112,7 @@ void Demands::AddLimit(const CompiledRule& rule) {
 }
 
 void Demands::AddCounted(const CompiledRule& rule) {
-  const Argument argument = FindArgument(arguments_, rule.limit->steps);
+  const Argument argument = arguments_.Find(rule.limit->steps);
   if (argument.state != Argument::State::kFound) return;
   const std::optional<std::uint64_t> objects = CountObjects(argument.value);
   if (!objects) return;

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/policy/argument.h"
 #include "common/policy/common_approvers.h"
 #include "common/policy/compiled_policy.h"
 #include "common/policy/decision.h"
@@ -10,6 +11,7 @@
 namespace sallyport {
 
 // Why a call is refused that lacks what a rule's `once`, or its `limit`, reads.
+inline constexpr std::string_view kReadInTwoWays = "the arguments can be read in more than one way";
 inline constexpr std::string_view kNothingToPassOnce =
     "an argument is missing by which the call may pass only once";
 inline constexpr std::string_view kNothingToCount =
@@ -19,7 +21,7 @@ inline constexpr std::string_view kNothingToCount =
 class Demands {
  public:
   // `server` and `arguments` outlive this.
-  Demands(std::string_view server, std::string_view arguments)
+  Demands(std::string_view server, const Arguments& arguments)
       : server_(server), arguments_(arguments) {}
 
   void Add(const CompiledRule& rule);
@@ -39,7 +41,7 @@ class Demands {
   void AddLimit(const CompiledRule& rule);
 
   std::string_view server_;
-  std::string_view arguments_;
+  const Arguments& arguments_;
   std::vector<OnceDemand> once_;
   std::vector<LimitDemand> limits_;
   std::vector<LimitDemand> counted_;

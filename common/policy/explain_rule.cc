@@ -91,13 +91,14 @@ std::string NamedBy(const CompiledRule& rule, const Question& question) {
 }
 
 // The first condition that does not hold, as a sentence; empty: all hold.
-std::string FailedCondition(const CompiledRule& rule, std::string_view arguments) {
+std::string FailedCondition(const CompiledRule& rule, const Arguments& arguments) {
   for (std::size_t i = 0; i < rule.when.size(); ++i) {
     const Outcome outcome = rule.when[i].Test(arguments);
     if (outcome == Outcome::kHolds) continue;
-    return absl::StrCat(
-        "when[", i, "] on ", rule.when[i].path(),
-        outcome == Outcome::kFails ? " does not hold" : " can be read in more than one way");
+    return absl::StrCat("when[", i, "] on ", rule.when[i].path(),
+                        outcome == Outcome::kFails     ? " does not hold"
+                        : outcome == Outcome::kTooLong ? " is longer than a condition reads"
+                                                       : " can be read in more than one way");
   }
   return {};
 }
@@ -122,7 +123,7 @@ types::v1::RuleExplanation ExplainRule(const CompiledRule& rule, const Question&
     about.set_why("no pattern of it names this");
     return about;
   }
-  const std::string failed = FailedCondition(rule, question.call.arguments);
+  const std::string failed = FailedCondition(rule, Arguments(question.call.arguments));
   about.set_matches(failed.empty());
   std::string why = absl::StrCat(named_by, failed.empty() ? "" : ", but ", failed);
   if (rule.once) absl::StrAppend(&why, "; once by ", absl::StrJoin(rule.once->by, ", "));

@@ -31,14 +31,12 @@ class JsonReader {
     SkipSpace();
     const std::size_t begin = at_;
     if (at_ == text_.size() || text_[at_] != '"') return {};
-    for (++at_; at_ < text_.size(); ++at_) {
-      if (text_[at_] == '\\') {
-        ++at_;
-      } else if (text_[at_] == '"') {
-        ++at_;
-        return text_.substr(begin, at_ - begin);
-      }
+    for (std::size_t quote = begin; (quote = text_.find('"', quote + 1)) != text_.npos;) {
+      if (IsEscaped(begin, quote)) continue;
+      at_ = quote + 1;
+      return text_.substr(begin, at_ - begin);
     }
+    at_ = text_.size();
     return {};
   }
 
@@ -87,6 +85,13 @@ class JsonReader {
 
  private:
   static bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+  // The quote in the string that begins at `begin` stands behind an odd number of backslashes.
+  bool IsEscaped(std::size_t begin, std::size_t quote) const {
+    std::size_t at = quote;
+    while (at - 1 > begin && text_[at - 1] == '\\') --at;
+    return (quote - at) % 2 == 1;
+  }
 
   void SkipSpace() {
     while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;

@@ -42,6 +42,15 @@ namespace {
 
 using Outcome = CompiledCondition::Outcome;
 
+constexpr std::string_view kTooLongToRead =
+    "an argument is longer than a condition reads (256 KiB of a text for matches, of a list for "
+    "each)";
+
+// The call must not pass, whatever else is allowed.
+bool IsUnreadable(Outcome outcome) {
+  return outcome == Outcome::kAmbiguous || outcome == Outcome::kTooLong;
+}
+
 // Whether a rule's conditions hold for arguments, or could hold for what they really are.
 struct Tested {
   Outcome outcome = Outcome::kHolds;
@@ -58,7 +67,7 @@ Tested TestAll(const CompiledRule& rule, const Occasion& occasion) {
       continue;
     }
     const Outcome one = condition.Test(occasion.arguments);
-    if (one == Outcome::kAmbiguous) return {one, true};
+    if (IsUnreadable(one)) return {one, true};
     if (one == Outcome::kFails) tested.outcome = one;
   }
   return tested;
@@ -107,9 +116,11 @@ class Judgement {
       if (HoldsAt(rule, occasion_.now) && subject_.Grants(rule)) NoteDemands(rule, Test(rule));
       return false;
     });
-    if (ambiguous_ != nullptr) {
-      return RefusedBy(*ambiguous_, types::v1::DENIAL_REASON_CONDITION_FAILED,
-                       "the arguments can be read in more than one way");
+    if (unreadable_ != nullptr) {
+      return RefusedBy(*unreadable_, types::v1::DENIAL_REASON_CONDITION_FAILED,
+                       TestAll(*unreadable_, occasion_).outcome == Outcome::kTooLong
+                           ? kTooLongToRead
+                           : kReadInTwoWays);
     }
     if (granting_ == nullptr && observer_ == nullptr) return NotGranted(hidden);
     AddDemands();
@@ -136,7 +147,7 @@ class Judgement {
 
   Tested Test(const CompiledRule& rule) {
     const Tested tested = TestAll(rule, occasion_);
-    if (tested.outcome == Outcome::kAmbiguous) Prefer(rule, ambiguous_);
+    if (IsUnreadable(tested.outcome)) Prefer(rule, unreadable_);
     return tested;
   }
 
@@ -223,7 +234,7 @@ class Judgement {
   const CompiledRule* approving_ = nullptr;
   const CompiledRule* granting_ = nullptr;
   const CompiledRule* closed_ = nullptr;
-  const CompiledRule* ambiguous_ = nullptr;
+  const CompiledRule* unreadable_ = nullptr;
   const CompiledRule* failed_ = nullptr;
 };
 

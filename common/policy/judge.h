@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/policy/argument.h"
 #include "common/policy/compiled_policy.h"
 #include "common/policy/decision.h"
 #include "common/policy/rule_set.h"
@@ -31,7 +32,7 @@ struct Occasion {
   std::string_view server;
   absl::Time now;
   // tools/call: the bytes of `arguments`.
-  std::string_view arguments = {};
+  Arguments arguments = Arguments();
   // See PolicyCall.
   std::span<const ArgumentPlace> cut = {};
 };

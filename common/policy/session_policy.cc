@@ -185,7 +185,7 @@ CallDecision SessionPolicy::EvaluateCall(const PolicyCall& call, absl::Time now)
       return Allowed();
     case MethodKind::kTool:
       return Judge(*rules_, ToolSubject(call.target),
-                   Occasion{server_, now, call.arguments, call.cut}, kPolicyDenied);
+                   Occasion{server_, now, Arguments(call.arguments), call.cut}, kPolicyDenied);
     case MethodKind::kResource:
       return resource();
     case MethodKind::kPrompt:

@@ -1,6 +1,7 @@
 #include "common/policy/argument.h"
 
 #include <catch2/catch.hpp>
+#include <string>
 
 namespace sallyport {
 namespace {
@@ -10,7 +11,16 @@ using State = Argument::State;
 Argument Find(std::string_view json, std::string_view pointer) {
   const auto steps = ParsePointer(pointer);
   REQUIRE(steps.ok());
-  return FindArgument(json, *steps);
+  const Argument found = FindArgument(json, *steps);
+  // Long ones are remembered, and asked twice.
+  const std::string long_json = std::string(5000, ' ') + std::string(json) + "\n";
+  const Arguments arguments(long_json);
+  for (int i = 0; i < 2; ++i) {
+    const Argument again = arguments.Find(*steps);
+    CHECK(again.state == found.state);
+    CHECK(again.value == found.value);
+  }
+  return found;
 }
 
 TEST_CASE("a pointer finds the bytes of its value", "[policy]") {

@@ -1,3 +1,4 @@
+#include "common/policy/condition.h"
 #include "common/policy/session_policy.h"
 #include "tests/unit/common/policy/support.h"
 
@@ -223,6 +224,21 @@ TEST_CASE("no spelling of a uri slips into an allowance", "[policy][call]") {
                "file:///publi%63x/a", "file:///publicx/a", "file:///public/a\u2215b");
   INFO(uri);
   CHECK(Read(*policy, uri).verdict != Verdict::kAllow);
+}
+
+TEST_CASE("arguments that a condition would read too long over are refused, whatever allows",
+          "[policy][call]") {
+  const std::string rule =
+      GENERATE("    - deny: {tools: [t], when: [{path: /v, matches: \"a*\"}]}\n",
+               "    - require_approval: {tools: [t], when: [{path: /v, matches: \"a*\"}], "
+               "approvers: [okta:a]}\n",
+               "    - allow: {tools: [t], when: [{path: /v, matches: \"a*\"}]}\n");
+  const auto policy = Bound(BotPolicy("  rules:\n    - allow: {tools: [t]}\n" + rule));
+  const CallDecision decision =
+      Tool(*policy, "t", "{\"v\":\"" + std::string(CompiledCondition::kMaxReadBytes, 'x') + "\"}");
+  CHECK(decision.verdict == Verdict::kDeny);
+  CHECK(decision.reason == types::v1::DENIAL_REASON_CONDITION_FAILED);
+  CHECK(decision.detail.find("256 KiB") != std::string_view::npos);
 }
 
 TEST_CASE("lists show what could be used with the right arguments and approvals",

@@ -15,7 +15,8 @@ Outcome Test(const std::string& test, const std::string& value) {
       Parsed(BotPolicy("  rules: [{allow: {tools: [t], when: [{path: /v, " + test + "}]}}]"));
   auto condition = CompiledCondition::Compile(documents[0].policy().rules(0).allow().when(0));
   REQUIRE(condition.ok());
-  return condition->Test(value.empty() ? "{}" : "{\"v\":" + value + "}");
+  const std::string json = value.empty() ? "{}" : "{\"v\":" + value + "}";
+  return condition->Test(Arguments(json));
 }
 
 TEST_CASE("a condition compares values with their types, and numbers exactly", "[policy]") {
@@ -83,13 +84,28 @@ TEST_CASE("a condition compares values with their types, and numbers exactly", "
   CHECK(Test(row.test, row.value) == row.outcome);
 }
 
+TEST_CASE("a text or a list that is longer than conditions read passes none that would have to",
+          "[policy]") {
+  const std::string text = "\"" + std::string(CompiledCondition::kMaxReadBytes, 'x') + "\"";
+  CHECK(Test("matches: \"x*\"", text) == Outcome::kTooLong);
+  CHECK(Test("matches: \"x*\"", "\"xx\"") == Outcome::kHolds);
+  CHECK(Test("equals: x", text) == Outcome::kFails);
+  CHECK(Test("in: [1, x]", text) == Outcome::kFails);
+  CHECK(Test("max: 1", text) == Outcome::kFails);
+  CHECK(Test("exists: true", text) == Outcome::kHolds);
+  std::string list = "[1";
+  while (list.size() < CompiledCondition::kMaxReadBytes) list += ",1";
+  CHECK(Test("each: {equals: 1}", list + "]") == Outcome::kTooLong);
+  CHECK(Test("each: {equals: 1}", "[1,1]") == Outcome::kHolds);
+}
+
 TEST_CASE("arguments that are missing hold nothing", "[policy]") {
   types::v1::Condition condition;
   condition.set_path("/v");
   condition.set_exists(true);
-  CHECK(CompiledCondition::Compile(condition)->Test("") == Outcome::kFails);
+  CHECK(CompiledCondition::Compile(condition)->Test(Arguments()) == Outcome::kFails);
   condition.set_exists(false);
-  CHECK(CompiledCondition::Compile(condition)->Test("") == Outcome::kHolds);
+  CHECK(CompiledCondition::Compile(condition)->Test(Arguments()) == Outcome::kHolds);
 }
 
 }  // namespace
