@@ -13,12 +13,12 @@
 #include "controlplane/access/agent_session.h"
 #include "controlplane/access/approved_enough.h"
 #include "controlplane/access/call_request.h"
+#include "controlplane/access/doubtful_calls.h"
 #include "controlplane/access/judge_call.h"
 #include "controlplane/access/may_ask.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
-#include "controlplane/store/calls.h"
 #include "controlplane/store/history.h"
 
 namespace sallyport::controlplane {
@@ -57,7 +57,7 @@ struct Question {
   const CompiledPolicies& policies;
   const absl::Time now;
   CallDecision decision = {};
-  // Identical calls in doubt.
+  // See DoubtfulCalls.
   std::vector<ReservedCall> repeats = {};
 };
 
@@ -205,9 +205,8 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
                                  .cut = cut},
                                 now);
   if (!request.call_digest().empty()) {
-    ASSIGN_OR_RETURN(question.repeats,
-                     calls::IdenticalInDoubt(*t, session.proto().server(), request.call_digest(),
-                                             now, kMaxRepeats));
+    ASSIGN_OR_RETURN(question.repeats, DoubtfulCalls(*t, session, request.call_digest(),
+                                                     needs_.is_connected, now, kMaxRepeats));
   }
   if (const absl::Status asked = CheckAsked(question); !asked.ok()) return Refused(asked);
   RequestCallApprovalResponse response;

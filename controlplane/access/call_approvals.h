@@ -1,9 +1,12 @@
 #pragma once
 
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "controlplane/access/approval_notices.h"
 #include "controlplane/access/current_policies.h"
+#include "controlplane/model/agent.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/agent/v1/call_approval_service.pb.h"
@@ -20,8 +23,9 @@ class CallApprovals {
     const Clock& clock;
     CurrentPolicies& policies;
     const ApprovalNotices& notices;
+    IsConnected is_connected;
   };
-  explicit CallApprovals(Needs needs) : needs_(needs) {}
+  explicit CallApprovals(Needs needs) : needs_(std::move(needs)) {}
 
   // Attaches to the open approval of the same session, method, target and arguments, or asks for
   // one; approvers and deadline come from the policies in force: where arguments were cut, the

@@ -13,6 +13,7 @@
 #include "controlplane/access/approved_enough.h"
 #include "controlplane/access/call_effects.h"
 #include "controlplane/access/call_request.h"
+#include "controlplane/access/doubtful_calls.h"
 #include "controlplane/access/judge_call.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
@@ -35,10 +36,11 @@ struct Attempt {
   const ReserveCallRequest& request;
   const Session& session;
   const InForce& in_force;
+  const IsConnected& is_connected;
   const absl::Time now;
   std::optional<Approval> approval = std::nullopt;
   CallDecision decision = {};
-  // Identical calls in doubt that this one may repeat: what they hold does not stand in its way.
+  // Doubtful calls that this one may repeat: what they hold does not stand in its way.
   std::vector<ReservedCall> repeated = {};
   calls::Holdings holdings = {};
 };
@@ -114,10 +116,9 @@ bool IsRepeatedBy(const types::v1::Approval& approval, const ReservedCall& call)
 
 // Judges the repetition of calls of which nobody knows whether they were done.
 absl::Status CheckRepetition(Attempt& attempt) {
-  ASSIGN_OR_RETURN(
-      std::vector<ReservedCall> in_doubt,
-      calls::IdenticalInDoubt(attempt.t, attempt.session.proto().server(),
-                              attempt.request.call_digest(), attempt.now, kMaxInDoubt));
+  ASSIGN_OR_RETURN(std::vector<ReservedCall> in_doubt,
+                   DoubtfulCalls(attempt.t, attempt.session, attempt.request.call_digest(),
+                                 attempt.is_connected, attempt.now, kMaxInDoubt));
   const auto is_allowed = [&](const ReservedCall& call) {
     switch (OnUnknownOf(attempt.decision)) {
       case types::v1::ON_UNKNOWN_ALLOW:
@@ -217,8 +218,12 @@ absl::StatusOr<ReserveCallResponse> ReserveCall::Run(const Caller& caller,
   ASSIGN_OR_RETURN(const auto t, needs_.control.Write());
   ASSIGN_OR_RETURN(const Session session, FindSessionOfAgent(*t, caller, request.session_id()));
   ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
-  Attempt attempt{
-      .t = *t, .request = request, .session = session, .in_force = in_force, .now = now};
+  Attempt attempt{.t = *t,
+                  .request = request,
+                  .session = session,
+                  .in_force = in_force,
+                  .is_connected = needs_.is_connected,
+                  .now = now};
   if (!request.approval_id().empty()) {
     ASSIGN_OR_RETURN(attempt.approval, FindCallApproval(*t, session, request.approval_id()));
   }

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <utility>
+
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "controlplane/access/current_policies.h"
+#include "controlplane/model/agent.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/agent/v1/call_approval_service.pb.h"
@@ -19,8 +22,9 @@ class ReserveCall {
     Database& control;
     const Clock& clock;
     CurrentPolicies& policies;
+    IsConnected is_connected;
   };
-  explicit ReserveCall(Needs needs) : needs_(needs) {}
+  explicit ReserveCall(Needs needs) : needs_(std::move(needs)) {}
 
   // A refusal is in the response. Again for the same call_id: the same answer, and no second call.
   // An attempt to use an approval that is refused has its line in the audit log.

@@ -56,8 +56,10 @@ absl::Status ReservedCall::Resolve(bool was_done, bool session_is_over, std::str
 std::string NameOf(const ReservedCall& call) { return call.session_id() + "/" + call.call_id(); }
 
 std::string HowToSettle(const ReservedCall& call) {
-  return "`sallyport sessions resolve " + call.session_id() + " " + call.call_id() +
-         " --outcome done` (or not_done) settles it";
+  const std::string command = "`sallyport sessions resolve " + call.session_id() + " " +
+                              call.call_id() + " --outcome done` (or not_done) settles it";
+  if (call.state() != types::v1::CALL_STATE_RESERVED) return command;
+  return command + ", once its agent is back or its session has ended";
 }
 
 }  // namespace sallyport::controlplane

@@ -37,6 +37,17 @@ absl::StatusOr<std::vector<ReservedCall>> IdenticalInDoubt(Transaction& t, std::
                                                            std::string_view digest, absl::Time now,
                                                            int limit);
 
+// Identical calls that are under way in live sessions of other agents than `agent`, oldest first,
+// at most `limit`.
+struct UnderWay {
+  ReservedCall call;
+  std::string agent;
+};
+absl::StatusOr<std::vector<UnderWay>> IdenticalElsewhere(Transaction& t, std::string_view server,
+                                                         std::string_view digest,
+                                                         std::string_view agent, absl::Time now,
+                                                         int limit);
+
 // Calls of a session that are in doubt, oldest first.
 absl::StatusOr<std::vector<ReservedCall>> InDoubtOfSession(Transaction& t,
                                                            std::string_view session_id,

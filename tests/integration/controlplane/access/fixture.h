@@ -101,8 +101,8 @@ struct Fixture {
     decide.emplace(*control, clock, *policies);
     revoke.emplace(*control, clock);
     sent_notices.emplace(*control, clock);
-    calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices});
-    reserve.emplace(ReserveCall::Needs{*control, clock, *policies});
+    calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices, is_connected});
+    reserve.emplace(ReserveCall::Needs{*control, clock, *policies, is_connected});
     settle.emplace(*control, clock);
     end.emplace(*control, clock, is_connected);
     expire.emplace(*control, clock);

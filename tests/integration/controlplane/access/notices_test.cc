@@ -157,7 +157,7 @@ struct Telling : Fixture {
     config.add_notify()->set_name(name);
     config.mutable_notify(0)->add_approvers(approver);
     notices.emplace(config);
-    calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices});
+    calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices, is_connected});
   }
   outbox::Notice NoticeOf(const std::string& approval) {
     const auto found = outbox::OfApproval(*Read(), approval);

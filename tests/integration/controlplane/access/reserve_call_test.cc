@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "tests/integration/controlplane/access/reserving.h"
 
@@ -218,6 +219,30 @@ TEST_CASE_METHOD(Reserving, "a call that was under way beside one in doubt says 
   CHECK_THAT(again.detail(), Catch::Contains("/lost was done"));
   REQUIRE(Resolve("lost", true, admin).ok());
   CHECK(Passes("again", {}));
+}
+
+TEST_CASE_METHOD(Reserving, "what an agent that is away has under way is in doubt for all others",
+                 "[controlplane][access]") {
+  Rules("on_unknown: deny");
+  has_once = false;
+  CHECK(Passes("c1", {}));
+  const std::string first =
+      std::exchange(session_id, ByAgent(BotToken("other"), "wiki", "a2").session().id());
+  CHECK(Passes("beside", {.agent = "a2"}));
+  away.insert("a1");
+  const ReserveCallResponse refused = Answer(Asked("c2", {.agent = "a2"}), "a2");
+  CHECK(refused.denial_reason() == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+  CHECK_THAT(refused.detail(), Catch::Contains(first + " c1 --outcome done`") &&
+                                   Catch::Contains("once its agent is back"));
+  CHECK(Passes("c3", {.payment = 'b', .agent = "a2"}));
+  SECTION("until it is back") {
+    away.clear();
+    CHECK(Passes("c2", {.agent = "a2"}));
+  }
+  SECTION("and not for itself") {
+    session_id = first;
+    CHECK(Passes("c4", {}));
+  }
 }
 
 TEST_CASE_METHOD(Reserving, "what was let through as a repetition takes the doubt once it is done",

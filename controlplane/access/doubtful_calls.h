@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "controlplane/model/agent.h"
+#include "controlplane/model/reserved_call.h"
+#include "controlplane/model/session.h"
+#include "controlplane/store/database.h"
+
+namespace sallyport::controlplane {
+
+// Calls identical to one of `session` of which nobody can say whether they were done, oldest first:
+// those in doubt, then those that other agents have under way and are away with. At most `limit` of
+// either.
+absl::StatusOr<std::vector<ReservedCall>> DoubtfulCalls(Transaction& t, const Session& session,
+                                                        std::string_view digest,
+                                                        const IsConnected& is_connected,
+                                                        absl::Time now, int limit);
+
+}  // namespace sallyport::controlplane
