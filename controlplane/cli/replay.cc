@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "common/chain/chain.h"
 #include "common/json_printer.h"
+#include "common/record_json.h"
 #include "common/time_text.h"
 #include "common/value.h"
 #include "controlplane/cli/output.h"
@@ -19,10 +20,6 @@ namespace {
 
 using types::v1::Record;
 using types::v1::RecordContent;
-
-// Printed as a string: programs that keep numbers as doubles (jq 1.6) would round it, and what they
-// write would verify no more. A number is read all the same.
-constexpr char kTime[] = "timeUnixNanos";
 
 std::string When(const Record& record) {
   return TimeText(absl::FromUnixNanos(record.time_unix_nanos()));
@@ -75,9 +72,9 @@ std::optional<std::uint64_t> Number(const nlohmann::json& record, const char* na
   return member->get<std::uint64_t>();
 }
 
-// nullopt: it is neither of the forms of kTime.
+// nullopt: it is neither of the forms of kRecordTimeMember.
 std::optional<std::int64_t> Time(const nlohmann::json& record) {
-  auto member = record.find(kTime);
+  auto member = record.find(kRecordTimeMember);
   if (member == record.end()) return std::nullopt;
   if (member->is_number_integer()) return member->get<std::int64_t>();
   std::int64_t nanos = 0;
@@ -117,20 +114,6 @@ std::string RecordText(const Record& record) {
 }
 
 namespace {
-
-Value RecordValue(const Record& record) {
-  Value value = ToValue(record, {});
-  for (Value::Member& member : value.members) {
-    if (member.name == kTime) member.value = Value::String(member.value.text);
-  }
-  RecordContent content;
-  if (content.ParseFromString(record.payload())) {
-    if (!content.body().empty()) value.members.push_back({"body", Value::String(content.body())});
-    content.clear_body();
-    value.members.push_back({"content", ToValue(content, {})});
-  }
-  return value;
-}
 
 void Write(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -194,12 +177,6 @@ std::optional<types::v1::Record> RecordIn(const nlohmann::json& item) {
 
 }  // namespace
 
-std::string RecordJson(const Record& record) {
-  std::string out;
-  WriteJson(RecordValue(record), /*is_pretty=*/false, &out);
-  return out;
-}
-
 std::unique_ptr<ReplayPrinter> ReplayPrinter::Of(std::string_view format) {
   if (format == "json") return std::make_unique<JsonPrinter>();
   if (format == "yaml") return std::make_unique<YamlPrinter>();
@@ -210,7 +187,7 @@ namespace {
 
 // Whether all else of it is what `record` says.
 bool Shows(nlohmann::json item, const Record& record) {
-  item[kTime] = absl::StrCat(record.time_unix_nanos());
+  item[kRecordTimeMember] = absl::StrCat(record.time_unix_nanos());
   return item == nlohmann::json::parse(RecordJson(record), nullptr, /*allow_exceptions=*/false);
 }
 

@@ -14,10 +14,6 @@ namespace sallyport::controlplane {
 // What happened, in a line or two, with the masked message under it. Safe for a terminal.
 std::string RecordText(const types::v1::Record& record);
 
-// One line of JSON: the record, with what its payload says decoded beside it as `content` and
-// `body`.
-std::string RecordJson(const types::v1::Record& record);
-
 // A recording on its way to stdout, record by record.
 class ReplayPrinter {
  public:

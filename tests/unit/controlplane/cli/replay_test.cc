@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "common/chain/chain.h"
+#include "common/record_json.h"
 
 namespace sallyport::controlplane {
 namespace {
