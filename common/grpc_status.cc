@@ -3,7 +3,9 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "common/denial.h"
+#include "common/refused_recording.h"
 #include "common/strings.h"
 #include "sallyport/types/v1/rpc_status.pb.h"
 
@@ -13,9 +15,7 @@ namespace {
 constexpr char kDomain[] = "sallyport";
 constexpr char kErrorInfoType[] = "type.googleapis.com/google.rpc.ErrorInfo";
 
-types::v1::DenialReason ReasonIn(const std::string& details) {
-  types::v1::RpcStatus status;
-  if (!status.ParseFromString(details)) return types::v1::DENIAL_REASON_UNSPECIFIED;
+types::v1::DenialReason ReasonIn(const types::v1::RpcStatus& status) {
   for (const google::protobuf::Any& detail : status.details()) {
     types::v1::ErrorInfo info;
     if (detail.type_url() == kErrorInfoType && info.ParseFromString(detail.value()) &&
@@ -24,6 +24,23 @@ types::v1::DenialReason ReasonIn(const std::string& details) {
     }
   }
   return types::v1::DENIAL_REASON_UNSPECIFIED;
+}
+
+absl::Status WithDetails(absl::Status status, const types::v1::RpcStatus& details) {
+  for (const google::protobuf::Any& detail : details.details()) {
+    if (detail.type_url() == kRefusedRecordingType) {
+      status.SetPayload(kRefusedRecordingType, absl::Cord(detail.value()));
+    }
+  }
+  const types::v1::DenialReason reason = ReasonIn(details);
+  if (reason == types::v1::DENIAL_REASON_UNSPECIFIED) return status;
+  return WithReason(std::move(status), reason);
+}
+
+void AddDetail(types::v1::RpcStatus& details, const char* type, std::string value) {
+  google::protobuf::Any* detail = details.add_details();
+  detail->set_type_url(type);
+  detail->set_value(std::move(value));
 }
 
 // A status without details: its reason may stand before its message.
@@ -42,18 +59,19 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const auto code = static_cast<grpc::StatusCode>(status.raw_code());
   const std::string message(status.message());
-  const types::v1::DenialReason reason = ReasonOf(status);
-  if (reason == types::v1::DENIAL_REASON_UNSPECIFIED) return grpc::Status(code, message);
-
-  types::v1::ErrorInfo info;
-  info.set_reason(std::string(ReasonName(reason)));
-  info.set_domain(kDomain);
   types::v1::RpcStatus details;
+  if (const auto reason = ReasonOf(status); reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
+    types::v1::ErrorInfo info;
+    info.set_reason(std::string(ReasonName(reason)));
+    info.set_domain(kDomain);
+    AddDetail(details, kErrorInfoType, info.SerializeAsString());
+  }
+  if (const auto refused = status.GetPayload(kRefusedRecordingType)) {
+    AddDetail(details, kRefusedRecordingType, std::string(*refused));
+  }
+  if (details.details().empty()) return grpc::Status(code, message);
   details.set_code(code);
   details.set_message(message);
-  google::protobuf::Any* detail = details.add_details();
-  detail->set_type_url(kErrorInfoType);
-  detail->set_value(info.SerializeAsString());
   return grpc::Status(code, message, details.SerializeAsString());
 }
 
@@ -65,9 +83,9 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
   absl::Status result(is_known ? static_cast<absl::StatusCode>(code) : absl::StatusCode::kUnknown,
                       ToAbsl(status.error_message()));
   if (status.error_details().empty()) return WithReasonFromWords(std::move(result));
-  const types::v1::DenialReason reason = ReasonIn(status.error_details());
-  if (reason == types::v1::DENIAL_REASON_UNSPECIFIED) return result;
-  return WithReason(std::move(result), reason);
+  types::v1::RpcStatus details;
+  if (!details.ParseFromString(status.error_details())) return result;
+  return WithDetails(std::move(result), details);
 }
 
 }  // namespace sallyport

@@ -9,7 +9,8 @@ namespace sallyport {
 // The one translator between our errors and gRPC's. Code and message go over as they are; a denial
 // reason goes in the status details as gRPC's richer error model has it (google.rpc.Status with one
 // google.rpc.ErrorInfo: `reason` the glossary's word, `domain` "sallyport"), so that clients in any
-// language can read it.
+// language can read it. A refusal of one recording for good (refused_recording.h) is a detail of
+// its own type beside it.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // Details that do not parse, are of another domain or name no reason we know are dropped; the code

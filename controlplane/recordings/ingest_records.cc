@@ -10,6 +10,7 @@
 #include "common/json_printer.h"
 #include "common/log.h"
 #include "common/record_run.h"
+#include "common/refused_recording.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/turns.h"
@@ -34,9 +35,12 @@ constexpr std::uint64_t kBehindBytes = std::uint64_t{8} << 20;
 constexpr absl::Duration kPatience = absl::Seconds(1);
 constexpr absl::Duration kOrdinaryFor = absl::Seconds(1);
 
+std::string Name(const Record& record) {
+  return "record " + std::to_string(record.n()) + " of " + record.session_id() + ": ";
+}
+
 absl::Status Bad(const Record& record, const std::string& what) {
-  return absl::InvalidArgumentError("record " + std::to_string(record.n()) + " of " +
-                                    record.session_id() + ": " + what);
+  return RefuseRecording(absl::InvalidArgumentError(Name(record) + what), record.session_id());
 }
 
 // What can be judged of a record by itself; hashing its payload is the costly part, and stays out
@@ -44,7 +48,8 @@ absl::Status Bad(const Record& record, const std::string& what) {
 absl::Status CheckAlone(const Record& record) {
   if (record.type() == types::v1::RECORD_TYPE_UNSPECIFIED ||
       !types::v1::RecordType_IsValid(record.type())) {
-    return Bad(record, "has no known type");
+    // For a newer control plane it may have one.
+    return absl::InvalidArgumentError(Name(record) + "has no known type");
   }
   if (record.salt().size() != kSaltBytes) return Bad(record, "its salt is not 16 bytes");
   const chain::Digest digest = chain::PayloadDigest(record.salt(), record.payload());
@@ -189,7 +194,8 @@ absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::stri
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(const auto session, sessions::Find(*t, session_id));
   if (session.has_value() && session->proto().agent() == agent) return absl::OkStatus();
-  return absl::PermissionDeniedError(session_id + " is no recording of this agent's");
+  return RefuseRecording(
+      absl::PermissionDeniedError(session_id + " is no recording of this agent's"), session_id);
 }
 
 // Somebody has two histories of one session. The stored one stands; people must look at it.

@@ -33,7 +33,8 @@ class IngestRecords {
   // denial chain (agent:NAME:SUFFIX); kInvalidArgument for a run that cannot be unpacked and a
   // record that is not whole or whose hash is wrong; kFailedPrecondition for a gap or a record
   // after the END; kDataLoss, with an alarm in the log and a line in the audit log, for a record
-  // that is there with another hash.
+  // that is there with another hash. Where one recording is the cause, and for good, the error
+  // names it (common/refused_recording.h): without it the rest may be taken.
   absl::Status Run(const Caller& caller, const agent::v1::StreamRecordsRequest& block);
 
  private:

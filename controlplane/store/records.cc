@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/record_run.h"
+#include "common/refused_recording.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -55,8 +56,9 @@ absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::s
         .Run();
   }
   if (*owner == agent) return absl::OkStatus();
-  return absl::PermissionDeniedError("the recording of " + std::string(session_id) +
-                                     " belongs to another agent");
+  return RefuseRecording(absl::PermissionDeniedError("the recording of " + std::string(session_id) +
+                                                     " belongs to another agent"),
+                         session_id);
 }
 
 // What it adds to the counted calls of its session.
@@ -85,9 +87,10 @@ class StoredRecords {
         run_.records(static_cast<int>(index)).hash() == record.hash()) {
       return absl::OkStatus();
     }
-    return absl::DataLossError("record " + std::to_string(record.n()) + " of " +
-                               std::string(session_id_) +
-                               " is there already, with another content");
+    return RefuseRecording(
+        absl::DataLossError("record " + std::to_string(record.n()) + " of " +
+                            std::string(session_id_) + " is there already, with another content"),
+        session_id_);
   }
 
  private:
@@ -102,7 +105,9 @@ class StoredRecords {
         "limit 1");
     find.Text(session_id_).Int(static_cast<int64_t>(n));
     ASSIGN_OR_RETURN(const bool row, find.Step());
-    return row ? Unpack(find.blob(0), session_id_, run_) : absl::OkStatus();
+    if (!row) return absl::OkStatus();
+    const absl::Status read = Unpack(find.blob(0), session_id_, run_);
+    return read.ok() ? read : RefuseRecording(read, session_id_);
   }
 
   WriteTransaction& t_;
@@ -125,12 +130,16 @@ absl::Status CheckPlace(const types::v1::RecordRun& run, int index) {
 
 absl::Status CheckFollows(const Head& head, const types::v1::Record& record) {
   if (record.n() != head.n + 1) {
-    return absl::FailedPreconditionError("record " + std::to_string(record.n()) + " of " +
-                                         record.session_id() + " leaves a gap after " +
-                                         std::to_string(head.n));
+    return RefuseRecording(
+        absl::FailedPreconditionError("record " + std::to_string(record.n()) + " of " +
+                                      record.session_id() + " leaves a gap after " +
+                                      std::to_string(head.n)),
+        record.session_id());
   }
   if (head.type == types::v1::RECORD_TYPE_END) {
-    return absl::FailedPreconditionError("the recording of " + record.session_id() + " has ended");
+    return RefuseRecording(
+        absl::FailedPreconditionError("the recording of " + record.session_id() + " has ended"),
+        record.session_id());
   }
   return absl::OkStatus();
 }

@@ -74,6 +74,7 @@ class Appender {
   // inside the transaction, on some thread of those that append. kDataLoss: (session, n) is there
   // with another hash. kFailedPrecondition: n leaves a gap, or comes after END. kPermissionDenied:
   // the chain belongs to another agent. kResourceExhausted: its disk is below the floor, or full.
+  // These but the last name the recording that is refused for good (common/refused_recording.h).
   // Otherwise what `check` or the disk said.
   absl::Status Append(std::string_view agent, std::span<const ReceivedRun> batch,
                       absl::Time received_at, const Check& check) ABSL_LOCKS_EXCLUDED(mutex_);

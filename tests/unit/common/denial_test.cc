@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/grpc_status.h"
+#include "common/refused_recording.h"
 #include "sallyport/types/v1/rpc_status.pb.h"
 
 namespace sallyport {
@@ -94,6 +95,22 @@ TEST_CASE("a reason in words before the message is one, where there are no detai
   const grpc::Status with_details =
       ToGrpcStatus(Denied(types::v1::DENIAL_REASON_LOCKED, "locked: x"));
   CHECK(FromGrpcStatus(with_details).message() == "locked: x");
+}
+
+TEST_CASE("a recording that is refused for good is named over gRPC, beside a reason or alone",
+          "[common][grpc_status]") {
+  absl::Status sent = absl::FailedPreconditionError("record 9 of ses_a leaves a gap after 7");
+  CHECK(RefusedRecordingIn(FromGrpcStatus(ToGrpcStatus(sent))).empty());
+  CHECK(RefusedRecordingIn(absl::OkStatus()).empty());
+  sent = RefuseRecording(sent, "ses_a");
+  const absl::Status received = FromGrpcStatus(ToGrpcStatus(sent));
+  CHECK(RefusedRecordingIn(received) == "ses_a");
+  CHECK(received.code() == sent.code());
+  CHECK(received.message() == sent.message());
+  const absl::Status both =
+      FromGrpcStatus(ToGrpcStatus(WithReason(sent, types::v1::DENIAL_REASON_LOCKED)));
+  CHECK(RefusedRecordingIn(both) == "ses_a");
+  CHECK(ReasonOf(both) == types::v1::DENIAL_REASON_LOCKED);
 }
 
 TEST_CASE("details that are not ours are dropped and the refusal stays", "[common][grpc_status]") {

@@ -8,6 +8,7 @@
 #include "common/chain/chain.h"
 #include "common/denial.h"
 #include "common/json_printer.h"
+#include "common/refused_recording.h"
 #include "common/turns.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/recordings/ingest_records.h"
@@ -271,6 +272,58 @@ TEST_CASE_METHOD(Fixture,
   CHECK(refused([](Record& r) { r.set_time_unix_nanos(1); }) == kInvalid);
   CHECK(refused([](Record& r) { r.set_n(3); }) == absl::StatusCode::kFailedPrecondition);
   CHECK(refused([](Record& r) { r.set_n(0); }) == kInvalid);
+}
+
+TEST_CASE_METHOD(Fixture, "a recording that never fits is named, beside others in the block, too",
+                 "[recordings]") {
+  Recording recording("ses_1");
+  const Record open = recording.Next(RECORD_TYPE_OPEN);
+  const Record call = recording.Next(RECORD_TYPE_REQUEST);
+  const Record end = recording.Next(RECORD_TYPE_END);
+  const auto refused = [&](const std::vector<Record>& records) {
+    return RefusedRecordingIn(Send(Agent("a1"), records));
+  };
+  const Record own = Recording("agent:a1:x7").Next(types::v1::RECORD_TYPE_DENIAL);
+  CHECK(refused({own, call}) == "ses_1");  // a gap
+  CHECK(refused({own, Recording("ses_none").Next(RECORD_TYPE_OPEN)}) == "ses_none");
+  CHECK(refused({own, Recording("ses_2").Next(RECORD_TYPE_OPEN)}) == "ses_2");
+  Record changed = open;
+  changed.set_payload("other");
+  CHECK(refused({own, changed}) == "ses_1");
+  changed = call;
+  changed.set_time_unix_nanos(1);
+  CHECK(refused({own, open, changed}) == "ses_1");
+  REQUIRE(Send(Agent("a1"), {open, call, end}).ok());
+  CHECK(refused({own, Recording("ses_1").Next(RECORD_TYPE_OPEN, "another")}) == "ses_1");
+  CHECK(refused({own, recording.Next(RECORD_TYPE_REQUEST)}) == "ses_1");  // after its END
+  CHECK(Replayed("ses_1").size() == 3);
+  CHECK(Send(Agent("a1"), {own}).ok());
+}
+
+TEST_CASE_METHOD(Fixture, "stored records that cannot be read cost their own recording alone",
+                 "[recordings]") {
+  Recording recording("ses_1");
+  const Record open = recording.Next(RECORD_TYPE_OPEN);
+  REQUIRE(Send(Agent("a1"), {open}).ok());
+  Tamper("update runs set records = ? where first_n = 1", "no run");
+  CHECK(RefusedRecordingIn(Send(Agent("a1"), {open})) == "ses_1");
+}
+
+TEST_CASE_METHOD(Fixture, "what may be taken another time names no recording", "[recordings]") {
+  Recording recording("ses_1");
+  Record unknown = recording.Next(RECORD_TYPE_OPEN);
+  unknown.set_type(static_cast<types::v1::RecordType>(99));
+  agent::v1::StreamRecordsRequest garbage;
+  garbage.add_runs("no run");
+  for (const absl::Status& status :
+       {Send(Agent("a1"), {unknown}), ingest.Run(Agent("a1"), garbage)}) {
+    CHECK_FALSE(status.ok());
+    CHECK(RefusedRecordingIn(status).empty());
+  }
+  PutAgent({.name = "a1", .servers = {"wiki"}, .banned_at = clock.Now()});
+  const absl::Status banned = Send(Agent("a1"), {Recording("ses_none").Next(RECORD_TYPE_OPEN)});
+  CHECK(ReasonOf(banned) == types::v1::DENIAL_REASON_LOCKED);
+  CHECK(RefusedRecordingIn(banned).empty());
 }
 
 TEST_CASE_METHOD(Fixture, "a chain goes on over blocks, and a block again is harmless",
