@@ -198,8 +198,15 @@ absl::Status Agent::Parts::WireRecorder() {
   if (config.recording().spool_max_bytes() > 0)
     options.spool_max_bytes = config.recording().spool_max_bytes();
   options.message_bytes = LargestMessage(*upstreams);
+  UploaderOptions shipping;
+  shipping.set_aside = {.dir = absl::StrCat(config.data_dir(), "/set-aside"),
+                        .max_bytes = options.spool_max_bytes};
+  shipping.on_refused = [this](const std::string& recording) {
+    loop.Post([this, recording] { TakeRefusedRecording(*gateway, recording); });
+  };
   ASSIGN_OR_RETURN(recorder, Recorder::Create(loop, clock, std::move(options)));
-  uploader = std::make_unique<Uploader>(recorder->spools(), [this] { return channel->channel(); });
+  uploader = std::make_unique<Uploader>(
+      recorder->spools(), [this] { return channel->channel(); }, std::move(shipping));
   return absl::OkStatus();
 }
 

@@ -29,6 +29,10 @@ Task<void> CloseStarting(std::shared_ptr<StartingConnection> starting) {
 Task<void> CloseSession(Gateway& gateway, Held<ServedSession> session) {
   LiveSession& live = session->live();
   co_await live.WaitUntilQuiet(kQuietTimeout);
+  if (session->chain->is_closed()) {  // it was given up
+    session->is_closed = true;
+    co_return;
+  }
   const std::string end_reason = EnumWord(live.end().reason);
   EventFacts facts;
   facts.type = types::v1::RECORD_TYPE_END;

@@ -136,6 +136,17 @@ void TakeRefusal(Gateway& gateway, const absl::Status& why) {
   for (auto& [key, opening] : gateway.openings.by_key) opening->Decide(refusal);
 }
 
+void TakeRefusedRecording(Gateway& gateway, const std::string& recording) {
+  if (!gateway.recorder.GiveUp(recording)) return;
+  gateway.openings.open_chains.erase(recording);
+  if (ServedSession* session = gateway.sessions.FindById(recording)) {
+    EndSession(gateway, *session,
+               {types::v1::END_REASON_REVOKED,
+                "the control plane does not take what is recorded of the session"});
+  }
+  gateway.session_client.EndDamaged(recording);
+}
+
 void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot) {
   for (ServedSession* session : gateway.sessions.all()) {
     if (session->live().is_ended()) continue;

@@ -25,6 +25,10 @@ void TakeResync(Gateway& gateway, const absl::flat_hash_set<std::string>& active
 // and nobody waits for a session any longer.
 void TakeRefusal(Gateway& gateway, const absl::Status& why);
 
+// The control plane has refused a recording for good: nothing more is recorded of it, its session
+// is cut, and the control plane is told so.
+void TakeRefusedRecording(Gateway& gateway, const std::string& recording);
+
 // A newer snapshot is in force: sessions that a lock shuts are cut.
 void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot);
 

@@ -76,7 +76,9 @@ Task<void> SessionClient::TellDamaged() {
     }
     access::v1::EndSessionRequest request;
     request.set_session_id(damaged_.front());
-    request.set_detail("its recording was damaged on the agent's disk and cannot go on");
+    request.set_detail(
+        "its recording was damaged on the agent's disk, or does not fit what is here, and cannot "
+        "go on");
     const auto response = co_await CallOnce<access::v1::AccessService>(channel_, &Rpc::EndSession,
                                                                        request, kEndTimeout);
     if (!response.ok() && IsWorthRetrying(response.status())) {

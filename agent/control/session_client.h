@@ -32,9 +32,9 @@ class SessionClient {
                                                  std::string resource,
                                                  absl::Duration timeout = absl::Seconds(10));
 
-  // Tells the control plane that a session of ours must end because its recording is damaged, and
-  // again until it has taken that, however long it is away; once for each session, however often it
-  // is called. Returns at once.
+  // Tells the control plane that a session of ours must end because its recording is damaged or was
+  // refused, and again until it has taken that, however long it is away; once for each session,
+  // however often it is called. Returns at once.
   void EndDamaged(const std::string& session_id);
   // Not taken yet.
   std::size_t pending_ends() const { return damaged_.size(); }

@@ -44,8 +44,8 @@ Task<void> LocalEndpoint::Serve(ClientConnection& connection) {
   } else if (request.target == "/readyz") {
     const std::string why = NotReadyBecause();
     answer.status = why.empty() ? 200 : 503;
-    answer.body = why.empty() ? R"({"status":"ready"})"
-                              : R"({"status":"not ready","message":)" + JsonString(why) + "}";
+    answer.body =
+        why.empty() ? ReadyText() : R"({"status":"not ready","message":)" + JsonString(why) + "}";
   } else if (request.target == "/metrics") {
     answer.body = MetricsText();
     answer.headers.emplace_back("Content-Type", "text/plain; version=0.0.4");
@@ -66,12 +66,22 @@ std::string LocalEndpoint::NotReadyBecause() const {
   }
   const absl::Status recorder = gateway_.recorder.status();
   if (!recorder.ok()) return absl::StrCat("the recorder refuses: ", recorder.message());
-  if (uploader_.is_refused())
-    return "the control plane holds other records in place of this agent's: see records_refused in "
-           "the log";
+  if (uploader_.is_unreadable())
+    return "what was recorded cannot be read back: see spool_unreadable in the log";
   if (uploader_.is_held_up())
     return "the control plane does not take this agent's records: see records_not_taken in the log";
   return {};
+}
+
+// What was refused for good is one recording's loss: whoever is sent here is served.
+std::string LocalEndpoint::ReadyText() const {
+  const std::size_t set_aside = uploader_.set_aside();
+  if (set_aside == 0) return R"({"status":"ready"})";
+  return absl::StrCat(
+      R"({"status":"ready","message":"recordings that the control plane refused for good: )",
+      set_aside,
+      "; see recording_set_aside in the log, and move their files out of data_dir/set-aside once "
+      R"(they are dealt with"})");
 }
 
 std::string LocalEndpoint::MetricsText() const {
@@ -97,6 +107,9 @@ std::string LocalEndpoint::MetricsText() const {
                gateway_.recorder.backlog_bytes());
   AppendMetric(out, "sallyport_agent_spool_capacity_bytes", "gauge", "Room for that.",
                gateway_.recorder.capacity_bytes());
+  AppendMetric(out, "sallyport_agent_recordings_set_aside", "gauge",
+               "Recordings that the control plane refused for good, whose files are still here.",
+               uploader_.set_aside());
   AppendMetric(out, "sallyport_agent_records_shipped_total", "counter",
                "Records the control plane has acknowledged.", uploader_.acked_records());
   AppendMetric(out, "sallyport_agent_blocks_shipped_total", "counter",

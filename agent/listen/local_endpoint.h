@@ -23,6 +23,7 @@ class LocalEndpoint final : public HttpService {
 
  private:
   std::string NotReadyBecause() const;
+  std::string ReadyText() const;
   std::string MetricsText() const;
 
   Gateway& gateway_;

@@ -1,5 +1,6 @@
 #include "agent/record/journal.h"
 
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -40,15 +41,23 @@ absl::Status Journal::Open(Options options) {
 }
 
 absl::Status Journal::ReadDamaged(const Options& options) {
-  const std::string list = options.dir + "/" + options.name + ".damaged";
-  ASSIGN_OR_RETURN(damaged_, ReadLines(list));
+  damaged_file_ = options.dir + "/" + options.name + ".damaged";
+  ASSIGN_OR_RETURN(damaged_, ReadLines(damaged_file_));
   const std::size_t known = damaged_.size();
   for (const std::string& session : found_.Damaged()) {
     LogError("recording_damaged", {{"spool", options.name}, {"session", session}});
     damaged_.insert(session);
   }
   if (damaged_.size() == known) return absl::OkStatus();
-  return WriteFileAtomically(list, absl::StrJoin(damaged_, "\n"));
+  return WriteFileAtomically(damaged_file_, absl::StrJoin(damaged_, "\n"));
+}
+
+absl::Status Journal::AddDamaged(const std::string& session) {
+  if (!damaged_.insert(session).second) return absl::OkStatus();
+  // Calls wait meanwhile, so it is not synced: should it be lost, the control plane refuses again.
+  std::ofstream file(damaged_file_, std::ios::app);
+  if (file << '\n' << session << std::flush) return absl::OkStatus();
+  return absl::UnavailableError("cannot write " + damaged_file_);
 }
 
 bool Journal::OnEntry(EntryKind kind, std::string_view payload) {

@@ -35,9 +35,12 @@ class Journal final : public SpoolClient {
   Spool& spool() const { return *spool_; }
   // What was found in it.
   ChainTable& found() { return found_; }
-  // Sessions of which records may be lost, ever since the spool was new: what is whole of their
-  // chains is still shipped, and must not look as if it could go on.
+  // Recordings that cannot go on, ever since the spool was new: of which records may be lost, or
+  // that the control plane has refused. What is whole of the former is still shipped, and must not
+  // look as if it could go on.
   const std::set<std::string>& damaged() const { return damaged_; }
+  // Adds one, also for the runs to come; an error: for this one alone.
+  absl::Status AddDamaged(const std::string& session);
 
   bool OnEntry(EntryKind kind, std::string_view payload) override;
   void OnDamage() override { found_.OnDamage(); }
@@ -49,6 +52,7 @@ class Journal final : public SpoolClient {
   std::function<absl::flat_hash_map<std::string, ChainState>()> chains_;
   ChainTable found_;
   std::set<std::string> damaged_;
+  std::string damaged_file_;
   std::unique_ptr<Spool> spool_;
 };
 

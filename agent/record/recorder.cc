@@ -179,17 +179,16 @@ absl::Status Recorder::Impl::AppendEvent(RecordingChain& chain, const EventFacts
   Answered(chain, content.request_n());
   if (content.is_taken_back()) --chain.calls_;
   if (is_end) {
-    chain.closed_ = true;
     ended_.insert(chain.session_id_);
-    sessions_.spool().Release(kEndBytes + chain.unanswered_.size() * kOutcomeBytes);
-    chain.unanswered_.clear();
+    Close(chain);
   }
   return absl::OkStatus();
 }
 
 absl::Status Recorder::Impl::status() const {
   absl::Status failed = sessions_.spool().status();
-  if (failed.ok()) failed = refused_;
+  // A recording that is closed refuses for itself alone.
+  if (failed.ok() && !absl::IsFailedPrecondition(refused_)) failed = refused_;
   return failed.ok() ? failed : Unavailable(failed);
 }
 
@@ -252,6 +251,7 @@ std::vector<std::unique_ptr<RecordingChain>> Recorder::TakeOpenChains() {
 void Recorder::ForgetEnds(const std::function<bool(const std::string&)>& is_over) {
   EraseAndShrink(impl_->ended_, is_over);
 }
+bool Recorder::GiveUp(const std::string& recording) { return impl_->GiveUp(recording); }
 const std::vector<std::string>& Recorder::damaged_sessions() const { return impl_->damaged_; }
 
 Task<absl::StatusOr<OutboundMessage>> Recorder::RecordRequest(RecordingChain& chain,

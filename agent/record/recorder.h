@@ -168,9 +168,14 @@ class Recorder {
   // not be remembered any more. `is_over` says so of each that is remembered.
   void ForgetEnds(const std::function<bool(const std::string& session_id)>& is_over);
 
-  // Sessions whose chains the last run did not close and that cannot be continued, because the
-  // spool was damaged. They must be ended at the control plane; their recordings stay without an
-  // END record.
+  // The control plane has refused the recording for good: its chain is closed without an END
+  // record, for the runs to come, too, and refuses every record. True: it is a session's, now one
+  // of damaged_sessions. False: it is the agent's own, and a new one begins in its place.
+  bool GiveUp(const std::string& recording);
+
+  // Sessions whose chains are not closed and cannot be continued, because the spool was damaged or
+  // the control plane has refused them. They must be ended at the control plane; their recordings
+  // stay without an END record.
   const std::vector<std::string>& damaged_sessions() const;
 
   // The record of a client's message: REQUEST, NOTIFICATION or ANSWER, by its shape. Returns when

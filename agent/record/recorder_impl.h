@@ -36,6 +36,7 @@ class Recorder::Impl final : public RecordingChainOwner {
     return std::exchange(recovered_, {});
   }
   void Forget(RecordingChain& chain) override;
+  bool GiveUp(const std::string& recording);
 
   absl::Status AppendContent(RecordingChain& chain, RecordType type, Spool::Room room);
   absl::Status AppendRequest(RecordingChain& chain, const RequestFacts& facts,
@@ -61,6 +62,9 @@ class Recorder::Impl final : public RecordingChainOwner {
   void TakeFound(Journal& journal);
   absl::flat_hash_map<std::string, ChainState> OpenChains(bool denials) const;
   std::unique_ptr<RecordingChain> NewChain(std::string session_id, ChainState state);
+  void BeginDenialChain();
+  // Nothing of it needs room any more.
+  void Close(RecordingChain& chain);
   absl::Status AppendUnknownOutcomes(RecordingChain& chain);
   void Answered(RecordingChain& chain, std::uint64_t request_n);
   std::string_view NextSalt();

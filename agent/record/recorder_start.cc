@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/record/recorder_impl.h"
 #include "common/chain/chain.h"
+#include "common/log.h"
 #include "common/random.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -17,6 +18,12 @@ namespace {
 
 // The agent's own chain: what refusals can use at most of the disk.
 constexpr std::uint64_t kDenialSpoolBytes = std::uint64_t{16} << 20;
+
+constexpr std::string_view kDenialPrefix = "agent:";
+
+std::string DenialChainsOf(const std::string& agent) {
+  return absl::StrCat(ToAbsl(kDenialPrefix), agent, ":");
+}
 
 }  // namespace
 
@@ -36,7 +43,7 @@ absl::Status Recorder::Impl::OpenDenials() {
                                  .segment_bytes = kDenialSpoolBytes / 4,
                                  .chains = [this] { return OpenChains(true); }}));
   TakeFound(denials_);
-  const std::string prefix = absl::StrCat("agent:", options_.agent_name, ":");
+  const std::string prefix = DenialChainsOf(options_.agent_name);
   for (auto& chain : std::exchange(recovered_, {})) {
     if (chain->session_id().starts_with(prefix)) {
       denial_chain_ = std::move(chain);
@@ -44,7 +51,7 @@ absl::Status Recorder::Impl::OpenDenials() {
       chain->closed_ = true;  // of an agent of another name
     }
   }
-  if (denial_chain_ == nullptr) denial_chain_ = NewChain(prefix + ToHex(RandomBytes(8)), {});
+  if (denial_chain_ == nullptr) BeginDenialChain();
   return absl::OkStatus();
 }
 
@@ -138,6 +145,39 @@ void Recorder::Impl::Forget(RecordingChain& chain) {
   }
   abandoned_[chain.session_id_] = {chain.n_, chain.head_, chain.calls_,
                                    std::move(chain.unanswered_)};
+}
+
+void Recorder::Impl::BeginDenialChain() {
+  denial_chain_ = NewChain(DenialChainsOf(options_.agent_name) + ToHex(RandomBytes(8)), {});
+}
+
+void Recorder::Impl::Close(RecordingChain& chain) {
+  chain.closed_ = true;
+  sessions_.spool().Release(kEndBytes + chain.unanswered_.size() * kOutcomeBytes);
+  chain.unanswered_.clear();
+}
+
+bool Recorder::Impl::GiveUp(const std::string& recording) {
+  const bool is_own = recording.starts_with(kDenialPrefix);
+  if (absl::Status added = (is_own ? denials_ : sessions_).AddDamaged(recording); !added.ok()) {
+    LogError("recording_not_given_up", {{"recording", recording}, {"error", added}});
+  }
+  if (is_own) {
+    if (denial_chain_->session_id_ != recording) return false;
+    denial_chain_->closed_ = true;
+    BeginDenialChain();
+    LogWarning("denials_begun_anew",
+               {{"recording", denial_chain_->session_id_}, {"instead_of", recording}});
+    return false;
+  }
+  damaged_.assign(sessions_.damaged().begin(), sessions_.damaged().end());
+  for (RecordingChain* chain : chains_) {
+    if (chain->session_id_ == recording && !chain->closed_) Close(*chain);
+  }
+  if (auto left = abandoned_.extract(recording)) {
+    Close(*NewChain(recording, std::move(left.mapped())));
+  }
+  return true;
 }
 
 absl::flat_hash_map<std::string, ChainState> Recorder::Impl::OpenChains(bool denials) const {

@@ -20,6 +20,8 @@
 #include "common/grpc_status.h"
 #include "common/log.h"
 #include "common/record_run.h"
+#include "common/refused_recording.h"
+#include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/turns.h"
 #include "sallyport/agent/v1/recording_service.pb.h"
@@ -37,6 +39,11 @@ constexpr std::uint64_t kLowerBytes = std::uint64_t{1} << 20;
 // How often one and the same complaint is repeated.
 constexpr absl::Duration kSayAgain = absl::Minutes(1);
 
+// There is nobody, or we have hung up: the snapshot's stream says so already.
+bool IsAway(const absl::Status& status) {
+  return status.ok() || absl::IsUnavailable(status) || absl::IsCancelled(status);
+}
+
 std::int64_t Nanos(Steady::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
@@ -46,8 +53,7 @@ std::int64_t Nanos(Steady::time_point time) {
 // control plane can store them as they come.
 class Block {
  public:
-  void Add(std::string_view record) {
-    const RecordId id = ReadRecordId(record);
+  void Add(const RecordId& id, std::string_view record) {
     auto [place, is_new] = run_of_chain_.try_emplace(ToAbsl(id.session_id), runs_.size());
     // What a recovery has written twice is a run of its own.
     if (!is_new && runs_[place->second].next_n != id.n) place->second = runs_.size();
@@ -93,8 +99,8 @@ class Uploader::Stream {
     call_->StartCall(Tag(kStarted));
   }
 
-  // Ends with the stream, or when the uploader is told to stop.
-  grpc::Status Run() {
+  // Ends with the stream, or when the uploader is told to stop. What the control plane said.
+  absl::Status Run() {
     while (!finished_) {
       if (!closing_ && ShouldStop()) Close();
       up_.AdjustPriority();
@@ -110,8 +116,10 @@ class Uploader::Stream {
     bool ok = false;
     while (queue_.Next(&tag, &ok)) {
     }
-    return status_;
+    return FromGrpcStatus(status_);
   }
+  // Why it was ended here; OK where it was not.
+  const absl::Status& failure() const { return failure_; }
   bool was_acknowledged() const { return was_acknowledged_; }
 
  private:
@@ -188,27 +196,58 @@ class Uploader::Stream {
     up_.held_up_.store(false, std::memory_order_relaxed);
   }
 
+  void Fail(absl::Status why) {
+    failure_ = std::move(why);
+    Close();
+  }
+
+  // Takes what a block has room for into it, and sets aside what belongs there.
+  absl::Status Fill() {
+    for (Lane& lane : lanes_) {
+      while (block_.count() < up_.options_.block_records &&
+             block_.bytes() + up_.set_aside_.pending_bytes() < up_.options_.block_bytes) {
+        auto record = lane.reader.Next();
+        if (!record.ok()) {
+          LogError("spool_unreadable", {{"status", record.status()}});
+          up_.unreadable_.store(true, std::memory_order_relaxed);
+          return record.status();
+        }
+        if (record->empty()) break;
+        const RecordId id = ReadRecordId(*record);
+        if (up_.set_aside_.Holds(id.session_id)) {
+          RETURN_IF_ERROR(up_.set_aside_.Add(*record));
+          has_set_aside_ = true;
+          continue;
+        }
+        if (block_.count() == 0) since_ = Steady::now();
+        block_.Add(id, *record);
+      }
+    }
+    return up_.set_aside_.Write();
+  }
+
+  // What was set aside and has no block behind it, whose acknowledgement would free it, too.
+  void FreeSetAside() {
+    if (!has_set_aside_ || !unacked_.empty()) return;
+    for (Lane& lane : lanes_)
+      lane.spool->Acknowledge(lane.reader.position(), lane.reader.TakeBytes());
+    has_set_aside_ = false;
+    up_.held_up_.store(false, std::memory_order_relaxed);
+  }
+
   // False: there was nothing to be sent.
   bool Send() {
     if (!started_ || writing_ || finishing_ ||
         unacked_.size() >= static_cast<std::size_t>(up_.options_.window))
       return true;
-    for (Lane& lane : lanes_) {
-      while (block_.count() < up_.options_.block_records &&
-             block_.bytes() < up_.options_.block_bytes) {
-        auto record = lane.reader.Next();
-        if (!record.ok()) {
-          LogError("spool_unreadable", {{"status", record.status()}});
-          up_.refused_.store(true, std::memory_order_relaxed);
-          Close();
-          return false;
-        }
-        if (record->empty()) break;
-        if (block_.count() == 0) since_ = Steady::now();
-        block_.Add(*record);
-      }
+    if (absl::Status filled = Fill(); !filled.ok()) {
+      Fail(std::move(filled));
+      return false;
     }
-    if (block_.count() == 0) return false;
+    if (block_.count() == 0) {
+      FreeSetAside();
+      return false;
+    }
     bool full =
         block_.count() >= up_.options_.block_records || block_.bytes() >= up_.options_.block_bytes;
     bool due = Steady::now() - since_ >= absl::ToChronoNanoseconds(up_.options_.max_delay);
@@ -235,6 +274,8 @@ class Uploader::Stream {
   grpc::Status status_;
   bool started_ = false, writing_ = false, closing_ = false, finishing_ = false, finished_ = false;
   bool was_acknowledged_ = false;
+  bool has_set_aside_ = false;
+  absl::Status failure_;
 
   std::vector<Lane> lanes_;
   std::deque<Sent> unacked_;
@@ -248,7 +289,8 @@ class Uploader::Stream {
 Uploader::Uploader(std::vector<Spool*> spools, ChannelSource channels, UploaderOptions options)
     : spools_(std::move(spools)),
       channels_(std::move(channels)),
-      options_(options),
+      options_(std::move(options)),
+      set_aside_(options_.set_aside),
       thread_([this] { Run(); }) {}
 
 Uploader::~Uploader() { Stop(absl::ZeroDuration()); }
@@ -289,18 +331,28 @@ void Uploader::SetPriority(bool raised) {
   raised ? TakeOrdinaryTurns() : TakeIdleTurns();
 }
 
-void Uploader::NoteNotTaken(const grpc::Status& status) {
-  // Away, or cut by us: the snapshot's stream says so already.
-  if (status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-      status.error_code() == grpc::StatusCode::CANCELLED)
-    return;
+bool Uploader::BeginsSetAside(const absl::Status& status) {
+  const std::string recording = RefusedRecordingIn(status);
+  if (!set_aside_.Begin(recording)) return false;
+  LogError("recording_set_aside",
+           {{"recording", recording},
+            {"error", status},
+            {"file", set_aside_.FileOf(recording)},
+            {"meaning",
+             "the control plane refuses this recording for good: what of it was not shipped is "
+             "kept in the file, its session takes no call any more, and all else is shipped"}});
+  options_.on_refused(recording);
+  return true;
+}
+
+void Uploader::NoteNotTaken(const absl::Status& status) {
   held_up_.store(true, std::memory_order_relaxed);
   const auto now = Steady::now();
-  if (status.error_message() == not_taken_ && now < say_again_at_) return;
-  not_taken_ = status.error_message();
+  if (ToStd(status.message()) == not_taken_ && now < say_again_at_) return;
+  not_taken_ = std::string(status.message());
   say_again_at_ = now + absl::ToChronoNanoseconds(kSayAgain);
   // The message names the record and its recording.
-  LogError("records_not_taken", {{"error", FromGrpcStatus(status)}, {"backlog_bytes", Backlog()}});
+  LogError("records_not_taken", {{"error", status}, {"backlog_bytes", Backlog()}});
 }
 
 void Uploader::Run() {
@@ -315,18 +367,16 @@ void Uploader::Run() {
   while (!stopped()) {
     if (std::shared_ptr<grpc::Channel> channel = channels_()) {
       Stream stream(*this, channel);
-      grpc::Status status = stream.Run();
+      const absl::Status status = stream.Run();
       connected_.store(false, std::memory_order_relaxed);
-      if (status.error_code() == grpc::StatusCode::DATA_LOSS) {
-        refused_.store(true, std::memory_order_relaxed);
-        LogError("records_refused", {{"message", status.error_message()},
-                                     {"meaning",
-                                      "the control plane holds other records of the same numbers; "
-                                      "nothing more is shipped until a person has looked at it"}});
-      }
-      if (refused_.load(std::memory_order_relaxed)) return;
-      NoteNotTaken(status);
+      if (unreadable_.load(std::memory_order_relaxed)) return;
       if (stream.was_acknowledged()) backoff.Reset();
+      if (BeginsSetAside(status)) continue;
+      if (!stream.failure().ok()) {
+        NoteNotTaken(stream.failure());
+      } else if (!IsAway(status)) {
+        NoteNotTaken(status);
+      }
     }
     auto until = Steady::now() + absl::ToChronoNanoseconds(backoff.Next());
     while (!stopped() && Steady::now() < until) {

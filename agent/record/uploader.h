@@ -13,16 +13,20 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "agent/record/set_aside.h"
 #include "agent/record/spool.h"
 
 namespace grpc {
 class Channel;
-class Status;
 }  // namespace grpc
 
 namespace sallyport::agent {
 
 struct UploaderOptions {
+  // Where what the control plane has refused for good is kept.
+  SetAsideOptions set_aside;
+  // Told of each recording that it has refused so, once in a run, from the uploader's thread.
+  std::function<void(const std::string& recording)> on_refused = [](const std::string&) {};
   // A block is full with this many records; what is there is sent after `max_delay`.
   int block_records = 2048;
   std::size_t block_bytes = std::size_t{4} << 20;
@@ -40,8 +44,10 @@ struct UploaderOptions {
 // own, which polls, so that no call ever pays for waking it, and runs at idle priority until the
 // backlog grows or somebody is in a hurry; where it could not be raised again then, never.
 //
-// The control plane's DATA_LOSS (it holds another record of that number) stops the upload for good,
-// with an alarm in the log.
+// A recording that the control plane refuses for good (common/refused_recording.h) is set aside,
+// with an alarm in the log: what the spools hold of it and what is still written goes to its file,
+// and what is in the file is freed as if it had been acknowledged. Whatever else is not taken is
+// sent again, for ever.
 class Uploader {
  public:
   // Asked at each connection attempt, from the uploader's thread; null while there is none.
@@ -67,18 +73,23 @@ class Uploader {
     return acked_block_bytes_.load(std::memory_order_relaxed);
   }
   std::uint64_t acked_records() const { return acked_records_.load(std::memory_order_relaxed); }
+  // Recordings that lie in the directory for what is set aside, from this run and others.
+  std::size_t set_aside() const { return CountSetAside(options_.set_aside.dir); }
   bool is_connected() const { return connected_.load(std::memory_order_relaxed); }
-  // The control plane refused our records as contradicting its own.
-  bool is_refused() const { return refused_.load(std::memory_order_relaxed); }
-  // The control plane answers, and does not take what it is sent; the log says why.
+  // A spool cannot be read back: nothing is shipped any more.
+  bool is_unreadable() const { return unreadable_.load(std::memory_order_relaxed); }
+  // The control plane answers, and does not take what it is sent, or what it has refused cannot be
+  // set aside; the log says why.
   bool is_held_up() const { return held_up_.load(std::memory_order_relaxed); }
 
  private:
   class Stream;
 
   void Run();
-  // The control plane did not take what was sent: said once a minute, it is sent again for ever.
-  void NoteNotTaken(const grpc::Status& status);
+  // What was sent was not taken: said once a minute, it is sent again for ever.
+  void NoteNotTaken(const absl::Status& status);
+  // Whether `status` refuses a recording that was not refused before.
+  bool BeginsSetAside(const absl::Status& status);
   bool Drained() const;
   // Of all spools: what has not been acknowledged.
   std::uint64_t Backlog() const;
@@ -89,6 +100,7 @@ class Uploader {
   std::vector<Spool*> spools_;
   ChannelSource channels_;
   UploaderOptions options_;
+  SetAside set_aside_;
   // A thread that lowers its priority here may raise it again.
   bool may_yield_ = false;
   bool raised_ = true;
@@ -98,7 +110,7 @@ class Uploader {
   std::atomic<std::uint64_t> acked_block_bytes_{0};
   std::atomic<std::uint64_t> acked_records_{0};
   std::atomic<bool> connected_{false};
-  std::atomic<bool> refused_{false};
+  std::atomic<bool> unreadable_{false};
   std::atomic<bool> held_up_{false};
   // CLOCK_MONOTONIC nanoseconds; 0 while it runs.
   std::atomic<std::int64_t> stop_at_{0};

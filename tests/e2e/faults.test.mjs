@@ -107,7 +107,7 @@ test('a session that ends while nobody hears it is ended and whole after both si
   const again = await until('the door opens again', () => door.session('oracle', token).catch(() => undefined));
   assert.notEqual((await latest()).id, id);
   await again.end();
-  assert.ok(!door.agent.log.some((line) => line.includes('"records_refused"')), 'two histories of one session');
+  assert.ok(!door.agent.log.some((line) => line.includes('"recording_set_aside"')), 'two histories of one session');
 });
 
 test('a session whose recording is damaged on the agent\'s disk is revoked, with an alarm', async () => {

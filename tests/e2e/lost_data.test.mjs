@@ -1,7 +1,8 @@
 // What is left of a deployment that has lost some of its data, and the ways out that README names.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { cpSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Deployment, allowAll, until } from './deployment.mjs';
 
 let door, token, other;
@@ -43,31 +44,92 @@ test('an agent that has lost its data enrolls anew: what it served has ended, wh
   await echo(await door.session('oracle', token));
   await isRecorded();
   assert.match(await readiness(), /^200/);
-  assert.ok(!door.agent.log.some((line) => /records_refused|records_not_taken/.test(line)), door.agent.log.join('\n'));
+  assert.ok(!door.agent.log.some((line) => /recording_set_aside|records_not_taken/.test(line)), door.agent.log.join('\n'));
 });
 
-test('a control plane of an older backup takes no records that do not fit: the agent says so, and enrolls anew', async () => {
+// A refusal without a session, which is in the agent's own recording.
+const deny = () => door.post('oracle', { jsonrpc: '2.0', id: 0, method: 'initialize', params: {} }, { token: 'none' });
+const logged = (event) => door.agent.log.filter((line) => line.includes(`"${event}"`)).map((line) => JSON.parse(line));
+const setAside = () => { try { return readdirSync(join(door.agent.dataDir, 'set-aside')).sort(); } catch { return []; } };
+const metric = async (name) => {
+  const response = await fetch(`http://${door.agent.ready.listen.local}/metrics`);
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(await response.text())[1]);
+};
+const isShipped = () => until('all is shipped', async () => await metric('sallyport_agent_spool_bytes') === 0);
+
+test('a control plane of an older backup refuses what does not fit: that is set aside, and all else goes on', async () => {
   const { dataDir } = door.controlPlane;
+  const open = async (bot, server, as) => {
+    const known = (await of(bot)).map(({ id }) => id);
+    const mcp = await door.session(server, as);
+    return { mcp, id: (await of(bot)).find(({ id }) => !known.includes(id)).id };
+  };
+  const goesOn = await open('second-bot', 'oracle', other);
+  const longer = await open('deploy-bot', 'everything', token);
+  for (const { mcp } of [goesOn, longer]) await echo(mcp);
+  assert.equal((await deny()).status, 401);
+  await isShipped();
   await door.stage.stop(door.controlPlane);
   cpSync(dataDir, `${dataDir}.backup`, { recursive: true });
   door.controlPlane = await door.stage.restart(door.controlPlane);
-  await isRecorded();  // of which the backup knows nothing
-  const session = await door.session('oracle', other);
-  await echo(session);
+  // Of which the backup knows nothing.
+  const unknown = await open('second-bot', 'everything', other);
+  for (const { mcp } of [longer, unknown]) await echo(mcp);
+  assert.equal((await deny()).status, 401);
+  await isShipped();
   await door.stage.stop(door.controlPlane);
   rmSync(dataDir, { recursive: true });
   renameSync(`${dataDir}.backup`, dataDir);
+  assert.equal((await deny()).status, 401);
+  await echo(longer.mcp);
   door.controlPlane = await door.stage.restart(door.controlPlane);
 
-  await until('the agent is not ready', async () => (await readiness()).startsWith('503'));
-  assert.match(await readiness(), /the control plane does not take this agent's records: see records_not_taken in the log/);
-  assert.ok(door.agent.log.some((line) => /"records_not_taken"/.test(line)));
+  const refused = await until('what does not fit is refused', () => logged('recording_set_aside').length === 3 && logged('recording_set_aside'));
+  const own = refused.map(({ recording }) => recording).find((recording) => recording.startsWith('agent:agent-a:'));
+  assert.deepEqual(refused.map(({ recording }) => recording).sort(), [own, longer.id, unknown.id].sort());
+  for (const { recording, error, file } of refused) {
+    assert.match(error.message, recording === unknown.id ? /no recording of this agent's/ : /leaves a gap after/);
+    assert.equal(file, join(door.agent.dataDir, 'set-aside', `${recording}.jsonl`));
+  }
+  await isShipped();
+  assert.deepEqual(setAside(), refused.map(({ recording }) => `${recording}.jsonl`).sort());
+  const bodies = readFileSync(join(door.agent.dataDir, 'set-aside', `${longer.id}.jsonl`), 'utf8').trim().split('\n').map(JSON.parse);
+  assert.ok(bodies.some(({ body }) => body?.includes('Echo: x')), JSON.stringify(bodies));
 
+  // The session is over, here and there, and the next one is as any other.
+  const late = await longer.mcp.call('tools/call', { name: 'echo', arguments: { message: 'x' } });
+  assert.equal(late.status, 404);
+  assert.match(late.body, /the control plane does not take what is recorded of the session/);
+  const ended = await until('it has ended at the control plane', async () => {
+    const session = await door.json(['sessions', 'show', longer.id]);
+    return session.state === 'ended' && session;
+  });
+  assert.match(ended.detail, /does not fit/);
+  assert.equal((await door.cli(['sessions', 'verify', longer.id])).code, 1);
+  await echo(await door.session('everything', token));
+  // The others have noticed nothing.
+  await echo(goesOn.mcp);
+  await goesOn.mcp.end();
+  await until('it is whole', () => door.isWhole(goesOn.id));
+  assert.equal((await deny()).status, 401);
+  await isShipped();
+  const [{ recording: next }] = logged('denials_begun_anew');
+  assert.equal(JSON.parse((await door.cli(['sessions', 'verify', next, '-o', 'json'])).out).valid, true);
+  assert.match(await readiness(), /^200 .*refused for good: 3;.*recording_set_aside/);
+  assert.equal(await metric('sallyport_agent_recordings_set_aside'), 3);
+  assert.deepEqual(logged('records_not_taken'), []);
+
+  // It stays so, until somebody has dealt with the files; and nothing comes after them.
+  await door.stage.stop(door.agent, 'SIGKILL');
+  door.agent = await door.stage.restart(door.agent);
+  assert.match(await readiness(), /^200 .*refused for good: 3;/);
+  renameSync(join(door.agent.dataDir, 'set-aside'), `${door.agent.dataDir}.dealt-with`);
+  assert.equal(await readiness(), '200 {"status":"ready"}');
   await door.stage.stop(door.agent);
-  renameSync(door.agent.dataDir, `${door.agent.dataDir}.aside`);
-  door.agent = await door.addAgent('agent-a');
+  door.agent = await door.stage.restart(door.agent);
   await isRecorded();
-  assert.match(await readiness(), /^200/);
+  await isShipped();
+  assert.deepEqual([await readiness(), setAside(), logged('recording_set_aside')], ['200 {"status":"ready"}', [], []]);
 });
 
 for (const name of ['recordings.db', 'control.db']) {

@@ -20,10 +20,12 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/grant/claims.h"
+#include "common/grpc_status.h"
 #include "common/ids.h"
 #include "common/jose/key_set.h"
 #include "common/json_printer.h"
 #include "common/policy/documents.h"
+#include "common/refused_recording.h"
 #include "common/tls.h"
 #include "sallyport/access/v1/access_service.grpc.pb.h"
 #include "sallyport/agent/v1/call_approval_service.grpc.pb.h"
@@ -389,6 +391,11 @@ class FakeControlPlane {
     return opens_;
   }
   bool acks_records = true;
+  // From now on, for good.
+  void RefuseRecording(const std::string& session_id) {
+    std::lock_guard lock(mutex_);
+    refused_recordings_.insert(session_id);
+  }
 
   // ---- the doors
 
@@ -632,6 +639,13 @@ class FakeControlPlane {
       while (stream->Read(&block)) {
         std::lock_guard lock(self.mutex_);
         for (const std::string& run : block.runs()) {
+          const std::string session_id = Unpacked(run)[0].session_id();
+          if (self.refused_recordings_.contains(session_id)) {
+            return ToGrpcStatus(
+                sallyport::RefuseRecording(absl::DataLossError("it is another one"), session_id));
+          }
+        }
+        for (const std::string& run : block.runs()) {
           for (const types::v1::Record& record : Unpacked(run)) {
             self.records_.push_back(record);
             if (record.type() == types::v1::RECORD_TYPE_END) self.TakeEnd(record);
@@ -677,6 +691,7 @@ class FakeControlPlane {
   std::vector<types::v1::Approval> approvals_;
   std::vector<SessionEnd> ends_;
   std::vector<types::v1::Record> records_;
+  std::set<std::string> refused_recordings_;
   std::vector<std::string> withdrawn_;
   std::map<std::string, types::v1::Approval> untold_;
   std::vector<std::string> asked_after_;

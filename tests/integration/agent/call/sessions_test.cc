@@ -166,6 +166,41 @@ TEST_CASE("the last DELETE completes the session, with its end record", "[agent]
   CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_END, types::v1::DENIAL_REASON_UNSPECIFIED));
 }
 
+TEST_CASE("a session whose recording is refused for good is cut, and others are served",
+          "[agent][session]") {
+  Door door;
+  const Door::Bot other = door.Connect("other");
+  const types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  door.control.set_opener([&](const auto&) { return door.control.Active(session); });
+  const Door::Bot bot = door.Connect();
+  std::promise<void> go;
+  auto is_held = std::make_shared<std::atomic<bool>>(true);
+  door.set_awkward([is_held, gone = go.get_future().share()](
+                       const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") == "tools/call" && is_held->exchange(false)) gone.wait();
+    return std::nullopt;
+  });
+  HttpClient call(door.agent->port()), next(door.agent->port());
+  call.Send(
+      door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo")}));
+  while (door.Seen("tools/call") == 0) std::this_thread::yield();
+  door.control.RefuseRecording(session.id());
+  next.Send(door.Bytes(
+      {.token = bot.token, .session_id = bot.session_id, .body = Door::Call("echo", "{}", 2)}));
+  const Json error = Door::Message(call.Read())["error"];
+  CHECK(error["code"] == 40302);
+  CHECK(error["message"] ==
+        "Session ended: the control plane does not take what is recorded of the session");
+  go.set_value();
+  CHECK(door.agent->AwaitLog("\"recording_set_aside\"", 0));
+  CHECK(bot.Post(Door::Call("echo")).status == 404);
+  CHECK(Door::Message(other.Post(Door::Call("echo"))).contains("result"));
+  // Whoever comes again gets another session, as any other.
+  const types::v1::Session after = door.control.ActiveSession("wiki", "bot");
+  door.control.set_opener([&](const auto&) { return door.control.Active(after); });
+  CHECK(Door::Message(door.Connect().Post(Door::Call("echo"))).contains("result"));
+}
+
 TEST_CASE(
     "a session that is ended from outside answers what is open with 40302 and closes its stream",
     "[agent][session]") {

@@ -507,5 +507,82 @@ TEST_CASE(
   CHECK(rig.recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).ok());
 }
 
+TEST_CASE("a recording that is given up takes no record any more, in no run, and others do",
+          "[agent][recorder]") {
+  Rig rig;
+  rig.Run(OneCall(&rig, "ses_a", false));
+  auto given_up = std::move(rig.chain);
+  rig.Run(OneCall(&rig, "ses_b", false));
+  auto other = std::move(rig.chain);
+  const bool is_served = GENERATE(true, false);
+  if (!is_served) given_up.reset();
+  CHECK(rig.recorder->GiveUp("ses_a"));
+  CHECK(rig.recorder->damaged_sessions() == std::vector<std::string>{"ses_a"});
+  rig.chain = is_served ? std::move(given_up) : rig.recorder->StartChain("ses_a");
+  CHECK(rig.chain->is_closed());
+  absl::Status refused;
+  rig.Run(TryEvent(&rig, &refused));
+  CHECK(ReasonOf(refused) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE);
+  CHECK(rig.recorder->RefuseUnrecorded(UpstreamMessage{.bytes = "{}"}).ok());
+  CHECK(rig.recorder->status().ok());
+  CHECK(rig.Shipped().size() == 4);
+  rig.chain = std::move(other);
+  rig.Run(TryEvent(&rig, &refused));
+  CHECK(refused.ok());
+
+  rig.Start();
+  CHECK(rig.recorder->damaged_sessions() == std::vector<std::string>{"ses_a"});
+  const auto open = rig.recorder->TakeOpenChains();
+  REQUIRE(open.size() == 1);
+  CHECK(open[0]->session_id() == "ses_b");
+  CHECK(rig.recorder->StartChain("ses_a")->is_closed());
+}
+
+TEST_CASE("the room that a recording kept for its end is free once it is given up",
+          "[agent][recorder]") {
+  Rig rig;
+  const auto fill = [&](const std::string& session) {
+    absl::Status refused;
+    rig.Run([](Rig* r, std::string id, absl::Status* why) -> Task<void> {
+      r->chain = r->recorder->StartChain(id);
+      while (why->ok()) {
+        *why = (co_await r->recorder->RecordRequest(*r->chain, {}, Clean(kCall))).status();
+      }
+    }(&rig, session, &refused));
+    return rig.chain->n();
+  };
+  const std::uint64_t first = fill("ses_a");
+  rig.Acknowledge();
+  CHECK(rig.recorder->GiveUp("ses_a"));
+  rig.chain.reset();
+  // But for what the segment that is written to has already.
+  CHECK(fill("ses_b") > first * 9 / 10);
+}
+
+TEST_CASE("refusals go on in a chain of their own when theirs is given up, and in the next run",
+          "[agent][recorder]") {
+  Rig rig;
+  const auto deny = [&] {
+    rig.recorder->RecordDenial({.reason = types::v1::DENIAL_REASON_TOKEN_INVALID});
+    REQUIRE(rig.recorder->Flush().ok());
+    return rig.Shipped(1).back();
+  };
+  const std::string given_up = deny().session_id();
+  CHECK_FALSE(rig.recorder->GiveUp(given_up));
+  const types::v1::Record next = deny();
+  CHECK(next.session_id() != given_up);
+  CHECK(next.session_id().starts_with("agent:edge:"));
+  CHECK(next.n() == 1);
+  // Told once more, it is another's no more.
+  CHECK_FALSE(rig.recorder->GiveUp(given_up));
+  CHECK(deny().n() == 2);
+  CHECK(rig.recorder->damaged_sessions().empty());
+  rig.Start();
+  const types::v1::Record later = deny();
+  CHECK(later.session_id() == next.session_id());
+  CHECK(later.n() == 3);
+  CHECK(Verify(rig.Shipped(1), next.session_id()) == "");
+}
+
 }  // namespace
 }  // namespace sallyport::agent

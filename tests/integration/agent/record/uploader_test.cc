@@ -13,12 +13,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "common/grpc_status.h"
+#include "common/refused_recording.h"
 #include "sallyport/agent/v1/recording_service.grpc.pb.h"
 #include "tests/fakes/captured_stderr.h"
 #include "tests/fakes/runs.h"
@@ -38,6 +44,13 @@ class Ledger final : public agent::v1::RecordingService::Service {
     while (stream->Read(&request)) {
       std::unique_lock lock(mutex_);
       ++blocks;
+      for (const std::string& run : request.runs()) {
+        const std::string session = Unpacked(run)[0].session_id();
+        if (refuses.contains(session)) {
+          changed_.notify_all();
+          return ToGrpcStatus(RefuseRecording(absl::FailedPreconditionError("a gap"), session));
+        }
+      }
       backlog = request.backlog_bytes();
       for (const std::string& run : request.runs()) {
         ++runs;
@@ -70,6 +83,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
   bool acknowledges = true;
   grpc::StatusCode fails_with = grpc::StatusCode::OK;
   std::string message = "as told";
+  std::set<std::string> refuses;  // recordings, for good
 
  private:
   std::mutex mutex_;
@@ -112,6 +126,7 @@ struct Rig {
       record.set_session_id(session);
       record.set_n(static_cast<std::uint64_t>(n));
       record.set_payload(std::string(pad, 'x'));
+      record.set_hash("h" + std::to_string(n) + (is_other_history ? "*" : ""));
       REQUIRE(spool->Append(EntryKind::kRecord, Spool::Room::kOrdinary, record.SerializeAsString())
                   .ok());
       REQUIRE(spool->Write(spool->TakePending()).ok());
@@ -119,6 +134,8 @@ struct Rig {
   }
   std::unique_ptr<Uploader> Upload(int port) {
     UploaderOptions options;
+    options.set_aside = {.dir = dir / "aside", .max_bytes = set_aside_max};
+    options.on_refused = [this](const std::string& recording) { refused.push_back(recording); };
     options.max_delay = absl::Milliseconds(5);
     options.poll = absl::Milliseconds(1);
     options.backoff_min = absl::Milliseconds(1);
@@ -132,9 +149,28 @@ struct Rig {
         options);
   }
 
+  std::string AsideFile(const std::string& session = "ses_a") {
+    return dir / ("aside/" + session + ".jsonl");
+  }
+  // The numbers of the records that were set aside, in the file's order.
+  std::vector<int> Aside(const std::string& session = "ses_a") {
+    std::vector<int> numbers;
+    std::ifstream file(AsideFile(session));
+    for (std::string line; std::getline(file, line);) {
+      const auto record = nlohmann::json::parse(line);
+      CHECK(record["sessionId"] == session);
+      numbers.push_back(record["n"].get<int>());
+    }
+    return numbers;
+  }
+
   TempDir dir;
   NoChains client;
   std::unique_ptr<Spool> spool;
+  std::uint64_t set_aside_max = 1 << 20;
+  bool is_other_history = false;
+  // The uploader's, until it is stopped.
+  std::vector<std::string> refused;
 };
 
 TEST_CASE("what is written is shipped in blocks and freed once acknowledged", "[agent][uploader]") {
@@ -266,15 +302,17 @@ TEST_CASE("what the control plane does not take is said once, with its reason, a
   REQUIRE(first != log.npos);
   CHECK(log.find("record 1 of ses_a leaves a gap after 7", first) != log.npos);
   CHECK(log.find("\"records_not_taken\"", first + 1) == log.npos);
-  CHECK_FALSE(uploader->is_refused());
   CHECK(uploader->is_held_up());
   CHECK(rig.spool->backlog_bytes() > 0);
 }
 
-TEST_CASE("what was not taken is held up no more once it is", "[agent][uploader]") {
+TEST_CASE("what names no recording as its cause is held up, and no more once it is taken",
+          "[agent][uploader]") {
   Rig rig;
   Ledger ledger;
-  ledger.fails_with = grpc::StatusCode::FAILED_PRECONDITION;
+  ledger.fails_with =
+      GENERATE(grpc::StatusCode::DATA_LOSS, grpc::StatusCode::RESOURCE_EXHAUSTED,
+               grpc::StatusCode::PERMISSION_DENIED, grpc::StatusCode::FAILED_PRECONDITION);
   auto control = std::make_unique<ControlPlane>(ledger);
   const int port = control->port;
   rig.Add(1, 3);
@@ -287,21 +325,134 @@ TEST_CASE("what was not taken is held up no more once it is", "[agent][uploader]
   uploader->Stop(absl::Seconds(60));
   CHECK_FALSE(uploader->is_held_up());
   CHECK(rig.spool->backlog_bytes() == 0);
+  CHECK(ledger.records["ses_a"].size() == 3);
+  CHECK(rig.refused.empty());
+  CHECK(uploader->set_aside() == 0);
 }
 
-TEST_CASE("a control plane that holds other records stops the upload for good",
+TEST_CASE("a recording that is refused for good is set aside, and all others are shipped",
           "[agent][uploader]") {
   Rig rig;
   Ledger ledger;
-  ledger.fails_with = grpc::StatusCode::DATA_LOSS;
+  ledger.refuses = {"ses_a", "ses_c"};
   ControlPlane control(ledger);
-  rig.Add(1, 3);
+  for (int n = 1; n <= 30; ++n) {
+    for (const char* session : {"ses_a", "ses_b", "ses_c"}) rig.Add(n, n, 10, session);
+  }
+  CapturedStderr taken;
   auto uploader = rig.Upload(control.port);
-  ledger.WaitUntil([&] { return ledger.blocks >= 1; });
+  ledger.WaitUntil([&] { return ledger.records["ses_b"].size() == 30; });
+  // What comes when nothing else is left, too.
+  rig.Add(31, 32, 10, "ses_a");
   uploader->Stop(absl::Seconds(60));
-  CHECK(uploader->is_refused());
-  CHECK(ledger.blocks == 1);
+  CHECK(rig.spool->backlog_bytes() == 0);
+  CHECK_FALSE(uploader->is_held_up());
+  CHECK(uploader->set_aside() == 2);
+  CHECK(rig.refused.size() == 2);
+  CHECK_FALSE(ledger.records.contains("ses_a"));
+  std::vector<int> all(32);
+  std::iota(all.begin(), all.end(), 1);
+  CHECK(rig.Aside("ses_a") == all);
+  all.resize(30);
+  CHECK(rig.Aside("ses_c") == all);
+  const std::string log = taken.Text();
+  for (const char* session : {"ses_a", "ses_c"}) {
+    const std::size_t said = log.find(R"("recording":")" + std::string(session));
+    REQUIRE(said != log.npos);
+    CHECK(log.rfind("\"recording_set_aside\"", said) != log.npos);
+    CHECK(log.find(rig.AsideFile(session), said) != log.npos);
+    CHECK(log.find("a gap", said) != log.npos);
+  }
+  CHECK(log.find("records_not_taken") == log.npos);
+}
+
+TEST_CASE("what is set aside outlives the agent, and no record stands there twice",
+          "[agent][uploader]") {
+  Rig rig;
+  Ledger ledger;
+  ledger.refuses = {"ses_a"};
+  ledger.acknowledges = false;
+  ControlPlane control(ledger);
+  rig.Add(1, 3, 10, "ses_a");
+  rig.Add(1, 1, 10, "ses_b");
+  auto uploader = rig.Upload(control.port);
+  ledger.WaitUntil([&] { return ledger.received >= 1; });
+  uploader->Stop(absl::ZeroDuration());
+  CHECK(rig.Aside() == std::vector<int>{1, 2, 3});
+  // Of a write that was interrupted.
+  std::ofstream(rig.AsideFile(), std::ios::app) << R"({"sessionId":"ses_a","n":4,)";
+
+  rig.Open();
+  ledger.acknowledges = true;
+  rig.Add(4, 4, 10, "ses_a");
+  uploader = rig.Upload(control.port);
+  uploader->Stop(absl::Seconds(60));
+  CHECK(rig.Aside() == std::vector<int>{1, 2, 3, 4});
+  CHECK(rig.refused == std::vector<std::string>(2, "ses_a"));
+  CHECK(rig.spool->backlog_bytes() == 0);
+
+  // Another history of it is no repetition.
+  rig.is_other_history = true;
+  rig.Add(1, 2, 10, "ses_a");
+  uploader = rig.Upload(control.port);
+  uploader->Stop(absl::Seconds(60));
+  CHECK(rig.Aside() == std::vector<int>{1, 2, 3, 4, 1, 2});
+}
+
+TEST_CASE("a file that was moved away is forgotten, and what comes after it begins another",
+          "[agent][uploader]") {
+  Rig rig;
+  Ledger ledger;
+  ledger.refuses = {"ses_a"};
+  ControlPlane control(ledger);
+  rig.Add(1, 2);
+  auto uploader = rig.Upload(control.port);
+  const auto drains = [&] {
+    while (rig.spool->backlog_bytes() > 0) std::this_thread::yield();
+  };
+  drains();
+  std::filesystem::rename(rig.AsideFile(), rig.dir / "moved");
+  CHECK(uploader->set_aside() == 0);
+  rig.Add(3, 3);
+  drains();
+  uploader->Stop(absl::Seconds(60));
+  CHECK(rig.Aside() == std::vector<int>{3});
+}
+
+TEST_CASE("what cannot be set aside is kept in the spool, and said", "[agent][uploader]") {
+  Rig rig;
+  Ledger ledger;
+  ledger.refuses = {"ses_a", "ses_c"};
+  ControlPlane control(ledger);
+  rig.set_aside_max = 1;
+  rig.Add(1, 3, 10, "ses_a");
+  CapturedStderr taken;
+  auto uploader = rig.Upload(control.port);
+  while (rig.spool->backlog_bytes() > 0) std::this_thread::yield();
+  rig.Add(1, 3, 10, "ses_c");
+  rig.Add(1, 3, 10, "ses_b");
+  while (!uploader->is_held_up()) std::this_thread::yield();
   CHECK(rig.spool->backlog_bytes() > 0);
+  CHECK(rig.Aside("ses_c").empty());
+  // Until there is room again.
+  std::filesystem::remove(rig.AsideFile("ses_a"));
+  uploader->Stop(absl::Seconds(60));
+  CHECK(rig.spool->backlog_bytes() == 0);
+  CHECK_FALSE(uploader->is_held_up());
+  CHECK(rig.Aside("ses_c") == std::vector<int>{1, 2, 3});
+  CHECK(ledger.records["ses_b"].size() == 3);
+  CHECK(taken.Text().find("aside is full of what the control plane refused") != std::string::npos);
+}
+
+TEST_CASE("a name that no file can have sets nothing aside", "[agent][uploader]") {
+  SetAside aside({.dir = "/nowhere"});
+  for (const char* name : {"", ".", "..", "../ses_a", "a/b", ".hidden", "a b"}) {
+    CHECK_FALSE(aside.Begin(name));
+    CHECK_FALSE(aside.Holds(name));
+  }
+  CHECK(aside.Begin("agent:edge-1:0011223344556677"));
+  CHECK(aside.Begin("ses_a"));
+  CHECK_FALSE(aside.Begin("ses_a"));
 }
 
 }  // namespace
