@@ -269,7 +269,7 @@ Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConn
         gateway, session, connection,
         OwnRequest(JsonString("sallyport-" + NewRequestId()), "tools/list", params + "}"), left);
     if (!list.ok() || list->is_error) break;
-    SeeTools(gateway, look_for, *session, *connection, *list, found, cursor);
+    if (!SeeTools(gateway, look_for, *session, *connection, *list, found, cursor)) break;
     const auto shared = is_modern ? session->shared : nullptr;
     std::string same_cursor;
     if (shared != nullptr && !shared->tools.Learn(*list, same_cursor)) break;
@@ -298,6 +298,8 @@ Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpCon
     const bool is_all = co_await ReadTools(gateway, session, connection, look_for, found);
     if (look.changes() != changes) continue;
     look.Take(found, is_all, gateway.clock.SinceBoot());
+    found.seen.insert(found.passed_over.begin(), found.passed_over.end());
+    TakeToolList(gateway, *session, found.seen, is_all);
     break;
   }
   look.is_asking = false;

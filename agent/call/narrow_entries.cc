@@ -6,6 +6,7 @@
 
 #include "agent/call/see_tools.h"
 #include "agent/mcp/list_filter.h"
+#include "agent/mcp/list_page.h"
 #include "agent/mcp/methods.h"
 
 namespace sallyport::agent {
@@ -34,6 +35,15 @@ bool IsShown(const SessionPolicy& policy, ListKind kind, std::string_view name, 
   }
 }
 
+// What a client is sent of its server's list of tools, and was sent before, may be all of it.
+void TakePage(Gateway& gateway, const RecordedCall& call, const UpstreamMessage& result,
+              const ToolLook::Names& listed) {
+  const GrantedCall& granted = call.granted;
+  const auto all =
+      granted.connection->tool_look().TakePage(PageOf(call.outbound.message(), result), listed);
+  TakeToolList(gateway, *granted.session, all ? *all : listed, all.has_value());
+}
+
 }  // namespace
 
 absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCall& call,
@@ -44,19 +54,22 @@ absl::StatusOr<UpstreamMessage> NarrowEntries(Gateway& gateway, const RecordedCa
   const GrantedCall& granted = call.granted;
   const McpSession& mcp = granted.connection->mcp();
   const absl::Time now = gateway.clock.Now();
+  ToolLook::Names listed;
   auto narrowed =
       FilterList(std::move(response), kind, [&](std::string_view name, std::string_view entry) {
         if (kind == ListKind::kTools) {
+          if (listed.size() < ToolLook::kMaxTools) listed.insert(ToolLook::KeyOf(name));
           return SeeTool(gateway, rules, *granted.session, *granted.connection, name, entry);
         }
         return kind == ListKind::kTasks ? mcp.HasTask(name)
                                         : IsShown(*rules.policy, kind, name, now);
       });
+  if (kind != ListKind::kTools || !narrowed.ok() || narrowed->is_error) return narrowed;
   const std::string& server = granted.session->facts().server;
-  if (kind == ListKind::kTools && narrowed.ok() && !narrowed->is_error &&
-      rules.snapshot->PinModeOf(server) != PinMode::kIgnore) {
+  if (rules.snapshot->PinModeOf(server) != PinMode::kIgnore) {
     gateway.tool_pins.ReportNews(server, *rules.snapshot);
   }
+  TakePage(gateway, call, *narrowed, listed);
   return narrowed;
 }
 

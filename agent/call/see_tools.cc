@@ -46,7 +46,7 @@ bool SeeTool(Gateway& gateway, const SessionRules& rules, const ServedSession& s
          gateway.tool_pins.IsAccepted(snapshot, server, *seen);
 }
 
-void SeeTools(Gateway& gateway, const LookFor& look_for, const ServedSession& session,
+bool SeeTools(Gateway& gateway, const LookFor& look_for, const ServedSession& session,
               McpConnection& connection, const UpstreamMessage& list, ToolLook::Found& found,
               std::string& next_cursor) {
   const std::string& server = session.facts().server;
@@ -54,7 +54,9 @@ void SeeTools(Gateway& gateway, const LookFor& look_for, const ServedSession& se
   // The call may have waited.
   const auto snapshot = gateway.snapshots.current();
   const absl::Time now = gateway.clock.Now();
-  for (ToolDefinition& tool : ReadToolDefinitions(list, next_cursor)) {
+  auto definitions = ReadToolDefinitions(list, next_cursor);
+  if (!definitions.ok()) return false;
+  for (ToolDefinition& tool : *definitions) {
     const bool is_seen = tool.name == look_for.tool || policy.ShowsTool(tool.name, now) ||
                          connection.tool_look().Find(tool.name) != nullptr;
     ToolLook::Names& names = is_seen ? found.seen : found.passed_over;
@@ -64,6 +66,15 @@ void SeeTools(Gateway& gateway, const LookFor& look_for, const ServedSession& se
   }
   if (snapshot->PinModeOf(server) != PinMode::kIgnore)
     gateway.tool_pins.ReportNews(server, *snapshot);
+  return true;
+}
+
+void TakeToolList(Gateway& gateway, const ServedSession& session, const ToolLook::Names& listed,
+                  bool is_all) {
+  gateway.tool_pins.TakeList(
+      session.facts().server, *gateway.snapshots.current(),
+      [&](std::string_view tool) { return listed.contains(ToolLook::KeyOf(tool)); },
+      is_all && listed.size() < ToolLook::kMaxTools);
 }
 
 SeenDefinition DefinitionOf(McpConnection& connection, const ClientMessage& call) {

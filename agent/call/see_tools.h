@@ -27,11 +27,15 @@ LookFor LookOf(const JudgedCall& call);
 bool SeeTool(Gateway& gateway, const SessionRules& rules, const ServedSession& session,
              McpConnection& connection, std::string_view name, std::string_view entry);
 
-// The same for a list that goes to no client; its tools are added to `found`. `next_cursor`
-// receives the literal that asks for the next page, empty at the last.
-void SeeTools(Gateway& gateway, const LookFor& look_for, const ServedSession& session,
+// The same for a page that goes to no client; its tools are added to `found`. `next_cursor`
+// receives the literal that asks for the next page, empty at the last. False: it is no list.
+bool SeeTools(Gateway& gateway, const LookFor& look_for, const ServedSession& session,
               McpConnection& connection, const UpstreamMessage& list, ToolLook::Found& found,
               std::string& next_cursor);
+
+// All of the server's list was read on that connection, or a part, and these tools are in it.
+void TakeToolList(Gateway& gateway, const ServedSession& session, const ToolLook::Names& listed,
+                  bool is_all);
 
 // What the server said last on that connection of the tool that is called. Null: it has not shown
 // it there, or no tool is called.

@@ -28,6 +28,20 @@ SeenDefinition ToolLook::Find(std::string_view tool) const {
   return shown == shown_.end() || shown->second->name != tool ? nullptr : shown->second;
 }
 
+std::optional<ToolLook::Names> ToolLook::TakePage(const ListPage& page, const Names& listed) {
+  Pages pages = std::exchange(pages_, {});
+  if (page.cursor.empty()) {
+    pages = {};
+  } else if (page.cursor != pages.next_cursor) {
+    return std::nullopt;
+  }
+  pages.listed.insert(listed.begin(), listed.end());
+  pages.next_cursor = page.next_cursor;
+  if (page.next_cursor.empty()) return std::move(pages.listed);
+  if (pages.listed.size() < kMaxTools) pages_ = std::move(pages);
+  return std::nullopt;
+}
+
 void ToolLook::Take(const Found& found, bool is_all, absl::Duration now) {
   if (is_all) {
     absl::erase_if(shown_, [&](const auto& entry) { return !found.seen.contains(entry.first); });

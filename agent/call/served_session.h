@@ -20,6 +20,7 @@
 #include "agent/call/session_rules.h"
 #include "agent/loop/signal.h"
 #include "agent/mask/json_masker.h"
+#include "agent/mcp/list_page.h"
 #include "agent/mcp/message.h"
 #include "agent/mcp/tool_definition.h"
 #include "agent/mcp/tool_headers.h"
@@ -73,6 +74,10 @@ class ToolLook {
   // Null: it is not shown.
   SeenDefinition Find(std::string_view tool) const;
 
+  // A page of a client's list has come, and these are on it. Those of all its pages, at most
+  // kMaxTools, where this is the last one and no page of another list came between.
+  std::optional<Names> TakePage(const ListPage& page, const Names& listed);
+
   // We have looked at all of them, and these are there; or not got to the end.
   void Take(const Found& found, bool is_all, absl::Duration now);
   // We have looked, no longer than `age` ago.
@@ -86,6 +91,7 @@ class ToolLook {
     shown_.clear();
     passed_over_.clear();
     looked_at_.reset();
+    pages_ = {};
     ++changes_;
   }
   std::uint64_t changes() const { return changes_; }
@@ -98,6 +104,11 @@ class ToolLook {
   absl::flat_hash_map<std::size_t, SeenDefinition> shown_;
   Names passed_over_;
   std::optional<absl::Duration> looked_at_;
+  // Of a client's list, as far as it has come.
+  struct Pages {
+    Names listed;
+    std::string next_cursor;
+  } pages_;
   std::uint64_t changes_ = 0;
 };
 

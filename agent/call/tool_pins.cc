@@ -20,7 +20,7 @@ constexpr std::size_t kMaxReportBytes = 8u << 20;
 // Whether the control plane pins the tool, or could.
 bool HasRoom(const AgentSnapshot& snapshot, std::string_view server, std::string_view tool) {
   return snapshot.PinOf(server, tool) != nullptr ||
-         (CanBePinned(tool) && snapshot.PinsOf(server) < kMaxToolsOfServer);
+         (CanBePinned(tool) && snapshot.PinsOf(server).size() < kMaxToolsOfServer);
 }
 
 }  // namespace
@@ -135,6 +135,39 @@ Task<void> ToolPins::Report(std::string server, std::vector<SeenDefinition> news
   }
 }
 
+void ToolPins::TakeList(const std::string& server, const AgentSnapshot& snapshot,
+                        absl::FunctionRef<bool(std::string_view)> is_listed, bool is_all) {
+  Server& of = servers_[server];
+  if (is_all) {
+    of.unlisted.emplace();
+    for (const auto& [name, pin] : snapshot.PinsOf(server)) {
+      if (!is_listed(name)) of.unlisted->push_back(name);
+    }
+  } else if (of.unlisted) {
+    std::erase_if(*of.unlisted, is_listed);
+  }
+  if (of.unlisted != of.told_unlisted && !of.is_telling) loop_.Spawn(TellUnlisted(server));
+}
+
+Task<void> ToolPins::TellUnlisted(std::string server) {
+  Server& of = servers_[server];
+  of.is_telling = true;
+  while (of.unlisted != of.told_unlisted) {
+    const auto unlisted = of.unlisted;
+    v1::ReportToolsRequest request;
+    request.set_server(server);
+    *request.mutable_list()->mutable_unlisted() = {unlisted->begin(), unlisted->end()};
+    const auto response = co_await client_.Report(std::move(request));
+    if (!response.ok()) {
+      // With the next list it is told again.
+      LogWarning("tool_list_not_reported", {{"server", server}, {"error", response.status()}});
+      break;
+    }
+    of.told_unlisted = unlisted;
+  }
+  of.is_telling = false;
+}
+
 void ToolPins::Take(const std::string& server, const v1::ReportToolsRequest& reported,
                     const v1::ReportToolsResponse& response) {
   std::set<std::string_view> pinned;
@@ -204,6 +237,7 @@ void ToolPins::TakeSnapshot(std::shared_ptr<const AgentSnapshot> snapshot) {
   // One from a backup lacks what was pinned since it was made: nobody has forgotten that.
   const bool can_tell = in_force_ != nullptr && in_force_->epoch() == snapshot->epoch();
   for (auto& [server, of] : servers_) {
+    if (!can_tell) of.told_unlisted.reset();
     std::erase_if(of.tools, [&](const auto& entry) {
       const auto& [name, seen] = entry;
       const ToolPin* const pin = can_tell ? in_force_->PinOf(server, name) : nullptr;

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 #include "agent/control/agent_snapshot.h"
 #include "agent/control/tool_client.h"
@@ -39,6 +41,12 @@ class ToolPins {
   // Tells the control plane in the background of what was seen and is not as `snapshot` has it: of
   // a tool that it does not pin, first what this agent goes by.
   void ReportNews(const std::string& server, const AgentSnapshot& snapshot);
+
+  // The server's list was read, all of it or a part. What `snapshot` pins and all of it does not
+  // hold, the server lists no more, until a part of it does: the control plane is told in the
+  // background.
+  void TakeList(const std::string& server, const AgentSnapshot& snapshot,
+                absl::FunctionRef<bool(std::string_view tool)> is_listed, bool is_all);
 
   // Whether the tool is pinned, or will be once the server lists it. Not: its name is none, the
   // server has as many tools as are kept of one, or the control plane has not taken it.
@@ -89,6 +97,11 @@ class ToolPins {
     // Of the definitions that can be read, with those that only connections still have.
     std::shared_ptr<std::size_t> kept_bytes = std::make_shared<std::size_t>(0);
     absl::Duration warned_at = -absl::InfiniteDuration();
+    // Pinned tools that it lists no more, and what the control plane was told of that. nullopt: its
+    // list has not been read to the end, or nothing.
+    std::optional<std::vector<std::string>> unlisted;
+    std::optional<std::vector<std::string>> told_unlisted;
+    bool is_telling = false;
   };
 
   static SeenDefinition Keep(const Server& of, ToolDefinition definition);
@@ -99,6 +112,7 @@ class ToolPins {
   Seen* FindSeen(std::string_view server, std::string_view tool);
   // In that order.
   Task<void> Report(std::string server, std::vector<SeenDefinition> news);
+  Task<void> TellUnlisted(std::string server);
 
   Loop& loop_;
   const Clock& clock_;

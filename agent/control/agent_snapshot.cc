@@ -136,15 +136,16 @@ PinMode AgentSnapshot::PinModeOf(std::string_view server) const {
 }
 
 const ToolPin* AgentSnapshot::PinOf(std::string_view server, std::string_view tool) const {
-  const auto of = tool_pins_.find(server);
-  if (of == tool_pins_.end()) return nullptr;
-  const auto pin = of->second.find(tool);
-  return pin == of->second.end() ? nullptr : &pin->second;
+  const auto& pins = PinsOf(server);
+  const auto pin = pins.find(tool);
+  return pin == pins.end() ? nullptr : &pin->second;
 }
 
-std::size_t AgentSnapshot::PinsOf(std::string_view server) const {
+const std::map<std::string, ToolPin, std::less<>>& AgentSnapshot::PinsOf(
+    std::string_view server) const {
+  static const auto& none = *new std::map<std::string, ToolPin, std::less<>>;
   const auto of = tool_pins_.find(server);
-  return of == tool_pins_.end() ? 0 : of->second.size();
+  return of == tool_pins_.end() ? none : of->second;
 }
 
 KnownKeys AgentSnapshot::KeysOf(std::string_view issuer_id) const {

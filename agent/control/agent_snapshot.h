@@ -73,8 +73,8 @@ class AgentSnapshot {
   PinMode PinModeOf(std::string_view server) const;
   // Null: the tool has no definition that was accepted.
   const ToolPin* PinOf(std::string_view server, std::string_view tool) const;
-  // How many tools of the server have one.
-  std::size_t PinsOf(std::string_view server) const;
+  // By name, the tools of the server that have one.
+  const std::map<std::string, ToolPin, std::less<>>& PinsOf(std::string_view server) const;
   // Takes the grants that are for this agent.
   const GrantVerifier& grants() const { return *grants_; }
 

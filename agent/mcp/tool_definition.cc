@@ -34,17 +34,18 @@ absl::StatusOr<ToolDefinition> ReadToolDefinition(std::string_view entry) {
   return DefinitionOf(index, index.root(), *name);
 }
 
-std::vector<ToolDefinition> ReadToolDefinitions(const UpstreamMessage& list,
-                                                std::string& next_cursor) {
-  std::vector<ToolDefinition> definitions;
+absl::StatusOr<std::vector<ToolDefinition>> ReadToolDefinitions(const UpstreamMessage& list,
+                                                                std::string& next_cursor) {
   next_cursor.clear();
   JsonIndex index;
-  if (list.shape != Shape::kResponse || list.is_error || !Parse(index, list.bytes)) {
-    return definitions;
-  }
-  const JsonNode* result = index.Member(&index.root(), "result");
+  const bool is_result =
+      list.shape == Shape::kResponse && !list.is_error && Parse(index, list.bytes);
+  const JsonNode* result = is_result ? index.Member(&index.root(), "result") : nullptr;
   const JsonNode* tools = index.Member(result, "tools");
-  if (tools == nullptr || !tools->is_array()) return definitions;
+  if (tools == nullptr || !tools->is_array()) {
+    return Denied(types::v1::DENIAL_REASON_UPSTREAM_INVALID, "the result has no list of tools");
+  }
+  std::vector<ToolDefinition> definitions;
   for (const JsonNode& tool : index.Children(*tools)) {
     const JsonNode* name = index.Member(&tool, "name");
     if (name == nullptr || !name->is_string()) continue;

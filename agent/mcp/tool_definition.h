@@ -27,9 +27,9 @@ using SeenDefinition = std::shared_ptr<const ToolDefinition>;
 // Of one entry of a tools/list result, as it stands there. upstream_invalid when it has no name.
 absl::StatusOr<ToolDefinition> ReadToolDefinition(std::string_view entry);
 
-// Of all entries of one page that have a name; none when it is no such result. `next_cursor`
-// receives the literal that asks for the next page, empty at the last.
-std::vector<ToolDefinition> ReadToolDefinitions(const UpstreamMessage& list,
-                                                std::string& next_cursor);
+// Of all entries of one page that have a name; upstream_invalid when it is no such result.
+// `next_cursor` receives the literal that asks for the next page, empty at the last.
+absl::StatusOr<std::vector<ToolDefinition>> ReadToolDefinitions(const UpstreamMessage& list,
+                                                                std::string& next_cursor);
 
 }  // namespace sallyport::agent

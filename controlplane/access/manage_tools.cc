@@ -1,5 +1,7 @@
 #include "controlplane/access/manage_tools.h"
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "controlplane/access/page.h"
+#include "controlplane/model/proto_time.h"
 #include "controlplane/model/tool.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/known_servers.h"
@@ -19,6 +22,13 @@ namespace sallyport::controlplane {
 namespace {
 
 constexpr int kMostForgotten = 1000;
+
+using UnlistedTools = std::map<std::string, absl::Time, std::less<>>;
+
+void SayIfUnlisted(const UnlistedTools& unlisted, types::v1::Tool& tool) {
+  const auto since = unlisted.find(tool.name());
+  if (since != unlisted.end()) *tool.mutable_unlisted_at() = ToProto(since->second);
+}
 
 types::v1::Tool WithoutDefinitions(const Tool& tool) {
   types::v1::Tool item = tool.proto();
@@ -54,7 +64,12 @@ absl::StatusOr<admin::v1::ListToolsResponse> ManageTools::Run(
     found.pop_back();
     response.set_next_page_token(found.back().proto().name());
   }
-  for (const Tool& tool : found) *response.add_items() = WithoutDefinitions(tool);
+  ASSIGN_OR_RETURN(const UnlistedTools unlisted, tools::Unlisted(*t, request.server()));
+  for (const Tool& tool : found) {
+    types::v1::Tool& item = *response.add_items();
+    item = WithoutDefinitions(tool);
+    SayIfUnlisted(unlisted, item);
+  }
   return response;
 }
 
@@ -64,6 +79,8 @@ absl::StatusOr<admin::v1::GetToolResponse> ManageTools::Run(
   ASSIGN_OR_RETURN(const Tool tool, FindTool(*t, request.server(), request.name()));
   admin::v1::GetToolResponse response;
   *response.mutable_tool() = tool.proto();
+  ASSIGN_OR_RETURN(const UnlistedTools unlisted, tools::Unlisted(*t, request.server()));
+  SayIfUnlisted(unlisted, *response.mutable_tool());
   return response;
 }
 

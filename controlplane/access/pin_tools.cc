@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
@@ -33,6 +34,8 @@ absl::Status CheckRequest(const agent::v1::ReportToolsRequest& request) {
       return absl::InvalidArgumentError("a definition is longer than 256 KiB");
     }
   }
+  if (request.list().unlisted_size() > static_cast<int>(kMaxToolsOfServer))
+    return absl::InvalidArgumentError("more than 4,096 unlisted tools in one report");
   return absl::OkStatus();
 }
 
@@ -106,9 +109,14 @@ absl::StatusOr<agent::v1::ReportToolsResponse> PinTools::Run(
     LogWarning("tools_not_pinned",
                {{"server", request.server()}, {"agent", agent}, {"tools", not_pinned}});
   }
-  if (!is_anything_new) return response;
-  RETURN_IF_ERROR(meta::BumpSnapshot(*t));
-  RETURN_IF_ERROR(t->Commit());
+  bool is_list_new = false;
+  if (request.has_list()) {
+    const std::vector<std::string> unlisted(request.list().unlisted().begin(),
+                                            request.list().unlisted().end());
+    ASSIGN_OR_RETURN(is_list_new, tools::PutList(*t, request.server(), agent, unlisted, now));
+  }
+  if (is_anything_new) RETURN_IF_ERROR(meta::BumpSnapshot(*t));
+  if (is_anything_new || is_list_new) RETURN_IF_ERROR(t->Commit());
   return response;
 }
 

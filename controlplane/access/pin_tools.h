@@ -8,7 +8,7 @@
 
 namespace sallyport::controlplane {
 
-// Takes in what agents see servers say of their tools.
+// Takes in what agents see servers say of their tools, and which they list no more.
 class PinTools {
  public:
   // Both outlive it.

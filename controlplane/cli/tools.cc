@@ -33,7 +33,8 @@ std::vector<std::string> ToolRow(const types::v1::Tool& tool) {
           TimeCell(tool.accepted_at(), tool.has_accepted_at()),
           tool.accepted_by(),
           tool.changed_hash().substr(0, 12),
-          TimeCell(tool.changed_at(), tool.has_changed_at())};
+          TimeCell(tool.changed_at(), tool.has_changed_at()),
+          TimeCell(tool.unlisted_at(), tool.has_unlisted_at())};
 }
 
 int ListTools(const ClientOptions& options, const std::string& server) {
@@ -41,10 +42,10 @@ int ListTools(const ClientOptions& options, const std::string& server) {
   request.set_server(server);
   return AskAll<ToolService, admin::v1::ListToolsRequest, admin::v1::ListToolsResponse>(
       options, &ToolService::Stub::ListTools, request, [&](const auto& pages) {
-        return ShowList(
-            pages, options.format, "tools that an agent has seen",
-            Table({"NAME", "STATE", "DEFINITION", "ACCEPTED", "BY", "CHANGED TO", "CHANGED"}),
-            ToolRow);
+        return ShowList(pages, options.format, "tools that an agent has seen",
+                        Table({"NAME", "STATE", "DEFINITION", "ACCEPTED", "BY", "CHANGED TO",
+                               "CHANGED", "NOT LISTED SINCE"}),
+                        ToolRow);
       });
 }
 
@@ -79,6 +80,7 @@ void PrintTool(const types::v1::Tool& tool) {
   facts.Add("changed to", tool.changed_hash());
   facts.Add("changed", TimeCell(tool.changed_at(), tool.has_changed_at()));
   facts.Add("seen by", tool.changed_agent());
+  facts.Add("not listed since", TimeCell(tool.unlisted_at(), tool.has_unlisted_at()));
   std::cout << std::move(facts).Text() << std::flush;
   PrintLines(IsChanged(tool) ? DifferenceOf(tool)
                              : Shown(tool.definition(), tool.definition_hash()));

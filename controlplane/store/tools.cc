@@ -1,5 +1,6 @@
 #include "controlplane/store/tools.h"
 
+#include <set>
 #include <string>
 
 #include "common/status_macros.h"
@@ -52,6 +53,75 @@ absl::StatusOr<std::vector<types::v1::ToolPin>> Pins(Transaction& t, std::string
     pin.set_name(std::string(list.text(0)));
     pin.set_definition_hash(std::string(list.text(1)));
     pin.set_is_changed(list.integer(2) == types::v1::TOOL_STATE_CHANGED);
+  }
+}
+
+namespace {
+
+absl::StatusOr<std::set<std::string, std::less<>>> UnlistedBy(Transaction& t,
+                                                              std::string_view server,
+                                                              std::string_view agent) {
+  Statement list = t.Prepare("select name from unlisted_tools where server = ? and agent = ?");
+  list.Text(server).Text(agent);
+  std::set<std::string, std::less<>> names;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return names;
+    names.emplace(list.text(0));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<bool> PutList(WriteTransaction& t, std::string_view server, std::string_view agent,
+                             std::span<const std::string> unlisted, absl::Time now) {
+  ASSIGN_OR_RETURN(
+      int64_t news,
+      t.Prepare("insert into tool_lists (server, agent) values (?, ?) on conflict do nothing")
+          .Text(server)
+          .Text(agent)
+          .RunCounted());
+  ASSIGN_OR_RETURN(auto found_again, UnlistedBy(t, server, agent));
+  for (const std::string& name : unlisted) {
+    if (found_again.erase(name) > 0) continue;
+    ASSIGN_OR_RETURN(const int64_t inserted,
+                     t.Prepare("insert into unlisted_tools (server, name, agent, since) "
+                               "select server, name, ?, ? from tools where server = ? and name = ? "
+                               "on conflict do nothing")
+                         .Text(agent)
+                         .Time(now)
+                         .Text(server)
+                         .Text(name)
+                         .RunCounted());
+    news += inserted;
+  }
+  for (const std::string& name : found_again) {
+    RETURN_IF_ERROR(
+        t.Prepare("delete from unlisted_tools where server = ? and name = ? and agent = ?")
+            .Text(server)
+            .Text(name)
+            .Text(agent)
+            .Run());
+    ++news;
+  }
+  return news > 0;
+}
+
+absl::StatusOr<std::map<std::string, absl::Time, std::less<>>> Unlisted(Transaction& t,
+                                                                        std::string_view server) {
+  Statement list = t.Prepare(
+      "with lists as (select agent from tool_lists join agents on name = agent "
+      "where server = ?1 and banned_at is null "
+      "and instr(char(10) || servers, char(10) || ?1 || char(10)) > 0) "
+      "select name, max(since) from unlisted_tools "
+      "where server = ?1 and agent in (select agent from lists) "
+      "group by name having count(*) = (select count(*) from lists)");
+  list.Text(server);
+  std::map<std::string, absl::Time, std::less<>> since;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return since;
+    since.emplace(list.text(0), list.time(1));
   }
 }
 

@@ -123,6 +123,21 @@ test('a server that takes its change back needs nobody', async () => {
   await until('it is pinned again', async () => (await tool('search')).state === 'pinned');
 });
 
+test('a tool that the server lists no more is marked, until it lists it again', async () => {
+  assert.equal((await tool('read')).unlistedAt, undefined);
+  wiki.names = ['search'];
+  assert.deepEqual(await listed(), ['search']);
+  const { unlistedAt } = await until('it is marked', async () => { const one = await tool('read'); return one.unlistedAt && one; });
+  assert.equal((await tool('search')).unlistedAt, undefined);
+  const cell = unlistedAt.slice(0, 19);
+  assert.match((await door.cli(['tools', 'list', 'wiki'])).out, new RegExp(`^NAME .* NOT LISTED SINCE\nread +pinned .* ${cell}.*\n`));
+  assert.match((await door.cli(['tools', 'show', 'wiki', 'read'])).out, new RegExp(`^not listed since +${cell}`, 'm'));
+
+  wiki.names = ['read', 'search'];
+  assert.deepEqual(await listed(), ['read', 'search']);
+  await until('it is listed again', async () => !(await tool('read')).unlistedAt);
+});
+
 test('a pin is forgotten by an administrator, and none that waits', async () => {
   wiki.description = HONEST;
   assert.deepEqual(await listed(), ['read']);

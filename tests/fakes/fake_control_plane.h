@@ -363,6 +363,15 @@ class FakeControlPlane {
       return std::nullopt;
     });
   }
+  // What the agent told last of tools that its server lists no more; waits until it is that.
+  bool AwaitUnlisted(const std::vector<std::string>& names) {
+    return WaitFor([&] { return unlisted_ == names; });
+  }
+  // How often it has told of them.
+  int lists() {
+    std::lock_guard lock(mutex_);
+    return lists_;
+  }
   // It is never pinned, as if the server had too many.
   void set_not_pinned(const std::string& tool) {
     std::lock_guard lock(mutex_);
@@ -606,6 +615,11 @@ class FakeControlPlane {
                              agent::v1::ReportToolsResponse* response) override {
       std::lock_guard lock(self.mutex_);
       if (!self.hears_reports_) return {grpc::StatusCode::INTERNAL, "not heard"};
+      if (request->has_list()) {
+        const auto& unlisted = request->list().unlisted();
+        self.unlisted_ = std::vector<std::string>(unlisted.begin(), unlisted.end());
+        ++self.lists_;
+      }
       for (const agent::v1::SeenTool& seen : request->tools()) {
         self.reported_.push_back(seen);
         if (self.not_pinned_.contains(seen.name())) continue;
@@ -696,6 +710,9 @@ class FakeControlPlane {
   std::map<std::string, types::v1::Approval> untold_;
   std::vector<std::string> asked_after_;
   std::vector<agent::v1::SeenTool> reported_;
+  // nullopt: nothing was told.
+  std::optional<std::vector<std::string>> unlisted_;
+  int lists_ = 0;
   std::set<std::string> not_pinned_;
   bool hears_reports_ = true;
   int opens_ = 0;

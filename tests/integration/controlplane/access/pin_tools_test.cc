@@ -1,5 +1,7 @@
 #include "controlplane/access/pin_tools.h"
 
+#include <map>
+
 #include "controlplane/access/manage_tools.h"
 #include "controlplane/store/tools.h"
 #include "tests/integration/controlplane/access/fixture.h"
@@ -39,6 +41,25 @@ struct Pinning : Fixture {
     request.set_server("wiki");
     *request.mutable_names() = {names.begin(), names.end()};
     return ManageTools(*control, clock).Run(admin, request);
+  }
+  // That agent has read the server's list to its end, and these pinned tools were not in it.
+  void ReadList(const std::string& agent, const std::vector<std::string>& unlisted) {
+    agent::v1::ReportToolsRequest request;
+    request.set_server("wiki");
+    *request.mutable_list()->mutable_unlisted() = {unlisted.begin(), unlisted.end()};
+    REQUIRE(PinTools(*control, clock).Run(Agent(agent), request).ok());
+  }
+  // The tools that are shown as not listed any more, with since when.
+  std::map<std::string, absl::Time> Unlisted() {
+    admin::v1::ListToolsRequest request;
+    request.set_server("wiki");
+    const auto shown = ManageTools(*control, clock).Run(admin, request);
+    REQUIRE(shown.ok());
+    std::map<std::string, absl::Time> unlisted;
+    for (const types::v1::Tool& tool : shown->items()) {
+      if (tool.has_unlisted_at()) unlisted[tool.name()] = FromProto(tool.unlisted_at());
+    }
+    return unlisted;
   }
   uint64_t Version() { return meta::CurrentSnapshot(*Read())->version; }
   size_t Lines() { return audit_log::List(*Read(), 0, 1000)->size(); }
@@ -159,6 +180,51 @@ TEST_CASE_METHOD(Pinning, "of one server no more than 4,096 tools are kept",
     CHECK(response->pins_size() == (page < 4 ? 1000 : 96));
   }
   CHECK(*tools::Count(*Read(), "wiki") == 4096);
+}
+
+TEST_CASE_METHOD(Pinning, "a tool that its server lists no more is shown with since when",
+                 "[controlplane][access]") {
+  Report("a1", 'a', "old");
+  Report("a1", 'a', "echo");
+  CHECK(Unlisted().empty());
+  const uint64_t before = Version();
+  const absl::Time since = clock.Now();
+  ReadList("a1", {"old", "never-seen"});
+  CHECK(Unlisted() == std::map<std::string, absl::Time>{{"old", since}});
+  clock.Advance(absl::Minutes(1));
+  ReadList("a1", {"old", "echo"});
+  CHECK(Unlisted() == std::map<std::string, absl::Time>{{"old", since}, {"echo", clock.Now()}});
+  ReadList("a1", {"echo"});
+  CHECK(Unlisted() == std::map<std::string, absl::Time>{{"echo", clock.Now()}});
+  CHECK(Version() == before);
+  REQUIRE(Forget({"echo"}).ok());
+  Report("a1", 'a', "echo");
+  CHECK(Unlisted().empty());
+}
+
+TEST_CASE_METHOD(Pinning, "a tool that one agent's server still lists is not said to be gone",
+                 "[controlplane][access]") {
+  Report("a1", 'a', "old");
+  ReadList("a2", {});
+  ReadList("a1", {"old"});
+  CHECK(Unlisted().empty());
+  clock.Advance(absl::Minutes(1));
+  ReadList("a2", {"old"});
+  CHECK(Unlisted() == std::map<std::string, absl::Time>{{"old", clock.Now()}});
+  ReadList("a2", {});
+  CHECK(Unlisted().empty());
+  // What serves it no more has no say in it.
+  AddAgent("a2", {"files"});
+  CHECK(Unlisted().contains("old"));
+}
+
+TEST_CASE_METHOD(Pinning, "of one list no more than 4,096 tools are missing",
+                 "[controlplane][access]") {
+  agent::v1::ReportToolsRequest request;
+  request.set_server("wiki");
+  for (int i = 0; i < 4097; ++i) request.mutable_list()->add_unlisted("tool");
+  CHECK(PinTools(*control, clock).Run(Agent("a1"), request).status().code() ==
+        absl::StatusCode::kInvalidArgument);
 }
 
 TEST_CASE_METHOD(Pinning, "a pin is forgotten, and its place is another tool's",

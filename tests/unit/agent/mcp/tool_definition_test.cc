@@ -41,14 +41,16 @@ TEST_CASE("a page gives the definitions of the tools that have names", "[agent][
   std::string cursor = "left over";
   const auto tools = ReadToolDefinitions(
       Result(R"({"tools":[{"name":"a"},{"title":"nameless"},{"name":7},{"name":"b"}]})"), cursor);
-  REQUIRE(tools.size() == 2);
-  CHECK(tools[0].name == "a");
-  CHECK(tools[0].json == R"({"name":"a"})");
-  CHECK(tools[1].hash == HashOf(R"({"name":"b"})"));
+  REQUIRE(tools.ok());
+  REQUIRE(tools->size() == 2);
+  CHECK(tools->at(0).name == "a");
+  CHECK(tools->at(0).json == R"({"name":"a"})");
+  CHECK(tools->at(1).hash == HashOf(R"({"name":"b"})"));
   CHECK(cursor.empty());
-  ReadToolDefinitions(Result(R"({"tools":[],"nextCursor":"\u0041"})"), cursor);
+  CHECK(ReadToolDefinitions(Result(R"({"tools":[],"nextCursor":"\u0041"})"), cursor)->empty());
   CHECK(cursor == R"("A")");
-  CHECK(ReadToolDefinitions(Result(R"({"tools":{}})"), cursor).empty());
+  CHECK(ReasonOf(ReadToolDefinitions(Result(R"({"tools":{}})"), cursor).status()) ==
+        types::v1::DENIAL_REASON_UPSTREAM_INVALID);
   CHECK(ReasonOf(ReadToolDefinition(R"({"title":"x"})").status()) ==
         types::v1::DENIAL_REASON_UPSTREAM_INVALID);
 }
