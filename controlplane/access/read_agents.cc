@@ -7,6 +7,7 @@
 #include "controlplane/access/page.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/agents.h"
+#include "controlplane/store/records.h"
 
 namespace sallyport::controlplane {
 
@@ -25,12 +26,20 @@ admin::v1::Agent ShownAgent(const Agent& agent) {
   return shown;
 }
 
+namespace {
+
+absl::Status RequireReader(const Caller& caller) {
+  const PersonCaller* person = caller.person();
+  if (caller.is_admin() || (person != nullptr && person->may_manage && person->is_auditor))
+    return absl::OkStatus();
+  return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "agents are for admins and auditors");
+}
+
+}  // namespace
+
 absl::StatusOr<admin::v1::ListAgentsResponse> ReadAgents::Run(
     const Caller& caller, const admin::v1::ListAgentsRequest& request) {
-  const PersonCaller* person = caller.person();
-  if (!caller.is_admin() && !(person != nullptr && person->may_manage && person->is_auditor)) {
-    return Denied(types::v1::DENIAL_REASON_ROLE_MISSING, "agents are for admins and auditors");
-  }
+  RETURN_IF_ERROR(RequireReader(caller));
   ASSIGN_OR_RETURN(const int limit, PageLimit(request.page_size()));
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(std::vector<Agent> found, agents::List(*t, request.page_token(), limit + 1));
@@ -44,6 +53,37 @@ absl::StatusOr<admin::v1::ListAgentsResponse> ReadAgents::Run(
     item = ShownAgent(agent);
     item.set_connected(is_connected_(agent.name));
     item.set_not_understood(not_understood_(agent.name));
+  }
+  return response;
+}
+
+absl::StatusOr<admin::v1::ListAgentRecordingsResponse> ReadAgents::Run(
+    const Caller& caller, const admin::v1::ListAgentRecordingsRequest& request) {
+  RETURN_IF_ERROR(RequireReader(caller));
+  if (request.name().empty()) return absl::InvalidArgumentError("name is missing");
+  ASSIGN_OR_RETURN(const int limit, PageLimit(request.page_size()));
+  ASSIGN_OR_RETURN(const PageStart start, ReadPageToken(request.page_token()));
+  ASSIGN_OR_RETURN(const auto recorded, recordings_.Read());
+  ASSIGN_OR_RETURN(auto found, records::ChainsOfAgent(*recorded, request.name(), start.before,
+                                                      start.before_id, limit + 1));
+  if (found.empty()) {
+    ASSIGN_OR_RETURN(const auto t, control_.Read());
+    ASSIGN_OR_RETURN(const auto agent, agents::Find(*t, request.name()));
+    if (!agent.has_value()) return absl::NotFoundError("there is no agent " + request.name());
+  }
+  const bool is_more = found.size() > static_cast<size_t>(limit);
+  if (is_more) found.pop_back();
+  admin::v1::ListAgentRecordingsResponse response;
+  for (const records::AgentChain& chain : found) {
+    admin::v1::AgentRecording& item = *response.add_items();
+    item.set_id(chain.id);
+    *item.mutable_began_at() = ToProto(chain.began_at);
+    *item.mutable_last_received_at() = ToProto(chain.last_received_at);
+    item.set_records(chain.records);
+  }
+  if (is_more) {
+    const admin::v1::AgentRecording& last = *response.items().rbegin();
+    response.set_next_page_token(MakePageToken(last.began_at(), last.id()));
   }
   return response;
 }

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
@@ -32,6 +33,23 @@ int ListAgents(const ClientOptions& options) {
                         Table({"NAME", "SERVERS", "CONNECTED", "ENROLLED", "CERTIFICATE UNTIL",
                                "LAST SEEN", "BANNED", "DOES NOT UNDERSTAND"}),
                         AgentRow);
+      });
+}
+
+std::vector<std::string> RecordingRow(const admin::v1::AgentRecording& recording) {
+  return {recording.id(), TimeCell(recording.began_at(), recording.has_began_at()),
+          TimeCell(recording.last_received_at(), recording.has_last_received_at()),
+          absl::StrCat(recording.records())};
+}
+
+int ListRecordings(const ClientOptions& options, const std::string& name) {
+  admin::v1::ListAgentRecordingsRequest request;
+  request.set_name(name);
+  return AskAll<AgentService, admin::v1::ListAgentRecordingsRequest,
+                admin::v1::ListAgentRecordingsResponse>(
+      options, &AgentService::Stub::ListAgentRecordings, request, [&](const auto& pages) {
+        return ShowList(pages, options.format, "recordings of its own",
+                        Table({"ID", "BEGAN", "LAST RECEIVED", "RECORDS"}), RecordingRow);
       });
 }
 
@@ -80,6 +98,14 @@ void AddAgentCommands(CommandLine& line) {
   agents->require_subcommand(0, 1);
   line.OnRun(agents->add_subcommand("list", "Lists them."),
              [&options] { return ListAgents(options); });
+
+  CLI::App* recordings = agents->add_subcommand(
+      "recordings",
+      "Lists the recordings of what one refused before there was a session, newest first; "
+      "`sessions replay` and `sessions verify` take their ids.");
+  auto recorded = std::make_shared<std::string>();
+  recordings->add_option("NAME", *recorded)->required();
+  line.OnRun(recordings, [&options, recorded] { return ListRecordings(options, *recorded); });
 
   CLI::App* ban = agents->add_subcommand("ban", "Shuts one out, and ends its sessions.");
   auto banned = std::make_shared<admin::v1::BanAgentRequest>();

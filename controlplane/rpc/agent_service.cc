@@ -10,6 +10,15 @@ grpc::Status AgentRpc::ListAgents(grpc::ServerContext* context,
       [&](const Caller& caller, const auto& r) { return needs_.read.Run(caller, r); });
 }
 
+grpc::Status AgentRpc::ListAgentRecordings(grpc::ServerContext* context,
+                                           const admin::v1::ListAgentRecordingsRequest* request,
+                                           admin::v1::ListAgentRecordingsResponse* response) {
+  return door_
+      .Answer<admin::v1::ListAgentRecordingsRequest, admin::v1::ListAgentRecordingsResponse>(
+          *context, *request, response,
+          [&](const Caller& caller, const auto& r) { return needs_.read.Run(caller, r); });
+}
+
 grpc::Status AgentRpc::CreateJoinToken(grpc::ServerContext* context,
                                        const admin::v1::CreateJoinTokenRequest* request,
                                        admin::v1::CreateJoinTokenResponse* response) {

@@ -20,6 +20,9 @@ class AgentRpc final : public admin::v1::AgentService::Service {
 
   grpc::Status ListAgents(grpc::ServerContext* context, const admin::v1::ListAgentsRequest* request,
                           admin::v1::ListAgentsResponse* response) override;
+  grpc::Status ListAgentRecordings(grpc::ServerContext* context,
+                                   const admin::v1::ListAgentRecordingsRequest* request,
+                                   admin::v1::ListAgentRecordingsResponse* response) override;
   grpc::Status CreateJoinToken(grpc::ServerContext* context,
                                const admin::v1::CreateJoinTokenRequest* request,
                                admin::v1::CreateJoinTokenResponse* response) override;

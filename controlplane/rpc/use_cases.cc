@@ -55,7 +55,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       outgoing_notices(on.control, on.clock),
       enroll_agent(on.control, on.clock, on.keys.ca()),
       create_join_token(on.control, on.clock, on.keys.ca(), public_address),
-      read_agents(on.control, connected_agents.Asker(),
+      read_agents(on.control, on.recordings, connected_agents.Asker(),
                   [this](std::string_view name) { return connected_agents.NotUnderstood(name); }),
       ban_agent(on.control, on.clock, connected_agents.Asker()),
       pin_tools(on.control, on.clock),

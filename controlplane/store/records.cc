@@ -260,6 +260,28 @@ absl::StatusOr<std::optional<std::string>> AgentOf(Transaction& t, std::string_v
   return std::string(find.text(0));
 }
 
+absl::StatusOr<std::vector<AgentChain>> ChainsOfAgent(Transaction& t, std::string_view agent,
+                                                      absl::Time before, std::string_view before_id,
+                                                      int limit) {
+  // All that begins with the agent's own prefix, which ends with a colon.
+  const std::string prefix = "agent:" + std::string(agent);
+  Statement list = t.Prepare(
+      "select session_id, began_at, max(received_at), max(last_n) "
+      "from chains join runs using (session_id) "
+      "where session_id > ? || ':' and session_id < ? || ';' and (began_at, session_id) < (?, ?) "
+      "group by session_id order by began_at desc, session_id desc limit ?");
+  list.Text(prefix).Text(prefix).Time(before).Text(before_id).Int(limit);
+  std::vector<AgentChain> chains;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return chains;
+    chains.push_back({.id = std::string(list.text(0)),
+                      .began_at = list.time(1),
+                      .last_received_at = list.time(2),
+                      .records = static_cast<uint64_t>(list.integer(3))});
+  }
+}
+
 // One batch in the queue. The thread whose waiter stands first commits for as many as stand behind
 // it.
 struct Appender::Waiter {

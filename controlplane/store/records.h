@@ -50,6 +50,20 @@ absl::StatusOr<types::v1::Session> WithCalls(Transaction& t, const Session& sess
 // The agent that a chain belongs to. nullopt: there is no such chain.
 absl::StatusOr<std::optional<std::string>> AgentOf(Transaction& t, std::string_view session_id);
 
+// One of an agent's own chains.
+struct AgentChain {
+  std::string id;
+  absl::Time began_at;
+  absl::Time last_received_at;
+  uint64_t records = 0;
+};
+
+// Newest first: those that began before `before` (at the same instant: with a smaller id), at most
+// `limit`. An infinite future starts.
+absl::StatusOr<std::vector<AgentChain>> ChainsOfAgent(Transaction& t, std::string_view agent,
+                                                      absl::Time before, std::string_view before_id,
+                                                      int limit);
+
 // A run as it came, and what is in it.
 struct ReceivedRun {
   std::string_view packed;

@@ -67,6 +67,24 @@ test('a request of the server with a secret for its id gets no answer and leaves
   assert.ok(!all.includes(door.credential) && !all.includes('AKIAZQ3DRSTUVWXY2LMN'));
 });
 
+test('what an agent refused before a session is found by its name, replayed and verified', async () => {
+  assert.equal((await door.post('oracle', { jsonrpc: '2.0', id: 1, method: 'tools/list' }, { token: 'a.b.c' })).status, 401);
+  const [recording] = await until('the refusal is recorded', async () => {
+    const { items } = await door.json(['agents', 'recordings', 'agent-a']);
+    return items.length > 0 && items;
+  });
+  assert.match(recording.id, /^agent:agent-a:/);
+  const { out } = await door.cli(['agents', 'recordings', 'agent-a'], dora);
+  assert.match(out, new RegExp(`^ID +BEGAN +LAST RECEIVED +RECORDS\n${recording.id} +20.*Z +20.*Z +\\d+\n$`));
+  assert.ok((await records(recording.id)).some(({ type, content }) => type === 'denial' && content.denialReason === 'token_invalid'));
+  const proven = await door.cli(['sessions', 'verify', recording.id]);
+  assert.equal(proven.code, 0);
+  assert.match(proven.out, new RegExp(`^${recording.id} OPEN, valid so far`));
+  const unknown = await door.cli(['agents', 'recordings', 'nobody']);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.err, /there is no agent nobody/);
+});
+
 test('only an auditor replays', async () => {
   const { id } = await latest();
   for (const as of [await door.person('alice'), await door.person('carol'), { token }, undefined]) {

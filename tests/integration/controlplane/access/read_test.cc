@@ -141,20 +141,56 @@ TEST_CASE_METHOD(
 TEST_CASE_METHOD(Reading, "agents are listed with whether they are connected",
                  "[controlplane][access]") {
   ReadAgents read_agents(
-      *control, [](std::string_view name) { return name == "a2"; },
+      *control, *recordings, [](std::string_view name) { return name == "a2"; },
       [](std::string_view name) { return name == "a2" ? "policy p: why" : ""; });
-  const auto agents = read_agents.Run(With(false, false, true), {});
+  const auto agents = read_agents.Run(With(false, false, true), admin::v1::ListAgentsRequest());
   REQUIRE(agents->items_size() == 2);
   CHECK(agents->items(0).name() == "a1");
   CHECK_FALSE(agents->items(0).connected());
   CHECK(agents->items(1).connected());
   CHECK(agents->items(0).not_understood().empty());
   CHECK(agents->items(1).not_understood() == "policy p: why");
-  CHECK(ReasonOf(read_agents.Run(With(false, true, false), {}).status()) ==
+  CHECK(ReasonOf(
+            read_agents.Run(With(false, true, false), admin::v1::ListAgentsRequest()).status()) ==
         types::v1::DENIAL_REASON_ROLE_MISSING);
   admin::v1::ListAgentsRequest request;
   request.set_page_size(1);
   CHECK(read_agents.Run(admin, request)->next_page_token() == "a1");
+}
+
+TEST_CASE_METHOD(Reading, "an agent's own recordings are listed, the newest first",
+                 "[controlplane][access]") {
+  ReadAgents read_agents(
+      *control, *recordings, [](std::string_view) { return true; },
+      [](std::string_view) { return ""; });
+  admin::v1::ListAgentRecordingsRequest request;
+  request.set_name("a1");
+  CHECK(read_agents.Run(admin, request)->items_size() == 0);
+  AddCalls("agent:a1:0f", 2);
+  const absl::Time began = clock.Now();
+  clock.Advance(absl::Minutes(1));
+  AddCalls("agent:a1:0e", 1);
+  // None of these is its own: another agent's, whose name begins alike, and a session's.
+  AddCalls("agent:a1-b:01", 1);
+  AddCalls("agent:a10:01", 1);
+  AddCalls("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa", 1);
+  const auto all = read_agents.Run(With(false, false, true), request);
+  REQUIRE(all.ok());
+  REQUIRE(all->items_size() == 2);
+  CHECK(all->items(0).id() == "agent:a1:0e");
+  CHECK(all->items(1).id() == "agent:a1:0f");
+  CHECK(all->items(1).records() == 2);
+  CHECK(FromProto(all->items(1).began_at()) == began);
+  CHECK(FromProto(all->items(1).last_received_at()) == began);
+  request.set_page_size(1);
+  request.set_page_token(read_agents.Run(admin, request)->next_page_token());
+  CHECK(read_agents.Run(admin, request)->items(0).id() == "agent:a1:0f");
+  CHECK(read_agents.Run(admin, request)->next_page_token().empty());
+
+  CHECK(ReasonOf(read_agents.Run(With(false, true, false), request).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  request.set_name("a");
+  CHECK(read_agents.Run(admin, request).status().code() == absl::StatusCode::kNotFound);
 }
 
 }  // namespace
