@@ -96,6 +96,9 @@ void TakeSessionUpdate(Gateway& gateway, const v1::SessionUpdate& update) {
       if (ServedSession* served = gateway.sessions.FindById(session.id())) {
         EndSession(gateway, *served, {session.end_reason(), session.detail()});
       }
+      // Who has revoked it waits for that; who has closed it, for nothing.
+      if (session.end_reason() == types::v1::END_REASON_REVOKED)
+        gateway.snapshots.ConfirmEnd(session.id());
       TellOpenings(gateway, session, Refusal(session));
       return;
     case types::v1::SESSION_STATE_DENIED:

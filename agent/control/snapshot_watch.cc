@@ -1,6 +1,7 @@
 #include "agent/control/snapshot_watch.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <utility>
@@ -26,6 +27,8 @@ constexpr absl::Duration kRefreshPause = absl::Seconds(5);
 constexpr std::size_t kMaxKeptBytes = std::size_t{64} << 20;
 
 constexpr std::size_t kMaxWhyBytes = 1000;
+// That one beat confirms.
+constexpr std::ptrdiff_t kMaxEnds = 1000;
 
 // Without a broken character at its end.
 std::string FirstBytes(const std::string& text, std::size_t bytes) {
@@ -57,7 +60,8 @@ SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, s
       stopped_(channel.loop()),
       connected_(channel.loop()),
       hurry_(channel.loop()),
-      beats_stopped_(channel.loop()) {}
+      beats_stopped_(channel.loop()),
+      beat_now_(channel.loop()) {}
 
 SnapshotWatch::~SnapshotWatch() = default;
 
@@ -84,6 +88,7 @@ void SnapshotWatch::Start() {
 
 Task<void> SnapshotWatch::Drain() {
   stop_.Set();
+  beat_now_.Set();
   hurry_.Set();
   connected_.Set();
   if (stream_ != nullptr) stream_->Cancel();
@@ -99,15 +104,27 @@ void SnapshotWatch::Heard(absl::Duration said_at) {
 }
 
 Task<void> SnapshotWatch::Beat() {
-  while (!co_await stop_.Wait(kBeat)) {
+  for (;;) {
+    co_await beat_now_.Wait(kBeat);
+    if (stop_.is_set()) break;
+    beat_now_.Reset();
     if (!is_connected_) continue;
     v1::BeatRequest request;
+    const auto confirmed = ended_.begin() + std::min<std::ptrdiff_t>(ended_.size(), kMaxEnds);
+    *request.mutable_ended_sessions() = {ended_.begin(), confirmed};
+    ended_.erase(ended_.begin(), confirmed);
+    if (!ended_.empty()) beat_now_.Set();
     request.set_beat(static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(clock_.SinceBoot())));
     request.set_not_understood(FirstBytes(not_understood_, kMaxWhyBytes));
     // What counts is the stream's word; a beat that is lost is followed by another.
     (void)co_await CallOnce<v1::SnapshotService>(channel_, &Rpc::Beat, std::move(request), kBeat);
   }
   beats_stopped_.Set();
+}
+
+void SnapshotWatch::ConfirmEnd(const std::string& session_id) {
+  ended_.push_back(session_id);
+  beat_now_.Set();
 }
 
 Task<bool> SnapshotWatch::HearAgain(absl::Duration lease, absl::Duration timeout) {

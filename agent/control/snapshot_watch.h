@@ -88,6 +88,9 @@ class SnapshotWatch {
   // The control plane has just said, in answer to a call, that this session is active: the stream
   // may have listed the active ones before it was.
   void NoteActive(const std::string& session_id) { active_.insert(session_id); }
+  // Nobody is served any more under this session, whose end the stream has told: the control plane
+  // hears of it now.
+  void ConfirmEnd(const std::string& session_id);
 
   // For how long what the control plane has committed may be unknown here, by CLOCK_BOOTTIME:
   // counted from the moment at which we said what its last word answers, and not from that word's
@@ -116,7 +119,7 @@ class SnapshotWatch {
   struct KeyRequest;
 
   Task<void> Run();
-  // Says beats while the stream is there, until the stop.
+  // Says beats while the stream is there, until the stop; one now where ends are to be confirmed.
   Task<void> Beat();
   // An answer to what was said at `said_at` has come.
   void Heard(absl::Duration said_at);
@@ -166,6 +169,10 @@ class SnapshotWatch {
   // The next attempt is due now.
   Signal hurry_;
   Signal beats_stopped_;
+  // The next beat is due now.
+  Signal beat_now_;
+  // Whose ends it confirms.
+  std::vector<std::string> ended_;
   bool is_started_ = false;
   std::map<std::string, std::shared_ptr<KeyRequest>> key_requests_;
 };

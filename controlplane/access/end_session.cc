@@ -6,7 +6,6 @@
 #include "common/denial.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "controlplane/access/away_agents.h"
 #include "controlplane/access/operator_lock.h"
 #include "controlplane/access/read_sessions.h"
 #include "controlplane/store/documents.h"
@@ -57,22 +56,14 @@ absl::Status EndOwn(WriteTransaction& t, Session& session, const Caller& caller,
   return t.Commit();
 }
 
-// Also of one that was over before, while its agent has not said that it knows.
-absl::Status TellAway(Transaction& t, const Session& session, const IsConnected& is_connected,
-                      absl::Time now, admin::v1::EndSessionResponse& response) {
-  ASSIGN_OR_RETURN(const auto away, AwayAgents(t, std::span(&session, 1), is_connected, now));
-  for (const admin::v1::AwayAgent& agent : away) *response.mutable_away_agent() = agent;
-  return absl::OkStatus();
-}
-
 absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionRequest& request,
                            std::optional<absl::Duration> lock_duration, const Caller& caller,
-                           const IsConnected& is_connected, absl::Time now,
-                           admin::v1::EndSessionResponse& response) {
+                           absl::Time now, admin::v1::EndSessionResponse& response,
+                           std::optional<Session>& session) {
   RETURN_IF_ERROR(locks::RefuseShutOut(
       t, audit_log::LineOf(caller, now, "session.end", request.id(), request.reason()), caller,
       now));
-  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(t, request.id()));
+  ASSIGN_OR_RETURN(session, sessions::Find(t, request.id()));
   if (!session.has_value()) return absl::NotFoundError("there is no session " + request.id());
   if (!IsLive(*session)) {
     response.set_had_ended(true);
@@ -80,7 +71,7 @@ absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionReque
     ASSIGN_OR_RETURN(const auto lock,
                      documents::Find(t, types::v1::DOCUMENT_KIND_LOCK, "end-" + session->id()));
     if (lock.has_value()) Tell(lock->name(), lock->lock(), response);
-    return TellAway(t, *session, is_connected, now, response);
+    return absl::OkStatus();
   }
   RETURN_IF_ERROR(sessions::EndLive(t, *session, sessions::Revoked(request.reason()), caller, now));
   if (!request.no_lock()) {
@@ -89,7 +80,6 @@ absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionReque
     Tell(lock.name, spec, response);
   }
   *response.mutable_session() = session->proto();
-  RETURN_IF_ERROR(TellAway(t, *session, is_connected, now, response));
   return t.Commit();
 }
 
@@ -122,10 +112,14 @@ absl::StatusOr<admin::v1::EndSessionResponse> EndSession::Run(
                    LockDuration(request.has_lock_duration() ? &request.lock_duration() : nullptr));
   const absl::Time now = clock_.Now();
   admin::v1::EndSessionResponse response;
+  std::optional<Session> ended;
   RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) {
     response.Clear();
-    return EndByOperator(t, request, lock_duration, caller, is_connected_, now, response);
+    return EndByOperator(t, request, lock_duration, caller, now, response, ended);
   }));
+  // Also of one that was over before, while its agent has not said that it knows.
+  ASSIGN_OR_RETURN(const auto away, confirmed_.AwaitUnconfirmed(std::span(&*ended, 1)));
+  for (const admin::v1::AwayAgent& agent : away) *response.mutable_away_agent() = agent;
   return response;
 }
 

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <utility>
-
 #include "absl/status/statusor.h"
 #include "common/clock.h"
-#include "controlplane/model/agent.h"
+#include "controlplane/access/confirmed_ends.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/access/v1/access_service.pb.h"
@@ -16,9 +14,9 @@ namespace sallyport::controlplane {
 // stays as it ended.
 class EndSession {
  public:
-  // The database and the clock outlive it.
-  EndSession(Database& control, const Clock& clock, IsConnected is_connected)
-      : control_(control), clock_(clock), is_connected_(std::move(is_connected)) {}
+  // All of them outlive it.
+  EndSession(Database& control, const Clock& clock, const ConfirmedEnds& confirmed)
+      : control_(control), clock_(clock), confirmed_(confirmed) {}
 
   // By its own caller: completed. By its agent, whose recording of it is damaged: revoked, with an
   // alarm in the log; how many calls it made is not known, and so it counts as used up. Anybody
@@ -27,14 +25,15 @@ class EndSession {
                                                      const access::v1::EndSessionRequest& request);
 
   // By an operator: revoked, and (principal, server) locked as `end-<session id>` unless `no_lock`.
-  // A session that is over already: `had_ended`, and no lock is set or changed.
+  // A session that is over already: `had_ended`, and no lock is set or changed. Waits for its agent
+  // to confirm it.
   absl::StatusOr<admin::v1::EndSessionResponse> Run(const Caller& caller,
                                                     const admin::v1::EndSessionRequest& request);
 
  private:
   Database& control_;
   const Clock& clock_;
-  const IsConnected is_connected_;
+  const ConfirmedEnds& confirmed_;
 };
 
 }  // namespace sallyport::controlplane

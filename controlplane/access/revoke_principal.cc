@@ -9,7 +9,6 @@
 #include "common/policy/compiled_policies.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "controlplane/access/away_agents.h"
 #include "controlplane/access/operator_lock.h"
 #include "controlplane/model/named_principal.h"
 #include "controlplane/store/audit_log.h"
@@ -52,6 +51,7 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
   types::v1::LockSpec revoked;
   *revoked.mutable_principal() = lock.principal;
   admin::v1::RevokePrincipalResponse response;
+  std::vector<Session> ended;
   RETURN_IF_ERROR(control_.Write(WriteFor::kRevocation, [&](WriteTransaction& t) -> absl::Status {
     response.Clear();
     const audit_log::Line line =
@@ -59,7 +59,7 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
     RETURN_IF_ERROR(locks::RefuseShutOut(t, line, caller, now));
     RETURN_IF_ERROR(audit_log::Append(t, line));
     ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(t));
-    std::vector<Session> ended;
+    ended.clear();
     for (Session& session : live) {
       const types::v1::Session& proto = session.proto();
       if (!LockMatches(revoked, proto.principal(), proto.server(), proto.agent(), now)) continue;
@@ -67,8 +67,6 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
       *response.add_sessions() = session.proto();
       ended.push_back(session);
     }
-    ASSIGN_OR_RETURN(const auto away, AwayAgents(t, ended, is_connected_, now));
-    *response.mutable_away_agents() = {away.begin(), away.end()};
     if (!request.no_lock()) {
       ASSIGN_OR_RETURN(const types::v1::LockSpec spec,
                        PutLock(t, lock, lock_duration, caller, now));
@@ -80,6 +78,8 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
     response.set_is_unknown(!is_known);
     return t.Commit();
   }));
+  ASSIGN_OR_RETURN(const auto away, confirmed_.AwaitUnconfirmed(ended));
+  *response.mutable_away_agents() = {away.begin(), away.end()};
   return response;
 }
 

@@ -141,12 +141,22 @@ std::string Why(const Session& session) {
 }
 
 void WarnOfAway(const admin::v1::AwayAgent& agent) {
-  const std::string text = absl::StrCat(
-      "agent ", agent.name(), " is away (",
-      agent.has_last_seen_at() ? absl::StrCat("last seen at ", TimeCell(agent.last_seen_at(), true))
-                               : "never seen",
-      "): it cuts what has ended as soon as it is back, and may go on serving it until ",
-      TimeCell(agent.serves_until(), true), " if it does not come back");
+  const std::string seen = agent.has_last_seen_at()
+                               ? absl::StrCat("last seen at ", TimeCell(agent.last_seen_at(), true))
+                               : "never seen";
+  const std::string until = TimeCell(agent.serves_until(), true);
+  const std::string text =
+      agent.connected()
+          ? absl::StrCat(
+                "agent ", agent.name(),
+                " has not confirmed yet that it has cut what has ended: it cuts it as soon "
+                "as it hears of it, and may go on serving it until ",
+                until, " if it does not")
+          : absl::StrCat(
+                "agent ", agent.name(), " is away (", seen,
+                "): it cuts what has ended as soon as it is back, and may go on serving it "
+                "until ",
+                until, " if it does not come back");
   std::fprintf(stderr, "sallyport: %s\n", Printable(text).c_str());
 }
 

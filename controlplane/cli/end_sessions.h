@@ -11,7 +11,8 @@ namespace sallyport::controlplane {
 // Why a session is over, or was never opened, in one word. Empty: it is neither.
 std::string Why(const types::v1::Session& session);
 
-// To stderr: that an agent has not heard of what has ended, and how long it may go on.
+// To stderr: that an agent has not confirmed that it has cut what has ended, and how long it may go
+// on.
 void WarnOfAway(const admin::v1::AwayAgent& agent);
 
 // `sessions end ID` and `sessions end --principal REALM:NAME`.

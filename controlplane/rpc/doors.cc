@@ -98,7 +98,8 @@ void AddAgent(Services& services, const RpcDoor& door, const Doors::Needs& needs
                                .grant_signer = needs.on.keys.grant_signer(),
                                .build = use.build_snapshot,
                                .updates = use.agent_updates,
-                               .connected = use.connected_agents}));
+                               .connected = use.connected_agents,
+                               .confirmed_ends = use.confirmed_ends}));
   services.push_back(std::make_unique<CallApprovalRpc>(
       door, CallApprovalRpc::Needs{.approvals = use.call_approvals,
                                    .reserve = use.reserve_call,

@@ -16,6 +16,7 @@ namespace {
 
 constexpr absl::Duration kHeartbeat = absl::Seconds(5);
 constexpr std::size_t kMaxWhyBytes = 1000;
+constexpr int kMaxEndsOfBeat = 1000;
 // How often a stream that is open is written down as the agent having been seen.
 constexpr absl::Duration kSeenInterval = absl::Minutes(1);
 
@@ -157,6 +158,10 @@ grpc::Status SnapshotRpc::Beat(grpc::ServerContext* context, const agent::v1::Be
         if (r.not_understood().size() > kMaxWhyBytes) {
           return absl::InvalidArgumentError("not_understood is longer than 1,000 bytes");
         }
+        if (r.ended_sessions_size() > kMaxEndsOfBeat) {
+          return absl::InvalidArgumentError("more than 1,000 ended sessions in one beat");
+        }
+        for (const std::string& id : r.ended_sessions()) needs_.confirmed_ends.Note(name, id);
         needs_.connected.NoteBeat(name, r.beat());
         if (needs_.connected.NoteNotUnderstood(name, r.not_understood())) {
           LogWarning(

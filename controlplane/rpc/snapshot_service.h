@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "controlplane/access/agent_updates.h"
+#include "controlplane/access/confirmed_ends.h"
 #include "controlplane/identity/issuers.h"
 #include "controlplane/keys/grant_signer.h"
 #include "controlplane/policies/build_snapshot.h"
@@ -23,6 +24,7 @@ class SnapshotRpc final : public agent::v1::SnapshotService::Service {
     const BuildSnapshot& build;
     AgentUpdates& updates;
     ConnectedAgents& connected;
+    ConfirmedEnds& confirmed_ends;
   };
   SnapshotRpc(const RpcDoor& door, Needs needs) : door_(door), needs_(needs) {}
 

@@ -24,7 +24,8 @@ CallSource SourceOf(const ReadCalls& read) {
 
 UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& config,
                    const std::string& public_address)
-    : grants(on.keys.grant_signer(), on.deployment_id, on.clock),
+    : confirmed_ends(on.control, on.clock, connected_agents.Asker()),
+      grants(on.keys.grant_signer(), on.deployment_id, on.clock),
       notices(config),
       open_session({.control = on.control,
                     .recordings = on.recordings,
@@ -34,8 +35,8 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
                     .grants = grants,
                     .notices = notices}),
       renew_session(on.control, on.clock, on.issuers),
-      end_session(on.control, on.clock, connected_agents.Asker()),
-      revoke_principal(on.control, on.clock, connected_agents.Asker()),
+      end_session(on.control, on.clock, confirmed_ends),
+      revoke_principal(on.control, on.clock, confirmed_ends),
       review_session(on.control, on.recordings, on.clock, on.policies),
       withdrawn_keys(on.control, on.clock, on.issuers),
       read_sessions(on.control, on.recordings, on.clock),

@@ -69,6 +69,7 @@ struct UseCases {
   UseCases& operator=(const UseCases&) = delete;
 
   ConnectedAgents connected_agents;
+  ConfirmedEnds confirmed_ends;
 
   SessionGrants grants;
   ApprovalNotices notices;

@@ -145,6 +145,20 @@ test('a client whose session was ended while its agent was away hears why, and w
   assert.equal((await door.cli(['delete', 'lock', `end-${id}`])).code, 0);
 });
 
+test('an agent that is connected and does not move has not confirmed the end, and that is told', async () => {
+  const mcp = await door.session('oracle', token);
+  const [{ id, expiresAt }] = (await sessions('deploy-bot')).filter(({ server }) => server === 'oracle');
+  door.agent.child.kill('SIGSTOP');
+  const ending = await door.cli(['sessions', 'end', id, '--no-lock']);
+  assert.deepEqual([ending.code, ending.out], [0, `${id} ended\n`]);
+  assert.match(ending.err, new RegExp(`agent agent-a has not confirmed yet that it has cut what has ended: .* until ${expiresAt.slice(0, 19)}`));
+  const { awayAgent } = await door.json(['sessions', 'end', id]);
+  assert.deepEqual([awayAgent.name, awayAgent.connected], ['agent-a', true]);
+  door.agent.child.kill('SIGCONT');
+  await until('it has confirmed it', async () => (await door.cli(['sessions', 'end', id])).err === '');
+  assert.equal((await mcp.call('tools/list')).status, 404);
+});
+
 test('a key that disappears from the issuer takes the sessions of its tokens with it', async () => {
   const mcp = await door.session('oracle', token);
   const [{ id }] = await sessions('deploy-bot');

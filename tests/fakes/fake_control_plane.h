@@ -363,6 +363,10 @@ class FakeControlPlane {
       return std::nullopt;
     });
   }
+  // Whether the agent has confirmed the session's end on its own; waits for it.
+  bool AwaitConfirmed(const std::string& session_id) {
+    return WaitFor([&] { return confirmed_.contains(session_id); });
+  }
   // What the agent told last of tools that its server lists no more; waits until it is that.
   bool AwaitUnlisted(const std::vector<std::string>& names) {
     return WaitFor([&] { return unlisted_ == names; });
@@ -520,6 +524,9 @@ class FakeControlPlane {
       agent::v1::AgentUpdate update;
       update.mutable_heartbeat()->set_beat(request->beat());
       self.Push(std::move(update));
+      std::lock_guard lock(self.mutex_);
+      self.confirmed_.insert(request->ended_sessions().begin(), request->ended_sessions().end());
+      self.changed_.notify_all();
       return grpc::Status::OK;
     }
     grpc::Status RefreshKeys(Context*, const agent::v1::RefreshKeysRequest*,
@@ -710,6 +717,7 @@ class FakeControlPlane {
   std::map<std::string, types::v1::Approval> untold_;
   std::vector<std::string> asked_after_;
   std::vector<agent::v1::SeenTool> reported_;
+  std::set<std::string> confirmed_;
   // nullopt: nothing was told.
   std::optional<std::vector<std::string>> unlisted_;
   int lists_ = 0;

@@ -227,6 +227,7 @@ TEST_CASE(
   Json error = Door::Message(call.Read())["error"];
   CHECK(error["code"] == 40302);
   CHECK(error["message"] == "Session ended: an operator ended it");
+  CHECK(door.control.AwaitConfirmed(session.id()));
   CHECK(stream.ReadRest().status == 200);
   CHECK(bot.Post(Door::Call("echo")).status == 404);
   const auto end = door.control.AwaitEnd();

@@ -50,6 +50,11 @@ class Service final : public v1::SnapshotService::Service {
     absl::MutexLock lock(&mutex_);
     return beat_;
   }
+  // How many ends each beat has confirmed that confirmed any.
+  std::vector<int> confirmed() {
+    absl::MutexLock lock(&mutex_);
+    return confirmed_;
+  }
   // What the agent said last of what it does not understand.
   std::string not_understood() {
     absl::MutexLock lock(&mutex_);
@@ -95,12 +100,14 @@ class Service final : public v1::SnapshotService::Service {
     absl::MutexLock lock(&mutex_);
     beat_ = request->beat();
     not_understood_ = request->not_understood();
+    if (request->ended_sessions_size() > 0) confirmed_.push_back(request->ended_sessions_size());
     return grpc::Status::OK;
   }
 
   absl::Mutex mutex_;
   std::uint64_t beat_ = 0;
   std::string not_understood_;
+  std::vector<int> confirmed_;
   grpc::Status refusal_;
   std::vector<v1::AgentUpdate> greeting_;
   std::vector<v1::AgentUpdate> queue_;
@@ -248,6 +255,16 @@ TEST_CASE_METHOD(Fixture, "while its stream is there the agent beats, by its own
   watch->Start();
   RunUntil([&] { return service.beat() != 0; });
   CHECK(absl::Nanoseconds(static_cast<std::int64_t>(service.beat())) == clock.SinceBoot());
+}
+
+TEST_CASE_METHOD(Fixture, "ends are confirmed by the next beats, 1,000 at most by each",
+                 "[agent][control]") {
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  watch->Start();
+  // Those of before the stream wait for it.
+  for (int i = 0; i < 1001; ++i) watch->ConfirmEnd("ses_" + std::to_string(i));
+  RunUntil([&] { return service.confirmed().size() == 2; });
+  CHECK(service.confirmed() == std::vector<int>{1000, 1});
 }
 
 TEST_CASE_METHOD(Fixture,

@@ -1,5 +1,8 @@
 #include "controlplane/access/end_session.h"
 
+#include <future>
+#include <thread>
+
 #include "tests/integration/controlplane/access/fixture.h"
 
 namespace sallyport::controlplane {
@@ -138,6 +141,41 @@ TEST_CASE_METHOD(Ending,
   CHECK(again->has_away_agent());
   clock.Advance(absl::Minutes(14));
   CHECK_FALSE(end->Run(admin, Operators())->has_away_agent());
+}
+
+TEST_CASE_METHOD(Ending,
+                 "an operator hears that an agent which is connected has not confirmed the end",
+                 "[controlplane][access]") {
+  frozen = {"a1"};
+  const auto ended = end->Run(admin, Operators());
+  REQUIRE(ended.ok());
+  CHECK(ended->away_agent().name() == "a1");
+  CHECK(ended->away_agent().connected());
+  CHECK(FromProto(ended->away_agent().serves_until()) == clock.Now() + absl::Minutes(15));
+  // Another agent's word is none, and the agent's own is good for that session alone.
+  confirmed_ends->Note("a2", id);
+  confirmed_ends->Note("a1", "ses_another");
+  CHECK(end->Run(admin, Operators())->has_away_agent());
+  confirmed_ends->Note("a1", id);
+  CHECK_FALSE(end->Run(admin, Operators())->has_away_agent());
+}
+
+TEST_CASE_METHOD(Ending, "an agent that has closed the recording has confirmed the end",
+                 "[controlplane][access]") {
+  frozen = {"a1"};
+  REQUIRE(end->Run(admin, Operators())->has_away_agent());
+  REQUIRE(EndByAgent(id, types::v1::END_REASON_REVOKED, 0).ok());
+  CHECK_FALSE(end->Run(admin, Operators())->has_away_agent());
+}
+
+TEST_CASE_METHOD(Ending, "an operator waits for the agent's word", "[controlplane][access]") {
+  frozen = {"a1"};
+  ConfirmedEnds patient(*control, clock, is_connected, absl::InfiniteDuration());
+  EndSession patiently(*control, clock, patient);
+  auto ended = std::async(std::launch::async, [&] { return patiently.Run(admin, Operators()); });
+  while (SessionOf(id).IsActiveAt(clock.Now())) std::this_thread::yield();
+  patient.Note("a1", id);
+  CHECK_FALSE(ended.get()->has_away_agent());
 }
 
 TEST_CASE_METHOD(Ending, "what no agent serves has none that is away", "[controlplane][access]") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -86,6 +87,7 @@ struct Fixture {
 
   // As if the program had been started again over the same files.
   void Restart() {
+    changes.reset();
     control.reset();
     recordings.reset();
     control = *Database::Open(data_dir + "/control.db", migrations::Control(), disk_reserve.get());
@@ -104,13 +106,26 @@ struct Fixture {
     calls.emplace(CallApprovals::Needs{*control, clock, *policies, *notices, is_connected});
     reserve.emplace(ReserveCall::Needs{*control, clock, *policies, is_connected});
     settle.emplace(*control, clock);
-    end.emplace(*control, clock, is_connected);
+    confirmed_ends.emplace(*control, clock, is_connected, absl::ZeroDuration());
+    changes = control->changes().Subscribe([this] { ConfirmEnds(); });
+    end.emplace(*control, clock, *confirmed_ends);
     expire.emplace(*control, clock);
     enroll.emplace(*control, clock, keys->ca());
     join.emplace(*control, clock, keys->ca(), "cp.test:7443");
     read_sessions.emplace(*control, *recordings, clock);
     read_approvals.emplace(*control);
     updates.emplace(*control, *recordings, *grants);
+  }
+
+  void ConfirmEnds() {
+    const auto t = control->Read();
+    for (const auto& [id, agent] : served) {
+      if (away.contains(agent) || frozen.contains(agent) || !t.ok()) continue;
+      const auto session = sessions::Find(**t, id);
+      if (session.ok() && session->has_value() &&
+          (*session)->state() == types::v1::SESSION_STATE_ENDED)
+        confirmed_ends->Note(agent, id);
+    }
   }
 
   std::unique_ptr<WriteTransaction> Write() { return *control->Write(); }
@@ -198,6 +213,7 @@ struct Fixture {
     const auto response = open->Run(Agent(agent), request);
     INFO(response.status());
     REQUIRE(response.ok());
+    served.emplace(response->session().id(), agent);
     return *response;
   }
   // Records of that many counted calls arrive, the first ones of the session.
@@ -283,10 +299,15 @@ struct Fixture {
   std::string data_dir = dir.path();
   // Agents that are not connected; all others are.
   std::set<std::string, std::less<>> away;
+  // Agents that are connected, and confirm no end. All others confirm it at once.
+  std::set<std::string, std::less<>> frozen;
+  // By session, the agent that has opened it.
+  std::map<std::string, std::string> served;
   const IsConnected is_connected = [this](std::string_view name) { return !away.contains(name); };
   std::unique_ptr<DiskReserve> disk_reserve;
   std::unique_ptr<Database> control;
   std::unique_ptr<Database> recordings;
+  std::unique_ptr<ChangeFeed::Subscription> changes;
   std::string deployment_id;
   std::optional<SessionGrants> grants;
   std::optional<ApprovalNotices> notices;
@@ -299,6 +320,7 @@ struct Fixture {
   std::optional<CallApprovals> calls;
   std::optional<ReserveCall> reserve;
   std::optional<SettleCall> settle;
+  std::optional<ConfirmedEnds> confirmed_ends;
   std::optional<EndSession> end;
   std::optional<ExpireSessions> expire;
   std::optional<EnrollAgent> enroll;

@@ -30,7 +30,7 @@ void TakeAllAway(Fixture& on, const std::string& active, const std::string& othe
   CHECK(on.SessionOf(other).state() == types::v1::SESSION_STATE_ENDED);
   admin::v1::RevokePrincipalRequest revoke;
   revoke.set_principal("okta:bot");
-  CHECK(RevokePrincipal(*on.control, on.clock, on.is_connected).Run(on.admin, revoke).ok());
+  CHECK(RevokePrincipal(*on.control, on.clock, *on.confirmed_ends).Run(on.admin, revoke).ok());
   admin::v1::BanAgentRequest ban;
   ban.set_name("a1");
   CHECK(BanAgent(*on.control, on.clock, on.is_connected).Run(on.admin, ban).ok());
@@ -63,6 +63,7 @@ TEST_CASE_METHOD(Fixture, "below the floor no access is given, and all can be ta
   Restart();
   FillAndRevoke(*this, [&] { space.free = 0; });
   CHECK(disk_reserve->ballast_bytes() == 4 * kMiB);
+  changes.reset();
   control.reset();
   recordings.reset();
 }
@@ -84,6 +85,7 @@ TEST_CASE_METHOD(Fixture, "on a disk without a byte left all access can be taken
     ::unlink((disk + "/fill").c_str());
     disk_reserve->Tend();
     CHECK(disk_reserve->ballast_bytes() == 24 * kMiB / 16);
+    changes.reset();
     control.reset();
     recordings.reset();
   });

@@ -57,7 +57,7 @@ TEST_CASE_METHOD(LockedOut, "an administrator changes nothing behind a lock of t
   CHECK(SessionOf(id).is_pending());
   admin::v1::RevokePrincipalRequest principal;
   principal.set_principal("okta:bot");
-  CheckRefused(RevokePrincipal(*control, clock, is_connected).Run(alice, principal).status(),
+  CheckRefused(RevokePrincipal(*control, clock, *confirmed_ends).Run(alice, principal).status(),
                "principal.revoke");
   CHECK(SessionOf(id).is_pending());
   admin::v1::BanAgentRequest agent;
@@ -97,9 +97,9 @@ TEST_CASE_METHOD(LockedOut,
   REQUIRE(Approve(ByAgent(BotToken()).session().approval_id(), SignedIn("alice")).ok());
   admin::v1::RevokePrincipalRequest request;
   request.set_principal("okta:alice");
-  CHECK_FALSE(RevokePrincipal(*control, clock, is_connected).Run(admin, request)->is_unknown());
+  CHECK_FALSE(RevokePrincipal(*control, clock, *confirmed_ends).Run(admin, request)->is_unknown());
   request.set_principal("okta:alise");
-  CHECK(RevokePrincipal(*control, clock, is_connected).Run(admin, request)->is_unknown());
+  CHECK(RevokePrincipal(*control, clock, *confirmed_ends).Run(admin, request)->is_unknown());
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ struct Revoking : Fixture {
     request.set_principal(principal);
     request.set_no_lock(no_lock);
     request.set_reason("leaked key");
-    return RevokePrincipal(*control, clock, is_connected).Run(admin, request);
+    return RevokePrincipal(*control, clock, *confirmed_ends).Run(admin, request);
   }
   absl::StatusOr<admin::v1::BanAgentResponse> Ban(const std::string& name) {
     admin::v1::BanAgentRequest request;
@@ -125,8 +125,9 @@ TEST_CASE_METHOD(Revoking, "only admins revoke a principal, and it must be one",
   admin::v1::RevokePrincipalRequest request;
   request.set_principal("okta:bot");
   for (const Caller& caller : {SignedIn("alice"), Agent("a1"), Person(BotToken())}) {
-    CHECK(ReasonOf(RevokePrincipal(*control, clock, is_connected).Run(caller, request).status()) ==
-          types::v1::DENIAL_REASON_ROLE_MISSING);
+    CHECK(
+        ReasonOf(RevokePrincipal(*control, clock, *confirmed_ends).Run(caller, request).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
   }
   CHECK(IsLive(id));
 }

@@ -49,13 +49,15 @@ class Watching {
     }
     return {};
   }
+  grpc::StatusCode Beat(const agent::v1::BeatRequest& request) {
+    agent::v1::BeatResponse response;
+    return stub_->Beat(Deployment::Context().get(), request, &response).error_code();
+  }
   // Says a beat, and reads on to the heartbeat that says it back.
   bool IsSaidBack(uint64_t beat) {
     agent::v1::BeatRequest request;
     request.set_beat(beat);
-    agent::v1::BeatResponse response;
-    const auto context = Deployment::Context();
-    if (!stub_->Beat(context.get(), request, &response).ok()) return false;
+    if (Beat(request) != grpc::StatusCode::OK) return false;
     agent::v1::AgentUpdate update;
     while (reader_->Read(&update)) {
       if (update.heartbeat().beat() == beat) return true;

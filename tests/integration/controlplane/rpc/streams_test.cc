@@ -105,6 +105,32 @@ TEST_CASE("a ban is told on the agent's stream, ends it, and lets nothing of the
   CHECK(again.Finish().error_code() == grpc::StatusCode::PERMISSION_DENIED);
 }
 
+TEST_CASE("who ends a session hears whether its agent has confirmed it", "[integration][rpc]") {
+  Deployment deployment;
+  const ClientCertificate certificate = deployment.Enroll("a", {"wiki"});
+  deployment.Apply(kOpenPolicy);
+  Watching agent(deployment, certificate);
+  while (!agent.Next().has_resynced()) continue;
+  admin::v1::EndSessionRequest end;
+  end.set_id(OpenByAgent(deployment, certificate, deployment.BotToken("bot")).id());
+  REQUIRE(agent.Next().session().session().id() == end.id());
+  const auto ended = [&] {
+    admin::v1::EndSessionResponse response;
+    REQUIRE(admin::v1::SessionService::NewStub(deployment.AdminSocket())
+                ->EndSession(Deployment::Context().get(), end, &response)
+                .ok());
+    return response;
+  };
+  CHECK(ended().away_agent().connected());
+  agent::v1::BeatRequest beat;
+  for (int i = 0; i < 1001; ++i) beat.add_ended_sessions(end.id());
+  CHECK(agent.Beat(beat) == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(ended().has_away_agent());
+  beat.mutable_ended_sessions()->DeleteSubrange(0, 1000);
+  CHECK(agent.Beat(beat) == grpc::StatusCode::OK);
+  CHECK_FALSE(ended().has_away_agent());
+}
+
 TEST_CASE("a certificate from before the agent's latest enrollment opens nothing",
           "[integration][rpc]") {
   Deployment deployment;
