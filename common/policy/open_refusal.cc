@@ -14,7 +14,7 @@ std::string WhyRefused(const OpenDecision& decision, std::string_view server) {
       return absl::StrCat("the token lacks scopes; needed: ",
                           absl::StrJoin(decision.required_scopes, " "));
     case types::v1::DENIAL_REASON_LOCKED:
-      return absl::StrCat("access is shut by lock ", decision.lock);
+      return absl::StrCat("access is shut by lock ", decision.lock, ": ask an administrator");
     default:
       return absl::StrCat("the policies for server ", ToAbsl(server), " cannot be met",
                           decision.detail.empty() ? "" : ": ", decision.detail);

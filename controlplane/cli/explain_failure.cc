@@ -109,6 +109,9 @@ std::string_view WhatNext(const absl::Status& status) {
       return "; the control plane cannot reach the issuer that made the token: try again";
     case types::v1::DENIAL_REASON_ROLE_MISSING:
       return "; `sallyport whoami` says which roles you have";
+    case types::v1::DENIAL_REASON_LOCKED:
+      return "; `sallyport delete lock NAME` opens it, by another administrator or by root on the "
+             "control plane's machine";
     default:
       break;
   }

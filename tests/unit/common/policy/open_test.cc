@@ -1,4 +1,5 @@
 #include "common/policy/compiled_policies.h"
+#include "common/policy/open_refusal.h"
 #include "tests/unit/common/policy/support.h"
 
 namespace sallyport {
@@ -154,6 +155,9 @@ TEST_CASE("a lock shuts what it names, and an empty one everything", "[policy][l
   CHECK(decision.reason ==
         (row.is_shut ? types::v1::DENIAL_REASON_LOCKED : types::v1::DENIAL_REASON_UNSPECIFIED));
   CHECK(decision.lock == (row.is_shut ? "l" : ""));
+  if (row.is_shut) {
+    CHECK(WhyRefused(decision, "wiki") == "access is shut by lock l: ask an administrator");
+  }
 }
 
 TEST_CASE("who is not named learns nothing of a lock", "[policy][lock]") {

@@ -79,6 +79,13 @@ TEST_CASE("a refused token says why, by its reason, and what to do", "[cli]") {
   CHECK(ReasonOf(with_details) == types::v1::DENIAL_REASON_ROLE_MISSING);
 }
 
+TEST_CASE("who is locked out is told the lock, and what opens it", "[cli]") {
+  CHECK(
+      Told(grpc::StatusCode::PERMISSION_DENIED, "locked: the lock stolen shuts you out") ==
+      "cp.example.com:7443: the lock stolen shuts you out; `sallyport delete lock NAME` opens it, "
+      "by another administrator or by root on the control plane's machine");
+}
+
 TEST_CASE("a token of callers is told apart, and what to bring is said once", "[cli]") {
   CHECK(Told(grpc::StatusCode::UNAUTHENTICATED,
              "token_invalid: bring one whose audience is in admin_audiences") ==
