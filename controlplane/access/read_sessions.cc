@@ -8,6 +8,7 @@
 #include "controlplane/access/page.h"
 #include "controlplane/model/named_principal.h"
 #include "controlplane/store/calls.h"
+#include "controlplane/store/known_names.h"
 #include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 
@@ -42,6 +43,8 @@ absl::StatusOr<admin::v1::ListSessionsResponse> ReadSessions::Run(
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(std::vector<Session> found,
                    sessions::List(*t, filter, start.before, start.before_id, limit + 1));
+  if (found.empty() && request.page_token().empty())
+    RETURN_IF_ERROR(known_names::Check(*t, filter.server, filter.realm, filter.name));
   admin::v1::ListSessionsResponse response;
   if (found.size() > static_cast<size_t>(limit)) {
     found.pop_back();

@@ -10,7 +10,7 @@
 #include "controlplane/model/named_principal.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/audit_log.h"
-#include "controlplane/store/known_servers.h"
+#include "controlplane/store/known_names.h"
 #include "controlplane/store/locks.h"
 
 namespace sallyport::controlplane {
@@ -56,16 +56,7 @@ absl::StatusOr<CallFilter> FilterOf(const admin::v1::RecordedCalls& calls, absl:
 
 absl::Status CheckNames(Database& control, const CallFilter& filter) {
   ASSIGN_OR_RETURN(const auto t, control.Read());
-  if (!filter.server.empty()) {
-    ASSIGN_OR_RETURN(const std::vector<std::string> known, known_servers::All(*t));
-    const std::string unknown = known_servers::WhyUnknown(known, filter.server);
-    if (!unknown.empty()) return absl::NotFoundError(unknown);
-  }
-  if (filter.realm.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const bool is_known, locks::KnowsName(*t, filter.realm, filter.name));
-  if (is_known) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("nobody called ", filter.realm, ":", filter.name,
-                                          " has ever had a session or done anything here"));
+  return known_names::Check(*t, filter.server, filter.realm, filter.name);
 }
 
 }  // namespace sallyport::controlplane

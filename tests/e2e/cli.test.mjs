@@ -221,6 +221,12 @@ test('a list without entries says so, and is an empty list to a script', async (
   assert.deepEqual(await door.json(['get', 'mask-profile']), { items: [] });
 });
 
+test('a filter that names nobody and nothing says so, and one that finds nothing does not', async () => {
+  await fails(door.cli(['sessions', 'list', '--server', 'orakle']), /no agent fronts a server called orakle; did you mean oracle\?/);
+  await fails(door.cli(['sessions', 'list', '--principal', 'demo:nobody', '--server', 'oracle']), /nobody called demo:nobody has ever had a session/);
+  assert.deepEqual(await door.json(['sessions', 'list', '--server', 'oracle', '--state', 'ended']), { items: [] });
+});
+
 test('apply passes over the tests that lie beside policies, and policy test runs them', async () => {
   mkdirSync(door.stage.path('policies'));
   door.stage.write('policies/one.yaml', allowAll('one'));

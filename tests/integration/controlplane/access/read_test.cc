@@ -71,8 +71,15 @@ TEST_CASE_METHOD(Reading, "sessions are listed by state and by principal",
   request.clear_state();
   request.set_principal("okta:two");  // a subject, and a client id
   CHECK(listed() == Ids{two, three});
+  // Nothing is found of whom nobody has heard, and of what nobody has: that is told.
   request.set_principal("other:two");
+  CHECK(absl::IsNotFound(read_sessions->Run(admin, request).status()));
+  request.set_principal("okta:two");
+  request.set_server("files");
   CHECK(listed().empty());
+  request.set_server("wikki");
+  CHECK(absl::IsNotFound(read_sessions->Run(admin, request).status()));
+  request.clear_server();
   for (const char* malformed : {"two", ":two", "okta:"}) {
     request.set_principal(malformed);
     CHECK(absl::IsInvalidArgument(read_sessions->Run(admin, request).status()));
