@@ -20,6 +20,7 @@
 #include "controlplane/cli/replay.h"
 #include "controlplane/cli/resolve_call.h"
 #include "controlplane/cli/show_approval.h"
+#include "controlplane/cli/word_or_file.h"
 #include "sallyport/admin/v1/session_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -227,18 +228,20 @@ int ShowVerdict(const admin::v1::VerifySessionResponse& verdict, bool may_be_ope
   return verdict.valid() && (may_be_open || !verdict.is_open()) ? 0 : 1;
 }
 
-// A session's, or that of an agent's own chain; everything else is a file.
+// A session's, or that of an agent's own chain; everything else is a file, or - for standard input.
 bool IsRecordingId(std::string_view what) {
   return what.starts_with("ses_") || what.starts_with("agent:");
 }
 
 int Verify(const ClientOptions& options, const std::string& what) {
   if (!IsRecordingId(what)) {
-    absl::StatusOr<std::string> text = ReadFile(what, kMaxReplayBytes);
+    const bool is_input = what == "-";
+    absl::StatusOr<std::string> text = is_input ? StandardInput() : ReadFile(what, kMaxReplayBytes);
     if (!text.ok()) return Fail(text.status());
     absl::StatusOr<admin::v1::VerifySessionResponse> verdict = VerifyReplay(*text);
     if (!verdict.ok()) {
-      return Fail(absl::InvalidArgumentError(absl::StrCat(what, ": ", verdict.status().message())));
+      return Fail(absl::InvalidArgumentError(
+          absl::StrCat(is_input ? "standard input" : what, ": ", verdict.status().message())));
     }
     return ShowVerdict(*verdict, /*may_be_open=*/false, options.format);
   }
@@ -296,7 +299,10 @@ void AddSessionCommands(CommandLine& line) {
   line.OnRun(command("replay", "Prints its records."),
              [&options, flags] { return Replay(options, flags->id); });
   line.OnRun(
-      command("verify", "Proves its recording whole (0), or that of a file of `replay -o json`."),
+      command(
+          "verify",
+          "Proves its recording whole (0), or that of a file of `replay -o json`; - is standard "
+          "input."),
       [&options, flags] { return Verify(options, flags->id); });
 }
 

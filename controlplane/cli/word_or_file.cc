@@ -24,8 +24,6 @@ std::string Stripped(std::string_view text) {
   return std::string(absl::StripAsciiWhitespace(ToAbsl(text)));
 }
 
-std::string StandardInput() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
-
 // Three parts of base64url, or the beginning that every JWT has: what may be one is never taken for
 // a file's name, which errors show.
 bool MayBeToken(std::string_view word) {
@@ -53,6 +51,8 @@ absl::StatusOr<std::string> ReadNamedFile(const std::string& name) {
 }
 
 }  // namespace
+
+std::string StandardInput() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
 
 absl::StatusOr<std::string> ReadToken(const std::string& word) {
   if (word == "-") return BareToken(StandardInput());

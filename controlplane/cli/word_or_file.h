@@ -9,6 +9,9 @@
 // of processes shows it.
 namespace sallyport::controlplane {
 
+// All of standard input.
+std::string StandardInput();
+
 // A JWT, also with `Bearer ` before it, or the file that holds one. Errors name the file and the
 // system's reason, never a token.
 absl::StatusOr<std::string> ReadToken(const std::string& word);

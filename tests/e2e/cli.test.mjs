@@ -302,4 +302,9 @@ test('a session that is approved, verified while open, and ended twice', async (
   assert.equal(told.code, 1);
   assert.match(told.out, /NOT valid, .*not what its payload says/);
   await fails(sallyport(['sessions', 'verify', '/no/such/file.json']), /\/no\/such\/file\.json/);
+  const piped = (input) => spawnSync(join(BIN, 'sallyport'), ['sessions', 'verify', '-'], { input, env: { PATH: process.env.PATH } });
+  assert.match(String(piped(readFileSync(file)).stdout), new RegExp(`^${id} valid, ${whole.records} records`));
+  const nothing = piped('');
+  assert.equal(nothing.status, 1);
+  assert.match(String(nothing.stderr), /standard input: /);
 });
