@@ -1,5 +1,6 @@
 #include "common/policy/documents.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -61,6 +62,23 @@ int LineOf(const YamlDocument& document, std::string_view place) {
   const absl::StatusOr<YamlNode> tree = ParseTree(document);
   return LineBelow(tree.ok() ? &*tree : nullptr, absl::StrCat("spec.", ToAbsl(place)),
                    document.kind_line);
+}
+
+// What an error about that place of a document begins with.
+std::string WhereStands(const types::v1::Document& document, std::string_view place,
+                        std::span<const NamedText> texts) {
+  const std::string name =
+      absl::StrCat(ToAbsl(DocumentKindName(document.kind())), " ", document.name());
+  for (const NamedText& in : texts) {
+    const std::size_t at = in.text.find(document.source());
+    if (at == std::string_view::npos) continue;
+    const int first = 1 + static_cast<int>(std::count(in.text.begin(), in.text.begin() + at, '\n'));
+    const absl::StatusOr<YamlNode> tree = ParseYaml(document.source(), in.file, first);
+    const int line =
+        LineBelow(tree.ok() ? &*tree : nullptr, absl::StrCat("spec.", ToAbsl(place)), first);
+    return absl::StrCat(ToAbsl(in.file), ":", line, ": ", name);
+  }
+  return name;
 }
 
 google::protobuf::Message* MutableSpec(types::v1::Document& document) {
@@ -244,15 +262,18 @@ absl::StatusOr<types::v1::PolicyTestDocument> ParsePolicyTest(std::string_view t
 }
 
 absl::Status CheckMaskNames(const std::vector<types::v1::Document>& documents,
-                            const std::set<std::string>& profile_names) {
+                            const std::set<std::string>& profile_names,
+                            std::span<const NamedText> texts) {
   for (const types::v1::Document& document : documents) {
-    for (const std::string& name : document.policy().mask()) {
+    for (int i = 0; i < document.policy().mask_size(); ++i) {
+      const std::string& name = document.policy().mask(i);
       if (IsDetector(name) || IsDetectorGroup(name) || profile_names.count(name) > 0) continue;
       std::vector<std::string> words = DetectorWords();
       words.insert(words.end(), profile_names.begin(), profile_names.end());
-      return absl::InvalidArgumentError(absl::StrCat(
-          "Policy ", document.name(), ": mask: \"", name, "\" is no detector, group or MaskProfile",
-          DidYouMean(name, words), " (", absl::StrJoin(words, ", "), ")"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(WhereStands(document, absl::StrCat("mask[", i, "]"), texts), ": mask: \"",
+                       name, "\" is no detector, group or MaskProfile", DidYouMean(name, words),
+                       " (", absl::StrJoin(words, ", "), ")"));
     }
   }
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,10 +38,18 @@ absl::StatusOr<std::vector<types::v1::Document>> ParseDocuments(std::string_view
 absl::StatusOr<types::v1::PolicyTestDocument> ParsePolicyTest(std::string_view text,
                                                               std::string_view file);
 
+// A text that documents may stand in.
+struct NamedText {
+  std::string_view file;
+  std::string_view text;
+};
+
 // Every mask name of `documents`' policies must be a detector, a group or a profile of
-// `profile_names`. The error names the policy and the word.
+// `profile_names`. The error names the policy and the word; of a policy that stands in one of
+// `texts`, the file and the line, too.
 absl::Status CheckMaskNames(const std::vector<types::v1::Document>& documents,
-                            const std::set<std::string>& profile_names);
+                            const std::set<std::string>& profile_names,
+                            std::span<const NamedText> texts = {});
 
 // Whether `name` may be a document's: [a-z0-9][a-z0-9._-]{0,62}.
 bool IsDocumentName(std::string_view name);

@@ -76,7 +76,7 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
                                    }
                                    // Only now: a profile may come in the same request as its
                                    // policy.
-                                   RETURN_IF_ERROR(CheckMasks(t));
+                                   RETURN_IF_ERROR(CheckMasks(t, TextsOf(request.files())));
                                    for (Replaced& one : replaced) {
                                      RETURN_IF_ERROR(AddWarnings(t, now, one));
                                    }

@@ -84,13 +84,13 @@ absl::Status CheckRealms(const std::string& where, const types::v1::Document& do
   return absl::OkStatus();
 }
 
-absl::Status CheckMasks(Transaction& t) {
+absl::Status CheckMasks(Transaction& t, std::span<const NamedText> texts) {
   ASSIGN_OR_RETURN(const std::vector<types::v1::Document> all, documents::All(t));
   std::set<std::string> profiles;
   for (const types::v1::Document& document : all) {
     if (document.has_mask_profile()) profiles.insert(document.name());
   }
-  return CheckMaskNames(all, profiles);
+  return CheckMaskNames(all, profiles, texts);
 }
 
 }  // namespace sallyport::controlplane

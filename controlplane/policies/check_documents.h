@@ -2,9 +2,11 @@
 
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/policy/documents.h"
 #include "controlplane/store/database.h"
 #include "sallyport/types/v1/policy.pb.h"
 
@@ -30,7 +32,7 @@ absl::Status CheckRealms(const std::string& where, const types::v1::Document& do
                          const KnownRealms& realms);
 
 // Over all documents in force, as the transaction sees them: a policy names a mask profile that is
-// not there.
-absl::Status CheckMasks(Transaction& t);
+// not there. The error names its place in `texts`, which the policy may stand in.
+absl::Status CheckMasks(Transaction& t, std::span<const NamedText> texts = {});
 
 }  // namespace sallyport::controlplane

@@ -14,6 +14,13 @@ std::string ParsedDocument::Where() const {
   return absl::StrCat(file, ": ", ToAbsl(DocumentKindName(document.kind())), " ", document.name());
 }
 
+std::vector<NamedText> TextsOf(
+    const google::protobuf::RepeatedPtrField<admin::v1::SourceFile>& files) {
+  std::vector<NamedText> texts;
+  for (const admin::v1::SourceFile& file : files) texts.push_back({file.name(), file.text()});
+  return texts;
+}
+
 absl::StatusOr<std::vector<ParsedDocument>> ParseFiles(
     const google::protobuf::RepeatedPtrField<admin::v1::SourceFile>& files) {
   if (files.empty()) return absl::InvalidArgumentError("files: at least one is required");

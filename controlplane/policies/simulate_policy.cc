@@ -30,12 +30,13 @@ bool IsSameKey(const Document& a, const Document& b) {
   return a.kind() == b.kind() && a.name() == b.name();
 }
 
-absl::Status CheckAllMasks(const std::vector<Document>& documents) {
+absl::Status CheckAllMasks(const std::vector<Document>& documents,
+                           std::span<const NamedText> texts) {
   std::set<std::string> profiles;
   for (const Document& document : documents) {
     if (document.has_mask_profile()) profiles.insert(document.name());
   }
-  return CheckMaskNames(documents, profiles);
+  return CheckMaskNames(documents, profiles, texts);
 }
 
 absl::StatusOr<RulesThen> ReadRulesThen(Database& control, const std::vector<Document>& documents) {
@@ -168,7 +169,7 @@ absl::StatusOr<std::vector<Document>> SimulatePolicy::DocumentsOf(
     RETURN_IF_ERROR(CheckRealms(one.Where(), one.document, realms_));
     documents.push_back(std::move(one.document));
   }
-  RETURN_IF_ERROR(CheckAllMasks(documents));
+  RETURN_IF_ERROR(CheckAllMasks(documents, TextsOf(request.files())));
   return documents;
 }
 

@@ -1,6 +1,7 @@
 #include "controlplane/policies/test_policy.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -21,6 +22,7 @@
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/time_text.h"
+#include "common/yaml_tree.h"
 #include "controlplane/policies/policy_call.h"
 
 namespace sallyport::controlplane {
@@ -200,32 +202,49 @@ std::string DescribeExpected(const types::v1::PolicyTestExpectation& expected) {
                    .is_observed = expected.observed()});
 }
 
+// A file that the test names and that cannot be read: said at the place that names it.
+absl::Status AtItsName(const absl::Status& why, std::size_t index, std::string_view text,
+                       std::string_view file) {
+  const absl::StatusOr<YamlNode> tree = ParseYaml(text, file);
+  const YamlNode* names = tree.ok() ? tree->Find("policies") : nullptr;
+  const bool is_there = names != nullptr && index < names->items.size();
+  return YamlError(file, is_there ? names->items[index].line : 1,
+                   absl::StrCat("policies: ", why.message()));
+}
+
 struct LoadedPolicies {
   std::shared_ptr<const CompiledPolicies> compiled;
   Moments moments;
 };
 
+// Of the test that stands in that text of `path`.
 absl::StatusOr<LoadedPolicies> LoadPolicies(const types::v1::PolicyTestDocument& test,
-                                            const std::filesystem::path& directory,
+                                            std::string_view test_text, const std::string& path,
                                             absl::Time now) {
   std::vector<types::v1::Document> documents;
   std::set<std::string> profiles;
   std::set<std::pair<int, std::string>> seen;
-  for (const std::string& name : test.policies()) {
-    const std::string path = (directory / name).string();
-    ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxYamlBytes));
-    ASSIGN_OR_RETURN(std::vector<types::v1::Document> parsed, ParseDocuments(text, path));
+  // Its elements stay where they are.
+  std::deque<std::pair<std::string, std::string>> read;
+  std::vector<NamedText> texts;
+  for (int i = 0; i < test.policies_size(); ++i) {
+    std::string file = (std::filesystem::path(path).parent_path() / test.policies(i)).string();
+    absl::StatusOr<std::string> text = ReadFile(file, kMaxYamlBytes);
+    if (!text.ok()) return AtItsName(text.status(), i, test_text, path);
+    const auto& [name, yaml] = read.emplace_back(std::move(file), *std::move(text));
+    texts.push_back({name, yaml});
+    ASSIGN_OR_RETURN(std::vector<types::v1::Document> parsed, ParseDocuments(yaml, name));
     for (types::v1::Document& document : parsed) {
       if (!seen.emplace(document.kind(), document.name()).second) {
         return absl::InvalidArgumentError(
-            absl::StrCat(path, ": ", ToAbsl(DocumentKindName(document.kind())), " ",
+            absl::StrCat(name, ": ", ToAbsl(DocumentKindName(document.kind())), " ",
                          document.name(), ": is in another file too"));
       }
       if (document.has_mask_profile()) profiles.insert(document.name());
       documents.push_back(std::move(document));
     }
   }
-  RETURN_IF_ERROR(CheckMaskNames(documents, profiles));
+  RETURN_IF_ERROR(CheckMaskNames(documents, profiles, texts));
   LoadedPolicies loaded;
   ASSIGN_OR_RETURN(loaded.compiled, CompiledPolicies::Compile(documents));
   loaded.moments = MomentsOf(documents, now);
@@ -237,8 +256,7 @@ absl::StatusOr<LoadedPolicies> LoadPolicies(const types::v1::PolicyTestDocument&
 absl::StatusOr<std::vector<PolicyTestResult>> TestPolicy(const std::string& path, absl::Time now) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxYamlBytes));
   ASSIGN_OR_RETURN(const types::v1::PolicyTestDocument test, ParsePolicyTest(text, path));
-  ASSIGN_OR_RETURN(const LoadedPolicies policies,
-                   LoadPolicies(test, std::filesystem::path(path).parent_path(), now));
+  ASSIGN_OR_RETURN(const LoadedPolicies policies, LoadPolicies(test, text, path, now));
   std::vector<PolicyTestResult> results;
   for (const types::v1::PolicyTestCase& test_case : test.cases()) {
     const Answer answer = Decide(policies.compiled, test_case, now);

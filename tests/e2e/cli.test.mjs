@@ -227,6 +227,11 @@ test('a filter that names nobody and nothing says so, and one that finds nothing
   assert.deepEqual(await door.json(['sessions', 'list', '--server', 'oracle', '--state', 'ended']), { items: [] });
 });
 
+test('a mask profile that there is not is told with its file and line', async () => {
+  const file = door.stage.write('masked.yaml', allowAll('masked').replace(/rules:/, 'mask: [secrets, hose]\n  rules:'));
+  await fails(door.cli(['apply', '-f', file]), new RegExp(`${file}:7: Policy masked: mask: "hose" is no detector`));
+});
+
 test('apply passes over the tests that lie beside policies, and policy test runs them', async () => {
   mkdirSync(door.stage.path('policies'));
   door.stage.write('policies/one.yaml', allowAll('one'));

@@ -203,6 +203,7 @@ TEST_CASE("a policy for a server of which nobody has heard is told so", "[polici
 TEST_CASE("a mask name must be known once everything has been applied", "[policies]") {
   Fixture f;
   CHECK_THAT(Text(f.Apply(APolicy("p", "  mask: [house]")).status()), Contains("house"));
+  CHECK_THAT(Text(f.Apply(APolicy("p", "  mask: [house]")).status()), Contains(".yaml:"));
   CHECK_FALSE(f.Get(types::v1::DOCUMENT_KIND_POLICY, "p").ok());
   CHECK(f.Apply(APolicy("p", "  mask: [house]") +
                 "---\nkind: MaskProfile\nname: house\nspec: {detectors: [aws]}\n")

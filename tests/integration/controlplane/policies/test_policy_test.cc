@@ -149,6 +149,21 @@ TEST_CASE("a case that fails says what was expected and what came", "[policies]"
   CHECK_THAT((*results)[1].explanation, Contains(row.says));
 }
 
+TEST_CASE("a policy file that is not there is told where the test names it", "[policies]") {
+  Files files;
+  REQUIRE(WriteFileAtomically(files.dir / "policies.yaml", kPolicies).ok());
+  const std::string test = files.dir / "test.yaml";
+  REQUIRE(
+      WriteFileAtomically(test,
+                          "kind: PolicyTest\npolicies:\n  - policies.yaml\n  - gone.yaml\n"
+                          "cases:\n" +
+                              Case(kBot, "{server: everything, tool: echo}", "{decision: allow}"))
+          .ok());
+  const auto results = TestPolicy(test, absl::Now());
+  CHECK_THAT(std::string(results.status().message()),
+             Catch::StartsWith(test + ":4: policies: ") && Contains(files.dir / "gone.yaml"));
+}
+
 TEST_CASE("a case is decided at the time that it names", "[policies]") {
   const auto results = [](const std::string& at, const std::string& expect) {
     Files files;

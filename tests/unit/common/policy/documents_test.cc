@@ -236,6 +236,19 @@ TEST_CASE("a mask name must be a detector, a group or a profile there is", "[pol
   CHECK_THAT(std::string(status.message()), Contains("Policy p") && Contains("house"));
 }
 
+TEST_CASE("a mask name that there is not is told with the file and the line",
+          "[policy][documents]") {
+  const std::string text =
+      "kind: Lock\nname: l\nspec: {}\n---\n\n" + BotPolicy("  mask:\n    - secrets\n    - house");
+  const auto documents = Parsed(text);
+  const std::vector<NamedText> texts = {{"other.yaml", "kind: Policy\n"}, {"f.yaml", text}};
+  const auto line =
+      1 + std::count(text.begin(), text.begin() + static_cast<int>(text.find("- house")), '\n');
+  CHECK_THAT(std::string(CheckMaskNames(documents, {}, texts).message()),
+             Catch::Matchers::StartsWith("f.yaml:" + std::to_string(line) +
+                                         ": Policy p: mask: \"house\" is no detector"));
+}
+
 TEST_CASE("a test of policies is read with the arguments' own types", "[policy][documents]") {
   const auto test = ParsePolicyTest(R"(kind: PolicyTest
 policies: [p.yaml]
