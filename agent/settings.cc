@@ -75,6 +75,11 @@ absl::Status CheckConfig(const AgentConfig& given) {
   if (config.has_tls() && (config.tls().cert_file().empty() || config.tls().key_file().empty())) {
     return absl::InvalidArgumentError("tls: cert_file and key_file are both required");
   }
+  if (config.has_tls() && config.public_url().starts_with("http://")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("public_url: \"", config.public_url(),
+                     "\" is not what clients can call: with tls the agent speaks https alone"));
+  }
   if (config.has_tls()) {
     RETURN_IF_ERROR(ServerTls(config.tls().cert_file(), config.tls().key_file()).status());
   }

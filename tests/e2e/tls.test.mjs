@@ -2,6 +2,8 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Deployment, allowAll, until } from './deployment.mjs';
 
 let door, token, second;
@@ -17,6 +19,17 @@ test('the agent\'s listener speaks TLS 1.2 and newer and presents its certificat
   const handshake = (...args) => spawnSync('openssl', ['s_client', '-connect', door.agent.mcp, '-CAfile', door.tls.ca, '-verify_return_error', ...args], { input: '' });
   assert.equal(handshake().status, 0, String(handshake().stderr));
   assert.notEqual(handshake('-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0').status, 0);
+});
+
+test('a public_url that clients cannot call is refused', () => {
+  const check = (url) => {
+    const file = door.stage.write('called.yaml', `public_url: "${url}"\n${readFileSync(door.agent.file, 'utf8')}`);
+    return spawnSync(join(process.env.SALLYPORT_BIN, 'sallyport-agent'), ['config', 'check', file]);
+  };
+  assert.equal(check('https://mcp.example.com').status, 0);
+  const plain = check('http://mcp.example.com');
+  assert.equal(plain.status, 1);
+  assert.match(String(plain.stderr), /public_url: "http:\/\/mcp\.example\.com" .* with tls the agent speaks https alone/);
 });
 
 test('a session belongs to the agent its first connection reached; another agent does not ride it', async () => {
