@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { difference, quantile } from './metrics.mjs';
 import { medians, ratio, table } from './report.mjs';
@@ -34,4 +35,11 @@ test('what two looks at the metrics differ by', () => {
 
 test('a table has a line for each row, and no column that no row fills', () => {
   assert.equal(table([{ name: 'a', rate: 1, none: undefined }, { name: 'bb', rate: 22 }]), 'name  rate\n----  ----\na        1\nbb      22');
+});
+
+test('a scenario that there is not is told before anything is installed or built', () => {
+  const { status, stdout, stderr } = spawnSync(new URL('run', import.meta.url).pathname, ['path', '--rounds', '9', 'nosuch']);
+  assert.equal(status, 2);
+  assert.equal(String(stdout), '');
+  assert.match(String(stderr), /there is no scenario nosuch/);
 });
