@@ -17,9 +17,7 @@ using types::v1::Approval;
 
 namespace {
 
-std::string Deadline(const Approval& approval) {
-  return TimeText(absl::FromUnixSeconds(approval.expires_at().seconds()));
-}
+std::string Deadline(const Approval& approval) { return TimeText(ExpiresAt(approval)); }
 
 bool IsGranted(const Approval& approval) {
   return std::ranges::count_if(approval.decisions(), [](const auto& decision) {
@@ -28,6 +26,11 @@ bool IsGranted(const Approval& approval) {
 }
 
 }  // namespace
+
+absl::Time ExpiresAt(const Approval& approval) {
+  return absl::FromUnixSeconds(approval.expires_at().seconds()) +
+         absl::Nanoseconds(approval.expires_at().nanos());
+}
 
 std::string WaitingText(const Approval& approval) {
   return absl::StrCat("Waiting for approval ", approval.id(), " by ",

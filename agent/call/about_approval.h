@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "agent/call/call.h"
 #include "agent/call/gateway.h"
 #include "agent/loop/task.h"
@@ -10,6 +11,9 @@
 
 // What clients and records are told of a call's approval.
 namespace sallyport::agent {
+
+// To the moment until which the control plane takes decisions on it.
+absl::Time ExpiresAt(const types::v1::Approval& approval);
 
 // "Waiting for approval apr_... by okta:approvers, expires 10:15".
 std::string WaitingText(const types::v1::Approval& approval);

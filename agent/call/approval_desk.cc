@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "agent/call/about_approval.h"
+
 namespace sallyport::agent {
 namespace {
 
@@ -30,6 +32,10 @@ int StepOf(const types::v1::Approval& approval) {
 // How long what is over is remembered: longer than anybody waits for an answer that may still say
 // how it stood before.
 constexpr absl::Duration kRemembered = absl::Seconds(30);
+
+// The control plane decides whether a decision came in time, and says so within a second or two:
+// who is answered before may be told that a call lapsed which an approver was told he had approved.
+constexpr absl::Duration kLastWord = absl::Seconds(5);
 
 }  // namespace
 
@@ -61,8 +67,7 @@ std::vector<types::v1::Approval> ApprovalDesk::Open() const {
 void ApprovalDesk::Sweep(absl::Time now, SessionTable& sessions) {
   for (auto place = entries_.begin(); place != entries_.end();) {
     Entry& entry = place->second;
-    const absl::Time expires_at = absl::FromUnixSeconds(entry.approval.expires_at().seconds());
-    if (IsOpen(entry.approval) && now >= expires_at) {
+    if (IsOpen(entry.approval) && now >= ExpiresAt(entry.approval) + kLastWord) {
       entry.approval.set_state(types::v1::APPROVAL_STATE_EXPIRED);
       for (Signal* waiter : entry.waiters) waiter->Set();
     }

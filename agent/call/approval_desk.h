@@ -41,8 +41,8 @@ class ApprovalDesk {
   // Those that somebody may still decide or use, as far as it is known here.
   std::vector<types::v1::Approval> Open() const;
 
-  // Ends what has lapsed without a word of the control plane, and forgets what has been over for a
-  // while.
+  // Ends what has lapsed without a word of the control plane, some seconds later, for its last word
+  // may be on its way; forgets what has been over for a while.
   void Sweep(absl::Time now, SessionTable& sessions);
 
  private:

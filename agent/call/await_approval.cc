@@ -17,15 +17,11 @@ namespace {
 using types::v1::Approval;
 using Outcome = std::variant<ApprovedCall, RefusedCall, AbandonedCall>;
 
-absl::Time Deadline(const Approval& approval) {
-  return absl::FromUnixSeconds(approval.expires_at().seconds());
-}
-
 absl::Status StillPending(const Approval& approval) {
   return Denied(
       types::v1::DENIAL_REASON_APPROVAL_PENDING,
       absl::StrCat("approval ", approval.id(), " by ", absl::StrJoin(approval.approvers(), ", "),
-                   " is pending until ", TimeText(Deadline(approval)),
+                   " is pending until ", TimeText(ExpiresAt(approval)),
                    "; call again with the same arguments once it is approved"));
 }
 
@@ -34,7 +30,7 @@ absl::Status GivenInAbsence(const Approval& approval) {
                 absl::StrCat("approval ", approval.id(),
                              " was given while the client was away; call again with the same "
                              "arguments before ",
-                             TimeText(Deadline(approval))));
+                             TimeText(ExpiresAt(approval))));
 }
 
 // Whether a given approval can be used now: by a client that is there, and, where it has no
@@ -56,7 +52,7 @@ Task<Approval> Hold(Gateway& gateway, const AskedCall& call, OpenRequest& reques
       return state != types::v1::APPROVAL_STATE_PENDING;
     }
     // An approved call waits for a client that may be back before the time is over.
-    return CanUse(gateway, call) || gateway.clock.Now() >= Deadline(*call.approval);
+    return CanUse(gateway, call) || gateway.clock.Now() >= ExpiresAt(*call.approval);
   };
   co_await HoldCall(
       gateway, call.judged.granted, *call.judged.message, request, changed,

@@ -28,12 +28,11 @@ constexpr int kMaxRounds = 10;
 
 TaskState StateFor(const Gateway& gateway, const types::v1::Approval& approval) {
   const absl::Time now = gateway.clock.Now();
-  const absl::Time deadline = absl::FromUnixSeconds(approval.expires_at().seconds());
   return {.id = absl::StrCat("task_", NewRequestId()),
           .message = WaitingText(approval),
           .created_at = now,
           .updated_at = now,
-          .ttl = std::max(deadline - now, absl::Seconds(1)),
+          .ttl = std::max(ExpiresAt(approval) - now, absl::Seconds(1)),
           .poll_interval = kPollInterval};
 }
 

@@ -83,10 +83,25 @@ TEST_CASE("an approval that lapses without a word is settled, granted or not", "
   stage.approval.set_state(
       GENERATE(types::v1::APPROVAL_STATE_PENDING, types::v1::APPROVAL_STATE_APPROVED));
   stage.desk.Learn(stage.approval, stage.sessions);
-  stage.clock.Advance(absl::Minutes(5));
+  stage.clock.Advance(absl::Minutes(5) + absl::Seconds(5));
   stage.desk.Sweep(stage.clock.Now(), stage.sessions);
   stage.clock.Advance(absl::Minutes(1));
   CHECK(stage.is_idle());
+}
+
+TEST_CASE("a decision that came in its last moment is told when the moment is over",
+          "[agent][call]") {
+  Stage stage;
+  stage.approval.mutable_expires_at()->set_nanos(900'000'000);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  Signal changed(stage.loop);
+  const ApprovalDesk::Waiting waiting(stage.desk, "apr_1", changed);
+  stage.clock.Advance(absl::Minutes(5) + absl::Milliseconds(950));
+  stage.desk.Sweep(stage.clock.Now(), stage.sessions);
+  CHECK(waiting.approval().state() == types::v1::APPROVAL_STATE_PENDING);
+  stage.approval.set_state(types::v1::APPROVAL_STATE_APPROVED);
+  stage.desk.Learn(stage.approval, stage.sessions);
+  CHECK(waiting.approval().state() == types::v1::APPROVAL_STATE_APPROVED);
 }
 
 TEST_CASE("what is told later and was read before changes nothing", "[agent][call]") {
