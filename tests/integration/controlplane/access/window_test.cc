@@ -44,6 +44,38 @@ TEST_CASE_METHOD(Fixture, "sessions inside one window share one budget of calls"
   CHECK(FromProto(next_window.session().expires_at()) == clock.Now() + absl::Minutes(15));
 }
 
+TEST_CASE_METHOD(Fixture, "a session ends at the second at which its grant does",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 2s");
+  clock.Advance(absl::Milliseconds(300));
+  const auto opened = ByAgent(BotToken());
+  const absl::Time end = FromProto(opened.session().expires_at());
+  CHECK(end == clock.Now() + absl::Milliseconds(2700));
+  CHECK(Verified(opened.grant(), "a1").expires_at == end);
+  CHECK(FromProto(opened.grant().remaining()) == absl::Milliseconds(2700));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "in the last second of a window a session opens in the next, which is counted "
+                 "from its end",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 5s, max_calls: 10");
+  const auto first = ByAgent(BotToken());
+  REQUIRE(EndByAgent(first.session().id(), types::v1::END_REASON_COMPLETED, 10).ok());
+  clock.Advance(absl::Milliseconds(4000));
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  clock.Advance(absl::Milliseconds(1));
+  const auto second = ByAgent(BotToken());
+  CHECK(Verified(second.grant(), "a1").call_budget == 10);
+  CHECK(FromProto(second.session().expires_at()) == clock.Now() + absl::Milliseconds(5999));
+  REQUIRE(EndByAgent(second.session().id(), types::v1::END_REASON_COMPLETED, 10).ok());
+  // Two budgets last as long as two windows.
+  clock.Advance(absl::Milliseconds(4999));
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  clock.Advance(absl::Milliseconds(1));
+  CHECK(ByAgent(BotToken()).has_session());
+}
+
 TEST_CASE_METHOD(Fixture, "a session whose end has not been reported counts as used up until it is",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 15m, max_calls: 10");
