@@ -75,6 +75,10 @@ absl::StatusOr<std::shared_ptr<const AgentSnapshot>> AgentSnapshot::Compile(
   if (snapshot.agent().empty() || snapshot.deployment_id().empty()) {
     return absl::InvalidArgumentError("it names no agent or no deployment");
   }
+  if (!snapshot.withheld().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the control plane withholds them: ", snapshot.withheld()));
+  }
   std::shared_ptr<AgentSnapshot> compiled(new AgentSnapshot);
   compiled->epoch_ = snapshot.epoch();
   compiled->version_ = snapshot.version();

@@ -39,7 +39,7 @@ class AgentSnapshot {
  public:
   // A policy that cannot be understood here, such as one by a zone that this machine does not
   // know, gives nothing to whom it names and refuses him everything on its servers.
-  // kInvalidArgument, naming what it is, when any other part cannot be understood.
+  // kInvalidArgument, naming what it is, when any other part cannot be understood or is withheld.
   static absl::StatusOr<std::shared_ptr<const AgentSnapshot>> Compile(const v1::Snapshot& snapshot);
   // What stands in for `newer`, which does not compile: nobody may do anything.
   static std::shared_ptr<const AgentSnapshot> Shut(const AgentSnapshot& last,

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "common/ids.h"
+#include "common/snapshot_limits.h"
 
 namespace sallyport::agent {
 namespace {
 
 constexpr int kMetadataBytes = 24 << 10;
-constexpr int kMessageBytes = 64 << 20;
+constexpr int kMessageBytes = static_cast<int>(kMaxAgentMessageBytes);
 
 }  // namespace
 

@@ -65,24 +65,22 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
   const bool are_locks = std::ranges::all_of(
       documents, [](const NewDocument& put) { return put.document.has_lock(); });
   std::vector<Replaced> replaced;
-  RETURN_IF_ERROR(control_.Write(are_locks ? WriteFor::kRevocation : WriteFor::kOperators,
-                                 [&](WriteTransaction& t) -> absl::Status {
-                                   replaced.clear();
-                                   const absl::Time now = clock_.Now();
-                                   RETURN_IF_ERROR(RefuseShutOut(t, documents, caller, now));
-                                   for (const NewDocument& document : documents) {
-                                     ASSIGN_OR_RETURN(replaced.emplace_back(),
-                                                      PutOver(t, document, caller, now));
-                                   }
-                                   // Only now: a profile may come in the same request as its
-                                   // policy.
-                                   RETURN_IF_ERROR(CheckMasks(t, TextsOf(request.files())));
-                                   for (Replaced& one : replaced) {
-                                     RETURN_IF_ERROR(AddWarnings(t, now, one));
-                                   }
-                                   // A dry run is the whole thing but for the commit.
-                                   return request.dry_run() ? absl::OkStatus() : t.Commit();
-                                 }));
+  RETURN_IF_ERROR(control_.Write(
+      are_locks ? WriteFor::kRevocation : WriteFor::kOperators,
+      [&](WriteTransaction& t) -> absl::Status {
+        replaced.clear();
+        const absl::Time now = clock_.Now();
+        RETURN_IF_ERROR(RefuseShutOut(t, documents, caller, now));
+        for (const NewDocument& document : documents) {
+          ASSIGN_OR_RETURN(replaced.emplace_back(), PutOver(t, document, caller, now));
+        }
+        RETURN_IF_ERROR(CheckInForce(t, replaced, TextsOf(request.files())));
+        for (Replaced& one : replaced) {
+          RETURN_IF_ERROR(AddWarnings(t, now, one));
+        }
+        // A dry run is the whole thing but for the commit.
+        return request.dry_run() ? absl::OkStatus() : t.Commit();
+      }));
   admin::v1::ApplyDocumentsResponse response;
   for (const Replaced& one : replaced) *response.add_documents() = Describe(one);
   return response;

@@ -1,18 +1,18 @@
 #include "controlplane/policies/build_snapshot.h"
 
-#include <algorithm>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "common/policy/pattern.h"
+#include "common/log.h"
+#include "common/snapshot_limits.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "controlplane/keys/effect_keys.h"
 #include "controlplane/keys/snapshot_signer.h"
 #include "controlplane/model/proto_time.h"
+#include "controlplane/policies/snapshot_documents.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/documents.h"
 #include "controlplane/store/meta.h"
@@ -21,44 +21,39 @@
 namespace sallyport::controlplane {
 namespace {
 
-bool CoversOne(const types::v1::PolicySpec& policy, const std::vector<std::string>& servers) {
-  return std::any_of(policy.servers().begin(), policy.servers().end(), [&](const auto& pattern) {
-    const Glob glob(pattern);
-    return std::any_of(servers.begin(), servers.end(),
-                       [&](const std::string& server) { return glob.Matches(server); });
-  });
-}
-
-bool CanShut(const types::v1::LockSpec& lock, const Agent& agent) {
-  return (lock.server().empty() || agent.Fronts(lock.server())) &&
-         (lock.agent().empty() || lock.agent() == agent.name);
-}
-
-// Decisions need neither the YAML nor who wrote it.
-types::v1::Document Bare(types::v1::Document document) {
-  document.clear_source();
-  document.clear_updated_by();
-  return document;
-}
-
-// In the order of (kind, name): policies, then the profiles that they use, locks and servers.
 void AddDocuments(std::vector<types::v1::Document> all, const Agent& agent,
                   agent::v1::Snapshot& snapshot) {
-  std::set<std::string> masks;
-  for (types::v1::Document& document : all) {
-    if (!document.has_policy() || !CoversOne(document.policy(), agent.servers)) continue;
-    masks.insert(document.policy().mask().begin(), document.policy().mask().end());
-    *snapshot.add_policies() = Bare(std::move(document));
+  for (types::v1::Document* document : DocumentsFor(agent, all)) {
+    auto* list = document->has_policy()         ? snapshot.mutable_policies()
+                 : document->has_mask_profile() ? snapshot.mutable_mask_profiles()
+                 : document->has_lock()         ? snapshot.mutable_locks()
+                                                : snapshot.mutable_server_documents();
+    *list->Add() = Bare(std::move(*document));
   }
-  for (types::v1::Document& document : all) {
-    if (document.has_mask_profile() && masks.count(document.name()) > 0) {
-      *snapshot.add_mask_profiles() = Bare(std::move(document));
-    } else if (document.has_lock() && CanShut(document.lock(), agent)) {
-      *snapshot.add_locks() = Bare(std::move(document));
-    } else if (document.has_server() && agent.Fronts(document.name())) {
-      *snapshot.add_server_documents() = Bare(std::move(document));
-    }
-  }
+}
+
+// What an agent cannot take would not arrive, and it would go on by what it knew before: it is told
+// instead that there is more than it can know, and lets nothing through.
+void WithholdTooMuch(agent::v1::Snapshot& snapshot) {
+  const std::size_t bytes = snapshot.ByteSizeLong();
+  if (bytes <= kMaxSnapshotBytes) return;
+  LogError("snapshot_withheld",
+           {{"agent", snapshot.agent()}, {"bytes", bytes}, {"limit", kMaxSnapshotBytes}});
+  const std::string why =
+      absl::StrCat("all that the agent must know, its policies, locks, keys and tools, is ", bytes,
+                   " bytes, and it takes ", kMaxSnapshotBytes);
+  snapshot.clear_policies();
+  snapshot.clear_mask_profiles();
+  snapshot.clear_locks();
+  snapshot.clear_issuers();
+  snapshot.clear_server_documents();
+  snapshot.clear_tool_pins();
+  snapshot.set_withheld(why);
+  // For agents that do not know of that.
+  types::v1::Document& all = *snapshot.add_locks();
+  all.set_kind(types::v1::DOCUMENT_KIND_LOCK);
+  all.set_name("policies-withheld");
+  all.mutable_lock()->set_reason(why);
 }
 
 }  // namespace
@@ -92,6 +87,7 @@ absl::StatusOr<agent::v1::SignedSnapshot> BuildSnapshot::Run(std::string_view ag
   }
   for (const agent::v1::IssuerKeys& issuer : keys.issuers) *snapshot.add_issuers() = issuer;
   snapshot.set_grant_keys(keys.grant_keys);
+  WithholdTooMuch(snapshot);
   return signer_.Sign(snapshot);
 }
 

@@ -14,9 +14,9 @@ namespace sallyport::controlplane {
 class EffectKeys;
 class SnapshotSigner;
 
-// What one agent must know to enforce alone, signed: the policies that can name one of its servers,
-// the mask profiles those policies use, the locks that can shut something of it, the issuers, the
-// keys that sign grants, and the effect keys of its servers.
+// What one agent must know to enforce alone, signed: its documents (DocumentsFor), the issuers, the
+// keys that sign grants, the effect keys of its servers and the pins of their tools. Where that is
+// more than an agent takes, one in its place that lets nothing through, and why.
 class BuildSnapshot {
  public:
   // What does not come from the tables.

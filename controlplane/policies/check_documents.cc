@@ -1,14 +1,10 @@
 #include "controlplane/policies/check_documents.h"
 
-#include <vector>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/nearest_words.h"
 #include "common/policy/approvers.h"
-#include "common/policy/documents.h"
 #include "common/status_macros.h"
-#include "controlplane/store/documents.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -84,8 +80,8 @@ absl::Status CheckRealms(const std::string& where, const types::v1::Document& do
   return absl::OkStatus();
 }
 
-absl::Status CheckMasks(Transaction& t, std::span<const NamedText> texts) {
-  ASSIGN_OR_RETURN(const std::vector<types::v1::Document> all, documents::All(t));
+absl::Status CheckMasks(const std::vector<types::v1::Document>& all,
+                        std::span<const NamedText> texts) {
   std::set<std::string> profiles;
   for (const types::v1::Document& document : all) {
     if (document.has_mask_profile()) profiles.insert(document.name());

@@ -4,10 +4,10 @@
 #include <set>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/policy/documents.h"
-#include "controlplane/store/database.h"
 #include "sallyport/types/v1/policy.pb.h"
 
 // What a document must fit beside its own grammar (common/policy): this deployment.
@@ -31,8 +31,9 @@ absl::Status CheckDocumentKind(types::v1::DocumentKind kind);
 absl::Status CheckRealms(const std::string& where, const types::v1::Document& document,
                          const KnownRealms& realms);
 
-// Over all documents in force, as the transaction sees them: a policy names a mask profile that is
-// not there. The error names its place in `texts`, which the policy may stand in.
-absl::Status CheckMasks(Transaction& t, std::span<const NamedText> texts = {});
+// Over all documents in force: kInvalidArgument where a policy names a mask profile that is not
+// there. It names its place in `texts`, which the policy may stand in.
+absl::Status CheckMasks(const std::vector<types::v1::Document>& all,
+                        std::span<const NamedText> texts = {});
 
 }  // namespace sallyport::controlplane

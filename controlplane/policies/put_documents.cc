@@ -7,8 +7,10 @@
 #include "common/json_printer.h"
 #include "common/status_macros.h"
 #include "common/time_text.h"
+#include "controlplane/policies/check_documents.h"
 #include "controlplane/policies/lock_warnings.h"
 #include "controlplane/policies/policy_warnings.h"
+#include "controlplane/policies/snapshot_documents.h"
 #include "controlplane/policies/unified_diff.h"
 #include "controlplane/store/documents.h"
 
@@ -52,6 +54,13 @@ absl::StatusOr<Replaced> PutOver(WriteTransaction& t, const NewDocument& put, co
   replaced.after = std::move(stored.document);
   replaced.is_changed = stored.is_changed;
   return replaced;
+}
+
+absl::Status CheckInForce(Transaction& t, const std::vector<Replaced>& put,
+                          std::span<const NamedText> texts) {
+  ASSIGN_OR_RETURN(std::vector<types::v1::Document> all, documents::All(t));
+  RETURN_IF_ERROR(CheckMasks(all, texts));
+  return CheckSnapshotRoom(t, std::move(all), put);
 }
 
 absl::Status AddWarnings(Transaction& t, absl::Time now, Replaced& replaced) {

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/policy/documents.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "sallyport/admin/v1/policy_service.pb.h"
@@ -37,6 +39,13 @@ struct Replaced {
 // force; what is in force already is no change, whatever the base.
 absl::StatusOr<Replaced> PutOver(WriteTransaction& t, const NewDocument& document,
                                  const Caller& caller, absl::Time now);
+
+// What all documents in force must fit, once all of a request is put, for a profile may come with
+// its policy: kInvalidArgument where a policy names a mask profile that is not there, by its place
+// in `texts` where it stands there; kResourceExhausted where it is more than an agent takes
+// (snapshot_documents).
+absl::Status CheckInForce(Transaction& t, const std::vector<Replaced>& put,
+                          std::span<const NamedText> texts = {});
 
 // Says of what was put why it does less than it reads. Once all of a request is put, for one
 // document may name another.

@@ -109,7 +109,7 @@ absl::StatusOr<admin::v1::RollbackDocumentResponse> RollbackDocument::Run(
     if (request.base_version() != 0) restored.base_version = request.base_version();
     ASSIGN_OR_RETURN(restored.document, ParseAgain(old, realms_));
     ASSIGN_OR_RETURN(replaced, PutOver(*t, restored, caller, now));
-    RETURN_IF_ERROR(CheckMasks(*t));
+    RETURN_IF_ERROR(CheckInForce(*t, {replaced}));
     RETURN_IF_ERROR(AddWarnings(*t, now, replaced));
     if (!request.dry_run()) RETURN_IF_ERROR(t->Commit());
     response.set_restored_from(restored.restored_from);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/json_printer.h"
+#include "common/snapshot_limits.h"
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/audit_log.h"
@@ -69,6 +70,20 @@ absl::Status Append(WriteTransaction& t, Version& version, const Caller& caller,
       .Int(static_cast<int64_t>(version.restored_from))
       .Proto(document)
       .Run();
+}
+
+// Locks that nobody deletes pile up: each end of a session may set one.
+absl::Status CheckLockRoom(Transaction& t) {
+  Statement sum = t.Prepare(
+      "select coalesce(sum(length(v.document)), 0) from documents d join document_versions v using "
+      "(kind, name, version) where d.kind = ?");
+  sum.Int(types::v1::DOCUMENT_KIND_LOCK);
+  RETURN_IF_ERROR(sum.Step().status());
+  if (static_cast<std::size_t>(sum.integer(0)) <= kMaxLockBytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      "the locks in force would be more than 8 MiB, which is what agents take of them: delete "
+      "those "
+      "that are needed no longer (sallyport get lock); nothing was changed");
 }
 
 // Agents and auditors hear of the version that was appended.
@@ -158,6 +173,7 @@ absl::StatusOr<Put> PutDocument(WriteTransaction& t, const types::v1::Document& 
                       .Run());
   RETURN_IF_ERROR(Announce(t, version, caller, now));
   if (document.kind() == types::v1::DOCUMENT_KIND_LOCK) {
+    RETURN_IF_ERROR(CheckLockRoom(t));
     RETURN_IF_ERROR(locks::Enforce(t, version.document, caller, now));
   }
   return Put{.document = std::move(version.document),

@@ -57,7 +57,8 @@ struct Put {
 
 // Creates or replaces (kind, name) and raises the snapshot's version, with an audit line. A lock
 // takes effect in the same transaction: the live sessions that it matches end as revoked, and their
-// open approvals are withdrawn. `restored_from` as in Version.
+// open approvals are withdrawn; kResourceExhausted where all locks together are more than agents
+// take (kMaxLockBytes). `restored_from` as in Version.
 absl::StatusOr<Put> PutDocument(WriteTransaction& t, const types::v1::Document& document,
                                 const Caller& caller, absl::Time now, uint64_t restored_from = 0);
 

@@ -174,6 +174,23 @@ TEST_CASE("a lock that shuts less than it reads is applied with a word about it"
         Said{"nobody called okta:bot has ever had a session or done anything here"});
 }
 
+TEST_CASE("more locks than agents take are not applied, and say what helps", "[policies]") {
+  Fixture f;
+  const auto lock = [](int i) {
+    return "kind: Lock\nname: l-" + std::to_string(i) +
+           "\nspec: {server: wiki, reason: " + std::string(std::size_t{500} << 10, 'x') + "}\n";
+  };
+  int applied = 0;
+  absl::Status status;
+  while (status.ok() && applied < 20) status = f.Apply(lock(applied++)).status();
+  CHECK(status.code() == absl::StatusCode::kResourceExhausted);
+  CHECK_THAT(std::string(status.message()),
+             Catch::Contains("delete those that are needed no longer"));
+  CHECK_FALSE(f.Get(types::v1::DOCUMENT_KIND_LOCK, "l-" + std::to_string(applied - 1)).ok());
+  REQUIRE(f.Delete(types::v1::DOCUMENT_KIND_LOCK, "l-0").ok());
+  CHECK(f.Apply("kind: Lock\nname: stop\nspec: {}\n").ok());
+}
+
 TEST_CASE("a policy for a server of which nobody has heard is told so", "[policies]") {
   Fixture f;
   {

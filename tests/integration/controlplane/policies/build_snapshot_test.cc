@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 
 #include "common/policy/compiled_policies.h"
+#include "common/snapshot_limits.h"
 #include "controlplane/keys/deployment_keys.h"
 #include "controlplane/store/agents.h"
 #include "tests/integration/controlplane/policies/fixture.h"
@@ -51,6 +52,22 @@ struct SnapshotFixture : Fixture {
                              .enrolled_at = clock.Now(),
                              .certificate_expires_at = clock.Now()})
                 .ok());
+    REQUIRE(t->Commit().ok());
+  }
+
+  // So many policies of a MiB each.
+  void PutLarge(int count) {
+    const auto t = *control->Write();
+    for (int i = 0; i < count; ++i) {
+      types::v1::Document document;
+      document.set_kind(types::v1::DOCUMENT_KIND_POLICY);
+      document.set_name("large-" + std::to_string(i));
+      document.mutable_policy()->add_servers("wiki");
+      document.mutable_policy()->add_rules()->mutable_allow()->add_tools(
+          std::string(std::size_t{1} << 20, 'x'));
+      document.set_source("as it was");
+      REQUIRE(documents::PutDocument(*t, document, admin, clock.Now()).ok());
+    }
     REQUIRE(t->Commit().ok());
   }
 
@@ -133,6 +150,55 @@ spec: {pin: deny}
     CHECK(document.source().empty());
     CHECK(document.updated_by().empty());
   }
+}
+
+TEST_CASE(
+    "where an agent would have to know more than it takes, it is told so and lets nothing through",
+    "[policies][snapshot]") {
+  SnapshotFixture f;
+  REQUIRE(f.Apply("kind: Lock\nname: incident\nspec: {server: wiki}\n").ok());
+  f.PutLarge(61);
+  const agent::v1::Snapshot snapshot = f.Build();
+  CHECK(snapshot.ByteSizeLong() < kMaxSnapshotBytes);
+  CHECK_THAT(snapshot.withheld(), Catch::Contains("it takes 62914560"));
+  CHECK(snapshot.policies().empty());
+  CHECK(snapshot.version() == f.SnapshotVersion());
+  // Whoever does not know of that is shut, too.
+  const std::vector<types::v1::Document> locks(snapshot.locks().begin(), snapshot.locks().end());
+  CHECK((*CompiledPolicies::Compile(locks))->LockOn({}, "files", "a1", f.clock.Now()) ==
+        "policies-withheld");
+}
+
+TEST_CASE("what would be more policies than an agent takes is not applied",
+          "[policies][snapshot]") {
+  SnapshotFixture f;
+  f.PutLarge(31);
+  const std::string allow = "  rules: [{allow: {tools: [t]}}]";
+  const std::string half =
+      "  rules: [{allow: {tools: [" + std::string(std::size_t{600} << 10, 'x') + "]}}]";
+  REQUIRE(f.Apply(APolicy("half", half)).ok());
+  const uint64_t before = f.SnapshotVersion();
+  const auto refused = f.Apply(APolicy("p", allow) + "---\n" + APolicy("q", half));
+  CHECK(refused.status().code() == absl::StatusCode::kResourceExhausted);
+  CHECK_THAT(std::string(refused.status().message()),
+             Catch::StartsWith("agent a1 would have to know 337") &&
+                 Catch::Contains(" and takes 33554432; the largest are policy/large-10 (1048") &&
+                 Catch::EndsWith("; nothing was changed"));
+  CHECK(f.SnapshotVersion() == before);
+  CHECK_FALSE(f.Get(types::v1::DOCUMENT_KIND_POLICY, "p").ok());
+
+  // What is none of the agent's, or shuts something, is; and with less of one there is room.
+  CHECK(f.Apply(APolicy("q", half, "okta", "[git]")).ok());
+  CHECK(f.Apply("kind: Lock\nname: stop\nspec: {}\n").ok());
+  CHECK(f.Apply(APolicy("large-0", allow) + "---\n" + APolicy("q", half)).ok());
+}
+
+TEST_CASE("where there is more than an agent takes already, what makes it less is applied",
+          "[policies][snapshot]") {
+  SnapshotFixture f;
+  f.PutLarge(40);
+  CHECK_FALSE(f.Apply(APolicy("p")).ok());
+  CHECK(f.Apply(APolicy("large-0")).ok());
 }
 
 TEST_CASE("what a snapshot holds can be decided with", "[policies][snapshot]") {

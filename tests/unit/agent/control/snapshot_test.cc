@@ -125,6 +125,13 @@ TEST_CASE("a policy that cannot be understood gives nothing and refuses whom it 
   CHECK(echo("other", "everything").verdict == Verdict::kAllow);
 }
 
+TEST_CASE("a snapshot whose policies are withheld lets nothing through", "[agent][control]") {
+  v1::Snapshot snapshot = SomeSnapshot(1, 1);
+  snapshot.set_withheld("they are too large");
+  CHECK(AgentSnapshot::Compile(snapshot).status().message() ==
+        "the control plane withholds them: they are too large");
+}
+
 TEST_CASE("an issuer that has not been reached has no keys yet", "[agent][control]") {
   v1::Snapshot snapshot = SomeSnapshot(1, 1);
   snapshot.mutable_issuers(0)->clear_jwks();
