@@ -1,5 +1,6 @@
 #include "agent/call/session_rules.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -7,6 +8,20 @@
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
+namespace {
+
+bool HaveSameProfiles(const AgentSnapshot& one, const AgentSnapshot& other,
+                      const std::vector<std::string>& names) {
+  const auto profile = [](const AgentSnapshot& snapshot, const std::string& name) {
+    const auto found = snapshot.mask_profiles().find(name);
+    return found == snapshot.mask_profiles().end() ? std::string()
+                                                   : found->second.SerializeAsString();
+  };
+  return std::ranges::all_of(
+      names, [&](const auto& name) { return profile(one, name) == profile(other, name); });
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const SessionRules>> RuleMaker::Make(
     std::shared_ptr<const AgentSnapshot> snapshot,
@@ -26,19 +41,22 @@ absl::StatusOr<std::shared_ptr<const SessionRules>> RuleMaker::Make(
 absl::StatusOr<std::shared_ptr<const MaskPlan>> RuleMaker::PlanFor(
     const std::shared_ptr<const AgentSnapshot>& snapshot, absl::Span<const std::string> names) {
   if (plans_of_ != snapshot) {
-    plans_.clear();
+    std::erase_if(plans_, [&](const auto& entry) {
+      const Kept& kept = entry.second;
+      return kept.plan.use_count() <= 1 || !HaveSameProfiles(*plans_of_, *snapshot, kept.names);
+    });
     plans_of_ = snapshot;
   }
-  std::shared_ptr<const MaskPlan>& plan = plans_[absl::StrJoin(names, ",")];
-  if (plan != nullptr) return plan;
+  Kept& kept = plans_[absl::StrJoin(names, ",")];
+  if (kept.plan != nullptr) return kept.plan;
   auto compiled = MaskPlan::Compile(engine_, names, snapshot->mask_profiles());
   if (!compiled.ok()) {
     return Denied(
         types::v1::DENIAL_REASON_MASKER_BLOCKED,
         std::string("the masks cannot be made: ") + std::string(compiled.status().message()));
   }
-  plan = *std::move(compiled);
-  return plan;
+  kept = {{names.begin(), names.end()}, *std::move(compiled)};
+  return kept.plan;
 }
 
 }  // namespace sallyport::agent

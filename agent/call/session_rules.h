@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -24,8 +25,8 @@ struct SessionRules {
   bool records_content = true;
 };
 
-// Makes rules. Mask plans are kept while their snapshot is in force, for compiling one takes longer
-// than a call.
+// Makes rules. A mask plan is kept while somebody uses it and its profiles stay what they are, for
+// compiling one takes longer than a call.
 class RuleMaker {
  public:
   explicit RuleMaker(std::shared_ptr<const MaskEngine> engine) : engine_(std::move(engine)) {}
@@ -44,7 +45,12 @@ class RuleMaker {
  private:
   std::shared_ptr<const MaskEngine> engine_;
   std::shared_ptr<const AgentSnapshot> plans_of_;
-  std::unordered_map<std::string, std::shared_ptr<const MaskPlan>> plans_;
+  struct Kept {
+    std::vector<std::string> names;
+    std::shared_ptr<const MaskPlan> plan;
+  };
+  // By their names in one.
+  std::unordered_map<std::string, Kept> plans_;
 };
 
 }  // namespace sallyport::agent
