@@ -285,7 +285,7 @@ absl::Status Agent::Parts::Wire() {
 void Agent::Parts::Observe() {
   ControlObserver observer;
   observer.on_snapshot = [this](const std::shared_ptr<const AgentSnapshot>& snapshot) {
-    TakeSnapshot(*gateway, *snapshot);
+    TakeSnapshot(*gateway);
     tool_pins->TakeSnapshot(snapshot);
   };
   observer.on_session = [this](const v1::SessionUpdate& update) {

@@ -1,5 +1,6 @@
 #include "agent/call/session_updates.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,29 @@ void TellOpenings(Gateway& gateway, const types::v1::Session& session,
                   const absl::Status& refusal) {
   for (auto& [key, opening] : gateway.openings.by_key) {
     if (opening->pending.id() == session.id()) opening->Decide(refusal);
+  }
+}
+
+void JudgeSession(Gateway& gateway, ServedSession& session, const AgentSnapshot& snapshot) {
+  const std::string_view lock = snapshot.policies()->LockOn(
+      session.facts().principal, session.facts().server, gateway.agent, gateway.clock.Now());
+  if (!lock.empty()) {
+    EndSession(gateway, session,
+               {types::v1::END_REASON_REVOKED, "the lock " + std::string(lock) + " shuts it"});
+    return;
+  }
+  JudgeTerms(session, snapshot, gateway.clock.Now());
+  (void)EndIfDue(gateway, session);
+}
+
+// One after the other, and others have their turns in between: it takes as long as there are
+// sessions, and policies and locks for each. By what is in force when it is a session's turn.
+Task<void> JudgeSessions(Gateway& gateway, std::vector<std::string> ids) {
+  for (const std::string& id : ids) {
+    ServedSession* session = gateway.sessions.FindById(id);
+    if (session == nullptr || session->live().is_ended()) continue;
+    JudgeSession(gateway, *session, *gateway.snapshots.current());
+    co_await GiveWay(gateway.loop);
   }
 }
 
@@ -150,19 +174,10 @@ void TakeRefusedRecording(Gateway& gateway, const std::string& recording) {
   gateway.session_client.EndDamaged(recording);
 }
 
-void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot) {
-  for (ServedSession* session : gateway.sessions.all()) {
-    if (session->live().is_ended()) continue;
-    const std::string_view lock = snapshot.policies()->LockOn(
-        session->facts().principal, session->facts().server, gateway.agent, gateway.clock.Now());
-    if (!lock.empty()) {
-      EndSession(gateway, *session,
-                 {types::v1::END_REASON_REVOKED, "the lock " + std::string(lock) + " shuts it"});
-      continue;
-    }
-    JudgeTerms(*session, snapshot, gateway.clock.Now());
-    (void)EndIfDue(gateway, *session);
-  }
+void TakeSnapshot(Gateway& gateway) {
+  std::vector<std::string> ids;
+  for (const ServedSession* session : gateway.sessions.all()) ids.push_back(session->id());
+  gateway.loop.Spawn(JudgeSessions(gateway, std::move(ids)));
 }
 
 }  // namespace sallyport::agent

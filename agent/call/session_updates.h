@@ -1,12 +1,8 @@
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "agent/call/gateway.h"
-#include "agent/control/agent_snapshot.h"
 #include "sallyport/agent/v1/snapshot_service.pb.h"
 
 // What the control plane pushes, put into effect.
@@ -29,7 +25,7 @@ void TakeRefusal(Gateway& gateway, const absl::Status& why);
 // is cut, and the control plane is told so.
 void TakeRefusedRecording(Gateway& gateway, const std::string& recording);
 
-// A newer snapshot is in force: sessions that a lock shuts are cut.
-void TakeSnapshot(Gateway& gateway, const AgentSnapshot& snapshot);
+// A newer snapshot is in force: sessions that a lock shuts are cut, in this turn and the next ones.
+void TakeSnapshot(Gateway& gateway);
 
 }  // namespace sallyport::agent

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agent/control/signed_snapshot.h"
 #include "common/backoff.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/snapshot_limits.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -24,8 +23,6 @@ constexpr absl::Duration kBeat = absl::Seconds(2);
 constexpr absl::Duration kSilence = absl::Seconds(7);
 constexpr absl::Duration kRefreshTimeout = absl::Seconds(3);
 constexpr absl::Duration kRefreshPause = absl::Seconds(5);
-constexpr std::size_t kMaxKeptBytes = std::size_t{64} << 20;
-
 constexpr std::size_t kMaxWhyBytes = 1000;
 // That one beat confirms.
 constexpr std::ptrdiff_t kMaxEnds = 1000;
@@ -34,6 +31,25 @@ constexpr std::ptrdiff_t kMaxEnds = 1000;
 std::string FirstBytes(const std::string& text, std::size_t bytes) {
   while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
   return text.substr(0, bytes);
+}
+
+// It takes something from somebody, so that it must not wait behind what gives.
+bool TakesAway(const v1::AgentUpdate& update) {
+  switch (update.update_case()) {
+    case v1::AgentUpdate::kSession:
+      return update.session().session().state() == types::v1::SESSION_STATE_ENDED ||
+             update.session().session().state() == types::v1::SESSION_STATE_DENIED;
+    case v1::AgentUpdate::kApproval:
+      return update.approval().state() > types::v1::APPROVAL_STATE_APPROVED;
+    default:
+      return false;
+  }
+}
+
+bool IsOfTheSame(const v1::AgentUpdate& one, const v1::AgentUpdate& other) {
+  if (one.update_case() != other.update_case()) return false;
+  return one.has_session() ? one.session().session().id() == other.session().session().id()
+                           : one.approval().id() == other.approval().id();
 }
 
 std::string KeptFile(const std::string& data_dir) { return data_dir + "/snapshot.pb"; }
@@ -67,15 +83,15 @@ SnapshotWatch::~SnapshotWatch() = default;
 
 absl::Status SnapshotWatch::LoadKept() {
   const std::string file = KeptFile(data_dir_);
-  absl::StatusOr<std::string> bytes = ReadSecretFile(file, kMaxKeptBytes);
+  absl::StatusOr<std::string> bytes = ReadSecretFile(file, kMaxAgentMessageBytes);
   if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
   if (!bytes.ok()) return bytes.status();
   v1::SignedSnapshot kept;
   if (!kept.ParseFromString(*bytes))
     return absl::DataLossError(absl::StrCat(file, " does not parse"));
-  ASSIGN_OR_RETURN(std::shared_ptr<const AgentSnapshot> snapshot, Judge(kept));
-  PutInForce(std::move(snapshot));
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(JudgedSnapshot judged, JudgeSnapshot(kept, Basis(), clock_.Now()));
+  TakeJudged(std::move(judged));
+  return current_ != nullptr ? absl::OkStatus() : absl::InvalidArgumentError(not_understood_);
 }
 
 void SnapshotWatch::Observe(ControlObserver observer) { observers_.push_back(std::move(observer)); }
@@ -100,6 +116,8 @@ Task<void> SnapshotWatch::Drain() {
 absl::Duration SnapshotWatch::SilentFor() const { return clock_.SinceBoot() - heard_of_; }
 
 void SnapshotWatch::Heard(absl::Duration said_at) {
+  // By what it says now nothing here is decided.
+  if (!not_taken_.empty()) return;
   if (said_at <= clock_.SinceBoot()) heard_of_ = std::max(heard_of_, said_at);
 }
 
@@ -115,7 +133,8 @@ Task<void> SnapshotWatch::Beat() {
     ended_.erase(ended_.begin(), confirmed);
     if (!ended_.empty()) beat_now_.Set();
     request.set_beat(static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(clock_.SinceBoot())));
-    request.set_not_understood(FirstBytes(not_understood_, kMaxWhyBytes));
+    request.set_not_understood(
+        FirstBytes(not_taken_.empty() ? not_understood_ : not_taken_, kMaxWhyBytes));
     // What counts is the stream's word; a beat that is lost is followed by another.
     (void)co_await CallOnce<v1::SnapshotService>(channel_, &Rpc::Beat, std::move(request), kBeat);
   }
@@ -169,6 +188,8 @@ Task<void> SnapshotWatch::Run() {
       refusal_ = status;
       Tell(&ControlObserver::on_refused, status);
     }
+    // More came than can be taken, and will come again.
+    if (absl::IsResourceExhausted(status)) not_taken_ = std::string(status.message());
     const absl::Duration wait = backoff.Next();
     LogWarning("control_plane_lost", {{"error", status}, {"retry_in", wait}});
     // What hurries an attempt that is under way, and fails, hurries the next one.
@@ -193,17 +214,45 @@ Task<absl::Status> SnapshotWatch::Follow() {
     absl::StatusOr<v1::AgentUpdate> update = co_await stream.Next(kSilence);
     if (!update.ok() || stop_.is_set()) {
       stream_ = nullptr;
+      // The next stream tells the rest anew.
+      std::erase_if(waiting_, [](const auto& waiting) { return !waiting.has_snapshot(); });
       co_return update.status();
     }
-    Take(*update);
+    Take(*std::move(update));
   }
 }
 
-void SnapshotWatch::Take(const v1::AgentUpdate& update) {
+void SnapshotWatch::Take(v1::AgentUpdate update) {
+  if (TakesAway(update)) {
+    // Not to be told of again as it was before.
+    std::erase_if(waiting_, [&](const auto& other) { return IsOfTheSame(other, update); });
+    TellUpdate(update);
+    return;
+  }
+  // Of two that wait only the later counts, and what came in between can wait for it, too.
+  const auto older = std::ranges::find_if(waiting_, &v1::AgentUpdate::has_snapshot);
+  if (update.has_snapshot() && older != waiting_.end()) {
+    *older = std::move(update);
+  } else {
+    waiting_.push_back(std::move(update));
+  }
+  TellWaiting();
+}
+
+void SnapshotWatch::TellWaiting() {
+  while (!is_judging_ && !waiting_.empty()) {
+    v1::AgentUpdate next = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (next.has_snapshot()) {
+      JudgeElsewhere(std::move(*next.mutable_snapshot()));
+    } else {
+      TellUpdate(next);
+    }
+  }
+}
+
+void SnapshotWatch::TellUpdate(const v1::AgentUpdate& update) {
   switch (update.update_case()) {
-    case v1::AgentUpdate::kSnapshot:
-      TakeSnapshot(update.snapshot());
-      return;
     case v1::AgentUpdate::kSession: {
       const types::v1::Session& session = update.session().session();
       if (session.state() == types::v1::SESSION_STATE_ACTIVE) {
@@ -231,50 +280,57 @@ void SnapshotWatch::Take(const v1::AgentUpdate& update) {
         Heard(absl::Nanoseconds(static_cast<std::int64_t>(update.heartbeat().beat())));
       }
       return;
+    case v1::AgentUpdate::kSnapshot:
     case v1::AgentUpdate::UPDATE_NOT_SET:
       return;
   }
 }
 
-void SnapshotWatch::TakeSnapshot(const v1::SignedSnapshot& signed_snapshot) {
-  absl::StatusOr<std::shared_ptr<const AgentSnapshot>> snapshot = Judge(signed_snapshot);
-  if (!snapshot.ok()) {
-    LogError("snapshot_refused", {{"error", snapshot.status()}});
-    return;
-  }
-  const auto age = [](const AgentSnapshot& s) { return std::pair(s.epoch(), s.version()); };
-  if (current_ != nullptr && age(**snapshot) == age(*current_)) return;
-  const absl::Status kept =
-      WriteFileAtomically(KeptFile(data_dir_), signed_snapshot.SerializeAsString());
-  // In force all the same: what is known now must not wait for the disk.
-  if (!kept.ok()) LogError("snapshot_not_kept", {{"error", kept}});
-  PutInForce(*std::move(snapshot));
+void SnapshotWatch::JudgeElsewhere(v1::SignedSnapshot signed_snapshot) {
+  struct Work {
+    const v1::SignedSnapshot signed_snapshot;
+    const SnapshotBasis basis;
+    const absl::Time now;
+    const std::string file;
+    absl::StatusOr<JudgedSnapshot> judged = absl::UnknownError("not judged yet");
+  };
+  is_judging_ = true;
+  const std::shared_ptr<Work> work(
+      new Work{std::move(signed_snapshot), Basis(), clock_.Now(), KeptFile(data_dir_)});
+  channel_.loop().RunElsewhere(
+      [work] {
+        work->judged = JudgeSnapshot(work->signed_snapshot, work->basis, work->now);
+        const auto& judged = work->judged;
+        if (!judged.ok() || judged->snapshot == work->basis.in_force) return;
+        // In force all the same where it fails: what is known now must not wait for the disk.
+        const absl::Status kept =
+            WriteFileAtomically(work->file, work->signed_snapshot.SerializeAsString());
+        if (!kept.ok()) LogError("snapshot_not_kept", {{"error", kept}});
+      },
+      [this, work] {
+        is_judging_ = false;
+        if (stop_.is_set()) return;
+        TakeJudged(std::move(work->judged));
+        TellWaiting();
+      });
 }
 
-absl::StatusOr<std::shared_ptr<const AgentSnapshot>> SnapshotWatch::Judge(
-    const v1::SignedSnapshot& signed_snapshot) {
-  ASSIGN_OR_RETURN(const v1::Snapshot snapshot, VerifySnapshot(signed_snapshot, ca_, clock_.Now()));
-  if (snapshot.agent() != agent_name_) {
-    return absl::UnauthenticatedError("the snapshot was made for another agent");
+void SnapshotWatch::TakeJudged(absl::StatusOr<JudgedSnapshot> judged) {
+  if (!judged.ok()) {
+    LogError("snapshot_refused", {{"error", judged.status()}});
+    not_taken_ = std::string(judged.status().message());
+    return;
   }
-  const std::pair<std::uint64_t, std::uint64_t> age(snapshot.epoch(), snapshot.version());
-  if (age < newest_) {
-    return absl::FailedPreconditionError(absl::StrCat("the snapshot goes back from (",
-                                                      newest_.first, ", ", newest_.second, ") to (",
-                                                      age.first, ", ", age.second, ")"));
-  }
-  newest_ = age;
-  auto compiled = AgentSnapshot::Compile(snapshot);
-  not_understood_ =
-      compiled.ok() ? (*compiled)->not_understood() : std::string(compiled.status().message());
-  is_shut_ = !compiled.ok();
+  not_taken_.clear();
+  if (current_ != nullptr && judged->snapshot == current_) return;
+  newest_ = judged->age;
+  not_understood_ = std::move(judged->not_understood);
+  is_shut_ = judged->is_shut;
   if (!not_understood_.empty()) {
     LogError("snapshot_not_understood",
-             {{"epoch", age.first}, {"version", age.second}, {"why", not_understood_}});
+             {{"epoch", newest_.first}, {"version", newest_.second}, {"why", not_understood_}});
   }
-  // What it was about to forbid must not go on.
-  if (!compiled.ok() && current_ != nullptr) return AgentSnapshot::Shut(*current_, snapshot);
-  return compiled;
+  if (judged->snapshot != nullptr) PutInForce(std::move(judged->snapshot));
 }
 
 void SnapshotWatch::PutInForce(std::shared_ptr<const AgentSnapshot> snapshot) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "agent/control/agent_snapshot.h"
+#include "agent/control/judge_snapshot.h"
 #include "agent/link/awaitable_rpc.h"
 #include "agent/link/channel.h"
 #include "agent/loop/signal.h"
@@ -21,8 +23,9 @@
 
 namespace sallyport::agent {
 
-// What the control plane pushes, told on the loop, in the order of the stream. Any member may be
-// empty.
+// What the control plane pushes, told on the loop, in the order of the stream; but what takes away,
+// the end of a session or of an approval, waits for no snapshot that came before it and is still
+// being judged. Any member may be empty.
 struct ControlObserver {
   // A newer snapshot is in force.
   std::function<void(const std::shared_ptr<const AgentSnapshot>&)> on_snapshot;
@@ -41,13 +44,16 @@ struct ControlObserver {
 // Keeps the agent's knowledge fresh: one stream from the control plane, reconnected with a jittered
 // backoff for as long as it takes. A snapshot is put in force only when its signature leads to our
 // CA through the control plane's own certificate, it was made for this agent, it does not go back
-// in (epoch, version); else the last one stays and the log says why. Of one that is put in force
-// and cannot be understood, nothing is let through: the policy, or all where it is not a policy
-// alone, and each beat tells the control plane why. The last one is kept on disk as it was signed
-// and is judged again when it is read. On the loop's thread.
+// in (epoch, version); else the last one stays, and counts as what it is, the word of a control
+// plane that is lost (SilentFor). Of one that is put in force and cannot be understood, nothing is
+// let through: the policy, or all where it is not a policy alone. Each beat tells the control plane
+// of either, and why. The last one is kept on disk as it was signed and is judged again when it is
+// read. On the loop's thread, which does not wait while a snapshot is judged: that is done on
+// another one.
 class SnapshotWatch {
  public:
-  // All outlive the watch. `agent_name` and `ca` (PEM) are those of the enrollment.
+  // All outlive the watch, and the channel's loop does not run any more once it has gone.
+  // `agent_name` and `ca` (PEM) are those of the enrollment.
   SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, std::string data_dir,
                 std::string agent_name, std::string ca);
   ~SnapshotWatch();
@@ -70,6 +76,8 @@ class SnapshotWatch {
   const std::string& not_understood() const { return not_understood_; }
   // That is more than policies: nobody may do anything.
   bool is_shut() const { return is_shut_; }
+  // Why the control plane's latest snapshot is not in force. Empty: it is.
+  const std::string& not_taken() const { return not_taken_; }
 
   // The stream is up and has said all that is live.
   bool is_connected() const { return is_connected_; }
@@ -125,11 +133,13 @@ class SnapshotWatch {
   void Heard(absl::Duration said_at);
   // Until the stream breaks.
   Task<absl::Status> Follow();
-  void Take(const v1::AgentUpdate& update);
-  void TakeSnapshot(const v1::SignedSnapshot& signed_snapshot);
-  // What may be put in force.
-  absl::StatusOr<std::shared_ptr<const AgentSnapshot>> Judge(
-      const v1::SignedSnapshot& signed_snapshot);
+  void Take(v1::AgentUpdate update);
+  // Tells what waits, up to the next snapshot, and has that one judged.
+  void TellWaiting();
+  void TellUpdate(const v1::AgentUpdate& update);
+  SnapshotBasis Basis() const { return {agent_name_, ca_, newest_, current_}; }
+  void JudgeElsewhere(v1::SignedSnapshot signed_snapshot);
+  void TakeJudged(absl::StatusOr<JudgedSnapshot> judged);
   void PutInForce(std::shared_ptr<const AgentSnapshot> snapshot);
   template <class Member, class Value>
   void Tell(Member member, const Value& value) const {
@@ -147,11 +157,15 @@ class SnapshotWatch {
   const std::string ca_;
   std::vector<ControlObserver> observers_;
   std::shared_ptr<const AgentSnapshot> current_;
-  // (epoch, version) of the latest that the control plane has signed.
-  std::pair<std::uint64_t, std::uint64_t> newest_ = {0, 0};
+  // Of the latest that the control plane has signed.
+  SnapshotAge newest_ = {0, 0};
   // What of that one cannot be understood, and why. Empty: nothing.
   std::string not_understood_;
   bool is_shut_ = false;
+  std::string not_taken_;
+  bool is_judging_ = false;
+  // What came after the snapshot that is being judged, in order.
+  std::deque<v1::AgentUpdate> waiting_;
   absl::flat_hash_set<std::string> active_;
   bool is_connected_ = false;
   absl::Status refusal_;

@@ -57,10 +57,12 @@ Task<void> LocalEndpoint::Serve(ClientConnection& connection) {
 
 std::string LocalEndpoint::NotReadyBecause() const {
   if (gateway_.is_draining) return "the agent is shutting down";
-  if (gateway_.snapshots.current() == nullptr)
-    return "no policies have arrived from the control plane";
+  if (const std::string& why = gateway_.snapshots.not_taken(); !why.empty())
+    return absl::StrCat("the policies that the control plane sends cannot be taken: ", why);
   if (gateway_.snapshots.is_shut())
     return absl::StrCat("the policies cannot be understood: ", gateway_.snapshots.not_understood());
+  if (gateway_.snapshots.current() == nullptr)
+    return "no policies have arrived from the control plane";
   if (const absl::Status& refusal = gateway_.snapshots.refusal(); !refusal.ok()) {
     return absl::StrCat("the control plane refuses this agent: ", refusal.message());
   }

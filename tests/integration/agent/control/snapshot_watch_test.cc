@@ -353,17 +353,19 @@ TEST_CASE_METHOD(Fixture, "of a snapshot that cannot be understood nothing is le
                  "[agent][control]") {
   v1::Snapshot broken = SomeSnapshot(2, 9);
   broken.set_grant_keys("{}");
-  service.Greet({Signed(SomeSnapshot(2, 5)), Signed(broken), Signed(SomeSnapshot(2, 8)), Resync()});
+  service.Greet({Signed(SomeSnapshot(2, 5)), Signed(broken), Resync()});
   watch->Start();
   RunUntil([&] { return watch->is_connected(); });
+  // The control plane hears why.
+  RunUntil([&] { return service.not_understood().find("grant keys") == 0; });
+  service.Send(Signed(SomeSnapshot(2, 8)));
+  RunUntil([&] { return !watch->not_taken().empty(); });
   const auto lock = [&] {
     return watch->current()->policies()->LockOn({}, "everything", "a", clock.Now());
   };
   CHECK(watch->current()->version() == 9);
   CHECK(watch->is_shut());
   CHECK(lock() == "policies-not-understood");
-  // The control plane hears why.
-  RunUntil([&] { return service.not_understood().find("grant keys") == 0; });
   // After a restart it is not the one before that counts.
   const auto after_restart = MakeWatch();
   CHECK_FALSE(after_restart->LoadKept().ok());
@@ -374,6 +376,104 @@ TEST_CASE_METHOD(Fixture, "of a snapshot that cannot be understood nothing is le
   CHECK_FALSE(watch->is_shut());
   CHECK(lock().empty());
   RunUntil([&] { return service.not_understood().empty(); });
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a control plane whose snapshots are refused counts as silent, and hears why",
+                 "[agent][control]") {
+  const auto heartbeat = [&] {
+    return Heartbeat(static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(clock.SinceBoot())));
+  };
+  service.Greet({Signed(SomeSnapshot(2, 5)), Resync()});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  clock.Advance(absl::Seconds(9));
+  service.Send(Signed(SomeSnapshot(2, 4)));
+  service.Send(heartbeat());
+  RunUntil([&] { return service.not_understood().find("the snapshot goes back") == 0; });
+  CHECK(watch->not_taken() == service.not_understood());
+  CHECK(watch->current()->version() == 5);
+  CHECK(watch->SilentFor() == absl::Seconds(9));
+  service.Send(Signed(SomeSnapshot(2, 6)));
+  service.Send(heartbeat());
+  RunUntil([&] { return service.not_understood().empty(); });
+  CHECK(watch->SilentFor() == absl::ZeroDuration());
+  CHECK(watch->not_taken().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "that a snapshot cannot be delivered is no secret", "[agent][control]") {
+  service.Refuse({grpc::StatusCode::RESOURCE_EXHAUSTED, "Received message larger than max"});
+  watch->Start();
+  RunUntil([&] { return service.requests().size() >= 2; });
+  CHECK_THAT(watch->not_taken(), Catch::Contains("larger than max"));
+  service.Greet({Signed(SomeSnapshot(1, 1)), Resync()});
+  service.Refuse(grpc::Status::OK);
+  RunUntil([&] { return watch->is_connected(); });
+  CHECK(watch->not_taken().empty());
+}
+
+// Takes a good part of a second to compile.
+v1::Snapshot SlowSnapshot(std::uint64_t version) {
+  v1::Snapshot snapshot = SomeSnapshot(1, version);
+  types::v1::RuleBody& allow =
+      *snapshot.mutable_policies(0)->mutable_policy()->mutable_rules(0)->mutable_allow();
+  for (int i = 0; i < 500; ++i) {
+    types::v1::Condition& condition = *allow.add_when();
+    condition.set_path("/x");
+    condition.set_matches("(a|b|c)*[a-z]{1,500}" + std::to_string(i));
+  }
+  return snapshot;
+}
+
+TEST_CASE_METHOD(Fixture, "what takes away waits for no snapshot, and all else is told in order",
+                 "[agent][control]") {
+  std::vector<std::string> told;
+  watch->Observe(
+      {.on_snapshot =
+           [&](const auto& s) { told.push_back("snapshot " + std::to_string(s->version())); },
+       .on_session =
+           [&](const auto& u) {
+             told.push_back(u.session().id() + (u.has_grant() ? " granted" : " over"));
+           },
+       .on_approval = [&](const auto& a) { told.push_back(a.id()); },
+       .on_resynced = [&](const auto& active) { told.push_back(*active.begin()); }});
+  const auto granted = [](const std::string& id) {
+    v1::AgentUpdate update = SessionIs(id, types::v1::SESSION_STATE_ACTIVE);
+    update.mutable_session()->mutable_grant();
+    return update;
+  };
+  const auto approval = [](const std::string& id, types::v1::ApprovalState state) {
+    v1::AgentUpdate update;
+    update.mutable_approval()->set_id(id);
+    update.mutable_approval()->set_state(state);
+    return update;
+  };
+  service.Greet({Signed(SlowSnapshot(2)), granted("ses_1"), granted("ses_2"),
+                 approval("apr_1", types::v1::APPROVAL_STATE_APPROVED),
+                 approval("apr_2", types::v1::APPROVAL_STATE_APPROVED), Signed(SomeSnapshot(1, 3)),
+                 granted("ses_3"), Signed(SomeSnapshot(1, 4)), Resync(),
+                 SessionIs("ses_1", types::v1::SESSION_STATE_ENDED),
+                 SessionIs("ses_3", types::v1::SESSION_STATE_ENDED),
+                 approval("apr_2", types::v1::APPROVAL_STATE_REVOKED)});
+  watch->Start();
+  RunUntil([&] { return watch->is_connected(); });
+  // The loop went on meanwhile.
+  CHECK(told == std::vector<std::string>{"ses_1 over", "ses_3 over", "apr_2", "snapshot 2",
+                                         "ses_2 granted", "apr_1", "snapshot 4", "ses_2"});
+}
+
+TEST_CASE_METHOD(Fixture, "a stream that breaks takes along what was told behind a snapshot",
+                 "[agent][control]") {
+  int resyncs = 0;
+  watch->Observe({.on_resynced = [&](const auto&) { ++resyncs; }});
+  service.Greet({Signed(SlowSnapshot(2)), Resync()});
+  service.HangUp();
+  watch->Start();
+  RunUntil([&] { return watch->current() != nullptr; });
+  CHECK(resyncs == 0);
+  RunUntil([&] { return watch->is_connected(); });
+  CHECK(resyncs == 1);
+  CHECK(service.requests().size() == 2);
 }
 
 TEST_CASE_METHOD(Fixture, "the last snapshot outlives the agent, and is judged again",
