@@ -31,12 +31,11 @@ Standing StandingOf(const Gateway& gateway, const JudgedCall& call, const AgentS
   const std::string& tool = call.message->target;
   if (snapshot.PinModeOf(server) == PinMode::kIgnore) return Standing::kAccepted;
   if (!gateway.tool_pins.CanPin(snapshot, server, tool)) return Standing::kUnpinnable;
-  if (const SeenDefinition shown = call.granted.connection->tool_look().Find(tool)) {
-    return gateway.tool_pins.IsAccepted(snapshot, server, *shown) ? Standing::kAccepted
-                                                                  : Standing::kChanged;
-  }
-  return gateway.tool_pins.IsReliedOn(snapshot, server, tool) ? Standing::kUnseen
-                                                              : Standing::kAccepted;
+  if (!gateway.tool_pins.IsReliedOn(snapshot, server, tool)) return Standing::kAccepted;
+  const SeenDefinition shown = call.granted.connection->tool_look().Find(tool);
+  if (shown == nullptr) return Standing::kUnseen;
+  return gateway.tool_pins.IsAccepted(snapshot, server, *shown) ? Standing::kAccepted
+                                                                : Standing::kChanged;
 }
 
 absl::Status Barred(const JudgedCall& call, Standing standing) {

@@ -1,6 +1,7 @@
 #include "agent/call/tool_pins.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -66,11 +67,15 @@ SeenDefinition ToolPins::See(const std::string& server, ToolDefinition definitio
   SeenDefinition now = Find(server, name, definition.hash);
   if (now == nullptr) {
     now = Keep(of, std::move(definition));
-    std::erase_if(seen.all, [](const auto& one) { return one.expired(); });
-    seen.all.emplace_back(now);
+    std::erase_if(seen.all, [](const Shown& one) { return one.definition.expired(); });
+    seen.all.push_back({now});
   }
   seen.definition = std::move(now);
   if (seen.first == nullptr || is_ignored) seen.first = seen.definition;
+  for (Shown& one : seen.all) {
+    if (one.definition.lock() != seen.definition) continue;
+    one.waits = !IsAccepted(snapshot, server, *seen.definition);
+  }
   return seen.definition;
 }
 
@@ -79,8 +84,8 @@ SeenDefinition ToolPins::Find(std::string_view server, std::string_view tool,
   const Seen* seen = FindSeen(server, tool);
   if (seen == nullptr || seen->definition == nullptr) return nullptr;
   if (seen->definition->hash == hash) return seen->definition;
-  for (const auto& one : seen->all) {
-    SeenDefinition definition = one.lock();
+  for (const Shown& one : seen->all) {
+    SeenDefinition definition = one.definition.lock();
     if (definition != nullptr && definition->hash == hash) return definition;
   }
   return nullptr;
@@ -233,20 +238,35 @@ void ToolPins::Changed() {
   for (Signal* listener : listeners_) listener->Set();
 }
 
+bool ToolPins::TakePin(Seen& seen, const ToolPin* before, const ToolPin* now) {
+  if (now == nullptr) {
+    if (before == nullptr) return true;
+    // What is seen next is told again, as of any tool.
+    seen.reported_hash.clear();
+    return std::ranges::any_of(
+        seen.all, [](const Shown& one) { return one.waits && !one.definition.expired(); });
+  }
+  for (Shown& one : seen.all) {
+    const SeenDefinition definition = one.definition.lock();
+    if (definition == nullptr) continue;
+    const bool is_pinned = definition->hash == now->definition_hash;
+    if (is_pinned) seen.first = definition;
+    // What it was pinned to before was accepted, too.
+    one.waits = !is_pinned && (one.waits || before == nullptr);
+  }
+  return true;
+}
+
 void ToolPins::TakeSnapshot(std::shared_ptr<const AgentSnapshot> snapshot) {
   // One from a backup lacks what was pinned since it was made: nobody has forgotten that.
   const bool can_tell = in_force_ != nullptr && in_force_->epoch() == snapshot->epoch();
   for (auto& [server, of] : servers_) {
     if (!can_tell) of.told_unlisted.reset();
-    std::erase_if(of.tools, [&](const auto& entry) {
-      const auto& [name, seen] = entry;
-      const ToolPin* const pin = can_tell ? in_force_->PinOf(server, name) : nullptr;
-      if (pin == nullptr || snapshot->PinOf(server, name) != nullptr) return false;
-      return std::ranges::all_of(seen.all, [&](const auto& one) {
-        const SeenDefinition definition = one.lock();
-        return definition == nullptr || definition->hash == pin->definition_hash;
-      });
-    });
+    for (auto at = of.tools.begin(); at != of.tools.end();) {
+      const ToolPin* const before = can_tell ? in_force_->PinOf(server, at->first) : nullptr;
+      const bool is_kept = TakePin(at->second, before, snapshot->PinOf(server, at->first));
+      at = is_kept ? std::next(at) : of.tools.erase(at);
+    }
   }
   in_force_ = std::move(snapshot);
   Changed();

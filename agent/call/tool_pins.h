@@ -73,18 +73,24 @@ class ToolPins {
   };
   void Changed();
   // Another snapshot is in force. What it has no pin for any more was forgotten by an
-  // administrator: so it is here, unless its server has said something else than what was accepted,
-  // which is reported as ever.
+  // administrator: so it is here, unless something else that nobody has accepted is still shown,
+  // which is reported as ever, behind what was accepted.
   void TakeSnapshot(std::shared_ptr<const AgentSnapshot> snapshot);
 
  private:
+  struct Shown {
+    std::weak_ptr<const ToolDefinition> definition;
+    // It is a change, since it was shown last: nobody has accepted it.
+    bool waits = false;
+  };
   struct Seen {
     // As it was seen last, on whatever connection.
     SeenDefinition definition;
     // With what else connections were shown, while one of them still has it.
-    std::vector<std::weak_ptr<const ToolDefinition>> all;
-    // What this agent goes by while nobody has pinned it: what it saw first, or last of a server
-    // whose changes are ignored.
+    std::vector<Shown> all;
+    // What this agent goes by while nobody has pinned it: what it was pinned to last or, where that
+    // is none that it has seen, what it saw first; of a server whose changes are ignored, what it
+    // saw last.
     SeenDefinition first;
     // What was reported last, and when.
     std::string reported_hash;
@@ -108,6 +114,8 @@ class ToolPins {
   void Warn(const std::string& server, const char* why);
   void Take(const std::string& server, const v1::ReportToolsRequest& reported,
             const v1::ReportToolsResponse& response);
+  // What the snapshots before and now pin it to; null: nothing. False: it has been forgotten.
+  static bool TakePin(Seen& seen, const ToolPin* before, const ToolPin* now);
   const Seen* FindSeen(std::string_view server, std::string_view tool) const;
   Seen* FindSeen(std::string_view server, std::string_view tool);
   // In that order.

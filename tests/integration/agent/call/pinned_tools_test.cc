@@ -182,6 +182,92 @@ TEST_CASE("a change that an agent has seen is not forgotten with the pin", "[age
   CHECK(door.Seen("tools/call") == 0);
 }
 
+// What the control plane has echo pinned to. Empty: nothing.
+std::string PinOfEcho(Door& door) {
+  std::string hash;
+  Sync(door, [&](const agent::v1::Snapshot& snapshot) {
+    for (const types::v1::ToolPin& pin : snapshot.tool_pins()) {
+      if (pin.name() == "echo") hash = pin.definition_hash();
+    }
+  });
+  return hash;
+}
+
+// Changes echo, and the change is accepted: its hash.
+std::string ChangeAndAccept(Door& door, const Door::Bot& bot) {
+  Change(door, bot);
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+  const auto told = door.control.AwaitReport("echo", [](const agent::v1::SeenTool& seen) {
+    return seen.definition().find("others") != std::string::npos;
+  });
+  REQUIRE(told);
+  Accept(door, told->definition_hash());
+  Sync(door, [](agent::v1::Snapshot&) {});
+  return told->definition_hash();
+}
+
+TEST_CASE("a tool that was changed and accepted is forgotten as any other", "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  const std::string accepted = ChangeAndAccept(door, bot);
+  REQUIRE(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  SECTION("it is as it was, and told of again") {
+    Forget(door, "echo");
+    CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
+    CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+    for (int i = 0; i < 200 && PinOfEcho(door).empty(); ++i) Listed(bot);
+    CHECK(PinOfEcho(door) == accepted);
+  }
+  SECTION("its server says a third thing, and one client was shown the first one long ago") {
+    Describe(door, "says it again");
+    const Door::Bot other = door.Connect("other");
+    Listed(other);
+    Describe(door, "says it again, to others too");
+    Listed(bot);
+    Forget(door, "echo");
+    // That was shown while it was not accepted.
+    CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+    Describe(door, "a third thing");
+    CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+  }
+}
+
+TEST_CASE("a client that was shown what was accepted before keeps nothing from being forgotten",
+          "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot early = door.Connect("other");
+  Describe(door, "says it again");
+  Listed(early);
+  const Door::Bot bot = door.Connect();
+  const std::string accepted = ChangeAndAccept(door, bot);
+  Forget(door, "echo");
+  Describe(door, "a third thing");
+  CHECK(Listed(bot) == std::vector<std::string>{"echo", "delete"});
+  const auto third = door.control.AwaitReport("echo", [](const agent::v1::SeenTool& seen) {
+    return seen.definition().find("third") != std::string::npos;
+  });
+  REQUIRE(third);
+  CHECK(PinOfEcho(door) == third->definition_hash());
+}
+
+TEST_CASE("what another agent saw first makes what this one sees a change that is not forgotten",
+          "[agent][pins]") {
+  Door door(kHoldOne);
+  const Door::Bot bot = door.Connect();
+  door.control.set_hears_reports(false);
+  Describe(door, "says it again");
+  Listed(bot);
+  Sync(door, [](agent::v1::Snapshot& snapshot) {
+    types::v1::ToolPin& pin = *snapshot.add_tool_pins();
+    pin.set_server("wiki");
+    pin.set_name("echo");
+    pin.set_definition_hash(std::string(64, '0'));
+  });
+  Forget(door, "echo");
+  Describe(door, "a third thing");
+  CHECK(Listed(bot) == std::vector<std::string>{"delete"});
+}
+
 TEST_CASE("a server that says that its tools have changed is looked at again", "[agent][pins]") {
   Door door(kHoldOne);
   const Door::Bot bot = door.Connect();
