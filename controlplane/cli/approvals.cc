@@ -12,6 +12,7 @@
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/follow_stream.h"
+#include "controlplane/cli/principal_text.h"
 #include "controlplane/cli/show_approval.h"
 #include "sallyport/admin/v1/approval_service.grpc.pb.h"
 
@@ -20,11 +21,6 @@ namespace {
 
 using admin::v1::ApprovalService;
 using types::v1::Approval;
-
-std::string Who(const types::v1::Principal& principal) {
-  return absl::StrCat(principal.realm(), ":",
-                      principal.client_id().empty() ? principal.subject() : principal.client_id());
-}
 
 std::string What(const Approval& approval) {
   return approval.method().empty() ? "(session)"
@@ -42,7 +38,7 @@ std::vector<std::string> Row(const Approval& approval) {
           Progress(approval),
           approval.server(),
           What(approval),
-          Who(approval.principal()),
+          PrincipalText(approval.principal()),
           approval.reason(),
           arguments,
           TimeCell(approval.expires_at(), approval.has_expires_at()),

@@ -14,6 +14,7 @@
 #include "common/time_text.h"
 #include "common/value.h"
 #include "controlplane/cli/output.h"
+#include "controlplane/cli/principal_text.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -30,12 +31,7 @@ std::string FactsOf(const RecordContent& content) {
   auto fact = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) absl::StrAppendFormat(&out, "  %s=%s", std::string(name), Printable(value));
   };
-  if (content.has_principal()) {
-    const auto& principal = content.principal();
-    fact("principal",
-         absl::StrCat(principal.realm(), ":",
-                      principal.client_id().empty() ? principal.subject() : principal.client_id()));
-  }
+  if (content.has_principal()) fact("principal", PrincipalText(content.principal()));
   fact("server", content.server());
   fact("agent", content.agent());
   fact("break-glass", content.break_glass());

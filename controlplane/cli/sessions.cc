@@ -17,6 +17,7 @@
 #include "controlplane/cli/end_sessions.h"
 #include "controlplane/cli/follow_stream.h"
 #include "controlplane/cli/option_values.h"
+#include "controlplane/cli/principal_text.h"
 #include "controlplane/cli/replay.h"
 #include "controlplane/cli/resolve_call.h"
 #include "controlplane/cli/show_approval.h"
@@ -51,15 +52,6 @@ std::vector<std::string> StateWords() {
   return words;
 }
 
-// A person by who it is, a service by what policies call it: `end --principal` takes both.
-std::string Who(const Session& session) {
-  const auto& principal = session.principal();
-  const bool is_named_by_client =
-      principal.kind() == types::v1::PRINCIPAL_KIND_SERVICE && !principal.client_id().empty();
-  return absl::StrCat(principal.realm(), ":",
-                      is_named_by_client ? principal.client_id() : principal.subject());
-}
-
 // Empty: glass was not broken.
 std::string Glass(const Session& session) {
   if (!session.has_break_glass()) return "";
@@ -74,7 +66,7 @@ std::vector<std::string> Row(const Session& session) {
           Why(session),
           session.server(),
           session.agent(),
-          Who(session),
+          PrincipalText(session.principal()),
           TimeCell(session.opened_at(), session.has_opened_at()),
           TimeCell(session.expires_at(), session.has_expires_at()),
           absl::StrCat(session.calls()),
@@ -124,7 +116,7 @@ void Show(const Session& session, const Calls& resolved, std::string_view format
   line("detail", session.detail());
   line("server", session.server());
   line("agent", session.agent());
-  line("principal", Who(session));
+  line("principal", PrincipalText(session.principal()));
   line("subject", session.principal().subject());
   line("address", session.client_address());
   line("reason", session.reason());
