@@ -89,22 +89,20 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, con
 absl::Status OpenSession::TakeWishes(WriteTransaction& t, const Opening& opening,
                                      Session& session) {
   const OpenSessionRequest& request = opening.request;
-  bool is_news = false;
-  if (request.has_duration()) {
-    const absl::Duration before = session.duration();
-    RETURN_IF_ERROR(session.AskFor(FromProto(request.duration())));
-    is_news = session.duration() != before;
-  }
-  if (!request.reason().empty() && request.reason() != session.proto().reason()) {
-    ASSIGN_OR_RETURN(std::optional<Approval> approval,
-                     approvals::Find(t, session.proto().approval_id()));
-    if (approval.has_value() && approval->SayWhy(request.reason())) {
-      RETURN_IF_ERROR(approvals::Update(t, *approval));
-      RETURN_IF_ERROR(session.SayWhy(request.reason()));
-      is_news = true;
-    }
-  }
-  if (!is_news) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::optional<Approval> approval,
+                   approvals::Find(t, session.proto().approval_id()));
+  if (!approval.has_value()) return absl::OkStatus();
+  Session wished = session;
+  if (request.has_duration()) RETURN_IF_ERROR(wished.AskFor(FromProto(request.duration())));
+  const bool is_other_time =
+      wished.duration() != session.duration() && approval->AskFor(wished.duration());
+  if (is_other_time) session = std::move(wished);
+  const bool is_other_reason = !request.reason().empty() &&
+                               request.reason() != session.proto().reason() &&
+                               approval->SayWhy(request.reason());
+  if (is_other_reason) RETURN_IF_ERROR(session.SayWhy(request.reason()));
+  if (!is_other_time && !is_other_reason) return absl::OkStatus();
+  RETURN_IF_ERROR(approvals::Update(t, *approval));
   return sessions::Update(
       t, session,
       audit_log::LineOf(opening.caller, opening.now, "session.ask", session.id(),

@@ -52,9 +52,17 @@ std::string What(const Approval& approval) {
                                    : absl::StrCat(approval.method(), " ", approval.tool());
 }
 
+// What its session is given.
+std::string Opening(const Approval& approval) {
+  const std::string time = DurationText(FromProto(approval.duration()));
+  return approval.max_calls() == 0
+             ? time
+             : absl::StrCat(time, ", at most ", approval.max_calls(), " calls");
+}
+
 std::string Before(const types::v1::PrincipalHistory& history) {
-  std::string text = absl::StrCat(history.sessions(), " sessions, ", history.calls(), " calls; ",
-                                  history.approvals_granted(), " approvals granted, ",
+  std::string text = absl::StrCat(history.sessions(), " other sessions with ", history.calls(),
+                                  " calls; ", history.approvals_granted(), " approvals granted, ",
                                   history.approvals_denied(), " denied");
   if (history.same_calls() > 0) absl::StrAppend(&text, "; this ", history.same_calls(), " times");
   return text;
@@ -82,6 +90,7 @@ Message MessageOf(const Approval& approval) {
   message.AddFact("Server", approval.server());
   message.AddFact("For", What(approval));
   message.AddFact("Who", Who(approval.principal()));
+  if (approval.has_duration()) message.AddFact("Open for", Opening(approval));
   message.AddFact("Reason", approval.reason());
   message.AddFact("Approvers", absl::StrCat(std::max(1U, approval.count()), " of ",
                                             absl::StrJoin(approval.approvers(), ", ")));

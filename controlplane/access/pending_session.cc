@@ -49,6 +49,8 @@ absl::Status AskForSession(WriteTransaction& t, const Session& session, CurrentP
   *proto.mutable_expires_at() = ToProto(now + FromProto(terms.expires_after()));
   proto.set_reason(asked.reason());
   proto.set_count(terms.count());
+  *proto.mutable_duration() = ToProto(session.duration());
+  proto.set_max_calls(asked.terms().max_calls());
   ASSIGN_OR_RETURN(*proto.mutable_history(), history::Of(t, {.principal = asked.principal(),
                                                              .server = asked.server(),
                                                              .session_id = asked.id()}));

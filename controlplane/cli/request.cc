@@ -69,13 +69,14 @@ int WaitFor(const ClientOptions& options, const std::string& session_id, absl::T
       take);
 }
 
-// A session that waits for its approval gets all that the policy gives; one that is open says how
-// long it is.
+// A session that waits for its approval gets all that the policy gives, but where somebody has
+// approved a shorter time; one that is open says how long it is.
 void TellClamped(const Session& session) {
   const std::int64_t seconds = session.has_opened_at()
                                    ? session.expires_at().seconds() - session.opened_at().seconds()
                                    : session.terms().max_duration().seconds();
-  std::fprintf(stderr, "The duration was clamped to %s, the policy's.\n",
+  std::fprintf(stderr, "The duration was clamped to %s%s, the policy's.\n",
+               session.has_opened_at() ? "" : "at most ",
                DurationText(absl::Seconds(seconds)).c_str());
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/json_printer.h"
+#include "common/time_text.h"
 #include "controlplane/cli/facts.h"
 #include "controlplane/cli/output.h"
 
@@ -24,16 +25,26 @@ int64_t Approved(const Approval& approval) {
                                [](const auto& decision) { return decision.approve(); });
 }
 
-// What its caller did on the server before.
+// What its caller did on the server before, in other sessions.
 std::string Before(const types::v1::PrincipalHistory& before) {
   if (before.sessions() + before.sessions_denied() + before.calls() + before.approvals_granted() +
           before.approvals_denied() ==
       0) {
-    return "nothing: no session, no call and no approval on this server";
+    return "nothing but this session: no other one, no call in another and no approval on this "
+           "server";
   }
-  return absl::StrCat(before.sessions(), " sessions (", before.sessions_denied(), " denied), ",
-                      before.calls(), " calls; approvals: ", before.approvals_granted(),
-                      " granted, ", before.approvals_denied(), " denied");
+  return absl::StrCat(before.sessions(), " other sessions (", before.sessions_denied(),
+                      " denied) with ", before.calls(),
+                      " calls; approvals: ", before.approvals_granted(), " granted, ",
+                      before.approvals_denied(), " denied");
+}
+
+// What its session is given.
+std::string Opening(const Approval& approval) {
+  const std::string time = DurationText(absl::Seconds(approval.duration().seconds()));
+  return approval.max_calls() == 0
+             ? time
+             : absl::StrCat(time, ", at most ", approval.max_calls(), " calls");
 }
 
 void AddCaller(const Approval& approval, Facts& facts) {
@@ -105,6 +116,7 @@ std::string ApprovalText(const Approval& approval) {
   facts.Add("for", approval.method().empty()
                        ? "(session)"
                        : absl::StrCat(approval.method(), " ", approval.tool()));
+  if (approval.has_duration()) facts.Add("open for", Opening(approval));
   facts.Add("arguments", approval.arguments());
   facts.Add("other params", approval.other_params());
   facts.Add("digest", approval.arguments_digest());

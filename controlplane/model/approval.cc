@@ -59,6 +59,16 @@ bool Approval::SayWhy(std::string_view reason) {
   return true;
 }
 
+bool Approval::AskFor(absl::Duration duration) {
+  const bool is_longer = duration > FromProto(stored_.proto.duration());
+  if (state() != types::v1::APPROVAL_STATE_PENDING ||
+      (is_longer && !stored_.proto.decisions().empty())) {
+    return false;
+  }
+  *stored_.proto.mutable_duration() = ToProto(duration);
+  return true;
+}
+
 absl::Status Approval::Decide(const types::v1::Principal& by, bool approve, std::string_view reason,
                               absl::Time now) {
   if (state() != types::v1::APPROVAL_STATE_PENDING) return Closed();

@@ -83,6 +83,16 @@ TEST_CASE("Slack gets what callers and servers chose in text that it does not fo
   CHECK(body["text"].get<std::string>().find('<') == std::string::npos);
 }
 
+TEST_CASE("of a session it is said for how long it is", "[controlplane][notices]") {
+  types::v1::Approval approval = AnApproval();
+  approval.clear_method();
+  approval.mutable_duration()->set_seconds(90);
+  approval.set_max_calls(20);
+  std::vector<std::string> texts;
+  Collect(json::parse(Body(config::v1::NOTICE_FORMAT_SLACK, approval)), "text", texts);
+  CHECK(AnyHas(texts, "Open for: 1m30s, at most 20 calls"));
+}
+
 TEST_CASE("Teams gets an adaptive card of text runs, which know no markdown",
           "[controlplane][notices]") {
   const json body = json::parse(Body(config::v1::NOTICE_FORMAT_TEAMS, AnApproval()));

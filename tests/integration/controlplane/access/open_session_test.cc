@@ -279,6 +279,40 @@ TEST_CASE_METHOD(Fixture,
   CHECK(outbox::Due(*Read(), clock.Now(), 10)->size() == 1);
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "who approves a session is told for how long and for how many calls, and nobody "
+                 "makes it longer once he has",
+                 "[controlplane][access]") {
+  ApplyPolicy(
+      "max_duration: 15m, max_calls: 20, approval: {approvers: [\"okta:approvers\"], count: 2}");
+  const auto ask = [&](int64_t seconds, const std::string& reason) {
+    access::v1::OpenSessionRequest request = Request("wiki");
+    request.mutable_duration()->set_seconds(seconds);
+    request.set_reason(reason);
+    return *open->Run(Person(BotToken()), request);
+  };
+  const std::string id = ByAgent(BotToken()).session().approval_id();
+  const auto asked = [&] { return ApprovalOf(id).proto(); };
+  CHECK(asked().duration().seconds() == 900);
+  CHECK(asked().max_calls() == 20);
+  CHECK_THAT(outbox::Due(*Read(), clock.Now(), 10)->front().body,
+             Catch::Contains(R"("duration":"15m","maxCalls":20)"));
+  CHECK_FALSE(ask(90, "to look").clamped());
+  CHECK(asked().duration().seconds() == 90);
+  CHECK(asked().reason() == "to look");
+  ask(120, "to look");
+  CHECK(asked().duration().seconds() == 120);
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  CHECK(ask(600, "to stay").clamped());
+  CHECK(asked().duration().seconds() == 120);
+  CHECK(asked().reason() == "to look");
+  ask(60, "to look");
+  CHECK(asked().duration().seconds() == 60);
+  REQUIRE(Approve(id, SignedIn("bob")).ok());
+  CHECK(FromProto(SessionOf(asked().session_id()).proto().expires_at()) ==
+        clock.Now() + absl::Minutes(1));
+}
+
 TEST_CASE_METHOD(Fixture, "a session that waits asks whom the policies in force ask by now",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], expires_after: 8h}");

@@ -37,7 +37,8 @@ TEST_CASE("who decides sees what runs, who asks, and what came before", "[cli]")
   INFO(text);
   for (const char* part :
        {R"({"page":"home"})", R"({"task":{"ttl":1}})", "Deletes.", "okta:bot", "client-1", "1 of 2",
-        "approved by", "okta:alice", "3 sessions", "1 denied", "4 times", "delete\\u{202e}-page"}) {
+        "approved by", "okta:alice", "3 other sessions (0 denied) with 0 calls", "1 denied",
+        "4 times", "delete\\u{202e}-page"}) {
     INFO(part);
     CHECK(Has(text, part));
   }
@@ -48,7 +49,7 @@ TEST_CASE("who decides sees what runs, who asks, and what came before", "[cli]")
 TEST_CASE("who has done nothing before is shown as that", "[cli]") {
   types::v1::Approval approval = ForTwo();
   approval.clear_history();
-  CHECK(Has(ApprovalText(approval), "nothing: no session, no call and no approval"));
+  CHECK(Has(ApprovalText(approval), "nothing but this session: no other one, no call"));
 }
 
 TEST_CASE("of a call that was settled it is said who did it, how and why", "[cli]") {
@@ -75,6 +76,15 @@ TEST_CASE("what is amiss is said", "[cli]") {
   CHECK(Has(text, "nobody has been told: no notifier"));
   CHECK(Has(text, "to approve is to make it again"));
   CHECK(Has(text, "taken back by"));
+}
+
+TEST_CASE("who decides on a session sees for how long it is", "[cli]") {
+  types::v1::Approval approval;
+  CHECK_FALSE(Has(ApprovalText(approval), "open for"));
+  approval.mutable_duration()->set_seconds(90);
+  CHECK(Has(ApprovalText(approval), "1m30s\n"));
+  approval.set_max_calls(20);
+  CHECK(Has(ApprovalText(approval), "1m30s, at most 20 calls"));
 }
 
 TEST_CASE("an approval without a count takes one person", "[cli]") {
