@@ -19,7 +19,8 @@ class ReadSessions {
   ReadSessions(Database& control, Database& recordings, const Clock& clock)
       : control_(control), recordings_(recordings), clock_(clock) {}
 
-  // Admin, auditor or the admin socket: kPermissionDenied (ROLE_MISSING) for anybody else.
+  // Admin, auditor or the admin socket; and, of those that broke glass, who would have been asked:
+  // he lists what nobody has reviewed. kPermissionDenied (ROLE_MISSING) for anybody else.
   absl::StatusOr<admin::v1::ListSessionsResponse> Run(
       const Caller& caller, const admin::v1::ListSessionsRequest& request);
   absl::StatusOr<admin::v1::GetSessionResponse> Run(const Caller& caller,
@@ -34,6 +35,9 @@ class ReadSessions {
  private:
   // With the calls that are known of by now.
   absl::StatusOr<types::v1::Session> Shown(const Session& session);
+  // And with those in doubt.
+  absl::StatusOr<types::v1::Session> ShownWithDoubts(Transaction& t, Transaction& recorded,
+                                                      const Session& session);
 
   Database& control_;
   Database& recordings_;

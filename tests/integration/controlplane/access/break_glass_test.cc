@@ -343,5 +343,39 @@ TEST_CASE_METHOD(Emergency, "its caller does not review it, nor does who was not
   CHECK(Unreviewed().size() == 1);
 }
 
+TEST_CASE_METHOD(Emergency, "who is to review a session sees it, and none but such",
+                 "[controlplane][access]") {
+  const types::v1::Session broken = Broken();
+  const std::string other = ByAgent(BotToken()).session().id();
+  const auto plain = [&](const std::string& subject, const std::string& groups) {
+    PersonCaller person = *SignedIn(subject, groups).person();
+    person.is_admin = person.is_approver = person.is_auditor = false;
+    return Caller(person, "");
+  };
+  const Caller ann = plain("ann", R"(["approvers"])");
+  const Caller eve = plain("eve", "[]");
+  admin::v1::ListSessionsRequest list;
+  CHECK(ReasonOf(read_sessions->Run(ann, list).status()) == types::v1::DENIAL_REASON_ROLE_MISSING);
+  list.set_unreviewed(true);
+  REQUIRE(read_sessions->Run(ann, list)->items_size() == 1);
+  CHECK(read_sessions->Run(ann, list)->items(0).id() == broken.id());
+  CHECK(read_sessions->Run(eve, list)->items().empty());
+  CHECK(ReasonOf(read_sessions->Run(Agent("a1"), list).status()) ==
+        types::v1::DENIAL_REASON_ROLE_MISSING);
+  const auto seen = [&](const Caller& caller, const std::string& id) {
+    admin::v1::GetSessionRequest get;
+    get.set_id(id);
+    return ReasonOf(read_sessions->Run(caller, get).status());
+  };
+  CHECK(seen(ann, broken.id()) == types::v1::DENIAL_REASON_UNSPECIFIED);
+  for (const std::string& id : {other, std::string("ses_none")}) {
+    CHECK(seen(ann, id) == types::v1::DENIAL_REASON_ROLE_MISSING);
+  }
+  CHECK(seen(eve, broken.id()) == types::v1::DENIAL_REASON_ROLE_MISSING);
+  EndIt(broken.id());
+  REQUIRE(Review(broken.id(), ann).ok());
+  CHECK(read_sessions->Run(ann, list)->items().empty());
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane

@@ -342,6 +342,9 @@ TEST_CASE_METHOD(Reserving, "a call that its session's end has overtaken is in d
   const auto shown = read_sessions->Run(admin, get);
   REQUIRE(shown->session().unsettled_calls_size() == 1);
   CHECK(shown->session().unsettled_calls(0).call_id() == "c1");
+  const auto listed = read_sessions->Run(admin, admin::v1::ListSessionsRequest());
+  REQUIRE(listed->items(0).unsettled_calls_size() == 1);
+  CHECK(listed->items(0).unsettled_calls(0).call_id() == "c1");
   session_id = Open("bot");
   CHECK(Refused("c3", {}) == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
   session_id = ended;
