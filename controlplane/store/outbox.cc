@@ -126,7 +126,10 @@ absl::StatusOr<int64_t> CountDead(Transaction& t) {
 }
 
 absl::Status SetDelivered(WriteTransaction& t, int64_t n) {
-  return t.Prepare("update outbox set state = 2, body = '', attempts = attempts + 1 where n = ?")
+  return t
+      .Prepare(
+          "update outbox set state = 2, body = '', last_error = '', attempts = attempts + 1 "
+          "where n = ?")
       .Int(n)
       .Run();
 }

@@ -214,6 +214,7 @@ TEST_CASE_METHOD(Telling, "an approval that no receiver takes carries an alarm u
     REQUIRE(t->Commit().ok());
   }
   CHECK(Alarm(id).empty());
+  CHECK(NoticeOf(id).last_error.empty());
 }
 
 TEST_CASE_METHOD(Telling, "an alarm is said once it has been committed, and not otherwise",
