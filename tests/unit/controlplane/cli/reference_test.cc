@@ -47,6 +47,14 @@ TEST_CASE("a key is explained by the comment of its proto field", "[cli]") {
   CHECK_THAT(KeyOf(*page, "open")->type, Contains("connect | request"));
 }
 
+TEST_CASE("what each operator of a mask does is said", "[cli]") {
+  const auto page = Reference().Find("mask-profile.spec");
+  REQUIRE(page.ok());
+  REQUIRE(KeyOf(*page, "operators") != nullptr);
+  for (const char* part : {"`replace`", "`keep_last`", "`token`", "`drop`", "`block`", "0"})
+    CHECK_THAT(KeyOf(*page, "operators")->description, Contains(part));
+}
+
 TEST_CASE("what is required is said apart, and types are named as files write them", "[cli]") {
   const Reference reference;
   const auto policy = reference.Find("policy.spec");
