@@ -50,6 +50,8 @@ absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) 
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // gRPC's name for how long it waits for what it connects to, which may accept and say nothing.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
   if (absl::StartsWith(address, "unix://")) {
     absl::string_view path = absl::StripPrefix(address, "unix://");
     auto channel = grpc::CreateCustomChannel(absl::StrCat("unix:", path),

@@ -21,6 +21,10 @@ constexpr std::string_view kClosed =
     "what listens there closed the connection; was `sallyport serve` stopped, and is it the "
     "control plane's `listen` port?";
 
+constexpr std::string_view kSilent =
+    "what listens there accepts the connection and says nothing; is it the control plane, and is "
+    "`sallyport serve` stopped or stuck? Look at its process and its log";
+
 constexpr std::array kTcpCauses = {
     Cause{"DNS resolution failed",
           "the name cannot be resolved; check the host in SALLYPORT_ADDR or --addr"},
@@ -41,6 +45,8 @@ constexpr std::array kTcpCauses = {
     Cause{"Ssl handshake failed",
           "what listens there does not speak TLS as the control plane does; is it its `listen` "
           "port?"},
+    Cause{"Handshake read failed", kSilent},
+    Cause{"before receiving SETTINGS frame", kSilent},
     Cause{"Socket closed", kClosed},
     Cause{"Connection reset", kClosed},
 };
@@ -53,6 +59,7 @@ constexpr std::array kUnixCauses = {
           "there is no such socket; is `sallyport serve` running on this machine, with this "
           "data_dir?"},
     Cause{"Connection refused", "nobody listens on it; `sallyport serve` is not running"},
+    Cause{"before receiving SETTINGS frame", kSilent},
     Cause{"Permission denied", "it is for root and for the user of `sallyport serve`"},
     Cause{"Socket closed", "it is for root and for the user of `sallyport serve`"},
     Cause{"Connection reset", "it is for root and for the user of `sallyport serve`"},

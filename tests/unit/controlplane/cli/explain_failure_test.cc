@@ -45,6 +45,7 @@ TEST_CASE("each cause of a connection that fails has its own words", "[cli]") {
              Contains("does not speak TLS"));
   CHECK_THAT(unavailable(connect + "Socket closed"),
              Contains("closed the connection") && Contains("was `sallyport serve` stopped"));
+  CHECK_THAT(unavailable(connect + "Handshake read failed"), Contains("says nothing"));
 }
 
 TEST_CASE("what the control plane itself says of its trouble is told as it is", "[cli]") {
