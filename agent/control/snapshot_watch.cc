@@ -24,6 +24,8 @@ constexpr absl::Duration kSilence = absl::Seconds(7);
 constexpr absl::Duration kRefreshTimeout = absl::Seconds(3);
 constexpr absl::Duration kRefreshPause = absl::Seconds(5);
 constexpr std::size_t kMaxWhyBytes = 1000;
+// So small a snapshot is judged on the loop, sooner than a thread of its own has begun.
+constexpr std::size_t kShortBytes = std::size_t{16} << 10;
 // That one beat confirms.
 constexpr std::ptrdiff_t kMaxEnds = 1000;
 
@@ -74,6 +76,7 @@ SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, s
       changed_(channel.loop()),
       stop_(channel.loop()),
       stopped_(channel.loop()),
+      settled_(channel.loop()),
       connected_(channel.loop()),
       hurry_(channel.loop()),
       beats_stopped_(channel.loop()),
@@ -111,6 +114,10 @@ Task<void> SnapshotWatch::Drain() {
   if (!is_started_) co_return;
   co_await stopped_.Wait();
   co_await beats_stopped_.Wait();
+  while (is_judging_ || is_keeping_) {
+    settled_.Reset();
+    co_await settled_.Wait();
+  }
 }
 
 absl::Duration SnapshotWatch::SilentFor() const { return clock_.SinceBoot() - heard_of_; }
@@ -244,7 +251,7 @@ void SnapshotWatch::TellWaiting() {
     v1::AgentUpdate next = std::move(waiting_.front());
     waiting_.pop_front();
     if (next.has_snapshot()) {
-      JudgeElsewhere(std::move(*next.mutable_snapshot()));
+      Judge(std::move(*next.mutable_snapshot()));
     } else {
       TellUpdate(next);
     }
@@ -286,32 +293,58 @@ void SnapshotWatch::TellUpdate(const v1::AgentUpdate& update) {
   }
 }
 
-void SnapshotWatch::JudgeElsewhere(v1::SignedSnapshot signed_snapshot) {
-  struct Work {
-    const v1::SignedSnapshot signed_snapshot;
-    const SnapshotBasis basis;
-    const absl::Time now;
-    const std::string file;
-    absl::StatusOr<JudgedSnapshot> judged = absl::UnknownError("not judged yet");
-  };
+struct SnapshotWatch::Judgement {
+  const v1::SignedSnapshot signed_snapshot;
+  const SnapshotBasis basis;
+  const absl::Time now;
+  absl::StatusOr<JudgedSnapshot> judged = absl::UnknownError("not judged yet");
+
+  void Judge() { judged = JudgeSnapshot(signed_snapshot, basis, now); }
+};
+
+void SnapshotWatch::Judge(v1::SignedSnapshot signed_snapshot) {
+  const std::shared_ptr<Judgement> judgement(
+      new Judgement{std::move(signed_snapshot), Basis(), clock_.Now()});
+  if (judgement->signed_snapshot.snapshot().size() <= kShortBytes) {
+    judgement->Judge();
+    TakeAndKeep(judgement);
+    return;
+  }
   is_judging_ = true;
-  const std::shared_ptr<Work> work(
-      new Work{std::move(signed_snapshot), Basis(), clock_.Now(), KeptFile(data_dir_)});
+  channel_.loop().RunElsewhere([judgement] { judgement->Judge(); },
+                               [this, judgement] {
+                                 is_judging_ = false;
+                                 settled_.Set();
+                                 if (stop_.is_set()) return;
+                                 TakeAndKeep(judgement);
+                                 TellWaiting();
+                               });
+}
+
+// It is in force before it is on disk, and where it cannot be kept: what is known now must not wait
+// for the disk.
+void SnapshotWatch::TakeAndKeep(std::shared_ptr<Judgement> judgement) {
+  const bool is_news =
+      judgement->judged.ok() && judgement->judged->snapshot != judgement->basis.in_force;
+  TakeJudged(std::move(judgement->judged));
+  if (!is_news) return;
+  to_keep_ = std::move(judgement);
+  if (!is_keeping_) Keep();
+}
+
+// One after the other; of those that wait the latest.
+void SnapshotWatch::Keep() {
+  is_keeping_ = true;
   channel_.loop().RunElsewhere(
-      [work] {
-        work->judged = JudgeSnapshot(work->signed_snapshot, work->basis, work->now);
-        const auto& judged = work->judged;
-        if (!judged.ok() || judged->snapshot == work->basis.in_force) return;
-        // In force all the same where it fails: what is known now must not wait for the disk.
+      [judgement = std::exchange(to_keep_, nullptr), file = KeptFile(data_dir_)] {
         const absl::Status kept =
-            WriteFileAtomically(work->file, work->signed_snapshot.SerializeAsString());
+            WriteFileAtomically(file, judgement->signed_snapshot.SerializeAsString());
         if (!kept.ok()) LogError("snapshot_not_kept", {{"error", kept}});
       },
-      [this, work] {
-        is_judging_ = false;
-        if (stop_.is_set()) return;
-        TakeJudged(std::move(work->judged));
-        TellWaiting();
+      [this] {
+        is_keeping_ = false;
+        settled_.Set();
+        if (to_keep_ != nullptr) Keep();
       });
 }
 

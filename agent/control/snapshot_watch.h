@@ -125,6 +125,7 @@ class SnapshotWatch {
  private:
   using Stream = ServerStream<v1::SnapshotService, v1::WatchSnapshotRequest, v1::AgentUpdate>;
   struct KeyRequest;
+  struct Judgement;
 
   Task<void> Run();
   // Says beats while the stream is there, until the stop; one now where ends are to be confirmed.
@@ -138,7 +139,10 @@ class SnapshotWatch {
   void TellWaiting();
   void TellUpdate(const v1::AgentUpdate& update);
   SnapshotBasis Basis() const { return {agent_name_, ca_, newest_, current_}; }
-  void JudgeElsewhere(v1::SignedSnapshot signed_snapshot);
+  // At once where it is short, else on a thread of its own.
+  void Judge(v1::SignedSnapshot signed_snapshot);
+  void TakeAndKeep(std::shared_ptr<Judgement> judgement);
+  void Keep();
   void TakeJudged(absl::StatusOr<JudgedSnapshot> judged);
   void PutInForce(std::shared_ptr<const AgentSnapshot> snapshot);
   template <class Member, class Value>
@@ -164,6 +168,9 @@ class SnapshotWatch {
   bool is_shut_ = false;
   std::string not_taken_;
   bool is_judging_ = false;
+  // It is being written; and what is to be written next.
+  bool is_keeping_ = false;
+  std::shared_ptr<Judgement> to_keep_;
   // What came after the snapshot that is being judged, in order.
   std::deque<v1::AgentUpdate> waiting_;
   absl::flat_hash_set<std::string> active_;
@@ -178,6 +185,8 @@ class SnapshotWatch {
   Signal changed_;
   Signal stop_;
   Signal stopped_;
+  // What was judged, or written, on another thread is done with.
+  Signal settled_;
   // As is_connected_, for who waits.
   Signal connected_;
   // The next attempt is due now.

@@ -103,6 +103,18 @@ class AgentProcess {
     return logged_.wait_for(lock, std::chrono::seconds(10),
                             [&] { return log_.find(text, from) != log_.npos; });
   }
+  // Until a snapshot of that version, or a later one, is in force. False after ten seconds.
+  bool AwaitSnapshot(std::uint64_t version) {
+    constexpr std::string_view kVersion = "\"version\":";
+    std::unique_lock lock(mutex_);
+    return logged_.wait_for(lock, std::chrono::seconds(10), [&] {
+      const std::size_t last = log_.rfind("\"snapshot_in_force\"");
+      if (last == log_.npos) return false;
+      const std::size_t at = log_.find(kVersion, last);
+      return at != log_.npos &&
+             std::strtoull(log_.c_str() + at + kVersion.size(), nullptr, 10) >= version;
+    });
+  }
 
  private:
   void Write(const std::string& name, const std::string& text) {

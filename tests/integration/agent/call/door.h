@@ -191,10 +191,8 @@ class Door {
   bool AwaitOpenConnections(std::size_t count) const {
     return Await([&] { return server_.open_connections() == count; });
   }
-  // Until the agent judges by that version. False after ten seconds.
-  bool AwaitSnapshot(std::uint64_t version) const {
-    return agent->AwaitLog("\"version\":" + std::to_string(version) + "}", 0);
-  }
+  // Until the agent judges by that version, or a later one. False after ten seconds.
+  bool AwaitSnapshot(std::uint64_t version) const { return agent->AwaitSnapshot(version); }
   void DropServerConnections() { server_.DropConnections(); }
   // Its server is down from now on.
   void StopServer() {

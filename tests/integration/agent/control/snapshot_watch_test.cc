@@ -417,9 +417,9 @@ v1::Snapshot SlowSnapshot(std::uint64_t version) {
   v1::Snapshot snapshot = SomeSnapshot(1, version);
   types::v1::RuleBody& allow =
       *snapshot.mutable_policies(0)->mutable_policy()->mutable_rules(0)->mutable_allow();
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     types::v1::Condition& condition = *allow.add_when();
-    condition.set_path("/x");
+    condition.set_path("/one/of/many");
     condition.set_matches("(a|b|c)*[a-z]{1,500}" + std::to_string(i));
   }
   return snapshot;
@@ -480,13 +480,13 @@ TEST_CASE_METHOD(Fixture, "the last snapshot outlives the agent, and is judged a
                  "[agent][control]") {
   service.Greet({Signed(SomeSnapshot(4, 2)), Resync()});
   watch->Start();
-  RunUntil([&] { return watch->is_connected(); });
+  const std::string file = dir.path() + "/snapshot.pb";
+  RunUntil([&] { return watch->is_connected() && access(file.c_str(), F_OK) == 0; });
 
   const auto after_restart = MakeWatch();
   REQUIRE(after_restart->LoadKept().ok());
   CHECK(after_restart->current()->epoch() == 4);
 
-  const std::string file = dir.path() + "/snapshot.pb";
   v1::SignedSnapshot kept;
   REQUIRE(kept.ParseFromString(*ReadSecretFile(file)));
   kept.set_snapshot(SomeSnapshot(4, 3).SerializeAsString());
