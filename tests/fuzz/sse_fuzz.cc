@@ -1,5 +1,6 @@
 // The reader against itself cut differently, and against the writer: what it read, written again,
 // is read the same.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -55,9 +56,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = Read(written, written.size() + 1);
   Check(again.size() == whole.size());
   for (std::size_t i = 0; i < whole.size(); ++i) {
-    std::string data = whole[i].data;
-    std::replace(data.begin(), data.end(), '\n', ' ');
-    Check(again[i].data == data);
+    std::string on_one_line = whole[i].data;
+    std::replace(on_one_line.begin(), on_one_line.end(), '\n', ' ');
+    Check(again[i].data == on_one_line);
   }
   return 0;
 }
