@@ -7,9 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/backoff.h"
-#include "common/file.h"
 #include "common/log.h"
-#include "common/snapshot_limits.h"
 #include "common/status_macros.h"
 
 namespace sallyport::agent {
@@ -54,8 +52,6 @@ bool IsOfTheSame(const v1::AgentUpdate& one, const v1::AgentUpdate& other) {
                            : one.approval().id() == other.approval().id();
 }
 
-std::string KeptFile(const std::string& data_dir) { return data_dir + "/snapshot.pb"; }
-
 }  // namespace
 
 // One question to the control plane about an issuer's keys, and for a while the memory of it.
@@ -66,17 +62,17 @@ struct SnapshotWatch::KeyRequest {
   absl::Duration ended_at = absl::ZeroDuration();
 };
 
-SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, std::string data_dir,
-                             std::string agent_name, std::string ca)
+SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock,
+                             const std::string& data_dir, std::string agent_name, std::string ca)
     : channel_(channel),
       clock_(clock),
-      data_dir_(std::move(data_dir)),
+      kept_(channel.loop(), data_dir),
       agent_name_(std::move(agent_name)),
       ca_(std::move(ca)),
       changed_(channel.loop()),
       stop_(channel.loop()),
       stopped_(channel.loop()),
-      settled_(channel.loop()),
+      judged_(channel.loop()),
       connected_(channel.loop()),
       hurry_(channel.loop()),
       beats_stopped_(channel.loop()),
@@ -85,14 +81,9 @@ SnapshotWatch::SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, s
 SnapshotWatch::~SnapshotWatch() = default;
 
 absl::Status SnapshotWatch::LoadKept() {
-  const std::string file = KeptFile(data_dir_);
-  absl::StatusOr<std::string> bytes = ReadSecretFile(file, kMaxAgentMessageBytes);
-  if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
-  if (!bytes.ok()) return bytes.status();
-  v1::SignedSnapshot kept;
-  if (!kept.ParseFromString(*bytes))
-    return absl::DataLossError(absl::StrCat(file, " does not parse"));
-  ASSIGN_OR_RETURN(JudgedSnapshot judged, JudgeSnapshot(kept, Basis(), clock_.Now()));
+  ASSIGN_OR_RETURN(const std::optional<v1::SignedSnapshot> kept, kept_.Load());
+  if (!kept.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(JudgedSnapshot judged, JudgeSnapshot(*kept, Basis(), clock_.Now()));
   TakeJudged(std::move(judged));
   return current_ != nullptr ? absl::OkStatus() : absl::InvalidArgumentError(not_understood_);
 }
@@ -114,10 +105,11 @@ Task<void> SnapshotWatch::Drain() {
   if (!is_started_) co_return;
   co_await stopped_.Wait();
   co_await beats_stopped_.Wait();
-  while (is_judging_ || is_keeping_) {
-    settled_.Reset();
-    co_await settled_.Wait();
+  while (is_judging_) {
+    judged_.Reset();
+    co_await judged_.Wait();
   }
+  co_await kept_.Drain();
 }
 
 absl::Duration SnapshotWatch::SilentFor() const { return clock_.SinceBoot() - heard_of_; }
@@ -314,7 +306,7 @@ void SnapshotWatch::Judge(v1::SignedSnapshot signed_snapshot) {
   channel_.loop().RunElsewhere([judgement] { judgement->Judge(); },
                                [this, judgement] {
                                  is_judging_ = false;
-                                 settled_.Set();
+                                 judged_.Set();
                                  if (stop_.is_set()) return;
                                  TakeAndKeep(judgement);
                                  TellWaiting();
@@ -323,29 +315,12 @@ void SnapshotWatch::Judge(v1::SignedSnapshot signed_snapshot) {
 
 // It is in force before it is on disk, and where it cannot be kept: what is known now must not wait
 // for the disk.
-void SnapshotWatch::TakeAndKeep(std::shared_ptr<Judgement> judgement) {
+void SnapshotWatch::TakeAndKeep(const std::shared_ptr<Judgement>& judgement) {
   const bool is_news =
       judgement->judged.ok() && judgement->judged->snapshot != judgement->basis.in_force;
   TakeJudged(std::move(judgement->judged));
   if (!is_news) return;
-  to_keep_ = std::move(judgement);
-  if (!is_keeping_) Keep();
-}
-
-// One after the other; of those that wait the latest.
-void SnapshotWatch::Keep() {
-  is_keeping_ = true;
-  channel_.loop().RunElsewhere(
-      [judgement = std::exchange(to_keep_, nullptr), file = KeptFile(data_dir_)] {
-        const absl::Status kept =
-            WriteFileAtomically(file, judgement->signed_snapshot.SerializeAsString());
-        if (!kept.ok()) LogError("snapshot_not_kept", {{"error", kept}});
-      },
-      [this] {
-        is_keeping_ = false;
-        settled_.Set();
-        if (to_keep_ != nullptr) Keep();
-      });
+  kept_.Keep({judgement, &judgement->signed_snapshot});
 }
 
 void SnapshotWatch::TakeJudged(absl::StatusOr<JudgedSnapshot> judged) {

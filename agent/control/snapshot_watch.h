@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "agent/control/agent_snapshot.h"
 #include "agent/control/judge_snapshot.h"
+#include "agent/control/kept_snapshot.h"
 #include "agent/link/awaitable_rpc.h"
 #include "agent/link/channel.h"
 #include "agent/loop/signal.h"
@@ -48,13 +49,13 @@ struct ControlObserver {
 // plane that is lost (SilentFor). Of one that is put in force and cannot be understood, nothing is
 // let through: the policy, or all where it is not a policy alone. Each beat tells the control plane
 // of either, and why. The last one is kept on disk as it was signed and is judged again when it is
-// read. On the loop's thread, which does not wait while a snapshot is judged: that is done on
+// read. On the loop's thread, which does not wait while a long snapshot is judged: that is done on
 // another one.
 class SnapshotWatch {
  public:
   // All outlive the watch, and the channel's loop does not run any more once it has gone.
   // `agent_name` and `ca` (PEM) are those of the enrollment.
-  SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, std::string data_dir,
+  SnapshotWatch(ControlPlaneChannel& channel, const Clock& clock, const std::string& data_dir,
                 std::string agent_name, std::string ca);
   ~SnapshotWatch();
 
@@ -141,8 +142,7 @@ class SnapshotWatch {
   SnapshotBasis Basis() const { return {agent_name_, ca_, newest_, current_}; }
   // At once where it is short, else on a thread of its own.
   void Judge(v1::SignedSnapshot signed_snapshot);
-  void TakeAndKeep(std::shared_ptr<Judgement> judgement);
-  void Keep();
+  void TakeAndKeep(const std::shared_ptr<Judgement>& judgement);
   void TakeJudged(absl::StatusOr<JudgedSnapshot> judged);
   void PutInForce(std::shared_ptr<const AgentSnapshot> snapshot);
   template <class Member, class Value>
@@ -156,7 +156,7 @@ class SnapshotWatch {
 
   ControlPlaneChannel& channel_;
   const Clock& clock_;
-  const std::string data_dir_;
+  KeptSnapshot kept_;
   const std::string agent_name_;
   const std::string ca_;
   std::vector<ControlObserver> observers_;
@@ -168,9 +168,6 @@ class SnapshotWatch {
   bool is_shut_ = false;
   std::string not_taken_;
   bool is_judging_ = false;
-  // It is being written; and what is to be written next.
-  bool is_keeping_ = false;
-  std::shared_ptr<Judgement> to_keep_;
   // What came after the snapshot that is being judged, in order.
   std::deque<v1::AgentUpdate> waiting_;
   absl::flat_hash_set<std::string> active_;
@@ -185,8 +182,8 @@ class SnapshotWatch {
   Signal changed_;
   Signal stop_;
   Signal stopped_;
-  // What was judged, or written, on another thread is done with.
-  Signal settled_;
+  // What was judged on another thread is done with.
+  Signal judged_;
   // As is_connected_, for who waits.
   Signal connected_;
   // The next attempt is due now.
