@@ -1,5 +1,6 @@
 // A whole deployment for one test file: issuer, control plane, agents, and servers behind them.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -73,6 +74,8 @@ ${await this.servers()}`;
     const packages = await this.stage.nodePackages();
     this.node = process.execPath.replace(/^.*\/node_modules\//, `${packages}/`);
     this.everything = join(packages, '@modelcontextprotocol/server-everything/dist/index.js');
+    // The server passes over a second argument; by it its processes are told from those of other deployments.
+    this.mark = `of-${randomUUID()}`;
     this.credential = 'held-credential-0a1b2c3d4e5f';
     const file = this.stage.write('credential', this.credential);
     return `  - name: oracle
@@ -81,7 +84,7 @@ ${await this.servers()}`;
   - {name: modern, http: {url: "${this.modern.url}"}}
   - name: everything
     stdio:
-      command: ["${this.node}", "${this.everything}", stdio]
+      command: ["${this.node}", "${this.everything}", stdio, ${this.mark}]
       env: {API_TOKEN: {credential: api}}
       hide: ["${this.controlPlane.dataDir}"]
       ${isRoot ? 'run_as: nobody' : ''}
@@ -94,6 +97,8 @@ ${Object.entries(this.moreServers).map(([name, url]) => `  - {name: ${name}, htt
     return this.stage.agent(name, this.agentConfig, joinToken);
   }
 
+  // The processes of server-everything that run for this deployment.
+  children() { return spawnSync('pgrep', ['-f', `${this.everything} stdio ${this.mark}`]).stdout.toString().split('\n').filter(Boolean); }
   url(server = 'oracle', agent = this.agent) { return `${this.tls ? 'https' : 'http'}://${agent.mcp}/${server}/mcp`; }
 
   async apply(text, name = 'policy.yaml') {

@@ -18,7 +18,6 @@ const ended = (id) => until(`session ${id} ended`, async () => {
   return session.state === 'ended' && session;
 });
 const reasonNow = (server, as, agent) => door.session(server, as, {}, agent).then(() => 'opened', ({ body }) => JSON.parse(body).error?.data?.reason ?? JSON.parse(body).reason);
-const children = () => String(execFileSync('ps', ['-eo', 'args'])).split('\n').filter((line) => line.includes(door.everything) && line.endsWith('stdio')).length;
 
 // The client's GET stream: resolves once it has been closed from our side.
 async function listen(server, mcp) {
@@ -32,7 +31,7 @@ test('revoking a principal cuts all it has: calls answer why, streams close, chi
   const second = await door.token('second-bot'), bystander = await door.session('oracle', second);
   const ids = (await sessions('deploy-bot')).map(({ id }) => id);
   assert.equal(ids.length, 2);
-  assert.ok(children() > 0);
+  assert.ok(door.children().length > 0);
   const { closed } = await listen('oracle', oracle);
   const running = oracle.call('tools/call', { name: 'slow', arguments: { ms: 30000 } });
   const waiting = oracle.call('tools/call', { name: 'delete_record', arguments: { id: 'r1' } });
@@ -50,7 +49,7 @@ test('revoking a principal cuts all it has: calls answer why, streams close, chi
   await closed;
   for (const id of ids) assert.equal((await ended(id)).endReason, 'revoked');
   assert.equal((await door.json(['approvals', 'show', approval.id])).state, 'withdrawn');
-  await until('its server is gone', () => children() === 0);
+  await until('its server is gone', () => door.children().length === 0);
   assert.equal(door.oracle.calls().filter(({ params }) => params?.name === 'delete_record').length, 0);
   assert.equal(await reasonNow('oracle', token), 'locked');
   assert.equal(await reasonNow('everything', token), 'locked');

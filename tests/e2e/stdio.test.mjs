@@ -1,7 +1,6 @@
 // The real server-everything as a child of the agent: what a client can do with it, what it cannot see, and that nothing of it stays.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { Deployment, allowAll, until } from './deployment.mjs';
 import * as types from '@modelcontextprotocol/sdk/types.js';
 
@@ -11,8 +10,6 @@ before(async () => {
   token = await door.token();
 });
 after(() => door?.close());
-
-const children = () => spawnSync('pgrep', ['-f', `${door.everything} stdio`]).stdout.toString().split('\n').filter(Boolean);
 
 test('the official client works through the door, progress and sampling included', async () => {
   const client = await door.connect('everything', token, { capabilities: { sampling: {}, roots: {} } });
@@ -29,10 +26,10 @@ test('the official client works through the door, progress and sampling included
 
 test('each MCP session has a child of its own, and it is gone when the session is', async () => {
   const one = await door.session('everything', token), two = await door.session('everything', token);
-  assert.ok(children().length >= 2, `${children().length} children`);
+  assert.ok(door.children().length >= 2, `${door.children().length} children`);
   await one.end();
   await two.end();
-  await until('no child is left', () => children().length === 0);
+  await until('no child is left', () => door.children().length === 0);
 });
 
 test('the server\'s environment holds its credential, the answer does not', async () => {
@@ -46,8 +43,8 @@ test('the server\'s environment holds its credential, the answer does not', asyn
 
 test('no child outlives the agent', async () => {
   await door.session('everything', token);
-  assert.ok(children().length > 0);
+  assert.ok(door.children().length > 0);
   await door.stage.stop(door.agent, 'SIGKILL');
-  await until('no child is left', () => children().length === 0);
+  await until('no child is left', () => door.children().length === 0);
   door.agent = await door.stage.restart(door.agent);
 });
