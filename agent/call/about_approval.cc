@@ -9,6 +9,7 @@
 #include "agent/call/shown.h"
 #include "common/denial.h"
 #include "common/log.h"
+#include "common/policy/approvers.h"
 #include "common/time_text.h"
 
 namespace sallyport::agent {
@@ -85,6 +86,7 @@ Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approv
   facts.type = types::v1::RECORD_TYPE_APPROVAL;
   facts.request = &shown;
   facts.approval_id = approval.id();
+  facts.approved_by = ApprovedBy(approval);
   facts.policy = call.judgement->decision.policy;
   facts.mcp_session = call.granted.connection->record_tag();
   facts.detail = std::move(detail);

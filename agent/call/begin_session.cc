@@ -23,6 +23,9 @@ namespace {
 
 using types::v1::DENIAL_REASON_SESSION_ENDED;
 
+// To ask for a server that somebody else starts costs next to nothing.
+constexpr absl::Duration kReachAgain = absl::Seconds(1);
+
 // A key of the session's own that survives a restart of the agent.
 std::string DeriveKey(const std::string& secret, std::string_view purpose,
                       const std::string& session_id) {
@@ -64,7 +67,7 @@ absl::StatusOr<HeldCredentials> ReadCredentials(Gateway& gateway, const std::str
 }
 
 SessionFacts FactsOf(const GrantClaims& claims, const types::v1::Grant& grant,
-                     std::uint64_t calls) {
+                     const types::v1::Session& told) {
   SessionFacts facts;
   facts.id = claims.session_id;
   facts.server = claims.server;
@@ -76,7 +79,9 @@ SessionFacts FactsOf(const GrantClaims& claims, const types::v1::Grant& grant,
   facts.expires_at = claims.expires_at;
   facts.remaining =
       absl::Seconds(grant.remaining().seconds()) + absl::Nanoseconds(grant.remaining().nanos());
-  facts.calls = calls;
+  facts.approval_id = told.approval_id();
+  facts.approved_by.assign(told.approved_by().begin(), told.approved_by().end());
+  facts.calls = told.calls();
   return facts;
 }
 
@@ -97,6 +102,8 @@ std::unique_ptr<ServedSession> Make(Gateway& gateway, SessionFacts facts,
   const auto derive = [&](std::string_view purpose) {
     return DeriveKey(gateway.session_secret, purpose, session->id());
   };
+  if (!gateway.upstreams.IsChild(session->facts().server))
+    session->starts = StartLimit(kReachAgain);
   session->opened_as = gateway.principals.Share(session->facts().principal);
   session->credentials = std::move(credentials.values);
   session->mask.credentials = std::move(credentials.echo);
@@ -123,7 +130,7 @@ void JudgeTerms(ServedSession& session, const AgentSnapshot& snapshot, absl::Tim
 }
 
 absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::Grant& grant,
-                                            std::uint64_t calls) {
+                                            const types::v1::Session& told) {
   const std::shared_ptr<const AgentSnapshot> snapshot = gateway.snapshots.current();
   if (snapshot == nullptr) {
     return Denied(types::v1::DENIAL_REASON_NO_SNAPSHOT, "the agent has no policies yet");
@@ -141,7 +148,7 @@ absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::G
   }
   ASSIGN_OR_RETURN(HeldCredentials credentials, ReadCredentials(gateway, claims.server));
   std::unique_ptr<ServedSession> session =
-      Make(gateway, FactsOf(claims, grant, calls), std::move(credentials));
+      Make(gateway, FactsOf(claims, grant, told), std::move(credentials));
   if (session->chain->is_closed()) {
     return Denied(DENIAL_REASON_SESSION_ENDED,
                   "the session is over here, and the control plane will hear so in a moment");
@@ -162,6 +169,8 @@ Task<absl::Status> EnsureOpened(Gateway& gateway, Held<ServedSession> session) {
   open.server = facts.server;
   open.agent = gateway.agent;
   open.client_address = facts.client_address;
+  open.approval_id = facts.approval_id;
+  open.approved_by = facts.approved_by;
   open.break_glass = facts.break_glass;
   if (const auto snapshot = gateway.snapshots.current()) {
     open.policy_epoch = snapshot->epoch();

@@ -1,22 +1,22 @@
 #pragma once
 
-#include <cstdint>
-
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/call/served_session.h"
 #include "agent/loop/task.h"
 #include "agent/session/held.h"
 #include "sallyport/types/v1/grant.pb.h"
+#include "sallyport/types/v1/session.pb.h"
 
 namespace sallyport::agent {
 
 struct Gateway;
 
 // Begins to serve the session that a grant proves, or finds it: its chain is continued where the
-// last run of the agent left one. Its OPEN record is not written yet. `calls`: counted so far.
+// last run of the agent left one. Its OPEN record is not written yet. `told`: what the control
+// plane says of it, beside what the grant proves.
 absl::StatusOr<ServedSession*> BeginSession(Gateway& gateway, const types::v1::Grant& grant,
-                                            std::uint64_t calls);
+                                            const types::v1::Session& told);
 
 // Writes the OPEN record of a session that has none. An error: it must not be used.
 Task<absl::Status> EnsureOpened(Gateway& gateway, Held<ServedSession> session);

@@ -7,7 +7,7 @@
 namespace sallyport::agent {
 
 // Whether the session's server may be started now. UPSTREAM_LOST: it has ended at its last starts,
-// and `details` say when to come again.
+// or could not be reached, and `details` say when to come again.
 absl::Status CheckStart(const Gateway& gateway, const ServedSession& session,
                         RefusalDetails& details);
 

@@ -68,7 +68,7 @@ absl::Status NotBack() {
 
 absl::Status Begin(Gateway& gateway, const access::v1::OpenSessionResponse& response) {
   gateway.snapshots.NoteActive(response.session().id());
-  return BeginSession(gateway, response.grant(), response.session().calls()).status();
+  return BeginSession(gateway, response.grant(), response.session()).status();
 }
 
 Task<void> Ask(Gateway& gateway, std::shared_ptr<Opening> opening,

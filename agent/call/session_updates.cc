@@ -89,9 +89,9 @@ absl::Status Refusal(const types::v1::Session& session) {
   }
   if (session.denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED) {
     return Denied(session.denial_reason(),
-                  absl::StrCat("approval ", session.approval_id(), " was denied: ",
-                               session.detail(), "; ask again with a reason: sallyport request ",
-                               session.server(), " --reason TEXT"));
+                  absl::StrCat("approval ", session.approval_id(), " was ", session.detail(),
+                               "; ask again with a reason: sallyport request ", session.server(),
+                               " --reason TEXT"));
   }
   const bool has_reason = session.denial_reason() != types::v1::DENIAL_REASON_UNSPECIFIED;
   return Denied(has_reason ? session.denial_reason() : DENIAL_REASON_SESSION_DENIED,
@@ -106,7 +106,7 @@ void TakeSessionUpdate(Gateway& gateway, const v1::SessionUpdate& update) {
     case types::v1::SESSION_STATE_ACTIVE: {
       if (!update.has_grant()) return;
       const bool is_new = gateway.sessions.FindById(session.id()) == nullptr;
-      auto begun = BeginSession(gateway, update.grant(), session.calls());
+      auto begun = BeginSession(gateway, update.grant(), session);
       if (!begun.ok()) {
         LogWarning("session_refused", {{"session", session.id()}, {"error", begun.status()}});
       } else if (is_new) {

@@ -42,15 +42,19 @@ RefusedCall Refuse(const Gateway& gateway, ApprovedCall call, const types::v1::S
   // Nobody comes again with the round of a task of ours.
   const bool may_return = IsLaterRound(granted) && granted.reply->takes_news();
   if (may_return) ReopenRound(*granted.session, *granted.continues, gateway.clock.SinceBoot());
-  RefusedCall refused = RefuseAbout(
-      std::move(call.judged),
-      Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-             Sentence(limit) + (may_return ? "; come again with the same requestState" : "")),
-      call.approval.get());
+  std::string retry_at;
+  if (left != absl::InfiniteDuration()) retry_at = TimeText(gateway.clock.Now() + left);
+  std::string why = Sentence(limit);
+  if (!retry_at.empty()) absl::StrAppend(&why, "; it has room again after ", retry_at);
+  if (may_return) absl::StrAppend(&why, "; come again with the same requestState");
+  // `limit` is of what is given away below.
+  std::string document = call.judged.judgement->rules->policy->DocumentOf(limit);
+  RefusedCall refused =
+      RefuseAbout(std::move(call.judged), Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED, why),
+                  call.approval.get());
+  refused.details.policy = std::move(document);
   refused.details.is_round_open = may_return;
-  if (left != absl::InfiniteDuration()) {
-    refused.details.retry_at = TimeText(gateway.clock.Now() + left);
-  }
+  refused.details.retry_at = std::move(retry_at);
   return refused;
 }
 

@@ -15,6 +15,7 @@ types::v1::RecordContent ContentOf(const EventFacts& facts) {
   }
   content.set_denial_reason(facts.denial_reason);
   content.set_approval_id(std::string(facts.approval_id));
+  content.mutable_approved_by()->Assign(facts.approved_by.begin(), facts.approved_by.end());
   content.set_policy_epoch(facts.policy_epoch);
   content.set_policy_version(facts.policy_version);
   content.set_policy(std::string(facts.policy));

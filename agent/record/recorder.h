@@ -81,6 +81,8 @@ struct EventFacts : RecordFacts {
   // OUTCOME: the request counted against max_calls, and does no longer, for it was not sent.
   bool is_taken_back = false;
   ShownText detail;
+  // Who gave the approval, realm:subject.
+  std::vector<std::string> approved_by;
   // OPEN.
   const types::v1::Principal* principal = nullptr;
   std::string_view server;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -24,6 +25,9 @@ struct SessionFacts {
   types::v1::EffectiveTerms terms;
   // Why it was opened without its approval. Empty: it was not.
   std::string break_glass;
+  // The approval that has opened it, and who gave it, realm:subject. Empty: none was needed.
+  std::string approval_id;
+  std::vector<std::string> approved_by;
   // The wall clock's end.
   absl::Time expires_at = absl::InfinitePast();
   // What was left of it when the grant came: CLOCK_BOOTTIME counts this down, so that a step of the

@@ -15,7 +15,7 @@ absl::Duration StartLimit::WaitAt(absl::Duration now) const {
 
 void StartLimit::Ended(absl::Duration now, absl::Duration lived) {
   if (lived >= kLongLife) {
-    *this = StartLimit();
+    *this = StartLimit(longest_);
     return;
   }
   if (now < next_) return;

@@ -10,6 +10,10 @@ namespace sallyport::agent {
 // boot. A value.
 class StartLimit {
  public:
+  // `longest` is the most that one waits.
+  explicit StartLimit(absl::Duration longest = absl::Seconds(30))
+      : longest_(longest), backoff_(absl::Seconds(1), longest) {}
+
   // How long until it may be started; zero: it may.
   absl::Duration WaitAt(absl::Duration now) const;
   // It ended, or could not be started, `lived` after its start: what has lived for ten seconds was
@@ -19,7 +23,8 @@ class StartLimit {
   int failures() const { return failures_; }
 
  private:
-  Backoff backoff_{absl::Seconds(1), absl::Seconds(30)};
+  absl::Duration longest_;
+  Backoff backoff_;
   int failures_ = 0;
   absl::Duration next_ = absl::ZeroDuration();
 };

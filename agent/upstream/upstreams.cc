@@ -178,6 +178,11 @@ absl::StatusOr<std::unique_ptr<Upstreams>> Upstreams::Create(
 
 bool Upstreams::Has(std::string_view server) const { return impl_->Find(server) != nullptr; }
 
+bool Upstreams::IsChild(std::string_view server) const {
+  const auto* entry = impl_->Find(server);
+  return entry != nullptr && entry->server.is_stdio;
+}
+
 std::vector<std::string> Upstreams::names() const {
   std::vector<std::string> out;
   for (const auto& [name, entry] : impl_->entries) out.push_back(name);

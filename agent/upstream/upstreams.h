@@ -35,6 +35,8 @@ class Upstreams {
 
   bool Has(std::string_view server) const;
   std::vector<std::string> names() const;
+  // It is started here, as the child of a session.
+  bool IsChild(std::string_view server) const;
   // The largest message of that server, either way.
   std::uint64_t message_bytes(std::string_view server) const;
   // The largest that may be sent to it.

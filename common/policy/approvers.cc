@@ -29,6 +29,14 @@ bool IsAmong(const types::v1::Principal& principal, absl::Span<const std::string
   });
 }
 
+std::vector<std::string> ApprovedBy(const types::v1::Approval& approval) {
+  std::vector<std::string> people;
+  for (const types::v1::ApprovalDecision& decision : approval.decisions()) {
+    if (decision.approve()) people.push_back(decision.by().realm() + ":" + decision.by().subject());
+  }
+  return people;
+}
+
 absl::Status CheckApprover(const types::v1::Principal& person,
                            const types::v1::Principal& requester,
                            absl::Span<const std::string> approvers,

@@ -2,9 +2,11 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "sallyport/types/v1/approval.pb.h"
 #include "sallyport/types/v1/principal.pb.h"
 
 // Who may decide. Approvers and owners are written `realm:group` or `realm:subject`, split at the
@@ -24,6 +26,9 @@ absl::Status CheckApprover(const types::v1::Principal& person,
                            const types::v1::Principal& requester,
                            absl::Span<const std::string> approvers,
                            absl::Span<const std::string> owners);
+
+// Who has approved it, `realm:subject`, in their order.
+std::vector<std::string> ApprovedBy(const types::v1::Approval& approval);
 
 // The realm of `realm:group`; empty where there is no colon.
 std::string_view RealmOf(std::string_view name);

@@ -17,6 +17,7 @@
 #include "common/policy/proto_duration.h"
 #include "common/policy/session_policy.h"
 #include "common/strings.h"
+#include "common/time_text.h"
 
 namespace sallyport {
 namespace {
@@ -146,9 +147,7 @@ class Explainer {
     if (!applies) return WhyNotNamed(policy.spec, principal_);
     std::vector<std::string> why;
     if (policy.IsObserving(now_)) {
-      why.push_back(absl::StrCat(
-          "it observes until ",
-          absl::FormatTime(absl::RFC3339_sec, policy.observe_until, absl::UTCTimeZone())));
+      why.push_back(absl::StrCat("it observes until ", TimeText(policy.observe_until)));
     }
     if (!policy.IsOpen(now_)) why.push_back("it is outside of its hours and grants nothing");
     return absl::StrJoin(why, "; ");

@@ -7,6 +7,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/policy/open_terms.h"
 #include "common/policy/proto_duration.h"
 #include "common/strings.h"
 #include "common/time_text.h"
@@ -32,15 +33,6 @@ std::string LimitText(const SessionLimit& limit) {
              ? absl::StrCat(limit.concurrent(), " calls at a time per ", ToAbsl(per))
              : absl::StrCat(limit.calls(), " calls within ", Text(limit.within()), " per ",
                             ToAbsl(per));
-}
-
-bool HasLimit(const google::protobuf::RepeatedPtrField<SessionLimit>& limits,
-              const SessionLimit& effective) {
-  return std::ranges::any_of(limits, [&](const SessionLimit& limit) {
-    return limit.per() == effective.per() && limit.calls() == effective.calls() &&
-           limit.concurrent() == effective.concurrent() &&
-           ToAbslDuration(limit.within()) == ToAbslDuration(effective.within());
-  });
 }
 
 // Whose words the terms are.

@@ -235,6 +235,15 @@ std::vector<types::v1::SessionLimit> LimitsOf(const Policies& policies,
   return limits;
 }
 
+bool HasLimit(const google::protobuf::RepeatedPtrField<types::v1::SessionLimit>& limits,
+              const types::v1::SessionLimit& effective) {
+  return std::ranges::any_of(limits, [&](const types::v1::SessionLimit& limit) {
+    return limit.per() == effective.per() && limit.calls() == effective.calls() &&
+           limit.concurrent() == effective.concurrent() &&
+           ToAbslDuration(limit.within()) == ToAbslDuration(effective.within());
+  });
+}
+
 void DecideAdmission(const Policies& policies, const types::v1::Principal& principal,
                      absl::Time now, OpenDecision& decision) {
   Admission admission = AdmissionBy(policies, principal, now, false);

@@ -20,6 +20,10 @@ types::v1::EffectiveTerms TightestTerms(const std::vector<const CompiledPolicy*>
 std::vector<types::v1::SessionLimit> LimitsOf(const std::vector<const CompiledPolicy*>& policies,
                                               const types::v1::ServerSpec* server);
 
+// Whether the limit that holds is one of those: they are no looser than it.
+bool HasLimit(const google::protobuf::RepeatedPtrField<types::v1::SessionLimit>& limits,
+              const types::v1::SessionLimit& effective);
+
 // Fills `open`, `approval`, `break_glass` and `observed`, or refuses.
 void DecideAdmission(const std::vector<const CompiledPolicy*>& policies,
                      const types::v1::Principal& principal, absl::Time now, OpenDecision& decision);

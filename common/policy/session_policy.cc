@@ -117,6 +117,15 @@ void SessionPolicy::AddTerms() {
       records_nothing ? types::v1::RECORDING_CONTENT_NONE : types::v1::RECORDING_CONTENT_MASKED;
 }
 
+std::string SessionPolicy::DocumentOf(const types::v1::SessionLimit& limit) const {
+  for (const auto* policies : {&matching_, &others_}) {
+    for (const CompiledPolicy* policy : *policies) {
+      if (HasLimit(policy->spec.session().limits(), limit)) return policy->name;
+    }
+  }
+  return "server/" + server_;
+}
+
 // One for each time at which a policy stops to observe, and one for ever after.
 void SessionPolicy::AddPhases() const {
   std::set<absl::Time> ends = {absl::InfiniteFuture()};

@@ -60,6 +60,8 @@ class SessionPolicy {
   const std::vector<std::string>& mask_names() const { return mask_names_; }
   // Of policies and of the server's document, as EffectiveTerms has them.
   const std::vector<types::v1::SessionLimit>& limits() const { return limits_; }
+  // Which of them one of these limits is from: a policy's name, or `server/` and the server's.
+  std::string DocumentOf(const types::v1::SessionLimit& limit) const;
   // MASKED or NONE.
   types::v1::RecordingContent recording_content() const { return recording_content_; }
 

@@ -98,7 +98,7 @@ absl::Status OpenApproved(WriteTransaction& t, const InForce& in_force,
   const types::v1::Session& proto = session.proto();
   ASSIGN_OR_RETURN(const Admission admission, AdmitToNewWindow(t, proto.principal(), proto.server(),
                                                                terms, session.duration(), now));
-  RETURN_IF_ERROR(session.Activate(admission, now));
+  RETURN_IF_ERROR(session.Activate(admission, now, ApprovedBy(approval.proto())));
   RETURN_IF_ERROR(sessions::Update(
       t, session, audit_log::LineOf(caller, now, "session.activate", proto.id(), approval.id())));
   return approval.Consume(proto.id(), now);
@@ -198,7 +198,9 @@ absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approv
                                            absl::Time now, absl::Status& refused) {
   ASSIGN_OR_RETURN(Session session, SessionOf(t, approval));
   if (approval.state() == types::v1::APPROVAL_STATE_DENIED) {
-    return DenySession(t, session, approval, types::v1::DENIAL_REASON_APPROVAL_DENIED, reason,
+    const types::v1::Principal& by = caller.person()->principal;
+    return DenySession(t, session, approval, types::v1::DENIAL_REASON_APPROVAL_DENIED,
+                       absl::StrCat("denied by ", by.realm(), ":", by.subject(), ": ", reason),
                        caller, now);
   }
   ASSIGN_OR_RETURN(const InForce in_force, policies_.In(t));

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/chain/chain.h"
 #include "common/json_printer.h"
 #include "common/record_json.h"
@@ -37,6 +38,7 @@ std::string FactsOf(const RecordContent& content) {
   fact("break-glass", content.break_glass());
   fact("denied", EnumWord(content.denial_reason()));
   fact("approval", content.approval_id());
+  fact("approved-by", absl::StrJoin(content.approved_by(), ","));
   fact("policy", content.policy());
   fact("observed", EnumWord(content.observed_reason()));
   fact("by", content.observed_policy());

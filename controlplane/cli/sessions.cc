@@ -121,6 +121,7 @@ void Show(const Session& session, const Calls& resolved, std::string_view format
   line("address", session.client_address());
   line("reason", session.reason());
   line("approval", session.approval_id());
+  line("approved by", absl::StrJoin(session.approved_by(), ", "));
   line("created", TimeCell(session.created_at(), session.has_created_at()));
   line("opened", TimeCell(session.opened_at(), session.has_opened_at()));
   line("expires", TimeCell(session.expires_at(), session.has_expires_at()));

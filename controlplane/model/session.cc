@@ -101,9 +101,11 @@ absl::Status Session::AskAnew(std::string_view approval_id,
   return absl::OkStatus();
 }
 
-absl::Status Session::Activate(const Admission& admission, absl::Time now) {
+absl::Status Session::Activate(const Admission& admission, absl::Time now,
+                               const std::vector<std::string>& approved_by) {
   if (!is_pending()) return NotFrom(*this, "activated");
   Admit(stored_, admission, now);
+  stored_.proto.mutable_approved_by()->Assign(approved_by.begin(), approved_by.end());
   return absl::OkStatus();
 }
 

@@ -103,7 +103,9 @@ class Session {
   // to be activated. `observed` is what the policies that now open it say of that.
   absl::Status AskAnew(std::string_view approval_id,
                        const std::optional<types::v1::ObservedOpening>& observed);
-  absl::Status Activate(const Admission& admission, absl::Time now);
+  // `approved_by`: who gave its approval, realm:subject.
+  absl::Status Activate(const Admission& admission, absl::Time now,
+                        const std::vector<std::string>& approved_by = {});
   // Without the approval of its terms, for the reason given, where the policies allow that for so
   // long.
   absl::Status BreakGlass(const Admission& admission, std::string_view reason,

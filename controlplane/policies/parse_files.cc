@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/policy/documents.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -40,7 +41,12 @@ absl::StatusOr<std::vector<ParsedDocument>> ParseFiles(
       }
     }
   }
-  if (parsed.empty()) return absl::InvalidArgumentError("files: there is no document in them");
+  if (parsed.empty()) {
+    const auto name = [](std::string* out, const auto& file) { *out += file.name(); };
+    return absl::InvalidArgumentError(absl::StrCat(absl::StrJoin(files, ", ", name),
+                                                   ": there is no document in ",
+                                                   files.size() == 1 ? "it" : "them"));
+  }
   return parsed;
 }
 

@@ -179,6 +179,8 @@ class FakeControlPlane {
     terms->set_bind(types::v1::BIND_MODE_PRINCIPAL);
     terms->mutable_approval()->add_approvers("okta:approvers");
     terms->mutable_approval()->set_count(1);
+    session.set_approval_id("apr_session");
+    session.add_approved_by("okta:alice");
     return session;
   }
   types::v1::Grant GrantFor(const types::v1::Session& session) const {

@@ -39,13 +39,13 @@ TEST_CASE("a session is printed with the names and words that scripts depend on"
       R"({"id":"ses_abc","server":"wiki","principal":{"realm":"okta","kind":"service","subject":"0oa1deploy",)"
       R"("clientId":"0oa1deploy","scopes":["mcp.use"],"groups":[],"claims":[]},"state":"ended","endReason":"expired",)"
       R"("expiresAt":"2026-12-31T00:00:00Z","calls":0,"terms":{"maxDuration":"15m","bind":"address",)"
-      R"("limits":[]},"unsettledCalls":[]})");
+      R"("limits":[]},"approvedBy":[],"unsettledCalls":[]})");
 }
 
 TEST_CASE("numbers of any width are numbers, and zeros can be left out", "[common][json]") {
   types::v1::Session session;
   session.set_calls(18'446'744'073'709'551'615u);
-  CHECK(ToJson(session) == R"({"calls":18446744073709551615,"unsettledCalls":[]})");
+  CHECK(ToJson(session) == R"({"calls":18446744073709551615,"approvedBy":[],"unsettledCalls":[]})");
   session.set_calls(0);
   CHECK(ToJson(session, {.omits_zeros = true}) == "{}");
 }

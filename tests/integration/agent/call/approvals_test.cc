@@ -210,6 +210,36 @@ TEST_CASE("a call hears of the decision that fell while its agent heard nothing"
   }
 }
 
+TEST_CASE("a recording says who approved the session, and who approved the call",
+          "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  const Door::Bot bot = door.Connect();
+  const auto open = door.control.AwaitContent(
+      types::v1::RECORD_TYPE_OPEN, [](const auto& content) { return content.has_principal(); });
+  REQUIRE(open);
+  CHECK(open->approval_id() == "apr_session");
+  REQUIRE(open->approved_by_size() == 1);
+  CHECK(open->approved_by(0) == "okta:alice");
+  HttpClient client(door.agent->port());
+  client.Send(
+      door.Bytes({.token = bot.token, .session_id = bot.session_id, .body = Door::Call("delete")}));
+  auto approval = door.control.AwaitApproval();
+  REQUIRE(approval);
+  approval->set_state(APPROVAL_STATE_APPROVED);
+  types::v1::ApprovalDecision& yes = *approval->add_decisions();
+  yes.set_approve(true);
+  yes.mutable_by()->set_realm("okta");
+  yes.mutable_by()->set_subject("bob");
+  door.control.PushApproval(*approval);
+  CHECK(AnswerOf(client.Read()).contains("content"));
+  const auto used =
+      door.control.AwaitContent(types::v1::RECORD_TYPE_APPROVAL,
+                                [](const auto& content) { return content.detail() == "used"; });
+  REQUIRE(used);
+  REQUIRE(used->approved_by_size() == 1);
+  CHECK(used->approved_by(0) == "okta:bob");
+}
+
 TEST_CASE("a call whose approval is undecided waits on over a new stream", "[agent][approvals]") {
   Door door(kConfig, kAsking);
   const Door::Bot bot = door.Connect();

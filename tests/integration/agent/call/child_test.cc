@@ -60,6 +60,17 @@ TEST_CASE("a child that ends while it starts says so at once, and another one is
   CHECK_FALSE(mortal.Initialize(token).session_id.empty());
 }
 
+TEST_CASE("a child that ends at every start is not started over and over", "[agent][call]") {
+  Mortal mortal("start");
+  const std::string token = mortal.door->control.Token("bot");
+  const auto attempt = [&] {
+    return mortal.door->Send({.token = token, .body = Door::Initialize()}).body;
+  };
+  attempt();
+  attempt();
+  CHECK_THAT(attempt(), Catch::Contains("ended at its last 2 starts"));
+}
+
 TEST_CASE("a call is held as long as its own server's entry says", "[agent][call]") {
   Mortal mortal("", HoldFor(60), ", limits: {approval_hold_seconds: 1}");
   const std::string token = mortal.door->control.Token("bot");

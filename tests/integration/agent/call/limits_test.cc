@@ -37,6 +37,17 @@ spec:
 }
 
 Json ResultOf(const HttpClient::Answer& answer) { return Door::Message(answer)["result"]; }
+TEST_CASE("a limit of the server's document is named as that", "[agent][limits]") {
+  Door door(kConfig, PolicyWith("{per: session, calls: 2, within: 1h}") +
+                         "---\nkind: Server\nname: wiki\nspec: {limits: [{per: session, calls: 1, "
+                         "within: 1h}]}\n");
+  const Door::Bot bot = door.Connect();
+  CHECK(ResultOf(bot.Post(Door::Call("echo"))).contains("content"));
+  const auto refused = bot.Post(Door::Call("echo"));
+  CHECK(ReasonOf(refused) == "limit_exceeded");
+  CHECK(ResultOf(refused)["_meta"]["policy"] == "server/wiki");
+}
+
 TEST_CASE("a call beyond the rate is refused, and told when to come again", "[agent][limits]") {
   Door door(kConfig, PolicyWith("{per: session, calls: 2, within: 1h}"));
   const Door::Bot bot = door.Connect();
@@ -45,7 +56,11 @@ TEST_CASE("a call beyond the rate is refused, and told when to come again", "[ag
   const auto refused = bot.Post(Door::Call("echo"));
   CHECK(ResultOf(refused)["isError"] == true);
   CHECK(ReasonOf(refused) == "limit_exceeded");
-  CHECK(ResultOf(refused)["_meta"].contains("retryAt"));
+  const Json meta = ResultOf(refused)["_meta"];
+  CHECK(meta["policy"] == "bots");
+  CHECK_THAT(ResultOf(refused)["content"][0]["text"].get<std::string>(),
+             Catch::Contains("2 calls within 1h") &&
+                 Catch::Contains("after " + meta["retryAt"].get<std::string>()));
   CHECK(door.Seen("tools/call") == 2);
   // What is not counted is not limited.
   CHECK(Door::Message(bot.Post(R"({"jsonrpc":"2.0","id":9,"method":"tools/list"})"))

@@ -269,6 +269,21 @@ TEST_CASE("the local listener says how the agent is, and tells no names", "[agen
   CHECK(metrics.find("wiki") == std::string::npos);
 }
 
+TEST_CASE("an agent whose policies are withheld lets nothing through, is not ready and says why",
+          "[agent][call]") {
+  Door door;
+  const Door::Bot bot = door.Connect();
+  REQUIRE(door.AwaitSnapshot(door.control.Edit(
+      [](agent::v1::Snapshot& snapshot) { snapshot.set_withheld("they are too large"); })));
+  bot.Post(Door::Call("echo"));
+  CHECK(door.Seen("tools/call") == 0);
+  HttpClient client(door.agent->local_port());
+  client.Send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+  const HttpClient::Answer ready = client.Read();
+  CHECK(ready.status == 503);
+  CHECK(ready.body.find("withholds them: they are too large") != std::string::npos);
+}
+
 TEST_CASE("a notification that MCP does not know reaches its client where policy names it",
           "[agent][call]") {
   Door door("recording: {durability: process, spool_max_bytes: 128MiB}", R"(

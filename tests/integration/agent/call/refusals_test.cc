@@ -671,7 +671,7 @@ TEST_CASE(
   CHECK(door.Seen("initialize") == 1);
 }
 
-TEST_CASE("a server that ends at every start is not started over and over", "[agent][call]") {
+TEST_CASE("a server that is lost at every start is not asked for over and over", "[agent][call]") {
   Door door;
   const std::string token = door.control.Token("bot");
   bool is_broken = true;
@@ -693,6 +693,8 @@ TEST_CASE("a server that ends at every start is not started over and over", "[ag
   const Json waiting = attempt();
   CHECK(waiting["data"]["reason"] == "upstream_lost");
   CHECK(waiting["data"]["retryAt"].get<std::string>().starts_with("20"));
+  CHECK_THAT(waiting["message"].get<std::string>(),
+             Catch::Contains("lost at the last 2 attempts to reach it"));
   CHECK(door.Seen("initialize") == 2);
   {
     std::lock_guard lock(mutex);

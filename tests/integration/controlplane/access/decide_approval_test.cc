@@ -29,6 +29,8 @@ TEST_CASE_METHOD(Asking, "an approval opens its session for the time the policy 
   CHECK(approval->decisions(0).by().subject() == "alice");
   const auto opened = ByAgent(BotToken());
   CHECK(opened.session().id() == pending.session().id());
+  REQUIRE(opened.session().approved_by_size() == 1);
+  CHECK(opened.session().approved_by(0) == "okta:alice");
   CHECK(FromProto(opened.session().expires_at()) == clock.Now() + absl::Minutes(15));
   CHECK(Verified(opened.grant(), "a1").client_address == "10.0.0.1");
   Restart();
@@ -47,7 +49,7 @@ TEST_CASE_METHOD(Asking, "a denial says why, denies the session and stays",
   const Session session = SessionOf(pending.session().id());
   CHECK(session.state() == types::v1::SESSION_STATE_DENIED);
   CHECK(session.proto().denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED);
-  CHECK(session.proto().detail() == "not today");
+  CHECK(session.proto().detail() == "denied by okta:alice: not today");
   CHECK(RefusalOf(pending.session().approval_id(), SignedIn("bob")) ==
         types::v1::DENIAL_REASON_APPROVAL_DENIED);
   CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_DENIED);

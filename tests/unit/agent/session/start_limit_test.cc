@@ -26,6 +26,22 @@ TEST_CASE("one failed start is no reason to wait, the next ones are, longer and 
   CHECK(limit.failures() == 8);
 }
 
+TEST_CASE("no wait is longer than the longest", "[agent][session]") {
+  StartLimit limit(absl::Seconds(1));
+  absl::Duration now = absl::Hours(1);
+  for (int i = 0; i < 6; ++i) {
+    limit.Ended(now, kAtOnce);
+    CHECK(limit.WaitAt(now) <= absl::Seconds(1));
+    now += absl::Seconds(1);
+  }
+  limit.Ended(now, absl::Seconds(10));
+  for (int i = 0; i < 6; ++i) {
+    limit.Ended(now, kAtOnce);
+    CHECK(limit.WaitAt(now) <= absl::Seconds(1));
+    now += absl::Seconds(1);
+  }
+}
+
 TEST_CASE("starts that fail together are one failure", "[agent][session]") {
   StartLimit limit;
   const absl::Duration now = absl::Hours(1);

@@ -104,7 +104,7 @@ TEST_CASE("locks, hours and observation are said", "[policy][explain]") {
   CHECK(observed.decision() == "allow");
   CHECK(observed.observed() == types::v1::DENIAL_REASON_POLICY_DENIED);
   CHECK_THAT(Changes(observed), Contains("observe_until"));
-  CHECK_THAT(observed.policies(0).why(), Contains("until 2027-02-01T00:00:00"));
+  CHECK_THAT(observed.policies(0).why(), Contains("until 2027-02-01T00:00:00Z"));
 }
 
 TEST_CASE("hours are named where the answer is another one within them", "[policy][explain]") {
