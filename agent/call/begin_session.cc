@@ -1,8 +1,6 @@
 #include "agent/call/begin_session.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <memory>
 #include <string>
@@ -14,6 +12,7 @@
 #include "agent/mask/credential_echo.h"
 #include "agent/session/session_key.h"
 #include "common/denial.h"
+#include "common/hmac.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -29,12 +28,7 @@ constexpr absl::Duration kReachAgain = absl::Seconds(1);
 // A key of the session's own that survives a restart of the agent.
 std::string DeriveKey(const std::string& secret, std::string_view purpose,
                       const std::string& session_id) {
-  const std::string label = absl::StrCat(ToAbsl(purpose), ":", session_id);
-  unsigned char key[32];
-  unsigned size = sizeof key;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(label.data()), label.size(), key, &size);
-  return std::string(reinterpret_cast<const char*>(key), size);
+  return HmacSha256(secret, absl::StrCat(ToAbsl(purpose), ":", session_id));
 }
 
 // What the server is sent, and what finds it when the server says it back.

@@ -1,14 +1,10 @@
 #include "agent/call/effect_digest.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
-
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/bound_params.h"
 #include "agent/mcp/canonical_arguments.h"
 #include "common/denial.h"
+#include "common/hmac.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -21,11 +17,7 @@ absl::StatusOr<std::string> EffectDigest(const AgentSnapshot& snapshot, std::str
     return Denied(types::v1::DENIAL_REASON_NO_SNAPSHOT,
                   "the snapshot has no effect key for the server");
   }
-  std::array<unsigned char, 32> digest;
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size);
-  return ToHex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+  return ToHex(HmacSha256(key, bytes));
 }
 
 absl::StatusOr<std::string> CallDigest(const AgentSnapshot& snapshot, std::string_view server,

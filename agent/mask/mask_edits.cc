@@ -1,10 +1,6 @@
 #include "agent/mask/mask_edits.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 
@@ -13,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/json_splice.h"
 #include "agent/mcp/json_text.h"
+#include "common/hmac.h"
 #include "common/strings.h"
 
 namespace sallyport::agent {
@@ -36,14 +33,12 @@ std::size_t Characters(std::string_view text) {
 std::string Token(std::string_view key, const MaskHit& hit, std::string_view found) {
   constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
   constexpr std::size_t kChars = 16;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(found.data()), found.size(), mac.data(), &size);
+  const std::string mac = HmacSha256(key, found);
   std::string token = absl::StrCat("tok_", ToAbsl(hit.name), "_");
   for (std::size_t i = 0; i < kChars; ++i) {
     const std::size_t bit = i * 5;
-    const unsigned pair = static_cast<unsigned>(mac[bit / 8]) << 8 | mac[bit / 8 + 1];
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(mac[at]); };
+    const unsigned pair = static_cast<unsigned>(byte(bit / 8)) << 8 | byte(bit / 8 + 1);
     token.push_back(kAlphabet[pair >> (11 - bit % 8) & 31]);
   }
   return token;

@@ -1,13 +1,10 @@
 #include "controlplane/keys/effect_keys.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "common/file.h"
+#include "common/hmac.h"
 #include "common/random.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -16,14 +13,6 @@ namespace sallyport::controlplane {
 namespace {
 
 constexpr std::size_t kHexDigits = 64;
-
-std::string Derive(std::string_view secret, std::string_view purpose) {
-  std::array<unsigned char, 32> mac;
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(purpose.data()), purpose.size(), mac.data(), &size);
-  return std::string(reinterpret_cast<const char*>(mac.data()), mac.size());
-}
 
 absl::Status Foreign(const std::string& path, const std::string& what) {
   return absl::FailedPreconditionError(path + ": " + what +
@@ -34,10 +23,10 @@ absl::Status Foreign(const std::string& path, const std::string& what) {
 
 // Two purposes that no server's name can be taken for: names have no slash.
 EffectKeys::EffectKeys(std::string secret)
-    : secret_(std::move(secret)), fingerprint_(ToHex(Derive(secret_, "fingerprint/"))) {}
+    : secret_(std::move(secret)), fingerprint_(ToHex(HmacSha256(secret_, "fingerprint/"))) {}
 
 std::string EffectKeys::For(std::string_view server) const {
-  return Derive(secret_, "server/" + std::string(server));
+  return HmacSha256(secret_, "server/" + std::string(server));
 }
 
 absl::StatusOr<std::unique_ptr<EffectKeys>> EffectKeys::Open(

@@ -2,15 +2,13 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include <array>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "common/hmac.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -79,13 +77,8 @@ int AbortWhenStopping(void* stopping, curl_off_t, curl_off_t, curl_off_t, curl_o
 
 std::string WebhookSignature(std::string_view secret, absl::Time at, std::string_view body) {
   const std::string t = absl::StrCat(absl::ToUnixSeconds(at));
-  const std::string message = absl::StrCat(t, ".", ToAbsl(body));
-  std::array<unsigned char, EVP_MAX_MD_SIZE> mac;
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(message.data()), message.size(), mac.data(), &size);
-  return absl::StrCat(
-      "t=", t, ",v1=", ToHex(std::string_view(reinterpret_cast<const char*>(mac.data()), size)));
+  return absl::StrCat("t=", t,
+                      ",v1=", ToHex(HmacSha256(secret, absl::StrCat(t, ".", ToAbsl(body)))));
 }
 
 absl::StatusOr<std::string> Webhook::ReadSecret(const config::v1::Notifier& config) {
