@@ -25,7 +25,7 @@ std::string_view Bytes(const ClientMessage& message, Span span) {
 }
 
 std::string Sentence(const CallDecision& decision, const ClientMessage& message) {
-  if (!decision.detail.empty()) return std::string(decision.detail);
+  if (!decision.detail.empty()) return decision.detail;
   std::string sentence = "policy does not allow " + message.method;
   if (!message.target.empty()) sentence += " of " + message.target;
   return sentence;

@@ -122,8 +122,8 @@ struct CallDecision {
   // copy: a decision often outlives the SessionPolicy, which the next snapshot replaces.
   std::string policy = {};
   int rule = kNoRule;
-  // kDeny: a sentence, static. Empty: the reason says it all.
-  std::string_view detail = {};
+  // kDeny: a sentence, which holds nothing of the arguments. Empty: the reason says it all.
+  std::string detail = {};
   // With kRequireApproval, and where `on_unknown` is ASK: whom to ask, how many of them, and for
   // how long.
   std::vector<std::string> approvers = {};

@@ -4,9 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/policy/argument.h"
 #include "common/policy/canonical_value.h"
 #include "common/policy/json_reader.h"
+#include "common/strings.h"
 
 namespace sallyport {
 namespace {
@@ -30,8 +32,7 @@ std::optional<std::uint64_t> CountObjects(std::string_view value) {
 
 }  // namespace
 
-void Demands::Refuse(const CompiledRule& rule, types::v1::DenialReason reason,
-                     std::string_view detail) {
+void Demands::Refuse(const CompiledRule& rule, types::v1::DenialReason reason, std::string detail) {
   // Whichever rule comes first: what cannot be judged beats what is too much.
   if (refusal_ && (refusal_->reason == reason ||
                    refusal_->reason == types::v1::DENIAL_REASON_CONDITION_FAILED)) {
@@ -41,7 +42,7 @@ void Demands::Refuse(const CompiledRule& rule, types::v1::DenialReason reason,
               .reason = reason,
               .policy = rule.policy->name,
               .rule = rule.index,
-              .detail = detail};
+              .detail = std::move(detail)};
 }
 
 void Demands::AddOnce(const CompiledRule& rule) {
@@ -52,15 +53,16 @@ void Demands::AddOnce(const CompiledRule& rule) {
                     .by = rule.once->by};
   AppendPart(server_, demand.key);
   for (const std::string& pointer : demand.by) AppendPart(pointer, demand.key);
-  for (const std::vector<std::string>& steps : rule.once->steps) {
-    const Argument argument = arguments_.Find(steps);
+  for (std::size_t i = 0; i < rule.once->steps.size(); ++i) {
+    const Argument argument = arguments_.Find(rule.once->steps[i]);
     if (argument.state == Argument::State::kMissing) {
-      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED, kNothingToPassOnce);
+      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
+                    absl::StrCat(ToAbsl(kNothingToPassOnce), demand.by[i]));
     }
     const std::optional<std::string> value =
         argument.state == Argument::State::kFound ? CanonicalValue(argument.value) : std::nullopt;
     if (!value) {
-      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED, kReadInTwoWays);
+      return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED, std::string(kReadInTwoWays));
     }
     AppendPart(*value, demand.key);
   }
@@ -83,16 +85,20 @@ void Demands::AddLimit(const CompiledRule& rule) {
       argument.state == Argument::State::kFound ? CountObjects(argument.value) : std::nullopt;
   if (!objects) {
     return Refuse(rule, types::v1::DENIAL_REASON_CONDITION_FAILED,
-                  argument.state == Argument::State::kAmbiguous ? kReadInTwoWays : kNothingToCount);
+                  argument.state == Argument::State::kAmbiguous
+                      ? std::string(kReadInTwoWays)
+                      : absl::StrCat(ToAbsl(kNothingToCount), limit.count));
   }
   if (limit.per_call != 0 && *objects > limit.per_call) {
-    return Refuse(rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                  "the call touches more objects than one call may");
+    return Refuse(
+        rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+        absl::StrCat("the call touches ", *objects, " objects, and one call may ", limit.per_call));
   }
   if (limit.per_window == 0) return;
   if (*objects > limit.per_window) {
     return Refuse(rule, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                  "the call touches more objects than all calls of a window may");
+                  absl::StrCat("the call touches ", *objects,
+                               " objects, and all calls of a window may ", limit.per_window));
   }
   LimitDemand demand{.objects = *objects,
                      .per_window = limit.per_window,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,12 +11,13 @@
 
 namespace sallyport {
 
-// Why a call is refused that lacks what a rule's `once`, or its `limit`, reads.
+// Why a call is refused that lacks what a rule's `once`, or its `limit`, reads. The last two are
+// followed by the pointer of what is missing.
 inline constexpr std::string_view kReadInTwoWays = "the arguments can be read in more than one way";
 inline constexpr std::string_view kNothingToPassOnce =
-    "an argument is missing by which the call may pass only once";
+    "an argument is missing by which the call may pass only once: ";
 inline constexpr std::string_view kNothingToCount =
-    "the argument is missing whose objects are counted";
+    "the argument is missing whose objects are counted: ";
 
 // What all the rules ask that let one call through: `once`, `limit`, `on_unknown`.
 class Demands {
@@ -36,7 +38,7 @@ class Demands {
   CallDecision Complete(CallDecision decision) &&;
 
  private:
-  void Refuse(const CompiledRule& rule, types::v1::DenialReason reason, std::string_view detail);
+  void Refuse(const CompiledRule& rule, types::v1::DenialReason reason, std::string detail);
   void AddOnce(const CompiledRule& rule);
   void AddLimit(const CompiledRule& rule);
 

@@ -73,7 +73,7 @@ void SetDecision(const OpenDecision& open, types::v1::Explanation& explanation) 
 }
 
 std::string DetailOf(const CallDecision& decision) {
-  if (!decision.detail.empty()) return std::string(decision.detail);
+  if (!decision.detail.empty()) return decision.detail;
   if (decision.verdict == Verdict::kHidden) return "no rule speaks for it";
   if (decision.rule == kNoRule) {
     return decision.policy.empty() ? "it passes with every session"

@@ -8,6 +8,7 @@
 #include "common/denial.h"
 #include "common/policy/compiled_policy.h"
 #include "common/policy/demands.h"
+#include "common/policy/rule_body.h"
 #include "common/strings.h"
 
 namespace sallyport {
@@ -99,13 +100,12 @@ Sentences KindsOf(const Question& question) {
 // With which arguments the rule would let the call through that it refuses for those it has.
 std::string ArgumentsFor(const CallDecision& decision, const types::v1::Rule& rule) {
   const std::string name = RuleName(decision.policy, decision.rule);
-  const types::v1::RuleBody& body =
-      rule.has_require_approval() ? rule.require_approval() : rule.allow();
-  if (decision.detail == kNothingToPassOnce) {
+  const types::v1::RuleBody& body = BodyOf(rule);
+  if (decision.detail.starts_with(kNothingToPassOnce)) {
     return absl::StrCat("arguments that have ", absl::StrJoin(body.once().by(), " and "),
                         ", by which ", name, " lets a call pass once");
   }
-  if (decision.detail == kNothingToCount) {
+  if (decision.detail.starts_with(kNothingToCount)) {
     return absl::StrCat("arguments that have ", body.limit().count(), ", whose objects ", name,
                         " counts");
   }

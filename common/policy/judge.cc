@@ -249,7 +249,7 @@ std::optional<Observed> Difference(const CallDecision& enforced, const CallDecis
   return Observed{.reason = would_ask ? types::v1::DENIAL_REASON_APPROVAL_PENDING : enforced.reason,
                   .policy = enforced.policy,
                   .rule = enforced.rule,
-                  .detail = std::string(enforced.detail)};
+                  .detail = enforced.detail};
 }
 
 // Whether anything at all of a kind could pass: some rule names one, and none shuts all.
@@ -290,7 +290,7 @@ CallDecision Refused(types::v1::DenialReason reason, std::string_view policy, in
           .reason = reason,
           .policy = std::string(policy),
           .rule = rule,
-          .detail = detail};
+          .detail = std::string(detail)};
 }
 
 CallDecision Hidden(types::v1::DenialReason reason) {

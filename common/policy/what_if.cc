@@ -6,6 +6,7 @@
 #include "common/policy/compiled_policy.h"
 #include "common/policy/explain_rule.h"
 #include "common/policy/judge.h"
+#include "common/policy/rule_body.h"
 #include "common/policy/session_policy.h"
 
 namespace sallyport {
@@ -55,14 +56,6 @@ int WhatIf::Policy::PlaceOf(int rule) const {
   return static_cast<int>(std::ranges::find(numbers, rule) - numbers.begin());
 }
 
-types::v1::RuleBody* WhatIf::BodyOf(std::string_view policy, int rule) {
-  Policy& of = Find(policy);
-  types::v1::Rule& found = *of.document.mutable_policy()->mutable_rules(of.PlaceOf(rule));
-  return found.has_allow()              ? found.mutable_allow()
-         : found.has_require_approval() ? found.mutable_require_approval()
-                                        : found.mutable_deny();
-}
-
 void WhatIf::DeleteLock(std::string_view name) {
   std::erase_if(others_, [&](const types::v1::Document& document) {
     return document.has_lock() && document.name() == name;
@@ -98,7 +91,9 @@ void WhatIf::RemoveRule(std::string_view policy, int rule) {
 }
 
 void WhatIf::ClearDemands(std::string_view policy, int rule) {
-  types::v1::RuleBody& body = *BodyOf(policy, rule);
+  Policy& of = Find(policy);
+  types::v1::RuleBody& body =
+      MutableBodyOf(*of.document.mutable_policy()->mutable_rules(of.PlaceOf(rule)));
   body.clear_when();
   body.clear_once();
   body.clear_limit();

@@ -74,7 +74,6 @@ class WhatIf {
   // One of Policies().
   Policy& Find(std::string_view policy);
   const Policy& Find(std::string_view policy) const;
-  types::v1::RuleBody* BodyOf(std::string_view policy, int rule);
   // Null: they are none.
   std::shared_ptr<const CompiledPolicies> Compile() const;
 

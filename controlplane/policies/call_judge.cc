@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/policy/pattern.h"
+#include "common/policy/rule_body.h"
 #include "common/status_macros.h"
 
 namespace sallyport::controlplane {
@@ -58,16 +58,6 @@ bool Shows(const RecordedCall& call, std::string_view pointer) {
                       [&](const std::string& masked) { return Overlap(masked, pointer); });
 }
 
-const types::v1::RuleBody& BodyOf(const types::v1::Rule& rule) {
-  if (rule.has_deny()) return rule.deny();
-  return rule.has_require_approval() ? rule.require_approval() : rule.allow();
-}
-
-types::v1::RuleBody& MutableBodyOf(types::v1::Rule& rule) {
-  if (rule.has_deny()) return *rule.mutable_deny();
-  return rule.has_require_approval() ? *rule.mutable_require_approval() : *rule.mutable_allow();
-}
-
 using Patterns = google::protobuf::RepeatedPtrField<std::string>;
 
 // Some names and not others.
@@ -89,11 +79,6 @@ bool MayName(const RecordedCall& call, const types::v1::RuleBody& body) {
   return (IsOfTool(call) && AreSome(body.tools())) ||
          ((IsOfPrompt(call) || IsCompletion(call)) && AreSome(body.prompts())) ||
          ((IsOfResource(call) || IsCompletion(call)) && AreSome(body.resources()));
-}
-
-bool NamesTool(const types::v1::RuleBody& body, std::string_view tool) {
-  return std::any_of(body.tools().begin(), body.tools().end(),
-                     [&](const std::string& glob) { return Glob(glob).Matches(tool); });
 }
 
 types::v1::Condition NeverHolds() {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/policy/pattern.h"
+#include "common/policy/rule_body.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -23,10 +24,6 @@ void Cut(const Names& globs, UsedNames& used, bool is_approval, Names& kept) {
     *kept.Add() = name;
     (is_approval ? used.asked : used.allowed).insert(name);
   }
-}
-
-RuleBody& BodyOf(Rule& rule) {
-  return rule.has_allow() ? *rule.mutable_allow() : *rule.mutable_require_approval();
 }
 
 }  // namespace
@@ -73,7 +70,7 @@ void CarriedRules::AddReach(const RuleBody& whole, RuleBody& body) {
 
 void CarriedRules::Carry(const Rule& rule, ConditionsOf conditions_of) {
   Rule cut = rule;
-  RuleBody& body = BodyOf(cut);
+  RuleBody& body = MutableBodyOf(cut);
   const RuleBody whole = body;
   const bool is_approval = rule.has_require_approval();
   for (Names* names : {body.mutable_tools(), body.mutable_prompts(), body.mutable_methods(),
@@ -98,7 +95,7 @@ void CarriedRules::Carry(const Rule& rule, ConditionsOf conditions_of) {
       continue;
     }
     Rule own = cut;
-    RuleBody& narrow = BodyOf(own);
+    RuleBody& narrow = MutableBodyOf(own);
     for (Names* names :
          {narrow.mutable_tools(), narrow.mutable_prompts(), narrow.mutable_methods()}) {
       names->Clear();

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/policy/pattern.h"
+#include "common/policy/rule_body.h"
 #include "common/policy/session_policy.h"
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
@@ -21,12 +21,9 @@ using types::v1::RuleBody;
 using types::v1::Session;
 
 bool CouldBeAbout(const Rule& rule, const RecordedCall& call) {
-  const RuleBody& body = rule.has_deny()               ? rule.deny()
-                         : rule.has_require_approval() ? rule.require_approval()
-                                                       : rule.allow();
+  const RuleBody& body = BodyOf(rule);
   if (call.method != "tools/call" || call.is_target_hidden || !body.methods().empty()) return true;
-  return std::ranges::any_of(
-      body.tools(), [&](const std::string& glob) { return Glob(glob).Matches(call.target); });
+  return NamesTool(body, call.target);
 }
 
 // It takes those of the session.
