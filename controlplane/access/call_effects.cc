@@ -9,13 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/policy/compile_rule.h"
-#include "common/policy/pattern.h"
+#include "common/policy/rule_body.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "common/time_text.h"
 #include "controlplane/access/call_request.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/documents.h"
+#include "controlplane/store/used_effects.h"
 
 namespace sallyport::controlplane {
 
@@ -43,11 +43,6 @@ absl::Status PolicyChanged(std::string_view what) {
                 "the policies in force have " + std::string(what));
 }
 
-bool IsAbout(const RuleBody& rule, std::string_view tool) {
-  return std::ranges::any_of(rule.tools(),
-                             [&](const std::string& glob) { return Glob(glob).Matches(tool); });
-}
-
 // The rules that `named` names, in an order of their own, each with the window of its limit.
 // POLICY_CHANGED where the policy has no such rules about the tool that `has` holds for.
 template <class Named, class Has>
@@ -61,8 +56,8 @@ absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const Named&
   for (const int index : named.rules()) {
     if (index < 0 || index >= document->policy().rules_size()) return changed;
     const types::v1::Rule& rule = document->policy().rules(index);
-    const RuleBody& body = rule.has_allow() ? rule.allow() : rule.require_approval();
-    if (!IsAbout(body, holder.request.target()) || !has(body)) return changed;
+    const RuleBody& body = BodyOf(rule);
+    if (!NamesTool(body, holder.request.target()) || !has(body)) return changed;
     RuleBody& mine = rules.emplace_back(body);
     if (mine.has_limit()) {
       *mine.mutable_limit()->mutable_window() =
@@ -72,46 +67,16 @@ absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const Named&
   return rules;
 }
 
-bool IsRepeated(const Holder& holder, const ReservedCall& other) {
-  return std::ranges::any_of(holder.repeated, [&](const ReservedCall& call) {
-    return call.session_id() == other.session_id() && call.call_id() == other.call_id();
-  });
-}
-
-absl::Status AlreadyDone(const calls::Found& by) {
-  const std::string when = TimeText(by.call.reserved_at());
-  if (by.is_in_doubt()) {
-    return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
-                  absl::StrCat("it is done once, and nobody knows whether call ", NameOf(by.call),
-                               " of ", when, " did; ", HowToSettle(by.call)));
-  }
-  return Denied(
-      types::v1::DENIAL_REASON_ALREADY_DONE,
-      absl::StrCat("it is done once, and a call of ", when,
-                   by.call.state() == types::v1::CALL_STATE_DONE ? " did it" : " is doing it"));
-}
-
-absl::Status CheckOnce(const Holder& holder, const RuleBody& rule, const OnceEffect& effect) {
-  const absl::Time since =
-      rule.once().has_within() ? holder.now - FromProto(rule.once().within()) : absl::UnixEpoch();
-  ASSIGN_OR_RETURN(const std::vector<calls::Found> holders,
-                   calls::HoldersOf(holder.t, holder.session.proto().server(), effect.digest(),
-                                    since, holder.now));
-  for (const calls::Found& found : holders) {
-    if (IsAbout(rule, found.call.proto().target()) && !IsRepeated(holder, found.call))
-      return AlreadyDone(found);
-  }
-  return absl::OkStatus();
-}
-
 absl::Status HoldOnce(const Holder& holder, const OnceEffect& effect, calls::Holdings& holdings) {
   RETURN_IF_ERROR(CheckDigest("once.digest", effect.digest()));
   const auto is_by = [&](const RuleBody& rule) {
     return rule.has_once() && std::ranges::is_permutation(rule.once().by(), effect.by());
   };
   ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, effect, "once", is_by));
+  const types::v1::Session& session = holder.session.proto();
   for (const RuleBody& rule : rules) {
-    RETURN_IF_ERROR(CheckOnce(holder, rule, effect));
+    RETURN_IF_ERROR(used_effects::CheckOnce(holder.t, session.server(), rule, effect.digest(),
+                                            holder.repeated, holder.now));
     holdings.holds_for_good = holdings.holds_for_good || !rule.once().has_within();
   }
   if (std::ranges::count(holdings.once_digests, effect.digest()) == 0)
@@ -119,36 +84,14 @@ absl::Status HoldOnce(const Holder& holder, const OnceEffect& effect, calls::Hol
   return absl::OkStatus();
 }
 
-absl::Status CheckLimit(const Holder& holder, const RuleBody& rule, const TouchedObjects& touched) {
-  const types::v1::ObjectLimit& limit = rule.limit();
-  if (limit.per_call() != 0 && touched.objects() > limit.per_call()) {
-    return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                  absl::StrCat("the call touches ", touched.objects(),
-                               " objects, and one call may ", limit.per_call()));
-  }
-  if (limit.per_window() == 0) return absl::OkStatus();
-  const types::v1::Session& session = holder.session.proto();
-  const absl::Duration window = FromProto(limit.window());
-  ASSIGN_OR_RETURN(const std::vector<calls::Touched> before,
-                   calls::TouchedBy(holder.t, session.principal(), session.server(), limit.count(),
-                                    holder.now - window));
-  uint64_t used = 0;
-  for (const calls::Touched& target : before)
-    used += IsAbout(rule, target.target) ? target.objects : 0;
-  if (used + touched.objects() <= limit.per_window()) return absl::OkStatus();
-  return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                absl::StrCat("calls may touch ", limit.per_window(), " objects within ",
-                             absl::FormatDuration(window), ", and ", used, " have been"));
-}
-
 // That some rule of the policy counts them for its window, whether or not it applies.
 absl::Status CheckCounted(const Holder& holder, const TouchedObjects& touched) {
   ASSIGN_OR_RETURN(const std::optional<types::v1::Document> document,
                    documents::Find(holder.t, types::v1::DOCUMENT_KIND_POLICY, touched.policy()));
   const auto counts = [&](const types::v1::Rule& rule) {
-    const RuleBody& body = rule.has_allow() ? rule.allow() : rule.require_approval();
+    const RuleBody& body = BodyOf(rule);
     return body.limit().count() == touched.count() && body.limit().per_window() != 0 &&
-           IsAbout(body, holder.request.target());
+           NamesTool(body, holder.request.target());
   };
   if (document.has_value() && std::ranges::any_of(document->policy().rules(), counts))
     return absl::OkStatus();
@@ -166,7 +109,11 @@ absl::Status HoldObjects(const Holder& holder, const TouchedObjects& touched,
     RETURN_IF_ERROR(CheckCounted(holder, touched));
   } else {
     ASSIGN_OR_RETURN(const std::vector<RuleBody> rules, RulesOf(holder, touched, "limit", counts));
-    for (const RuleBody& rule : rules) RETURN_IF_ERROR(CheckLimit(holder, rule, touched));
+    const types::v1::Session& session = holder.session.proto();
+    for (const RuleBody& rule : rules) {
+      RETURN_IF_ERROR(used_effects::CheckLimit(holder.t, session.principal(), session.server(),
+                                               rule, touched.objects(), holder.now));
+    }
   }
   // Two policies may count the same argument, which touches its objects once.
   const auto counted =

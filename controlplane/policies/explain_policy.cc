@@ -58,7 +58,7 @@ absl::StatusOr<admin::v1::ExplainPolicyResponse> ExplainPolicy::Run(
   *response.mutable_warnings() = {warnings.begin(), warnings.end()};
   // Of another time it is not known.
   if (request.has_at()) return response;
-  const Obstacles obstacles(*t, *policies, response.principal(), call.server(), now);
+  const Obstacles obstacles(*t, policies, effect_keys_, response.principal(), call.server(), now);
   RETURN_IF_ERROR(obstacles.AddToOpening(*response.mutable_opening()));
   if (response.has_call()) RETURN_IF_ERROR(obstacles.AddToCall(call, *response.mutable_call()));
   return response;

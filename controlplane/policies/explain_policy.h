@@ -3,6 +3,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "controlplane/identity/issuers.h"
+#include "controlplane/keys/effect_keys.h"
 #include "controlplane/store/database.h"
 #include "sallyport/admin/v1/policy_service.pb.h"
 
@@ -13,8 +14,9 @@ namespace sallyport::controlplane {
 class ExplainPolicy {
  public:
   // All of them outlive it.
-  ExplainPolicy(Database& control, const Clock& clock, Issuers& issuers)
-      : control_(control), clock_(clock), issuers_(issuers) {}
+  ExplainPolicy(Database& control, const Clock& clock, Issuers& issuers,
+                const EffectKeys& effect_keys)
+      : control_(control), clock_(clock), issuers_(issuers), effect_keys_(effect_keys) {}
 
   // kInvalidArgument for a call that is none and for claims that no token could have; a token that
   // an agent would refuse is refused with its reason, and with which check it was.
@@ -28,6 +30,7 @@ class ExplainPolicy {
   Database& control_;
   const Clock& clock_;
   Issuers& issuers_;
+  const EffectKeys& effect_keys_;
 };
 
 }  // namespace sallyport::controlplane

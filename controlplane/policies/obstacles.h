@@ -1,10 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/policy/compiled_policies.h"
+#include "controlplane/keys/effect_keys.h"
 #include "controlplane/store/database.h"
 #include "sallyport/types/v1/explanation.pb.h"
 #include "sallyport/types/v1/policy_test_document.pb.h"
@@ -17,9 +20,15 @@ namespace sallyport::controlplane {
 class Obstacles {
  public:
   // All of them outlive it.
-  Obstacles(Transaction& t, const CompiledPolicies& policies, const types::v1::Principal& principal,
+  Obstacles(Transaction& t, std::shared_ptr<const CompiledPolicies> policies,
+            const EffectKeys& effect_keys, const types::v1::Principal& principal,
             const std::string& server, absl::Time now)
-      : t_(t), policies_(policies), principal_(principal), server_(server), now_(now) {}
+      : t_(t),
+        policies_(std::move(policies)),
+        effect_keys_(effect_keys),
+        principal_(principal),
+        server_(server),
+        now_(now) {}
 
   // Those that an opening meets which is explained so, and where it is not denied anyway.
   absl::Status AddToOpening(types::v1::Explanation& opening) const;
@@ -32,9 +41,13 @@ class Obstacles {
   absl::Status AddUsedUp(types::v1::Explanation& opening) const;
   absl::Status AddStandingNo(types::v1::Explanation& opening) const;
   void AddOwners(types::v1::Explanation& explanation) const;
+  absl::Status AddChanged(const std::string& tool, types::v1::Explanation& call) const;
+  absl::Status AddUsedEffects(const types::v1::PolicyTestCall& asked,
+                              types::v1::Explanation& call) const;
 
   Transaction& t_;
-  const CompiledPolicies& policies_;
+  const std::shared_ptr<const CompiledPolicies> policies_;
+  const EffectKeys& effect_keys_;
   const types::v1::Principal& principal_;
   const std::string& server_;
   const absl::Time now_;

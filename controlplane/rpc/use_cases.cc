@@ -67,7 +67,7 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       rollback_document(on.control, on.clock, RealmsOf(config, on.issuers.trusted())),
       read_documents(on.control),
       build_snapshot(on.control, on.clock, on.keys.snapshot_signer(), on.keys.effect_keys()),
-      explain_policy(on.control, on.clock, on.issuers),
+      explain_policy(on.control, on.clock, on.issuers, on.keys.effect_keys()),
       explain_token(on.control, on.clock, on.issuers),
       appender(on.recordings),
       ingest_records(on.control, on.recordings, appender, on.clock),

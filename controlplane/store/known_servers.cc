@@ -13,12 +13,13 @@
 
 namespace sallyport::controlplane::known_servers {
 
-absl::StatusOr<std::vector<std::string>> All(Transaction& t) {
+namespace {
+
+constexpr char kFronted[] = "select servers from agents union select servers from join_tokens";
+
+// Of rows that hold one or more, a line each.
+absl::StatusOr<std::vector<std::string>> NamesIn(Statement all) {
   std::set<std::string> names;
-  Statement all = t.Prepare(
-      "select servers from agents union select servers from join_tokens "
-      "union select name from documents where kind = ? union select server from tools");
-  all.Int(types::v1::DOCUMENT_KIND_SERVER);
   while (true) {
     ASSIGN_OR_RETURN(const bool row, all.Step());
     if (!row) return std::vector<std::string>(names.begin(), names.end());
@@ -27,6 +28,19 @@ absl::StatusOr<std::vector<std::string>> All(Transaction& t) {
       names.emplace(name);
     }
   }
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> All(Transaction& t) {
+  Statement all = t.Prepare(absl::StrCat(
+      kFronted, " union select name from documents where kind = ? union select server from tools"));
+  all.Int(types::v1::DOCUMENT_KIND_SERVER);
+  return NamesIn(std::move(all));
+}
+
+absl::StatusOr<std::vector<std::string>> Fronted(Transaction& t) {
+  return NamesIn(t.Prepare(kFronted));
 }
 
 std::string WhyUnknown(const std::vector<std::string>& known, std::string_view name) {

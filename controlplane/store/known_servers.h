@@ -15,6 +15,9 @@ namespace sallyport::controlplane::known_servers {
 // Each once, in order.
 absl::StatusOr<std::vector<std::string>> All(Transaction& t);
 
+// Those that an agent has enrolled for, banned or not, or may enroll.
+absl::StatusOr<std::vector<std::string>> Fronted(Transaction& t);
+
 // A sentence that says so of a name that is not among `known`, and which ones are like it. Empty:
 // it is one of them.
 std::string WhyUnknown(const std::vector<std::string>& known, std::string_view name);

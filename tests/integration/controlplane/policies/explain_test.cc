@@ -1,6 +1,11 @@
+#include "common/hmac.h"
+#include "common/policy/session_policy.h"
+#include "common/strings.h"
+#include "controlplane/keys/effect_keys.h"
 #include "controlplane/policies/explain_policy.h"
 #include "controlplane/policies/explain_token.h"
 #include "controlplane/store/agents.h"
+#include "controlplane/store/calls.h"
 #include "controlplane/store/tools.h"
 #include "tests/integration/controlplane/access/test_issuer.h"
 #include "tests/integration/controlplane/policies/recorded.h"
@@ -163,7 +168,8 @@ constexpr char kRules[] =
     "    - deny: {tools: [drop]}\n";
 
 struct ExplainingPolicy : Explaining {
-  ExplainPolicy explain{*control, clock, *issuers};
+  std::unique_ptr<EffectKeys> effect_keys = *EffectKeys::Open(dir / "effect.key", std::nullopt);
+  ExplainPolicy explain{*control, clock, *issuers, *effect_keys};
 
   ExplainingPolicy() { REQUIRE(Apply(APolicy("p", kRules)).ok()); }
 
@@ -261,6 +267,51 @@ TEST_CASE_METHOD(ExplainingObstacles, "a tool that waits to be accepted is said 
   CHECK_THAT(Call("deploy"), Contains("it is refused until"));
   REQUIRE(Apply("kind: Server\nname: wiki\nspec: {pin: ignore}\n").ok());
   CHECK(Call("deploy") == "allow");
+}
+
+TEST_CASE_METHOD(ExplainingObstacles, "what a call may do once and was done, is said",
+                 "[policies][explain]") {
+  REQUIRE(Apply(APolicy("p",
+                        "  rules: [{allow: {tools: [refund], once: {by: [/id]}, "
+                        "limit: {count: /items, per_window: 3}}}]"))
+              .ok());
+  const auto refund = [&](const std::string& arguments) {
+    auto request = Request("refund", arguments);
+    request.mutable_claims()->set_json(R"({"sub":"0oa1","cid":"0oa1"})");
+    return Shown(explain.Run(request)->call());
+  };
+  AddApproval(*control, clock.Now(), "okta:leads");
+  CHECK(refund(R"({"id":7,"items":[1,2]})") == "allow");
+  {
+    const auto t = *control->Write();
+    const Session session = **sessions::Find(*t, "ses_1");
+    const auto policy = SessionPolicy::Bind(*CompiledPolicies::Compile(*documents::All(*t)),
+                                            session.proto().principal(), session.proto().server());
+    const CallDecision decision = policy->EvaluateCall(
+        {.method = "tools/call", .target = "refund", .arguments = R"({"id":7,"items":[1,2]})"},
+        clock.Now());
+    REQUIRE(decision.once.size() == 1);
+    types::v1::Call call;
+    call.set_session_id("ses_1");
+    call.set_call_id("c1");
+    call.set_server("wiki");
+    *call.mutable_principal() = session.proto().principal();
+    call.set_method("tools/call");
+    call.set_target("refund");
+    const std::string digest = ToHex(HmacSha256(effect_keys->For("wiki"), decision.once[0].key));
+    REQUIRE(calls::Insert(*t, ReservedCall::Reserved(call, std::string(64, 'a'), clock.Now()),
+                          {.once_digests = {digest}, .objects = {{"/items", 2}}})
+                .ok());
+    REQUIRE(t->Commit().ok());
+  }
+  CHECK_THAT(
+      refund(R"({"id":7,"items":[]})"),
+      Contains("allow; already_done: it is done once, and a call of") && Contains("is doing it"));
+  CHECK(refund(R"({"id":8,"items":[1]})") == "allow");
+  CHECK_THAT(refund(R"({"id":8,"items":[1,2]})"),
+             Contains("allow; limit_exceeded: calls may touch 3 objects within") &&
+                 Contains("and 2 have been"));
+  CHECK_THAT(refund(R"({"items":[]})"), Contains("deny"));
 }
 
 TEST_CASE_METHOD(ExplainingObstacles, "what is used up, and a no that stands, are said",
