@@ -76,7 +76,7 @@ absl::StatusOr<admin::v1::ApplyDocumentsResponse> ApplyPolicy::Run(
         }
         RETURN_IF_ERROR(CheckInForce(t, replaced, TextsOf(request.files())));
         for (Replaced& one : replaced) {
-          RETURN_IF_ERROR(AddWarnings(t, now, one));
+          RETURN_IF_ERROR(AddWarnings(t, caller, now, one));
         }
         // A dry run is the whole thing but for the commit.
         return request.dry_run() ? absl::OkStatus() : t.Commit();

@@ -6,13 +6,21 @@
 #include "absl/strings/str_cat.h"
 #include "common/policy/pattern.h"
 #include "common/status_macros.h"
+#include "common/time_text.h"
+#include "controlplane/model/proto_time.h"
 #include "controlplane/store/known_servers.h"
 
 namespace sallyport::controlplane {
 
 absl::StatusOr<std::vector<std::string>> PolicyWarnings(Transaction& t,
-                                                        const types::v1::PolicySpec& policy) {
+                                                        const types::v1::PolicySpec& policy,
+                                                        absl::Time now) {
   std::vector<std::string> warnings;
+  if (policy.has_observe_until() && FromProto(policy.observe_until()) <= now) {
+    warnings.push_back(absl::StrCat("its `observe_until` was over at ",
+                                    TimeText(FromProto(policy.observe_until())),
+                                    ": it refuses what it does not allow"));
+  }
   ASSIGN_OR_RETURN(const std::vector<std::string> known, known_servers::All(t));
   for (const std::string& pattern : policy.servers()) {
     if (pattern.find('*') == std::string::npos) {

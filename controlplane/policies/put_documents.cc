@@ -13,6 +13,7 @@
 #include "controlplane/policies/snapshot_documents.h"
 #include "controlplane/policies/unified_diff.h"
 #include "controlplane/store/documents.h"
+#include "controlplane/store/known_servers.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -63,12 +64,17 @@ absl::Status CheckInForce(Transaction& t, const std::vector<Replaced>& put,
   return CheckSnapshotRoom(t, std::move(all), put);
 }
 
-absl::Status AddWarnings(Transaction& t, absl::Time now, Replaced& replaced) {
+absl::Status AddWarnings(Transaction& t, const Caller& caller, absl::Time now, Replaced& replaced) {
   if (replaced.after.has_lock()) {
-    ASSIGN_OR_RETURN(replaced.warnings, LockWarnings(t, replaced.after.lock(), now));
+    ASSIGN_OR_RETURN(replaced.warnings, LockWarnings(t, replaced.after, caller, now));
   }
   if (replaced.after.has_policy()) {
-    ASSIGN_OR_RETURN(replaced.warnings, PolicyWarnings(t, replaced.after.policy()));
+    ASSIGN_OR_RETURN(replaced.warnings, PolicyWarnings(t, replaced.after.policy(), now));
+  }
+  if (replaced.after.has_server()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> fronted, known_servers::Fronted(t));
+    replaced.warnings = {known_servers::WhyUnknown(fronted, replaced.after.name())};
+    std::erase(replaced.warnings, "");
   }
   return absl::OkStatus();
 }

@@ -47,9 +47,9 @@ absl::StatusOr<Replaced> PutOver(WriteTransaction& t, const NewDocument& documen
 absl::Status CheckInForce(Transaction& t, const std::vector<Replaced>& put,
                           std::span<const NamedText> texts = {});
 
-// Says of what was put why it does less than it reads. Once all of a request is put, for one
-// document may name another.
-absl::Status AddWarnings(Transaction& t, absl::Time now, Replaced& replaced);
+// Says of what was put why it does less than it reads, or more than who puts it may want. Once all
+// of a request is put, for one document may name another.
+absl::Status AddWarnings(Transaction& t, const Caller& caller, absl::Time now, Replaced& replaced);
 
 // kAborted where the document in force (nullopt: there is none) is not of version `base`.
 absl::Status CheckBase(const std::string& what, const std::optional<types::v1::Document>& in_force,

@@ -110,7 +110,7 @@ absl::StatusOr<admin::v1::RollbackDocumentResponse> RollbackDocument::Run(
     ASSIGN_OR_RETURN(restored.document, ParseAgain(old, realms_));
     ASSIGN_OR_RETURN(replaced, PutOver(*t, restored, caller, now));
     RETURN_IF_ERROR(CheckInForce(*t, {replaced}));
-    RETURN_IF_ERROR(AddWarnings(*t, now, replaced));
+    RETURN_IF_ERROR(AddWarnings(*t, caller, now, replaced));
     if (!request.dry_run()) RETURN_IF_ERROR(t->Commit());
     response.set_restored_from(restored.restored_from);
   }

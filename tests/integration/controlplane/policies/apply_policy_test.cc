@@ -170,8 +170,59 @@ TEST_CASE("a lock that shuts less than it reads is applied with a word about it"
   // Word for word what is in force: still a mistake.
   warnings("{agent: a7}");
   CHECK(warnings("{agent: a7}") == Said{"there is no agent a7"});
+  CHECK(warnings("{server: later, agent: a1}") ==
+        Said{"agent a1 does not front later, and the lock shuts only what is both"});
   CHECK(warnings("{principal: {realm: okta, client_id: bot}}") ==
         Said{"nobody called okta:bot has ever had a session or done anything here"});
+}
+
+TEST_CASE("who shuts out himself by a lock is told so, and how it is opened", "[policies]") {
+  Fixture f;
+  PersonCaller person{.may_manage = true, .is_admin = true};
+  person.principal.set_realm("okta");
+  person.principal.set_subject("dora");
+  const Caller dora(person, "10.0.0.1");
+  const auto warnings = [&](const std::string& subject) {
+    admin::v1::ApplyDocumentsRequest request;
+    request.add_files()->set_name("f.yaml");
+    request.mutable_files(0)->set_text(
+        "kind: Lock\nname: l\nspec: {principal: {realm: okta, subject: " + subject + "}}\n");
+    request.set_dry_run(true);
+    const auto applied = f.apply.Run(dora, request);
+    INFO(applied.status());
+    REQUIRE(applied.ok());
+    std::string all;
+    for (const std::string& warning : applied->documents(0).warnings()) all += warning + "\n";
+    return all;
+  };
+  CHECK_THAT(warnings("dora"), Contains("shuts you out as well") && Contains("admin socket"));
+  CHECK_THAT(warnings("alice"), !Contains("shuts you out"));
+}
+
+TEST_CASE("a document for a server that no agent fronts, and a trial that is over, are told so",
+          "[policies]") {
+  Fixture f;
+  const auto warning = [&](const std::string& yaml) {
+    const auto applied = f.Apply(yaml, /*dry_run=*/true);
+    INFO(applied.status());
+    REQUIRE(applied.ok());
+    const auto& said = applied->documents(0).warnings();
+    return said.empty() ? std::string() : said[said.size() - 1];
+  };
+  CHECK(warning("kind: Server\nname: wiki\nspec: {}\n") == "no agent fronts a server called wiki");
+  {
+    const auto t = *f.control->Write();
+    REQUIRE(agents::Put(*t, {.name = "a1",
+                             .servers = {"wiki"},
+                             .enrolled_at = f.clock.Now(),
+                             .certificate_expires_at = f.clock.Now()})
+                .ok());
+    REQUIRE(t->Commit().ok());
+  }
+  CHECK(warning("kind: Server\nname: wiki\nspec: {}\n").empty());
+  CHECK(warning(APolicy("p", "  observe_until: 2020-01-01T00:00:00Z")) ==
+        "its `observe_until` was over at 2020-01-01T00:00:00Z: it refuses what it does not allow");
+  CHECK(warning(APolicy("p", "  observe_until: 2999-01-01T00:00:00Z")).empty());
 }
 
 TEST_CASE("more locks than agents take are not applied, and say what helps", "[policies]") {
