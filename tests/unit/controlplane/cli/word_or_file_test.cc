@@ -1,9 +1,9 @@
 #include "controlplane/cli/word_or_file.h"
 
 #include <catch2/catch.hpp>
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
+
+#include "tests/fakes/temp_dir.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -11,9 +11,9 @@ namespace {
 using Catch::Matchers::Contains;
 
 struct AFile {
-  const std::string path = std::filesystem::temp_directory_path() / "sallyport_word_or_file";
+  TempDir dir;
+  const std::string path = dir / "word";
   explicit AFile(const std::string& text) { std::ofstream(path) << text; }
-  ~AFile() { std::remove(path.c_str()); }
 };
 
 template <class Read>
