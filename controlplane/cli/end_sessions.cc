@@ -8,6 +8,7 @@
 #include "common/json_printer.h"
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/duration_flag.h"
+#include "controlplane/cli/option_values.h"
 #include "sallyport/admin/v1/session_service.grpc.pb.h"
 
 namespace sallyport::controlplane {
@@ -169,7 +170,8 @@ void AddEndCommand(CommandLine& line, CLI::App& sessions) {
       "out of all servers.");
   end->add_option("ID", flags->id);
   end->add_option("--principal", flags->principal,
-                  "REALM:NAME, a subject or a client id: every session of it");
+                  "REALM:NAME, a subject or a client id: every session of it")
+      ->check(APrincipal());
   end->add_option("--reason", flags->reason,
                   "for the audit log, the lock and whom it cuts: the client reads it");
   auto* no_lock =

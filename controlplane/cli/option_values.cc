@@ -12,6 +12,7 @@
 #include "common/printable.h"
 #include "common/time_text.h"
 #include "controlplane/cli/base_versions.h"
+#include "controlplane/model/named_principal.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -63,6 +64,11 @@ CLI::Validator AnAgentName() {
 
 CLI::Validator AServerName() {
   return Check("a server's name, which is [a-z0-9][a-z0-9._-]{0,62}", "wiki", IsServerName);
+}
+
+CLI::Validator APrincipal() {
+  return Check("REALM:NAME, the name being a subject or a client id", "okta:0oa1deploy",
+               [](const std::string& value) { return ParseNamedPrincipal(value).ok(); });
 }
 
 CLI::Validator ATime() { return Check("a time", "2026-11-26T09:00:00Z", IsTime); }

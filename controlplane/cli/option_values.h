@@ -21,6 +21,9 @@ CLI::Validator ABaseVersion();
 CLI::Validator AnAgentName();
 CLI::Validator AServerName();
 
+// A principal as people write it: REALM:NAME.
+CLI::Validator APrincipal();
+
 // A time such as 2026-11-26T09:00:00Z.
 CLI::Validator ATime();
 

@@ -35,7 +35,8 @@ void RecordedCallsFlags::AddTo(CLI::App* command, bool is_of_one) {
   command->add_option("--until", until, "the same; unset: now")->check(ATimeBack());
   command
       ->add_option("--principal", principal, "REALM:NAME, the name being a subject or a client id")
-      ->required(is_of_one);
+      ->required(is_of_one)
+      ->check(APrincipal());
   command->add_option("--server", server, "only this server's");
 }
 

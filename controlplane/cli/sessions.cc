@@ -262,7 +262,8 @@ void AddSessionCommands(CommandLine& line) {
   CLI::App* list = sessions->add_subcommand("list", "Lists them, newest first.");
   list->add_option("--server", flags->server, "only this server's");
   list->add_option("--principal", flags->principal,
-                   "only this one's: REALM:NAME, the name being a subject or a client id");
+                   "only this one's: REALM:NAME, the name being a subject or a client id")
+      ->check(APrincipal());
   list->add_option("--state", flags->state, "only these: pending, active, ended or denied")
       ->check(OneOf(StateWords()));
   list->add_flag("--unreviewed", flags->unreviewed,

@@ -107,6 +107,8 @@ test('a wrong value names its option, what is expected and an example; what is m
   await told(['policy', 'rollback', 'all', '--to', 'abc'], /--to "abc": expected a whole number, 1 or more, such as/);
   await told(['get', 'policy', 'all', '--version', '0'], /--version "0": expected a whole number, 1 or more/);
   await told(['sessions', 'list', '--state', 'activ'], /--state "activ": expected one of pending, active, ended, denied; did you mean active\?/);
+  await told(['sessions', 'list', '--principal', 'deploy-bot'], /--principal "deploy-bot": expected REALM:NAME/);
+  await told(['sessions', 'end', '--principal', 'demo:'], /--principal "demo:": expected REALM:NAME/);
   await told(['policy', 'simulate', '-f', 'x.yaml', '--since', '7days'], /--since "7days": expected .*, such as 7d/);
   await told(['get'], /get: KIND is missing: policy, mask-profile, server or lock/);
   await told(['sessions', 'list', '--sever', 'x'], /there is no option --sever; did you mean --server\?/);
