@@ -40,16 +40,11 @@ std::string WaitingText(const Approval& approval) {
 
 absl::Status DenialOf(const Approval& approval) {
   switch (approval.state()) {
-    case types::v1::APPROVAL_STATE_DENIED: {
-      std::string words;
-      for (const auto& decision : approval.decisions()) {
-        if (!decision.approve() && !decision.reason().empty()) words = ": " + decision.reason();
-      }
+    case types::v1::APPROVAL_STATE_DENIED:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_DENIED,
-                    absl::StrCat("approval ", approval.id(), " was denied", words,
+                    absl::StrCat("approval ", approval.id(), " was ", DenialWords(approval),
                                  "; the same call is refused, and nobody is asked again, until ",
                                  Deadline(approval)));
-    }
     case types::v1::APPROVAL_STATE_EXPIRED:
       return Denied(types::v1::DENIAL_REASON_APPROVAL_EXPIRED,
                     absl::StrCat("approval ", approval.id(), " expired before it was ",

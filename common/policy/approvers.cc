@@ -2,9 +2,17 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "common/denial.h"
 
 namespace sallyport {
+namespace {
+
+std::string NameOf(const types::v1::Principal& person) {
+  return person.realm() + ":" + person.subject();
+}
+
+}  // namespace
 
 bool IsSamePerson(const types::v1::Principal& a, const types::v1::Principal& b) {
   return a.realm() == b.realm() && a.subject() == b.subject();
@@ -32,9 +40,18 @@ bool IsAmong(const types::v1::Principal& principal, absl::Span<const std::string
 std::vector<std::string> ApprovedBy(const types::v1::Approval& approval) {
   std::vector<std::string> people;
   for (const types::v1::ApprovalDecision& decision : approval.decisions()) {
-    if (decision.approve()) people.push_back(decision.by().realm() + ":" + decision.by().subject());
+    if (decision.approve()) people.push_back(NameOf(decision.by()));
   }
   return people;
+}
+
+std::string DenialWords(const types::v1::Approval& approval) {
+  for (const types::v1::ApprovalDecision& decision : approval.decisions()) {
+    if (decision.approve()) continue;
+    return absl::StrCat("denied by ", NameOf(decision.by()), decision.reason().empty() ? "" : ": ",
+                        decision.reason());
+  }
+  return "denied";
 }
 
 absl::Status CheckApprover(const types::v1::Principal& person,

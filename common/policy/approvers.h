@@ -30,6 +30,9 @@ absl::Status CheckApprover(const types::v1::Principal& person,
 // Who has approved it, `realm:subject`, in their order.
 std::vector<std::string> ApprovedBy(const types::v1::Approval& approval);
 
+// Who has denied it, and why, after "it was": `denied by okta:alice: not today`.
+std::string DenialWords(const types::v1::Approval& approval);
+
 // The realm of `realm:group`; empty where there is no colon.
 std::string_view RealmOf(std::string_view name);
 

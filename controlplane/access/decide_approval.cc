@@ -150,7 +150,7 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
   } else {
     approval = std::move(tried);
     if (!approval->is_for_call())
-      RETURN_IF_ERROR(DecideSession(t, *approval, caller, reason, now, refused));
+      RETURN_IF_ERROR(DecideSession(t, *approval, caller, now, refused));
   }
   line.denial_reason = ReasonOf(refused);
   if (!refused.ok()) line.detail = std::string(refused.message());
@@ -194,14 +194,12 @@ absl::Status DecideApproval::ApproveCall(WriteTransaction& t, Approval& approval
 }
 
 absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approval,
-                                           const Caller& caller, const std::string& reason,
-                                           absl::Time now, absl::Status& refused) {
+                                           const Caller& caller, absl::Time now,
+                                           absl::Status& refused) {
   ASSIGN_OR_RETURN(Session session, SessionOf(t, approval));
   if (approval.state() == types::v1::APPROVAL_STATE_DENIED) {
-    const types::v1::Principal& by = caller.person()->principal;
     return DenySession(t, session, approval, types::v1::DENIAL_REASON_APPROVAL_DENIED,
-                       absl::StrCat("denied by ", by.realm(), ":", by.subject(), ": ", reason),
-                       caller, now);
+                       DenialWords(approval.proto()), caller, now);
   }
   ASSIGN_OR_RETURN(const InForce in_force, policies_.In(t));
   const auto terms = JudgeAgain(in_force, session, approval, now);

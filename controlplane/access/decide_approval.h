@@ -50,7 +50,7 @@ class DecideApproval {
   // Decides the session as its approval has been. `refused`: why the policies in force do not open
   // it though it was approved.
   absl::Status DecideSession(WriteTransaction& t, Approval& approval, const Caller& caller,
-                             const std::string& reason, absl::Time now, absl::Status& refused);
+                             absl::Time now, absl::Status& refused);
 
   Database& control_;
   const Clock& clock_;

@@ -9,6 +9,7 @@
 
 #include "common/denial.h"
 #include "common/ids.h"
+#include "common/policy/approvers.h"
 #include "common/policy/open_refusal.h"
 #include "common/status_macros.h"
 #include "controlplane/access/admission.h"
@@ -202,8 +203,9 @@ absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(WriteTransaction& 
         approvals::LatestForSession(t, opening.principal, request.server, opening.now));
     if (latest.has_value() && latest->state() == types::v1::APPROVAL_STATE_DENIED) {
       return Refusal(types::v1::DENIAL_REASON_APPROVAL_DENIED,
-                     "approval " + latest->id() + " was denied; ask again with a reason: " +
-                         "sallyport request " + request.server + " --reason TEXT");
+                     "approval " + latest->id() + " was " + DenialWords(latest->proto()) +
+                         "; ask again with a reason: sallyport request " + request.server +
+                         " --reason TEXT");
     }
   }
   const absl::Status may_ask = CheckMayAsk(t, request.principal, request.server, opening.now);
