@@ -183,11 +183,14 @@ TEST_CASE("a call hears of the decision that fell while its agent heard nothing"
                                    types::v1::DENIAL_REASON_UNSPECIFIED));
   SECTION("denied") {
     approval->set_state(APPROVAL_STATE_DENIED);
-    approval->add_decisions()->set_reason("not on a Friday");
+    types::v1::ApprovalDecision& no = *approval->add_decisions();
+    no.set_reason("not on a Friday");
+    no.mutable_by()->set_realm("okta");
+    no.mutable_by()->set_subject("bob");
     door.control.ResyncWithout(*approval);
     const Json result = AnswerOf(client.Read());
     CHECK(result["_meta"]["reason"] == "approval_denied");
-    CHECK(result.dump().find("not on a Friday") != std::string::npos);
+    CHECK(result.dump().find("denied by okta:bob: not on a Friday") != std::string::npos);
     CHECK(door.Seen("tools/call") == 0);
   }
   SECTION("taken back") {

@@ -90,6 +90,12 @@ TEST_CASE("a dry run answers as if and writes nothing", "[policies]") {
   CHECK_FALSE(f.Apply(APolicy("p", "  mask: [typo]"), true).ok());
 }
 
+TEST_CASE("a file without a document is told by its name", "[policies]") {
+  Fixture f;
+  CHECK_THAT(Text(f.Apply("# nothing yet\n").status()),
+             Contains("f.yaml: there is no document in it"));
+}
+
 TEST_CASE("approvers must be of a realm whose people can sign in", "[policies]") {
   Fixture f;
   const std::string more =
@@ -142,15 +148,7 @@ TEST_CASE("a realm that no issuer entry has is refused, in policies and in locks
 
 TEST_CASE("a lock that shuts less than it reads is applied with a word about it", "[policies]") {
   Fixture f;
-  {
-    const auto t = *f.control->Write();
-    REQUIRE(agents::Put(*t, {.name = "a1",
-                             .servers = {"wiki"},
-                             .enrolled_at = f.clock.Now(),
-                             .certificate_expires_at = f.clock.Now()})
-                .ok());
-    REQUIRE(t->Commit().ok());
-  }
+  f.PutAgent("a1", {"wiki"});
   REQUIRE(f.Apply("kind: Server\nname: later\nspec: {owner: \"okta:team\"}\n").ok());
   const auto warnings = [&](const std::string& spec, bool dry_run = false) {
     const auto applied = f.Apply("kind: Lock\nname: l\nspec: " + spec + "\n", dry_run);
@@ -210,15 +208,7 @@ TEST_CASE("a document for a server that no agent fronts, and a trial that is ove
     return said.empty() ? std::string() : said[said.size() - 1];
   };
   CHECK(warning("kind: Server\nname: wiki\nspec: {}\n") == "no agent fronts a server called wiki");
-  {
-    const auto t = *f.control->Write();
-    REQUIRE(agents::Put(*t, {.name = "a1",
-                             .servers = {"wiki"},
-                             .enrolled_at = f.clock.Now(),
-                             .certificate_expires_at = f.clock.Now()})
-                .ok());
-    REQUIRE(t->Commit().ok());
-  }
+  f.PutAgent("a1", {"wiki"});
   CHECK(warning("kind: Server\nname: wiki\nspec: {}\n").empty());
   CHECK(warning(APolicy("p", "  observe_until: 2020-01-01T00:00:00Z")) ==
         "its `observe_until` was over at 2020-01-01T00:00:00Z: it refuses what it does not allow");
@@ -244,15 +234,7 @@ TEST_CASE("more locks than agents take are not applied, and say what helps", "[p
 
 TEST_CASE("a policy for a server of which nobody has heard is told so", "[policies]") {
   Fixture f;
-  {
-    const auto t = *f.control->Write();
-    REQUIRE(agents::Put(*t, {.name = "a1",
-                             .servers = {"wiki", "wiki-dev"},
-                             .enrolled_at = f.clock.Now(),
-                             .certificate_expires_at = f.clock.Now()})
-                .ok());
-    REQUIRE(t->Commit().ok());
-  }
+  f.PutAgent("a1", {"wiki", "wiki-dev"});
   using Said = std::vector<std::string>;
   const auto warnings = [&](const std::string& servers, const std::string& more = "") {
     const auto applied = f.Apply(APolicy("p", "", "okta", servers) + more, /*dry_run=*/true);

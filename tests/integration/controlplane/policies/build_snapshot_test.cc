@@ -45,15 +45,7 @@ struct SnapshotFixture : Fixture {
   std::unique_ptr<DeploymentKeys> keys = *DeploymentKeys::Open(dir.path(), clock, {});
   BuildSnapshot build{*control, clock, keys->snapshot_signer(), keys->effect_keys()};
 
-  SnapshotFixture() {
-    auto t = *control->Write();
-    REQUIRE(agents::Put(*t, {.name = "a1",
-                             .servers = {"files", "wiki"},
-                             .enrolled_at = clock.Now(),
-                             .certificate_expires_at = clock.Now()})
-                .ok());
-    REQUIRE(t->Commit().ok());
-  }
+  SnapshotFixture() { PutAgent("a1", {"files", "wiki"}); }
 
   // So many policies of a MiB each.
   void PutLarge(int count) {

@@ -4,12 +4,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "common/denial.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/policies/apply_policy.h"
 #include "controlplane/policies/delete_document.h"
 #include "controlplane/policies/read_documents.h"
+#include "controlplane/store/agents.h"
 #include "controlplane/store/documents.h"
 #include "controlplane/store/meta.h"
 #include "tests/fakes/fake_clock.h"
@@ -55,6 +58,16 @@ struct Fixture {
     request.set_kind(kind);
     request.set_name(name);
     return remove.Run(admin, request).status();
+  }
+
+  void PutAgent(const std::string& name, std::vector<std::string> servers) {
+    const auto t = *control->Write();
+    REQUIRE(agents::Put(*t, {.name = name,
+                             .servers = std::move(servers),
+                             .enrolled_at = clock.Now(),
+                             .certificate_expires_at = clock.Now()})
+                .ok());
+    REQUIRE(t->Commit().ok());
   }
 
   uint64_t SnapshotVersion() { return meta::CurrentSnapshot(**control->Read())->version; }

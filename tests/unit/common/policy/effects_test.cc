@@ -137,6 +137,25 @@ TEST_CASE("limit counts what an argument lists", "[policy][limit]") {
   CHECK(count(R"({"items":[1],"items":[]})") == -types::v1::DENIAL_REASON_CONDITION_FAILED);
 }
 
+TEST_CASE("a refusal names the argument that is missing, and how many objects are too many",
+          "[policy][limit][once]") {
+  using Catch::Matchers::EndsWith;
+  const auto policy = Bound(
+      BotPolicy("  rules: [{allow: {tools: [refund], once: {by: [/id, /line]}, limit: {count: "
+                "/items, per_call: 3, per_window: 2}}}]"));
+  const auto detail = [&](const char* arguments) {
+    const CallDecision decision = Refund(*policy, arguments);
+    REQUIRE(decision.verdict == Verdict::kDeny);
+    return decision.detail;
+  };
+  CHECK_THAT(detail(R"({"id":1,"items":[]})"), EndsWith("pass only once: /line"));
+  CHECK_THAT(detail(R"({"id":1,"line":2})"), EndsWith("objects are counted: /items"));
+  CHECK_THAT(detail(R"({"id":1,"line":2,"items":[1,2,3,4]})"),
+             EndsWith("touches 4 objects, and one call may 3"));
+  CHECK_THAT(detail(R"({"id":1,"line":2,"items":[1,2,3]})"),
+             EndsWith("touches 3 objects, and all calls of a window may 2"));
+}
+
 TEST_CASE("a call that no window could hold is refused at once", "[policy][limit]") {
   const auto policy = Bound(BotPolicy(
       "  rules: [{allow: {tools: [refund], limit: {count: /items, per_window: 2, window: 1h}}}]"));
