@@ -74,4 +74,11 @@ absl::Status CheckApprover(const types::v1::Principal& person,
   return absl::OkStatus();
 }
 
+absl::Status CheckApprover(const types::v1::Principal& person,
+                           const types::v1::Approval& approval) {
+  return CheckApprover(person, approval.principal(),
+                       std::vector(approval.approvers().begin(), approval.approvers().end()),
+                       std::vector(approval.owners().begin(), approval.owners().end()));
+}
+
 }  // namespace sallyport

@@ -26,6 +26,8 @@ absl::Status CheckApprover(const types::v1::Principal& person,
                            const types::v1::Principal& requester,
                            absl::Span<const std::string> approvers,
                            absl::Span<const std::string> owners);
+// By the requester, the approvers and the owners that the approval names.
+absl::Status CheckApprover(const types::v1::Principal& person, const types::v1::Approval& approval);
 
 // Who has approved it, `realm:subject`, in their order.
 std::vector<std::string> ApprovedBy(const types::v1::Approval& approval);

@@ -136,7 +136,8 @@ absl::StatusOr<std::optional<Approval>> StandingNo(const Question& question) {
   return std::nullopt;
 }
 
-absl::StatusOr<Approval> NewApproval(const Question& question, std::vector<std::string> owners) {
+absl::StatusOr<Approval> NewApproval(const Question& question,
+                                     const std::vector<std::string>& owners) {
   const RequestCallApprovalRequest& request = question.request;
   const types::v1::Session& session = question.session.proto();
   types::v1::Approval proto;
@@ -154,6 +155,7 @@ absl::StatusOr<Approval> NewApproval(const Question& question, std::vector<std::
   *proto.mutable_principal() = session.principal();
   proto.set_reason(session.reason());
   for (const std::string& approver : question.decision.approvers) proto.add_approvers(approver);
+  proto.mutable_owners()->Assign(owners.begin(), owners.end());
   proto.set_count(question.decision.count);
   *proto.mutable_created_at() = ToProto(question.now);
   *proto.mutable_expires_at() = ToProto(question.now + question.decision.expires_after);
@@ -163,8 +165,7 @@ absl::StatusOr<Approval> NewApproval(const Question& question, std::vector<std::
                                                           .server = session.server(),
                                                           .session_id = session.id()},
                                                          request.method(), request.target()));
-  return Approval::Pending(std::move(proto), session.agent(), std::move(owners),
-                           request.call_digest());
+  return Approval::Pending(std::move(proto), session.agent(), request.call_digest());
 }
 
 // The refusal as the response has it; what is no refusal stays a status.

@@ -30,9 +30,7 @@ absl::Status CheckEligible(const Caller& caller, const Approval& approval) {
     return Denied(types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE,
                   "approvals are decided by people, each with a token of their own");
   }
-  const types::v1::Approval& proto = approval.proto();
-  const std::vector<std::string> approvers(proto.approvers().begin(), proto.approvers().end());
-  return CheckApprover(person->principal, proto.principal(), approvers, approval.owners());
+  return CheckApprover(person->principal, approval.proto());
 }
 
 absl::StatusOr<Session> SessionOf(Transaction& t, const Approval& approval) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/status_macros.h"
 #include "controlplane/model/proto_time.h"
@@ -55,8 +57,9 @@ absl::Status AskForSession(WriteTransaction& t, const Session& session, CurrentP
                                                              .server = asked.server(),
                                                              .session_id = asked.id()}));
   ASSIGN_OR_RETURN(const InForce in_force, policies.In(t));
-  const Approval approval =
-      Approval::Pending(std::move(proto), "", in_force.policies->OwnersOf(asked.principal()));
+  const std::vector<std::string> owners = in_force.policies->OwnersOf(asked.principal());
+  proto.mutable_owners()->Assign(owners.begin(), owners.end());
+  const Approval approval = Approval::Pending(std::move(proto), "");
   RETURN_IF_ERROR(approvals::Insert(t, approval));
   return notices.Enqueue(t, approval, now);
 }

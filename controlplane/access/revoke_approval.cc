@@ -1,10 +1,8 @@
 #include "controlplane/access/revoke_approval.h"
 
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "common/denial.h"
 #include "common/policy/approvers.h"
@@ -25,10 +23,7 @@ absl::Status CheckMayRevoke(const Caller& caller, const Approval& approval) {
     return Denied(types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE,
                   "approvals are taken back by people, each with a token of their own");
   }
-  const types::v1::Approval& proto = approval.proto();
-  return CheckApprover(person->principal, proto.principal(),
-                       std::vector<std::string>(proto.approvers().begin(), proto.approvers().end()),
-                       approval.owners());
+  return CheckApprover(person->principal, approval.proto());
 }
 
 absl::Status TakeBack(Approval& approval, const Caller& caller, std::string_view reason,

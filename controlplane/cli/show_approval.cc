@@ -126,6 +126,10 @@ std::string ApprovalText(const Approval& approval) {
   facts.Add("definition of", approval.definition_hash());
   AddCaller(approval, facts);
   facts.Add("approvers", absl::StrJoin(approval.approvers(), " "));
+  if (!approval.owners().empty()) {
+    facts.Add("owners", absl::StrCat(absl::StrJoin(approval.owners(), " "),
+                                     ", who own the service that asks and never decide for it"));
+  }
   facts.Add("approved", Progress(approval));
   facts.Add("expires", TimeCell(approval.expires_at(), approval.has_expires_at()));
   AddDecisions(approval, facts);

@@ -9,12 +9,10 @@
 
 namespace sallyport::controlplane {
 
-Approval Approval::Pending(types::v1::Approval proto, std::string agent,
-                           std::vector<std::string> owners, std::string call_digest) {
+Approval Approval::Pending(types::v1::Approval proto, std::string agent, std::string call_digest) {
   proto.set_state(types::v1::APPROVAL_STATE_PENDING);
   return Approval({.proto = std::move(proto),
                    .agent = std::move(agent),
-                   .owners = std::move(owners),
                    .call_digest = std::move(call_digest)});
 }
 

@@ -2,7 +2,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -24,8 +23,7 @@ class Approval {
   // As it was stored.
   struct Stored {
     types::v1::Approval proto;
-    std::string agent;                // of a call; empty for a session's
-    std::vector<std::string> owners;  // who own the requesting service, and never decide for it
+    std::string agent;        // of a call; empty for a session's
     std::string call_digest;  // tells an identical call in all sessions; empty: there is none
     std::string call_id;      // what consumed it
     int64_t revision = 0;
@@ -33,14 +31,13 @@ class Approval {
 
   // A new one: pending. `proto` has everything but the state.
   static Approval Pending(types::v1::Approval proto, std::string agent,
-                          std::vector<std::string> owners, std::string call_digest = {});
+                          std::string call_digest = {});
   explicit Approval(Stored stored) : stored_(std::move(stored)) {}
   const Stored& stored() const { return stored_; }
 
   const types::v1::Approval& proto() const { return stored_.proto; }
   const std::string& id() const { return stored_.proto.id(); }
   types::v1::ApprovalState state() const { return stored_.proto.state(); }
-  const std::vector<std::string>& owners() const { return stored_.owners; }
   bool is_for_call() const { return !stored_.proto.method().empty(); }
   bool is_open() const {
     return state() == types::v1::APPROVAL_STATE_PENDING ||

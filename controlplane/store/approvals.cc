@@ -6,17 +6,19 @@
 namespace sallyport::controlplane::approvals {
 namespace {
 
-// What ApprovalOf reads, in its order.
+// What ApprovalOf reads, in its order. The owners are read from their column alone: rows are older
+// than their place in the message.
 #define APPROVAL_COLUMNS "approval, agent, owners, call_id, revision, call_digest"
 
 absl::StatusOr<Approval> ApprovalOf(const Statement& row) {
   Approval::Stored stored;
   RETURN_IF_ERROR(row.Read(0, &stored.proto));
   stored.agent = std::string(row.text(1));
+  stored.proto.clear_owners();
   std::string_view owners = row.text(2);
   for (size_t end; (end = owners.find('\n')) != std::string_view::npos;
        owners.remove_prefix(end + 1)) {
-    stored.owners.emplace_back(owners.substr(0, end));
+    stored.proto.add_owners(std::string(owners.substr(0, end)));
   }
   stored.call_id = std::string(row.text(3));
   stored.revision = row.integer(4);
@@ -148,7 +150,7 @@ absl::StatusOr<int64_t> CountUnnotified(Transaction& t) {
 absl::Status Insert(WriteTransaction& t, const Approval& approval) {
   const types::v1::Approval& proto = approval.proto();
   std::string owners;
-  for (const std::string& owner : approval.owners()) owners.append(owner).append("\n");
+  for (const std::string& owner : proto.owners()) owners.append(owner).append("\n");
   RETURN_IF_ERROR(t.Prepare("insert into approvals (id, session_id, agent, method, target, "
                             "arguments_digest, call_digest, state, created_at,"
                             " expires_at, owners, call_id, is_unnotified, approval, revision) "

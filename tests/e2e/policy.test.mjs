@@ -205,6 +205,24 @@ test('policy explain says which rule decides, and what would change that', async
   await refused(door.cli(['policy', 'explain', '--server', 'oracle', '--claims', claims], alice), /role_missing/);
 });
 
+test('policy explain counts what the agent has let through: what is done once, and the objects touched', async () => {
+  await door.apply(policy('get-sum', '    - allow: {tools: [echo], once: {by: [/message, /n], within: 1h}, limit: {count: /items, per_window: 3}}\n'));
+  const own = await door.session('oracle', token);
+  const call = (args) => own.call('tools/call', { name: 'echo', arguments: args });
+  // As a client spells it, which is not how explain is asked below.
+  const { message } = await call({ items: ['a', 'b'], n: 1.5, message: 'p\u00e9' });
+  assert.ok(message.result && !message.result.isError, JSON.stringify(message));
+  const says = async (args) => (await door.json(['policy', 'explain', '--server', 'oracle', '--tool', 'echo', '--args', args, '--token', token])).call;
+  const texts = ({ decision, obstacles }) => [decision, ...obstacles.map(({ reason }) => reason)];
+  assert.deepEqual(texts(await says('{"message": "p\\u00e9", "n": 15e-1, "items": ["c"]}')), ['allow', 'already_done']);
+  assert.deepEqual(texts(await says('{"message": "other", "n": 1.5, "items": ["c"]}')), ['allow']);
+  assert.deepEqual(texts(await says('{"message": "other", "n": 1.5, "items": ["c", "d"]}')), ['allow', 'limit_exceeded']);
+  // And the agent refuses what explain says it does.
+  const again = (await call({ message: 'p\u00e9', n: 1.5, items: ['c'] })).message;
+  assert.equal(again.result._meta.reason, 'already_done', JSON.stringify(again));
+  await door.apply(policy('echo'));
+});
+
 test('explain shows the manual, key by key', async () => {
   const text = await out(['explain', 'policy.spec.session']);
   assert.match(text, /^policy\.spec\.session <object>\n/);

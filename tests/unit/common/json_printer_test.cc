@@ -56,8 +56,9 @@ TEST_CASE("bytes are base64 and an approval's decisions say no as well as yes", 
   CHECK(ToJson(record) == R"({"n":0,"timeUnixNanos":0,"salt":"AQL/"})");
   types::v1::Approval approval;
   approval.add_decisions()->set_reason("no");
-  CHECK(ToJson(approval) == R"({"approvers":[],"decisions":[{"approve":false,"reason":"no"}],)"
-                            R"("count":0,"repeats":[],"cut":[]})");
+  CHECK(ToJson(approval) ==
+        R"({"approvers":[],"owners":[],"decisions":[{"approve":false,"reason":"no"}],)"
+        R"("count":0,"repeats":[],"cut":[]})");
 }
 
 TEST_CASE("a list is there where it is empty, but for documents", "[common][json]") {

@@ -1,5 +1,6 @@
 #include "controlplane/access/decide_approval.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -108,6 +109,7 @@ TEST_CASE_METHOD(Asking, "an owner of a service does not approve what it asks fo
   const std::string id = ByAgent(BotToken()).session().approval_id();
   CHECK(RefusalOf(id, SignedIn("alice", R"(["approvers","deploy-team"])")) ==
         types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  CHECK(std::ranges::equal(ApprovalOf(id).proto().owners(), std::vector{"okta:deploy-team"}));
   CHECK(Approve(id, SignedIn("alice", R"(["approvers"])")).ok());
 }
 

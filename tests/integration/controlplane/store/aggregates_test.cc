@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
@@ -67,7 +68,8 @@ struct Fixture {
     proto.set_arguments_digest("d1");
     *proto.mutable_created_at() = ToProto(kNow);
     *proto.mutable_expires_at() = ToProto(kNow + absl::Minutes(10));
-    const Approval approval = Approval::Pending(proto, "a1", {"okta:one", "okta:two"});
+    for (const char* owner : {"okta:one", "okta:two"}) proto.add_owners(owner);
+    const Approval approval = Approval::Pending(proto, "a1");
     auto t = Write();
     REQUIRE(approvals::Insert(*t, approval).ok());
     REQUIRE(t->Commit().ok());
@@ -203,7 +205,7 @@ TEST_CASE_METHOD(
   auto t = Write();
   const auto found = approvals::FindOpenCall(*t, "ses_1", "tools/call", "deploy", "d1");
   REQUIRE(found->has_value());
-  CHECK((*found)->owners() == std::vector<std::string>{"okta:one", "okta:two"});
+  CHECK(std::ranges::equal((*found)->proto().owners(), std::vector{"okta:one", "okta:two"}));
   CHECK_FALSE(approvals::FindOpenCall(*t, "ses_1", "tools/call", "deploy", "d2")->has_value());
   CHECK_FALSE(approvals::FindOpenCall(*t, "ses_1", "tools/call", "delete", "d1")->has_value());
   CHECK(approvals::OpenCallsOfAgent(*t, "a1")->size() == 1);
@@ -222,7 +224,7 @@ TEST_CASE_METHOD(Fixture, "an approval of a session that does not exist is refus
   proto.set_id("apr_1");
   proto.set_session_id("ses_none");
   auto t = Write();
-  CHECK_FALSE(approvals::Insert(*t, Approval::Pending(proto, "", {})).ok());
+  CHECK_FALSE(approvals::Insert(*t, Approval::Pending(proto, "")).ok());
 }
 
 TEST_CASE_METHOD(Fixture,

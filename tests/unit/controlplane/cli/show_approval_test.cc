@@ -42,8 +42,18 @@ TEST_CASE("who decides sees what runs, who asks, and what came before", "[cli]")
     INFO(part);
     CHECK(Has(text, part));
   }
+  CHECK_FALSE(Has(text, "owners"));
   CHECK_FALSE(Has(text, "alarm"));
   CHECK_FALSE(Has(text, "in doubt"));
+}
+
+TEST_CASE("who owns the service is named as who never decides", "[cli]") {
+  types::v1::Approval approval = ForTwo();
+  approval.add_owners("okta:deploy-team");
+  approval.add_owners("okta:carol");
+  const std::string text = ApprovalText(approval);
+  INFO(text);
+  CHECK(Has(text, "okta:deploy-team okta:carol, who own the service that asks and never decide"));
 }
 
 TEST_CASE("who has done nothing before is shown as that", "[cli]") {

@@ -15,7 +15,7 @@ Approval APending() {
   proto.set_id("apr_1");
   proto.set_method("tools/call");
   *proto.mutable_expires_at() = ToProto(kNow + absl::Minutes(10));
-  return Approval::Pending(proto, "a1", {"okta:deploy-team"});
+  return Approval::Pending(proto, "a1");
 }
 
 types::v1::Principal Alice() {
@@ -125,7 +125,7 @@ types::v1::Principal Person(const std::string& subject) {
 Approval ForTwo() {
   types::v1::Approval proto = APending().proto();
   proto.set_count(2);
-  return Approval::Pending(proto, "a1", {});
+  return Approval::Pending(proto, "a1");
 }
 
 TEST_CASE("two people are two subjects, and one of them twice is one", "[controlplane][model]") {
