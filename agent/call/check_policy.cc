@@ -65,13 +65,18 @@ absl::Status CheckClaims(const McpSession& mcp, const ClientMessage& message,
 }
 
 // What is not served here, whatever policy says.
-absl::Status CheckServed(const ClientMessage& message, const ClientMethod* method,
-                         const UsableCapabilities& usable) {
+absl::Status CheckServed(const McpConnection& connection, const ClientMessage& message,
+                         const ClientMethod* method, const UsableCapabilities& usable) {
   const bool is_misplaced =
       method != nullptr && (method->is_notification != (message.shape == Shape::kNotification) ||
                             !Has(method->eras, message.era));
   if (is_misplaced) {
     return Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the method is not served here");
+  }
+  const bool is_of_tasks = method != nullptr && (method->target == TargetKind::kTask ||
+                                                 method->list == ListKind::kTasks);
+  if (is_of_tasks && message.era == Era::kLegacy && !connection.has_tasks()) {
+    return Denied(types::v1::DENIAL_REASON_METHOD_UNKNOWN, "the server has no tasks");
   }
   if (message.asks_for_task && message.era == Era::kLegacy &&
       !(usable.tasks && message.method == "tools/call")) {
@@ -199,7 +204,7 @@ Stage<JudgedCall> CheckPolicy(Gateway& gateway, GrantedCall call,
   const absl::Time now = gateway.clock.Now();
   const UsableCapabilities& usable = (*rules)->policy->capabilities(now);
   const ClientMethod* method = FindClientMethod(message->method);
-  if (absl::Status served = CheckServed(*message, method, usable); !served.ok()) {
+  if (absl::Status served = CheckServed(*call.connection, *message, method, usable); !served.ok()) {
     return Refuse(std::move(call), std::move(message), std::move(served));
   }
   CallDecision decision = Evaluate(*(*rules)->policy, *message, usable, now);

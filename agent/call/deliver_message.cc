@@ -17,7 +17,6 @@
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/methods.h"
-#include "agent/mcp/modern_request.h"
 #include "agent/mcp/modern_result.h"
 #include "common/denial.h"
 #include "common/status_macros.h"
@@ -74,9 +73,8 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
                                    .makes_tasks = usable.approved_tools},
                         .may_be_asked =
                             [&](ServerRequestKind kind) {
-                              return Declares(request, PolicyWord(kind)) &&
-                                     policy.EvaluateServerRequest(PolicyWord(kind), now).verdict ==
-                                         Verdict::kAllow;
+                              return policy.EvaluateServerRequest(PolicyWord(kind), now).verdict ==
+                                     Verdict::kAllow;
                             },
                         .may_be_task = request.modern.takes_tasks && usable.task_extension,
                         .seal =
@@ -223,10 +221,10 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
     co_await AnswerServer(gateway, session, connection, ResultAnswer(message.id));
     co_return false;
   }
-  if (has_method && method->is_notification != is_request &&
-      IsAllowedNow(gateway, *session, *connection, *method, message)) {
-    co_return true;
-  }
+  const ServerRight right = has_method && method->is_notification != is_request
+                                ? RightNow(gateway, *session, *connection, *method, message)
+                                : ServerRight::kNone;
+  if (right == ServerRight::kHas) co_return true;
   if (IsAllowedByName(gateway, *session, message)) co_return true;
   if (is_request && connection->era() == Era::kModern) {
     co_await DropMessage(gateway, *session, *connection, types::v1::DENIAL_REASON_UPSTREAM_INVALID,
@@ -237,18 +235,21 @@ Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
       gateway, *session, *connection, types::v1::DENIAL_REASON_POLICY_DENIED, message.method,
       "the client has not asked for this message of the server, or may not have it");
   if (is_request) {
-    co_await AnswerServer(gateway, session, connection,
-                          ErrorAnswer(message.id, rpc_code::kMethodNotFound,
-                                      "the client does not take this request"));
+    const bool is_unfit = right == ServerRight::kUnfit;
+    co_await AnswerServer(
+        gateway, session, connection,
+        ErrorAnswer(message.id, is_unfit ? rpc_code::kInvalidParams : rpc_code::kMethodNotFound,
+                    is_unfit ? "the client has not declared that it can be asked in this way"
+                             : "the client does not take this request"));
   }
   co_return false;
 }
 
-Task<void> DropUnasked(Gateway& gateway, const GrantedCall& call, const UpstreamMessage& message) {
+Task<void> DropUnasked(Gateway& gateway, const GrantedCall& call, const UpstreamMessage& message,
+                       std::string_view why) {
   NoteChange(*call.connection, message);
   co_await DropMessage(gateway, *call.session, *call.connection,
-                       types::v1::DENIAL_REASON_POLICY_DENIED, message.method,
-                       "the client has not asked to be told of this");
+                       types::v1::DENIAL_REASON_POLICY_DENIED, message.method, std::string(why));
 }
 
 Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const GrantedCall& call,

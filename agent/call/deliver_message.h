@@ -21,9 +21,10 @@ Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage
 Task<bool> JudgeServerMessage(Gateway& gateway, Held<ServedSession> session,
                               Held<McpConnection> connection, const UpstreamMessage& message);
 
-// News on the stream of a listen that has not asked for them: they go nowhere, and are recorded as
-// what JudgeServerMessage refuses.
-Task<void> DropUnasked(Gateway& gateway, const GrantedCall& call, const UpstreamMessage& message);
+// News on the stream of a request that has not asked for them, as `why` says: they go nowhere, and
+// are recorded as what JudgeServerMessage refuses.
+Task<void> DropUnasked(Gateway& gateway, const GrantedCall& call, const UpstreamMessage& message,
+                       std::string_view why);
 
 // A notification or a request of the server, judged again, masked and recorded: for a stream of the
 // client's. nullopt: it may not go there; what could not be masked is dropped, and the record says

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
 #include "common/denial.h"
@@ -231,6 +232,9 @@ UpstreamMessage RefuseRequest(const ClientMessage& request, const absl::Status& 
     return ResultResponse(request.id,
                           absl::StrCat(R"({"resultType":"input_required",)", R"("requestState":)",
                                        JsonString(details.request_state), "}"));
+  }
+  if (const std::string required = RequiredCapabilitiesOf(why); !required.empty()) {
+    return CapabilityNotDeclared(request.id, required);
   }
   const DenialReason reason = ReasonToTell(why);
   RpcError error = ErrorFor(request, reason, why, details.is_hidden);

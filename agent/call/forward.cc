@@ -155,19 +155,23 @@ Task<void> Forward(Gateway& gateway, RecordedCall call, OpenRequest& request) {
   std::optional<LiveSession::Stream> stream;
   if (request.is_listening) stream.emplace(live);
   if (request.is_cancelled) (*exchange)->Cancel();
+  AskedNews news(call.outbound.message());
   for (;;) {
     auto message = co_await (*exchange)->Next();
-    if (message.ok() && request.is_listening) {
-      const auto& words = call.granted.left_out;
-      message = TellLeftOut(*std::move(message), words != nullptr ? *words : std::string_view());
-    }
     if (message.ok() && message->shape != Shape::kResponse) {
-      if (request.is_listening && !IsAskedFor(call.outbound.message(), *message)) {
-        co_await DropUnasked(gateway, call.granted, *message);
-      } else {
-        co_await DeliverMessage(gateway, call.granted, *std::move(message));
+      if (const std::string_view why = news.WhyDropped(*message); !why.empty()) {
+        co_await DropUnasked(gateway, call.granted, *message, why);
+        continue;
       }
-      continue;
+      if (request.is_listening) {
+        const auto& words = call.granted.left_out;
+        message = NarrowAcknowledgement(*std::move(message), call.outbound.message(),
+                                        words != nullptr ? *words : std::string_view());
+      }
+      if (message.ok()) {
+        co_await DeliverMessage(gateway, call.granted, *std::move(message));
+        continue;
+      }
     }
     request.exchange = nullptr;
     if (!message.ok()) {

@@ -19,7 +19,7 @@
 #include "agent/call/server_failure.h"
 #include "agent/call/shown.h"
 #include "agent/mcp/capabilities.h"
-#include "agent/mcp/json_index.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/json_rpc.h"
 #include "common/denial.h"
 #include "common/log.h"
@@ -30,18 +30,11 @@ namespace {
 
 // Of what the client declares, what policy lets it be asked for.
 ClientCapabilities Declared(const ClientMessage& message, const UsableCapabilities& usable) {
-  JsonIndex index;
-  const std::string_view capabilities =
-      std::string_view(message.bytes)
-          .substr(message.capabilities.begin, message.capabilities.size());
-  const bool is_read = index.Parse(capabilities, JsonLimits{}) == JsonError::kNone;
-  const auto declares = [&](std::string_view name) {
-    return is_read && index.Member(&index.root(), name) != nullptr;
-  };
-  return ClientCapabilities{.sampling = usable.sampling && declares("sampling"),
-                            .elicitation = usable.elicitation && declares("elicitation"),
-                            .roots = usable.roots && declares("roots"),
-                            .tasks = declares("tasks")};
+  ClientCapabilities declared = DeclaredBy(message);
+  if (!usable.sampling) declared.sampling = declared.sampling_tools = false;
+  if (!usable.elicitation) declared.form = declared.url = false;
+  if (!usable.roots) declared.roots = false;
+  return declared;
 }
 
 // What the server says beside its answers, until it or the MCP session is gone.
@@ -181,6 +174,7 @@ Task<absl::Status> Finish(Gateway& gateway, const AuthenticatedCall& call,
                           StartingConnection& starting) {
   const UsableCapabilities& usable = rules.policy->capabilities(gateway.clock.Now());
   std::string negotiated;
+  starting.connection->set_has_tasks(HasTasks(*starting.response));
   auto narrowed = NarrowInitializeResult(*std::move(starting.response),
                                          ServerTerms{.tools = usable.tools,
                                                      .resources = usable.resources,

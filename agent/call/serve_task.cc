@@ -9,9 +9,12 @@
 #include "agent/call/answer_own.h"
 #include "agent/call/answer_request.h"
 #include "agent/call/deliver_message.h"
+#include "agent/call/error_reply.h"
 #include "agent/call/held_task.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
+#include "agent/mcp/modern_result.h"
 #include "agent/mcp/task_extension.h"
 #include "common/denial.h"
 
@@ -30,6 +33,12 @@ Task<void> Refuse(Gateway& gateway, GrantedCall call, std::shared_ptr<const Clie
                                               std::move(details)});
 }
 
+// What the task asks for, who asks for the task must have declared, as its call had to.
+absl::Status CheckAskable(const TaskState& task, const ClientMessage& request) {
+  if (task.status != TaskStatus::kInputRequired) return absl::OkStatus();
+  return CheckDeclaredForInputs(task.body, DeclaredBy(request));
+}
+
 // What the request asks of the task is done before its answer goes out.
 Task<void> ServeOne(Gateway& gateway, GrantedCall call,
                     std::shared_ptr<const ClientMessage> request) {
@@ -39,7 +48,8 @@ Task<void> ServeOne(Gateway& gateway, GrantedCall call,
   bool is_last = false;
   if (request->method == "tasks/get") {
     task.Nudge();
-    answer = TaskGot(request->id, task.state());
+    const absl::Status askable = CheckAskable(task.state(), *request);
+    answer = askable.ok() ? TaskGot(request->id, task.state()) : RefuseRequest(*request, askable);
     is_last = task.state().is_over();
   } else if (request->method == "tasks/cancel") {
     task.Cancel();
@@ -102,7 +112,7 @@ class Listening {
     const bool is_new = told_[id] == absl::Time() && task->state().status == TaskStatus::kWorking;
     told_[id] = task->state().updated_at;
     // How it began the client knows already.
-    if (is_new) co_return;
+    if (is_new || !CheckAskable(task->state(), *listen_).ok()) co_return;
     co_await DeliverNotice(gateway_, call_, {}, TaskNews(listen_->id, task->state()));
   }
 

@@ -68,7 +68,8 @@ std::optional<std::uint64_t> FewRecorded::Note(absl::Duration now) {
 }
 
 McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era)
-    : mcp_(std::move(id), capabilities),
+    : mcp_(std::move(id)),
+      capabilities_(capabilities),
       era_(era),
       record_tag_(ToHex(Sha256(mcp_.id())).substr(0, 8)),
       tool_look_(loop),

@@ -20,6 +20,7 @@
 #include "agent/call/session_rules.h"
 #include "agent/loop/signal.h"
 #include "agent/mask/json_masker.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/list_page.h"
 #include "agent/mcp/message.h"
 #include "agent/mcp/tool_definition.h"
@@ -138,6 +139,12 @@ class McpConnection final : public Holdable {
   Era era() const { return era_; }
 
   McpSession& mcp() { return mcp_; }
+  // What its client said at initialize that it can be asked for, as far as policy let the server
+  // know. In the modern era each request says it.
+  const ClientCapabilities& capabilities() const { return capabilities_; }
+  // What its server said at initialize that it has: tasks, those of the legacy era.
+  bool has_tasks() const { return has_tasks_; }
+  void set_has_tasks(bool has_tasks) { has_tasks_ = has_tasks; }
   // What records call it: the first 8 hex digits of SHA-256 of its id, for the id itself opens the
   // session.
   const std::string& record_tag() const { return record_tag_; }
@@ -186,6 +193,8 @@ class McpConnection final : public Holdable {
   void WakeStream();
 
   McpSession mcp_;
+  const ClientCapabilities capabilities_;
+  bool has_tasks_ = false;
   const Era era_;
   // Of the requests of the modern era, in place of their ids.
   std::uint64_t last_key_ = 0;

@@ -5,27 +5,11 @@
 #include <utility>
 
 #include "agent/call/check_policy.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/modern_result.h"
 
 namespace sallyport::agent {
 namespace {
-
-bool IsDeclared(const ClientCapabilities& capabilities, ServerRequestKind kind) {
-  switch (kind) {
-    case ServerRequestKind::kTask:
-      return capabilities.tasks;
-    case ServerRequestKind::kSampling:
-      return capabilities.sampling;
-    case ServerRequestKind::kElicitation:
-      return capabilities.elicitation;
-    case ServerRequestKind::kRoots:
-      return capabilities.roots;
-    case ServerRequestKind::kNone:
-    case ServerRequestKind::kPing:
-      break;
-  }
-  return false;
-}
 
 // In force now, not when the last call came. Null: there is none.
 std::shared_ptr<const SessionPolicy> PolicyNow(Gateway& gateway, ServedSession& session) {
@@ -37,9 +21,9 @@ std::shared_ptr<const SessionPolicy> PolicyNow(Gateway& gateway, ServedSession& 
 
 bool MayAsk(const SessionPolicy& policy, const ClientCapabilities& capabilities,
             ServerRequestKind kind, absl::Time now) {
-  if (!IsDeclared(capabilities, kind)) return false;
+  if (!CanBeAsked(capabilities, kind)) return false;
   const auto allows = [&](ServerRequestKind asked) {
-    return IsDeclared(capabilities, asked) &&
+    return CanBeAsked(capabilities, asked) &&
            policy.EvaluateServerRequest(PolicyWord(asked), now).verdict == Verdict::kAllow;
   };
   if (kind != ServerRequestKind::kTask) return allows(kind);
@@ -73,17 +57,22 @@ bool MayAskInNews(const SessionPolicy& policy, const McpConnection& connection,
 
 }  // namespace
 
-bool IsAllowedNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
-                  const ServerMethod& method, const UpstreamMessage& message) {
+ServerRight RightNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
+                     const ServerMethod& method, const UpstreamMessage& message) {
   const bool needs_request = method.request != ServerRequestKind::kNone;
   const bool needs_target = method.target != TargetKind::kNone;
+  const ClientCapabilities& declared = connection.capabilities();
   const auto policy = PolicyNow(gateway, session);
   const absl::Time now = gateway.clock.Now();
-  return policy != nullptr && !policy->is_empty() &&
-         (!needs_request ||
-          MayAsk(*policy, connection.mcp().capabilities(), method.request, now)) &&
-         (!needs_target || MayKnow(*policy, connection, method.target, message.target, now)) &&
-         (method.target != TargetKind::kTask || MayAskInNews(*policy, connection, message, now));
+  const bool is_allowed =
+      policy != nullptr && !policy->is_empty() &&
+      (!needs_request || MayAsk(*policy, declared, method.request, now)) &&
+      (!needs_target || MayKnow(*policy, connection, method.target, message.target, now)) &&
+      (method.target != TargetKind::kTask || MayAskInNews(*policy, connection, message, now));
+  if (!is_allowed) return ServerRight::kNone;
+  if (!needs_request) return ServerRight::kHas;
+  const auto needs = NeedsOf(method, message);
+  return needs && Missing(*needs, declared).empty() ? ServerRight::kHas : ServerRight::kUnfit;
 }
 
 bool IsAllowedByName(Gateway& gateway, ServedSession& session, const UpstreamMessage& message) {

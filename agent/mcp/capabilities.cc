@@ -129,6 +129,19 @@ absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
   return ScanAgain(splicer.Finish(), response);
 }
 
+bool HasTasks(const UpstreamMessage& initialized) {
+  JsonIndex index;
+  if (initialized.is_error ||
+      index.Parse(initialized.bytes, JsonLimits{.max_bytes = initialized.bytes.size()}) !=
+          JsonError::kNone) {
+    return false;
+  }
+  const JsonNode* capabilities =
+      index.Member(index.Member(&index.root(), "result"), "capabilities");
+  const JsonNode* tasks = index.Member(capabilities, "tasks");
+  return tasks != nullptr && tasks->type != JsonType::kNull && tasks->type != JsonType::kFalse;
+}
+
 std::string NegotiatedVersion(const UpstreamMessage& response) {
   constexpr std::size_t kMaxVersionBytes = 32;
   JsonIndex index;

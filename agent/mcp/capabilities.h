@@ -57,6 +57,9 @@ absl::StatusOr<UpstreamMessage> NarrowInitializeResult(UpstreamMessage response,
                                                        const ServerTerms& terms,
                                                        std::string& negotiated);
 
+// Whether a server that answered initialize so has tasks, those of 2025-11-25.
+bool HasTasks(const UpstreamMessage& initialized);
+
 // The protocolVersion of an initialize result, if it may stand in a header field; else empty.
 std::string NegotiatedVersion(const UpstreamMessage& response);
 

@@ -73,15 +73,6 @@ absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
   return narrowed;
 }
 
-bool Declares(const ClientMessage& request, std::string_view capability) {
-  const Span at = request.modern.capabilities;
-  if (at.empty()) return false;
-  JsonIndex index;
-  const std::string_view declared = std::string_view(request.bytes).substr(at.begin, at.size());
-  return index.Parse(declared, JsonLimits{.max_bytes = declared.size()}) == JsonError::kNone &&
-         index.Member(&index.root(), capability) != nullptr;
-}
-
 bool AnswersOnly(const ClientMessage& request,
                  absl::FunctionRef<bool(std::string_view key)> was_asked) {
   const Span at = request.modern.input_responses;

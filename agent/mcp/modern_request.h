@@ -27,9 +27,6 @@ struct ModernRequestTerms {
 absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
                                                   const ModernRequestTerms& terms);
 
-// Whether the request's client says that it can be asked for this (sampling, elicitation, roots).
-bool Declares(const ClientMessage& request, std::string_view capability);
-
 // Whether all that the request answers (params.inputResponses) is what `was_asked` says of the
 // decoded keys.
 bool AnswersOnly(const ClientMessage& request,

@@ -36,11 +36,13 @@ bool HasTwin(const JsonIndex& index, const JsonNode& request) {
   return false;
 }
 
-absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* asking,
-                                absl::FunctionRef<bool(ServerRequestKind)> may_be_asked) {
-  const JsonNode* requests = index.Member(asking, "inputRequests");
+// The object of a server's input requests. Null: it asks for nothing.
+absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* requests,
+                                absl::FunctionRef<bool(ServerRequestKind)> may_be_asked,
+                                const ClientCapabilities& declared) {
   if (requests == nullptr) return absl::OkStatus();
   if (!requests->is_object()) return Invalid("inputRequests is not an object");
+  ClientCapabilities missing;
   for (const JsonNode& request : index.Children(*requests)) {
     const JsonNode* name = index.Member(&request, "method");
     const ServerMethod* method =
@@ -54,8 +56,32 @@ absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* asking,
                     absl::StrCat("the server asks the client for ",
                                  ToAbsl(PolicyWord(method->request)), ", which is not allowed"));
     }
+    const auto needs = NeedsOf(*method, index, index.Member(&request, "params"));
+    if (!needs) return Invalid("an input request asks in a way that the protocol does not have");
+    missing.Add(Missing(*needs, declared));
   }
-  return absl::OkStatus();
+  return missing.empty() ? absl::OkStatus() : NotDeclared(missing);
+}
+
+bool AllowAll(ServerRequestKind) { return true; }
+constexpr ClientCapabilities kAll{.sampling = true,
+                                  .sampling_tools = true,
+                                  .form = true,
+                                  .url = true,
+                                  .roots = true,
+                                  .tasks = true};
+
+absl::Status CheckNews(const UpstreamMessage& notification,
+                       absl::FunctionRef<bool(ServerRequestKind)> may_be_asked,
+                       const ClientCapabilities& declared) {
+  JsonIndex index;
+  if (index.Parse(notification.bytes, JsonLimits{.max_bytes = notification.bytes.size()}) !=
+      JsonError::kNone) {
+    return Invalid("the notification is not clean JSON");
+  }
+  return CheckInputRequests(index,
+                            index.Member(index.Member(&index.root(), "params"), "inputRequests"),
+                            may_be_asked, declared);
 }
 
 std::vector<std::string> AskedIn(const JsonIndex& index, const JsonNode* asking) {
@@ -190,7 +216,8 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
   const bool is_of_task =
       (type != nullptr && type->text == "task") || request.method.starts_with("tasks/");
   if (is_input_required || is_of_task) {
-    RETURN_IF_ERROR(CheckInputRequests(index, result, terms.may_be_asked));
+    RETURN_IF_ERROR(CheckInputRequests(index, index.Member(result, "inputRequests"),
+                                       terms.may_be_asked, DeclaredBy(request)));
   }
   if (is_input_required) {
     if (!MayAskForInput(request.method)) return Invalid("this method cannot ask for input");
@@ -223,12 +250,22 @@ absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
 
 absl::Status CheckTaskNews(const UpstreamMessage& notification,
                            absl::FunctionRef<bool(ServerRequestKind)> may_be_asked) {
+  return CheckNews(notification, may_be_asked, kAll);
+}
+
+absl::Status CheckDeclaredForNews(const UpstreamMessage& notification,
+                                  const ClientCapabilities& declared) {
+  return CheckNews(notification, AllowAll, declared);
+}
+
+absl::Status CheckDeclaredForInputs(std::string_view input_requests,
+                                    const ClientCapabilities& declared) {
   JsonIndex index;
-  if (index.Parse(notification.bytes, JsonLimits{.max_bytes = notification.bytes.size()}) !=
+  if (index.Parse(input_requests, JsonLimits{.max_bytes = input_requests.size()}) !=
       JsonError::kNone) {
-    return Invalid("the notification is not clean JSON");
+    return Invalid("inputRequests is not clean JSON");
   }
-  return CheckInputRequests(index, index.Member(&index.root(), "params"), may_be_asked);
+  return CheckInputRequests(index, &index.root(), AllowAll, declared);
 }
 
 std::vector<std::string> AskedInTaskNews(const UpstreamMessage& notification) {

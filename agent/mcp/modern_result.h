@@ -8,6 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "agent/mcp/capabilities.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/message.h"
 #include "agent/mcp/methods.h"
 
@@ -17,7 +18,7 @@ namespace sallyport::agent {
 struct ModernResultTerms {
   // server/discover: what policy lets the client use.
   ServerTerms server;
-  // Whether the client may be asked for this: policy allows it and the request declared it.
+  // Whether policy lets the client be asked for this.
   absl::FunctionRef<bool(ServerRequestKind)> may_be_asked;
   // The client takes a task in place of the result, and its server was told so.
   bool may_be_task = false;
@@ -49,16 +50,22 @@ bool MayAskForInput(std::string_view method);
 // new call; beside any other result type what asks for input goes, and the state with it. Results
 // that may be kept are private to the caller and kept for no longer than its session;
 // server/discover offers what we serve and policy allows. Errors pass unchanged.
-// policy_denied when the client would be asked for what it may not be asked for; upstream_invalid
-// when the result is none.
+// policy_denied when the client would be asked for what it may not be asked for, as NotDeclared
+// where it has not declared that; upstream_invalid when the result is none.
 absl::StatusOr<ModernResult> NarrowModernResult(UpstreamMessage response,
                                                 const ClientMessage& request,
                                                 const ModernResultTerms& terms);
 
-// Whether a server's `notification` of a task may reach its client, for it brings what the task
-// asks for: policy_denied and upstream_invalid as above.
+// Whether a server's `notification` of a task may be told under this policy, for it brings what the
+// task asks for: policy_denied and upstream_invalid as above.
 absl::Status CheckTaskNews(const UpstreamMessage& notification,
                            absl::FunctionRef<bool(ServerRequestKind)> may_be_asked);
+// Whether a client that declares this may be told it.
+absl::Status CheckDeclaredForNews(const UpstreamMessage& notification,
+                                  const ClientCapabilities& declared);
+// The same for the inputRequests of a task of our own.
+absl::Status CheckDeclaredForInputs(std::string_view input_requests,
+                                    const ClientCapabilities& declared);
 
 // The decoded keys of what a server's notification of a task (notifications/tasks) asks for. None
 // where it is no such notification.

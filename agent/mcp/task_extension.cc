@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/mcp/capabilities.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/json_index.h"
 #include "agent/mcp/json_rpc.h"
 #include "agent/mcp/json_scan.h"
@@ -17,8 +18,7 @@
 namespace sallyport::agent {
 namespace {
 
-constexpr std::string_view kRequired =
-    R"({"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}})";
+constexpr std::string_view kRequired = R"({"extensions":{"io.modelcontextprotocol/tasks":{}}})";
 
 std::string_view Word(TaskStatus status) {
   switch (status) {
@@ -101,8 +101,7 @@ UpstreamMessage TaskNews(std::string_view subscription_id, const TaskState& task
 }
 
 UpstreamMessage TasksNotDeclared(std::string_view id) {
-  return ErrorResponse(id, rpc_code::kMissingCapability, "Missing required client capability",
-                       kRequired);
+  return CapabilityNotDeclared(id, kRequired);
 }
 
 absl::StatusOr<TaskOutcome> ReadTaskOutcome(std::string_view response) {

@@ -18,29 +18,18 @@ std::string NewMcpSessionId();
 // `uri` is `whole`, or what a URI calls a part of it: its path, query or fragment goes on.
 bool IsPartOf(std::string_view uri, std::string_view whole);
 
-// What a client said at initialize that it can be asked for.
-struct ClientCapabilities {
-  bool sampling = false;
-  bool elicitation = false;
-  bool roots = false;
-  // Of the above, that it can be asked to run one as a task.
-  bool tasks = false;
-};
-
 // The bookkeeping of one legacy MCP session: which request ids are in flight, which requests of
 // the server the client has been given and may answer, each once, and what of the server is its
 // own: the resources it subscribed to and the tasks it asked for. Ids are the literals of the
 // messages, so `7` and `"7"` are two.
 class McpSession {
  public:
-  McpSession(std::string id, ClientCapabilities capabilities)
-      : id_(std::move(id)), capabilities_(capabilities) {}
+  explicit McpSession(std::string id) : id_(std::move(id)) {}
 
   const std::string& id() const { return id_; }
   // Of the initialize response. Empty until then.
   const std::string& protocol_version() const { return protocol_version_; }
   void set_protocol_version(std::string version) { protocol_version_ = std::move(version); }
-  const ClientCapabilities& capabilities() const { return capabilities_; }
   // The Accept of its initialize would rather have a stream than JSON.
   bool prefers_streams() const { return prefers_streams_; }
   void set_prefers_streams(bool prefers) { prefers_streams_ = prefers; }
@@ -97,7 +86,6 @@ class McpSession {
   static bool Take(Ids& ids, std::string_view id);
 
   std::string id_;
-  ClientCapabilities capabilities_;
   bool prefers_streams_ = false;
   std::string protocol_version_;
   Ids in_flight_;

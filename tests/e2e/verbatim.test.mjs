@@ -126,3 +126,57 @@ test('a task of the modern era is its principal\'s: nobody else may name it', as
   assert.equal((await ask(token, 'tasks/get', { taskId: 'the-task' }, 'the-task')).message.result.status, 'working');
   raw.answer = undefined;
 });
+
+const modernly = (method, params, capabilities, name) => [
+  { jsonrpc: '2.0', id: 'm-1', method, params: { ...params, _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': capabilities } } },
+  { token, headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...(name ? { 'mcp-name': name } : {}) } },
+];
+
+test('a client is asked in no way that it has not declared', async () => {
+  const params = { mode: 'url', url: 'https://example.org/', elicitationId: 'e', message: '?' };
+  raw.answer = ({ id, method }, response) => {
+    if (method !== 'tools/call') return false;
+    streams(response, [{ jsonrpc: '2.0', id: 'by-url', method: 'elicitation/create', params }]);
+    until('it was answered', () => raw.last(undefined)?.body.includes('by-url')).then(() => response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id, result: { content: [] } })}\n\n`));
+    return undefined;
+  };
+  const { body } = await door.post('raw', call('8'), { token, headers: mcp.headers });
+  assert.doesNotMatch(body, /example\.org/);
+  assert.equal(JSON.parse(raw.last(undefined).body).error.code, -32602);
+  raw.answer = ({ id, method }, response) => method === 'tools/call' &&
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, result: { resultType: 'input_required', inputRequests: { a: { method: 'elicitation/create', params } } } }));
+  const ask = (elicitation) => door.post('raw', ...modernly('tools/call', { name: 'echo', arguments: {} }, { elicitation }, 'echo'));
+  const refused = await ask({});
+  assert.equal(refused.status, 400);
+  assert.equal(refused.message.error.code, -32021);
+  assert.deepEqual(refused.message.error.data, { requiredCapabilities: { elicitation: { url: {} } } });
+  assert.equal((await ask({ url: {} })).message.result.resultType, 'input_required');
+  raw.answer = undefined;
+});
+
+test('of a server without tasks a legacy client is told that their methods are none, as by the server itself', async () => {
+  const before = raw.requests.length;
+  for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel', 'tasks/list']) {
+    const { message } = await door.post('raw', { jsonrpc: '2.0', id: 3, method, params: { taskId: 't' } }, { token, headers: mcp.headers });
+    assert.equal(message.error?.code, -32601, method);
+  }
+  assert.equal(raw.requests.length, before, 'they go nowhere');
+});
+
+test('a stream of news begins with its acknowledgement, of what was asked for, and brings what is its own', async () => {
+  const news = (method, params, of) => ({ jsonrpc: '2.0', method: `notifications/${method}`, params: { ...params, ...(of ? { _meta: { 'io.modelcontextprotocol/subscriptionId': of } } : {}) } });
+  raw.answer = ({ id, method }, response) => {
+    if (method !== 'subscriptions/listen') return false;
+    streams(response, [
+      news('tools/list_changed', { mark: 'early' }, id), news('subscriptions/acknowledged', { notifications: { toolsListChanged: true, promptsListChanged: true } }, id),
+      news('tools/list_changed', { mark: 'untagged' }), news('tools/list_changed', { mark: 'foreign' }, 'another'), news('tools/list_changed', { mark: 'heard' }, id),
+      { jsonrpc: '2.0', id, result: { resultType: 'complete', _meta: { 'io.modelcontextprotocol/subscriptionId': id } } },
+    ]);
+    return response.end();
+  };
+  const { body } = await door.post('raw', ...modernly('subscriptions/listen', { notifications: { toolsListChanged: true } }, {}));
+  raw.answer = undefined;
+  const messages = body.match(/^data: .+$/gm).map((line) => JSON.parse(line.slice(6)));
+  assert.deepEqual(messages.map(({ method, params }) => params?.mark ?? method), ['notifications/subscriptions/acknowledged', 'heard', undefined]);
+  assert.deepEqual(messages[0].params.notifications, { toolsListChanged: true });
+});

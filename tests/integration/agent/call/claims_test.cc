@@ -162,6 +162,28 @@ TEST_CASE("a task is its MCP session's: others may not name it and do not see it
         "working");
 }
 
+TEST_CASE("of a server without tasks the methods of tasks are none", "[agent][call]") {
+  Door door(kConfig, kOpenPolicy);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "initialize") return RunTasks(message);
+    const Json result = {{"protocolVersion", "2025-11-25"},
+                         {"capabilities", {{"tools", Json::object()}}},
+                         {"serverInfo", {{"name", "wiki"}, {"version", "1"}}}};
+    return RawHttpServer::Reply{
+        .bytes =
+            JsonReply(Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"result", result}}.dump())};
+  });
+  const Door::Bot bot = door.Connect();
+  for (const char* method : {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list"}) {
+    INFO(method);
+    const Json error = Door::Message(bot.Post(Request(method, {{"taskId", "task-a"}})))["error"];
+    CHECK(error["code"] == -32601);
+    CHECK(error["message"] == "Method not found: " + std::string(method));
+    CHECK(door.Seen(method) == 0);
+  }
+  CHECK(door.control.AwaitRecord(RECORD_TYPE_DENIAL, DENIAL_REASON_METHOD_UNKNOWN));
+}
+
 TEST_CASE("a task's result is masked as the call's own would be", "[agent][call]") {
   Door door(kConfig, kOpenPolicy);
   door.set_awkward(RunTasks);

@@ -160,7 +160,8 @@ TEST_CASE("a stream brings what its client asked for there, and nothing else", "
       return news;
     };
     return EventsOf(
-        {News("notifications/prompts/list_changed", message["id"]),
+        {News("notifications/subscriptions/acknowledged", message["id"]),
+         News("notifications/prompts/list_changed", message["id"]),
          News("notifications/message", message["id"]), updated("file:///public/other"),
          updated("file:///public/b/part"), News("notifications/tools/list_changed", message["id"])},
         false);
@@ -173,6 +174,55 @@ TEST_CASE("a stream brings what its client asked for there, and nothing else", "
   }
   CHECK(stage.door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
                                        types::v1::DENIAL_REASON_POLICY_DENIED));
+}
+
+TEST_CASE("a stream brings nothing before its acknowledgement, and no news without its id",
+          "[agent][modern]") {
+  Stage stage;
+  stage.door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "subscriptions/listen") return std::nullopt;
+    const Json& id = message["id"];
+    const auto tools = [](const Json& of, const std::string& mark) {
+      Json news = News("notifications/tools/list_changed", of);
+      news["params"]["mark"] = mark;
+      return news;
+    };
+    Json untagged = tools(id, "untagged");
+    untagged["params"].erase("_meta");
+    Json acknowledged = News("notifications/subscriptions/acknowledged", id);
+    acknowledged["params"]["notifications"] = {
+        {"toolsListChanged", true},
+        {"promptsListChanged", true},
+        {"resourceSubscriptions", {"file:///public/b", "file:///secret/a", "file:///public/z"}}};
+    Json foreign = News("notifications/subscriptions/acknowledged", "of another");
+    foreign["params"]["mark"] = "foreign";
+    Json again = acknowledged;
+    again["params"]["mark"] = "again";
+    return EventsOf({tools(id, "early"), foreign, acknowledged, again, untagged,
+                     tools("of another", "stray"), tools(id, "heard")},
+                    false);
+  });
+  const ModernClient client(stage.door);
+  const std::string body = client.Send(Stage::Listen())->ReadUntil("heard").body;
+  for (const char* dropped : {"early", "foreign", "again", "untagged", "stray"}) {
+    INFO(dropped);
+    CHECK(body.find(dropped) == std::string::npos);
+  }
+  const std::size_t at = body.find("data: ") + 6;
+  const Json first = Json::parse(body.substr(at, body.find('\n', at) - at));
+  CHECK(first["method"] == "notifications/subscriptions/acknowledged");
+  CHECK(first["params"]["notifications"] ==
+        Json{{"toolsListChanged", true}, {"resourceSubscriptions", {"file:///public/b"}}});
+  const auto recorded = [&](const std::string& words) {
+    return stage.door.control
+        .AwaitContent(types::v1::RECORD_TYPE_DENIAL,
+                      [&](const types::v1::RecordContent& content) {
+                        return content.SerializeAsString().find(words) != std::string::npos;
+                      })
+        .has_value();
+  };
+  CHECK(recorded("has not acknowledged the subscription yet"));
+  CHECK(recorded("names no subscription for"));
 }
 
 TEST_CASE("a stream is refused where policy does not name it", "[agent][modern]") {
@@ -329,7 +379,7 @@ TEST_CASE("a stream that its server ends is ended for its client", "[agent][mode
 }
 
 // A task of the modern era asks its client in what tells of it.
-TEST_CASE("news of a task that asks for what policy denies does not reach its client",
+TEST_CASE("news of a task that asks for what policy or its client does not allow reach nobody",
           "[agent][modern]") {
   Door door(kConfig, kTaskPolicy, false, "", ServerEras::kModern);
   door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
@@ -344,16 +394,22 @@ TEST_CASE("news of a task that asks for what policy denies does not reach its cl
       news["params"]["inputRequests"] = {{"a", {{"method", what}}}};
       return news;
     };
-    return EventsOf({asking("sampling/createMessage"), asking("elicitation/create")}, false);
+    Json by_url = asking("elicitation/create");
+    by_url["params"]["inputRequests"]["a"]["params"] = {{"mode", "url"}, {"url", "https://a"}};
+    return EventsOf({News("notifications/subscriptions/acknowledged", message["id"]),
+                     asking("sampling/createMessage"), by_url, asking("elicitation/create")},
+                    false);
   });
   const ModernClient client(door);
   ModernClient::Ask call = ModernClient::Call("echo");
   call.capabilities = {{"extensions", {{"io.modelcontextprotocol/tasks", Json::object()}}}};
   CHECK(Door::Message(client.Post(call))["result"]["taskId"] == "t-1");
-  const auto stream = client.Send(Stage::Listen());
-  const auto answer = stream->ReadUntil("elicitation/create");
+  ModernClient::Ask listen = Stage::Listen();
+  listen.capabilities = {{"elicitation", Json::object()}, {"sampling", Json::object()}};
+  const auto answer = client.Send(listen)->ReadUntil("elicitation/create");
   CHECK(answer.is_stream());
   CHECK(answer.body.find("sampling") == std::string::npos);
+  CHECK(answer.body.find("https://a") == std::string::npos);
 }
 
 TEST_CASE("a client answers of a task what the task has asked it, and nothing else",

@@ -319,10 +319,46 @@ TEST_CASE("a client is not shown what policy or it itself does not let the serve
   Ask undeclared = Deploy();
   undeclared.capabilities = Json::object();
   const auto by_client = client.Post(undeclared);
-  CHECK(Door::Message(by_client)["result"]["isError"] == true);
+  CHECK(by_client.status == 400);
+  const Json error = Door::Message(by_client)["error"];
+  CHECK(error["code"] == -32021);
+  CHECK(error["data"] ==
+        Json{{"requiredCapabilities", {{"elicitation", {{"form", Json::object()}}}}}});
   CHECK(by_client.body.find("sure?") == std::string::npos);
   CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
                                  types::v1::DENIAL_REASON_POLICY_DENIED));
+}
+
+TEST_CASE("a client is asked in no way that it has not declared", "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  Json params = {{"mode", "url"}, {"url", "https://example.org/"}, {"message", "sure?"}};
+  door.set_awkward([&](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return ResultOf(message, {{"resultType", "input_required"},
+                              {"inputRequests",
+                               {{"q", {{"method", "elicitation/create"}, {"params", params}}}}}});
+  });
+  const ModernClient client(door);
+  const auto asked = [&](const Json& elicitation) {
+    Ask ask = Deploy();
+    ask.capabilities["elicitation"] = elicitation;
+    return client.Post(ask);
+  };
+  const Json none = Json::object();
+  for (const Json& form : {none, Json{{"form", none}}}) {
+    const auto refused = asked(form);
+    CHECK(refused.status == 400);
+    CHECK(Door::Message(refused)["error"]["code"] == -32021);
+    CHECK(Door::Message(refused)["error"]["data"]["requiredCapabilities"] ==
+          Json{{"elicitation", {{"url", none}}}});
+    CHECK(refused.body.find("example.org") == std::string::npos);
+  }
+  CHECK_FALSE(StateOf(asked({{"url", none}})).empty());
+  params.erase("mode");
+  CHECK(asked({{"url", none}}).status == 400);
+  CHECK_FALSE(StateOf(asked({{"url", none}, {"form", none}})).empty());
+  params["mode"] = "voice";
+  CHECK(ReasonOf(asked({{"url", none}, {"voice", none}})) == "upstream_invalid");
 }
 
 }  // namespace

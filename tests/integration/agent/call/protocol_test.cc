@@ -215,6 +215,40 @@ TEST_CASE("a server asks the client only what policy and the client allow", "[ag
   CHECK_FALSE(door.SawText("injected"));
 }
 
+TEST_CASE("a server asks the client in no way that it has not declared", "[agent][call]") {
+  std::string policy = kPolicy;
+  policy.replace(policy.find("[elicitation]"), 13, "[elicitation, sampling]");
+  Door door("recording: {durability: process, spool_max_bytes: 128MiB}", policy);
+  // Whether its client is asked; if not, the server has the answer `code`.
+  int asked = 0;
+  const auto ask = [&](const std::string& capabilities, const std::string& method,
+                       const std::string& params, int code) {
+    INFO(capabilities << " " << method << " " << params);
+    const Door::Bot bot = door.Connect("bot", capabilities);
+    const std::string id = "\"ask-" + std::to_string(++asked) + "\"";
+    door.set_awkward([=](const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") != "tools/call") return std::nullopt;
+      return Streamed(R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":")" + method +
+                          R"(","params":)" + params + "}",
+                      message["id"]);
+    });
+    const bool is_asked = bot.Post(Door::Call("echo")).body.find(method) != std::string::npos;
+    CHECK(is_asked == (code == 0));
+    if (code == 0) return;
+    CHECK(door.SawText("\"id\":" + id + ",\"error\":{\"code\":" + std::to_string(code)));
+  };
+  const std::string elicit = "elicitation/create", sample = "sampling/createMessage";
+  ask(R"({"elicitation":{}})", elicit, R"({"mode":"url","url":"https://a"})", -32602);
+  ask(R"({"elicitation":{"form":{}}})", elicit, R"({"mode":"url","url":"https://a"})", -32602);
+  ask(R"({"elicitation":{"url":{}}})", elicit, R"({"mode":"url","url":"https://a"})", 0);
+  ask(R"({"elicitation":{"url":{}}})", elicit, R"({"message":"?"})", -32602);
+  ask(R"({"elicitation":{"url":{}}})", elicit, R"({"mode":"voice"})", -32602);
+  ask(R"({"sampling":{}})", elicit, R"({"mode":"url"})", -32601);
+  ask(R"({"sampling":{}})", sample, R"({"tools":[]})", -32602);
+  ask(R"({"sampling":{"tools":{}}})", sample, R"({"toolChoice":{"mode":"auto"}})", 0);
+  ask(R"({"sampling":{}})", sample, R"({"includeContext":"thisServer"})", 0);
+}
+
 TEST_CASE("a cancelled call gets no response and its server is told", "[agent][call]") {
   Door door;
   const Door::Bot bot = door.Connect();

@@ -20,6 +20,7 @@ Ask Delete(const Json& arguments = {{"id", 1}}) {
 }
 Ask About(const std::string& method, const std::string& task, const Json& more = Json::object()) {
   Ask ask{.method = method, .params = more, .id = 2, .capabilities = kTasks, .name_field = task};
+  ask.capabilities["elicitation"] = Json::object();
   ask.params["taskId"] = task;
   return ask;
 }
@@ -249,6 +250,12 @@ TEST_CASE("what the server asks in an approved task the client gives by tasks/up
   CHECK(asking["status"] == "input_required");
   CHECK(asking["inputRequests"]["q"]["method"] == "elicitation/create");
   CHECK_FALSE(asking.contains("requestState"));
+  Ask undeclared = About("tasks/get", call.id);
+  undeclared.capabilities = kTasks;
+  const auto untold = call.client.Post(undeclared);
+  CHECK(untold.status == 400);
+  CHECK(Door::Message(untold)["error"]["data"]["requiredCapabilities"] ==
+        Json{{"elicitation", {{"form", Json::object()}}}});
   const auto supply = [&](const Json& responses) {
     return Door::Message(
         call.client.Post(About("tasks/update", call.id, {{"inputResponses", responses}})));

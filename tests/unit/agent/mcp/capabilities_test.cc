@@ -103,5 +103,21 @@ TEST_CASE("a server that answers in a version we do not serve is refused", "[age
         types::v1::DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
 }
 
+TEST_CASE("a server has tasks if its capabilities say so", "[agent][mcp]") {
+  const auto has_tasks = [](const std::string& answer) {
+    auto message = ScanUpstreamMessage(R"({"jsonrpc":"2.0","id":1,)" + answer + "}");
+    REQUIRE(message.ok());
+    return HasTasks(*message);
+  };
+  CHECK(has_tasks(R"("result":{"capabilities":{"tasks":{}}})"));
+  for (const char* none :
+       {R"("result":{"capabilities":{"tools":{},"Tasks":{}}})", R"("result":{"tasks":{}})",
+        R"("result":{"capabilities":{"tasks":null}})",
+        R"("error":{"code":1,"message":"","data":{"capabilities":{"tasks":{}}}})"}) {
+    INFO(none);
+    CHECK_FALSE(has_tasks(none));
+  }
+}
+
 }  // namespace
 }  // namespace sallyport::agent

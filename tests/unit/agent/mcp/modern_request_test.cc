@@ -153,15 +153,5 @@ TEST_CASE("all of it is narrowed at once, in any order of members", "[agent][mcp
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
-TEST_CASE("a client declares what stands in its capabilities", "[agent][mcp]") {
-  const ClientMessage message =
-      FromClient(WithCapabilities(R"({"elicitation":{},"experimental":{"sampling":{}}})"));
-  CHECK(Declares(message, "elicitation"));
-  CHECK_FALSE(Declares(message, "sampling"));
-  CHECK_FALSE(Declares(message, ""));
-  CHECK_FALSE(
-      Declares(FromClient(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})"), "elicitation"));
-}
-
 }  // namespace
 }  // namespace sallyport::agent

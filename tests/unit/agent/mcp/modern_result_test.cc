@@ -16,12 +16,15 @@ constexpr ServerTerms kEverything{
 struct Rig {
   ServerTerms server = kEverything;
   std::vector<ServerRequestKind> askable = {ServerRequestKind::kElicitation};
+  // The capabilities of the request's client.
+  std::string declared = R"({"elicitation":{}})";
   // What was sealed: the server's literal.
   std::string sealed = "nothing";
   std::vector<std::string> asked = {};
   bool may_be_task = true;
 
-  absl::StatusOr<ModernResult> Narrow(const std::string& response, const ClientMessage& request) {
+  absl::StatusOr<ModernResult> Narrow(const std::string& response, ClientMessage request) {
+    request.modern.declared_capabilities = declared;
     return NarrowModernResult(FromServer(response), request,
                               {.server = server,
                                .may_be_asked =
@@ -221,6 +224,39 @@ TEST_CASE("a client is not asked for what policy or it itself does not allow", "
   CHECK(rig.sealed == "nothing");
 }
 
+TEST_CASE("a client is asked in no way that it has not declared, and is told all that is missing",
+          "[agent][mcp]") {
+  Rig rig;
+  rig.askable = {ServerRequestKind::kElicitation, ServerRequestKind::kSampling};
+  const auto required = [&](const std::string& requests, const std::string& head,
+                            const ClientMessage& request) {
+    const absl::Status status =
+        rig.Narrow(Rig::Wrapped("{" + head + R"(,"inputRequests":{)" + requests + "}}"), request)
+            .status();
+    CHECK((status.ok() || ReasonOf(status) == DenialReason::DENIAL_REASON_POLICY_DENIED));
+    return RequiredCapabilitiesOf(status);
+  };
+  const std::string form = R"("f":{"method":"elicitation/create","params":{"mode":"form"}})";
+  const std::string url = R"("u":{"method":"elicitation/create","params":{"mode":"url"}})";
+  const std::string tools = R"("t":{"method":"sampling/createMessage","params":{"tools":[]}})";
+  const std::string call = R"("resultType":"input_required")", task = R"("taskId":"t-1")";
+  const ClientMessage get = FromClient(ModernRequest("tasks/get", task));
+  for (const auto& [head, request] : {std::pair(call, ModernCall("t")), std::pair(task, get)}) {
+    rig.declared = R"({"elicitation":{},"sampling":{}})";
+    CHECK(required(form, head, request).empty());
+    CHECK(required(form + "," + url, head, request) == R"({"elicitation":{"url":{}}})");
+    CHECK(required(url + "," + tools, head, request) ==
+          R"({"sampling":{"tools":{}},"elicitation":{"url":{}}})");
+    rig.declared = R"({"elicitation":{"url":{}},"sampling":{"tools":{}}})";
+    CHECK(required(form, head, request) == R"({"elicitation":{"form":{}}})");
+    CHECK(required(url, head, request).empty());
+  }
+  CHECK(
+      rig.Refusal(
+          R"({"resultType":"input_required","inputRequests":{"a":{"method":"elicitation/create","params":{"mode":"voice"}}}})",
+          ModernCall("t")) == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+}
+
 TEST_CASE("an input request with a member in two spellings is refused", "[agent][mcp]") {
   Rig rig;
   rig.askable = {ServerRequestKind::kElicitation};
@@ -292,6 +328,18 @@ TEST_CASE("what a task asks in a notification is judged, too", "[agent][mcp]") {
   CHECK(reason(R"(,"inputRequests":{"a":{"method":"tools/call"}})") ==
         DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
   CHECK(reason(R"(,"inputRequests":[])") == DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
+}
+
+TEST_CASE("what a task asks is told to those who have declared it", "[agent][mcp]") {
+  const std::string url = R"({"a":{"method":"elicitation/create","params":{"mode":"url"}}})";
+  const UpstreamMessage news = *ScanUpstreamMessage(
+      R"({"jsonrpc":"2.0","method":"notifications/tasks","params":{"taskId":"t-1","inputRequests":)" +
+      url + "}}");
+  CHECK(CheckDeclaredForNews(news, {.url = true}).ok());
+  CHECK(CheckDeclaredForInputs(url, {.url = true}).ok());
+  const std::string required = R"({"elicitation":{"url":{}}})";
+  CHECK(RequiredCapabilitiesOf(CheckDeclaredForNews(news, {.form = true})) == required);
+  CHECK(RequiredCapabilitiesOf(CheckDeclaredForInputs(url, {.form = true})) == required);
 }
 
 TEST_CASE("what a task asks for is known by its keys", "[agent][mcp]") {

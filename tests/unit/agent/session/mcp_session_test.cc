@@ -16,7 +16,7 @@ TEST_CASE("an MCP session id is long, visible ASCII and never the same", "[agent
 
 TEST_CASE("an id in flight is refused until it is answered, and literals keep their type",
           "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   CHECK(session.BeginRequest("7"));
   CHECK_FALSE(session.BeginRequest("7"));
   CHECK(session.BeginRequest("\"7\""));
@@ -26,7 +26,7 @@ TEST_CASE("an id in flight is refused until it is answered, and literals keep th
 }
 
 TEST_CASE("the 129th request in flight is refused", "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   for (int i = 0; i < 128; ++i) REQUIRE(session.BeginRequest(std::to_string(i)));
   CHECK_FALSE(session.BeginRequest("128"));
   session.FinishRequest("0");
@@ -34,7 +34,7 @@ TEST_CASE("the 129th request in flight is refused", "[agent][session]") {
 }
 
 TEST_CASE("a client answers only what it was asked, and once", "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   CHECK_FALSE(session.TakeServerRequest("1"));
   CHECK(session.DeliverServerRequest("1"));
   CHECK_FALSE(session.TakeServerRequest("\"1\""));
@@ -44,7 +44,7 @@ TEST_CASE("a client answers only what it was asked, and once", "[agent][session]
 
 TEST_CASE("a subscription reaches a resource and its parts, and nothing that only begins like it",
           "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   CHECK_FALSE(session.IsSubscribedTo("file:///a"));
   CHECK(session.Subscribe("file:///a"));
   CHECK_FALSE(session.Subscribe("file:///a"));
@@ -64,7 +64,7 @@ TEST_CASE("a subscription reaches a resource and its parts, and nothing that onl
 }
 
 TEST_CASE("subscriptions have a limit, and so has each", "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   CHECK_FALSE(session.MaySubscribe(std::string(4097, 'x')));
   for (int i = 0; i < 1024; ++i) {
     REQUIRE(session.MaySubscribe("x"));
@@ -76,7 +76,7 @@ TEST_CASE("subscriptions have a limit, and so has each", "[agent][session]") {
 }
 
 TEST_CASE("what a task has asked its client for is known by its key", "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   session.AskInTask("t1", {"a"});
   CHECK_FALSE(session.HasAskedInTask("t1", "a"));  // it has no such task
   session.AddTask("t1");
@@ -94,7 +94,7 @@ TEST_CASE("what a task has asked its client for is known by its key", "[agent][s
 }
 
 TEST_CASE("a task is the session's own until newer ones have pushed it out", "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   CHECK_FALSE(session.HasTask("t0"));
   for (int i = 0; i < 1024; ++i) session.AddTask("t" + std::to_string(i));
   CHECK(session.HasTask("t0"));
@@ -107,7 +107,7 @@ TEST_CASE("a task is the session's own until newer ones have pushed it out", "[a
 }
 
 TEST_CASE("tasks are unfinished until their result or their end was given", "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   CHECK_FALSE(session.has_unfinished_tasks());
   session.AddTask("a");
   session.AddTask("b");
@@ -120,7 +120,7 @@ TEST_CASE("tasks are unfinished until their result or their end was given", "[ag
 }
 
 TEST_CASE("a task that its client has left is over when its server says so", "[agent][session]") {
-  McpSession session("s", {});
+  McpSession session("s");
   int over = 0;
   session.AddTask("a", [&] { ++over; });
   session.LeaveTask("a");
