@@ -9,6 +9,7 @@
 #include "common/status_macros.h"
 #include "common/time_text.h"
 #include "controlplane/access/admission.h"
+#include "controlplane/access/may_ask.h"
 #include "controlplane/access/open_session.h"
 #include "controlplane/access/opening_answer.h"
 #include "controlplane/access/pending_session.h"
@@ -36,6 +37,12 @@ absl::StatusOr<bool> IsUsable(Transaction& t, const Session& session, absl::Time
   ASSIGN_OR_RETURN(const std::optional<Approval> approval,
                    approvals::Find(t, session.proto().approval_id()));
   return approval.has_value() && now < approval->expires_at();
+}
+
+// One that is open says how long it is.
+bool IsClamped(const OpenSessionRequest& request, const Session& session) {
+  return session.is_pending() && request.has_duration() &&
+         FromProto(request.duration()) > session.duration();
 }
 
 }  // namespace
@@ -70,8 +77,6 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, con
         t, session,
         audit_log::LineOf(opening.caller, opening.now, "session.attach", session.id())));
   }
-  if (session.is_pending() && opening.agent.empty())
-    RETURN_IF_ERROR(TakeWishes(t, opening, session));
   const OpenSessionRequest& request = opening.request;
   if (request.break_glass() && !session.is_pending() &&
       request.reason() != session.proto().reason()) {
@@ -81,34 +86,44 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, con
                                                session.id(), "it was open: " + request.reason())));
   }
   ASSIGN_OR_RETURN(OpenSessionResponse response, Answer(t, opening, session));
-  response.set_clamped(session.is_pending() && request.has_duration() &&
-                       FromProto(request.duration()) > session.duration());
+  response.set_clamped(IsClamped(request, session));
   return response;
 }
 
-absl::Status OpenSession::TakeWishes(WriteTransaction& t, const Opening& opening,
-                                     Session& session) {
+absl::StatusOr<OpenSessionResponse> OpenSession::TakeWishes(WriteTransaction& t,
+                                                            const Opening& opening,
+                                                            const OpenDecision& decision,
+                                                            Session session) {
   const OpenSessionRequest& request = opening.request;
   ASSIGN_OR_RETURN(std::optional<Approval> approval,
                    approvals::Find(t, session.proto().approval_id()));
-  if (!approval.has_value()) return absl::OkStatus();
+  if (!approval.has_value())
+    return absl::DataLossError("session " + session.id() + " has no approval");
   Session wished = session;
   if (request.has_duration()) RETURN_IF_ERROR(wished.AskFor(FromProto(request.duration())));
-  const bool is_other_time =
-      wished.duration() != session.duration() && approval->AskFor(wished.duration());
-  if (is_other_time) session = std::move(wished);
-  const bool is_other_reason = !request.reason().empty() &&
-                               request.reason() != session.proto().reason() &&
-                               approval->SayWhy(request.reason());
-  if (is_other_reason) RETURN_IF_ERROR(session.SayWhy(request.reason()));
-  if (!is_other_time && !is_other_reason) return absl::OkStatus();
-  RETURN_IF_ERROR(approvals::Update(t, *approval));
-  return sessions::Update(
-      t, session,
-      audit_log::LineOf(opening.caller, opening.now, "session.ask", session.id(),
-                        "for " + DurationText(session.duration()) +
-                            (session.proto().reason().empty() ? "" : ": ") +
-                            session.proto().reason()));
+  if (!request.reason().empty()) RETURN_IF_ERROR(wished.SayWhy(request.reason()));
+  const bool is_told_anew =
+      wished.proto().reason() != session.proto().reason() || wished.duration() > session.duration();
+  if (is_told_anew && approval->proto().decisions().empty()) {
+    const absl::Status may_ask =
+        CheckMayAsk(t, session.proto().principal(), session.proto().server(), opening.now);
+    if (ReasonOf(may_ask) != types::v1::DENIAL_REASON_UNSPECIFIED) return Refusal(may_ask);
+    RETURN_IF_ERROR(may_ask);
+    RETURN_IF_ERROR(sessions::WithdrawApprovals(t, session, "its caller asks for it otherwise",
+                                                opening.caller, opening.now));
+    ASSIGN_OR_RETURN(OpenSessionResponse response, AskAnew(t, opening, decision, wished));
+    response.set_clamped(IsClamped(request, wished));
+    return response;
+  }
+  if (approval->Shorten(wished.duration())) {
+    RETURN_IF_ERROR(session.AskFor(wished.duration()));
+    RETURN_IF_ERROR(approvals::Update(t, *approval));
+    RETURN_IF_ERROR(
+        sessions::Update(t, session,
+                         audit_log::LineOf(opening.caller, opening.now, "session.ask", session.id(),
+                                           "for " + DurationText(session.duration()))));
+  }
+  return Attach(t, opening, std::move(session));
 }
 
 absl::StatusOr<OpenSessionResponse> OpenSession::AttachToPending(WriteTransaction& t,
@@ -129,6 +144,8 @@ absl::StatusOr<OpenSessionResponse> OpenSession::AttachToPending(WriteTransactio
   ASSIGN_OR_RETURN(const bool is_still_asked, IsStillAsked(t, session, own));
   // What one token needs no approval for is not opened with another that does.
   const bool is_others = !own.terms.has_approval() && decision.terms.has_approval();
+  if (is_opened && is_still_asked && opening.agent.empty())
+    return TakeWishes(t, opening, own, std::move(session));
   if (is_opened && (is_still_asked || is_others)) return Attach(t, opening, std::move(session));
   RETURN_IF_ERROR(sessions::WithdrawApprovals(t, session, "it would be asked for otherwise now",
                                               opening.caller, opening.now));

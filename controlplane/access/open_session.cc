@@ -35,6 +35,18 @@ namespace {
 // many.
 constexpr size_t kMaxLiveSessions = 16;
 
+// A client that connects again and again must not ask again and again: while the time lasts that
+// the question was given, a no stands, in these words. Empty: there is none. Who asks on the
+// people's door asks deliberately.
+absl::StatusOr<std::string> StandingNo(Transaction& t, const Opening& opening) {
+  const std::string& server = opening.request.server();
+  ASSIGN_OR_RETURN(const std::optional<Approval> latest,
+                   approvals::LatestForSession(t, opening.principal, server, opening.now));
+  if (!latest.has_value() || latest->state() != types::v1::APPROVAL_STATE_DENIED) return "";
+  return "approval " + latest->id() + " was " + DenialWords(latest->proto()) +
+         "; ask again with a reason: sallyport request " + server + " --reason TEXT";
+}
+
 }  // namespace
 
 absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
@@ -101,6 +113,10 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
                                                        const OpenDecision& decision,
                                                        const meta::SnapshotVersion& version) {
   const OpenSessionRequest& request = opening.request;
+  if (!opening.agent.empty() && decision.terms.has_approval()) {
+    ASSIGN_OR_RETURN(const std::string no, StandingNo(t, opening));
+    if (!no.empty()) return Refusal(types::v1::DENIAL_REASON_APPROVAL_DENIED, no);
+  }
   if (!opening.agent.empty() && decision.terms.open() == types::v1::OPEN_MODE_REQUEST) {
     return Refusal(
         types::v1::DENIAL_REASON_SESSION_REQUIRED,
@@ -195,19 +211,6 @@ absl::StatusOr<OpenSessionResponse> OpenSession::BreakGlass(WriteTransaction& t,
 absl::StatusOr<OpenSessionResponse> OpenSession::StartPending(WriteTransaction& t,
                                                               const Opening& opening,
                                                               Session::Request request) {
-  // A client that connects again and again must not ask again and again: while the time lasts that
-  // the question was given, a no stands. Who asks on the people's door asks deliberately.
-  if (!opening.agent.empty()) {
-    ASSIGN_OR_RETURN(
-        const std::optional<Approval> latest,
-        approvals::LatestForSession(t, opening.principal, request.server, opening.now));
-    if (latest.has_value() && latest->state() == types::v1::APPROVAL_STATE_DENIED) {
-      return Refusal(types::v1::DENIAL_REASON_APPROVAL_DENIED,
-                     "approval " + latest->id() + " was " + DenialWords(latest->proto()) +
-                         "; ask again with a reason: sallyport request " + request.server +
-                         " --reason TEXT");
-    }
-  }
   const absl::Status may_ask = CheckMayAsk(t, request.principal, request.server, opening.now);
   if (ReasonOf(may_ask) != types::v1::DENIAL_REASON_UNSPECIFIED) return Refusal(may_ask);
   RETURN_IF_ERROR(may_ask);
@@ -231,6 +234,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Answer(WriteTransaction& t, con
     if (approval.has_value()) {
       *response.mutable_approvers() = approval->proto().approvers();
       *response.mutable_approval_expires_at() = approval->proto().expires_at();
+      *response.mutable_duration() = approval->proto().duration();
     }
     response.set_message("waiting for approval " + session.proto().approval_id());
   } else if (session.state() == types::v1::SESSION_STATE_DENIED) {

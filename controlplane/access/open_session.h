@@ -48,9 +48,11 @@ class OpenSession {
   // The session this request has made before, or one that it may attach to.
   absl::StatusOr<std::optional<Session>> FindExisting(Transaction& t, const Opening& opening);
   absl::StatusOr<Response> Attach(WriteTransaction& t, const Opening& opening, Session session);
-  // What its own caller asks of a session that waits for its approval. The reason only before
-  // somebody has decided on it.
-  absl::Status TakeWishes(WriteTransaction& t, const Opening& opening, Session& session);
+  // What its own caller asks of a session that waits for its approval. Less time it gets at once.
+  // Of more of it and of another reason its approvers are told anew, by another approval, unless
+  // one of them has said yes to what they have been told: then it stays as it is.
+  absl::StatusOr<Response> TakeWishes(WriteTransaction& t, const Opening& opening,
+                                      const OpenDecision& decision, Session session);
   // To one that waits for its approval. Where the policies in force ask others by now, so does it;
   // where they ask nobody, it is active. What they can no longer make of it is denied, and the
   // caller gets what Start gives.

@@ -69,26 +69,32 @@ int WaitFor(const ClientOptions& options, const std::string& session_id, absl::T
       take);
 }
 
-// A session that waits for its approval gets all that the policy gives, but where somebody has
-// approved a shorter time; one that is open says how long it is.
-void TellClamped(const Session& session) {
+// A session that waits for its approval gets no more than the policy gives, and no more than what
+// somebody has approved already.
+void TellClamped(const OpenSessionResponse& response) {
+  const Session& session = response.session();
+  const std::int64_t longest = session.terms().max_duration().seconds();
   const std::int64_t seconds = session.has_opened_at()
                                    ? session.expires_at().seconds() - session.opened_at().seconds()
-                                   : session.terms().max_duration().seconds();
-  std::fprintf(stderr, "The duration was clamped to %s%s, the policy's.\n",
-               session.has_opened_at() ? "" : "at most ",
-               DurationText(absl::Seconds(seconds)).c_str());
+                                   : response.duration().seconds();
+  const bool is_approved = !session.has_opened_at() && seconds < longest;
+  std::fprintf(stderr, "The duration was clamped to %s, %s.\n",
+               DurationText(absl::Seconds(seconds)).c_str(),
+               is_approved ? "which somebody has approved already" : "the policy's");
 }
 
 // What an older session does not take of this request.
-void TellKept(const Session& session, const access::v1::OpenSessionRequest& request) {
+void TellKept(const Session& session, const access::v1::OpenSessionRequest& request,
+              bool is_clamped) {
   if (!request.reason().empty() && request.reason() != session.reason()) {
     std::fprintf(stderr, "It was asked for before: it keeps %s.\n",
                  session.reason().empty()
                      ? "having no reason"
                      : absl::StrCat("the reason \"", Printable(session.reason()), "\"").c_str());
   }
-  if (!request.has_duration() || session.state() != types::v1::SESSION_STATE_ACTIVE) return;
+  if (is_clamped || !request.has_duration() || session.state() != types::v1::SESSION_STATE_ACTIVE) {
+    return;
+  }
   const std::int64_t seconds = session.expires_at().seconds() - session.opened_at().seconds();
   if (seconds == request.duration().seconds()) return;
   std::fprintf(stderr,
@@ -169,11 +175,8 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
   if (!is_pending || !flags.wait || options.format == "table") {
     ShowSession(response.session(), options.format);
   }
-  if (response.clamped()) {
-    TellClamped(response.session());
-  } else if (!flags.break_glass) {
-    TellKept(response.session(), request);
-  }
+  if (response.clamped()) TellClamped(response);
+  if (!flags.break_glass) TellKept(response.session(), request, response.clamped());
   if (flags.break_glass) ShowGlass(response.session(), request.reason());
   if (!is_pending) return 0;
   std::fprintf(

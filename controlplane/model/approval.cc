@@ -49,18 +49,9 @@ void Approval::AskMore(uint32_t count) {
     stored_.proto.set_count(count);
 }
 
-bool Approval::SayWhy(std::string_view reason) {
-  if (state() != types::v1::APPROVAL_STATE_PENDING || !stored_.proto.decisions().empty()) {
-    return false;
-  }
-  stored_.proto.set_reason(std::string(reason));
-  return true;
-}
-
-bool Approval::AskFor(absl::Duration duration) {
-  const bool is_longer = duration > FromProto(stored_.proto.duration());
+bool Approval::Shorten(absl::Duration duration) {
   if (state() != types::v1::APPROVAL_STATE_PENDING ||
-      (is_longer && !stored_.proto.decisions().empty())) {
+      duration >= FromProto(stored_.proto.duration())) {
     return false;
   }
   *stored_.proto.mutable_duration() = ToProto(duration);

@@ -47,11 +47,9 @@ class Approval {
 
   // So many people must approve, where that is more than so far: while it is pending.
   void AskMore(uint32_t count);
-  // The requester's words. False, and nothing has changed: somebody has decided on the old ones.
-  bool SayWhy(std::string_view reason);
-  // For how long the session is asked for. False, and nothing has changed: somebody has decided on
-  // a shorter time.
-  bool AskFor(absl::Duration duration);
+  // For how long the session is asked for. False, and nothing has changed: it is no shorter than
+  // what the approvers have been told.
+  bool Shorten(absl::Duration duration);
   // By somebody who is eligible (controlplane/access says who). APPROVAL_EXPIRED when it is too
   // late, APPROVER_NOT_ELIGIBLE for the second approval of one person, APPROVAL_CONSUMED where it
   // has been approved by as many as it takes.

@@ -157,7 +157,8 @@ TEST_CASE_METHOD(Fixture, "who attaches to a session is told of its calls so far
   CHECK(again.session().calls() == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "who asks for a session that waits says why, and for how long",
+TEST_CASE_METHOD(Fixture,
+                 "who asks for a session that waits with another reason, or for longer, asks anew",
                  "[controlplane][access]") {
   ApplyPolicy("max_duration: 1h, approval: {approvers: [\"okta:approvers\"], count: 2}");
   const auto waiting = ByAgent(BotToken()).session();
@@ -170,26 +171,63 @@ TEST_CASE_METHOD(Fixture, "who asks for a session that waits says why, and for h
     CHECK(response->session().id() == waiting.id());
     return *response;
   };
-  CHECK(ask("ticket 4711", absl::Minutes(5)).session().reason() == "ticket 4711");
+  const auto asked_by = [&](const access::v1::OpenSessionResponse& response) {
+    return ApprovalOf(response.session().approval_id()).proto();
+  };
+  const auto notices = [&] { return outbox::Due(*Read(), clock.Now(), 100)->size(); };
+  // Less time is no more than its approvers have been told.
+  const auto shorter = ask("", absl::Minutes(5));
+  CHECK(shorter.session().approval_id() == waiting.approval_id());
   CHECK(LastAction() == "session.ask");
-  CHECK(ApprovalOf(waiting.approval_id()).proto().reason() == "ticket 4711");
-  CHECK(SessionOf(waiting.id()).duration() == absl::Minutes(5));
-  CHECK(ask("", absl::ZeroDuration()).session().reason() == "ticket 4711");
-  CHECK(ask("", absl::Hours(2)).clamped());
-  CHECK(SessionOf(waiting.id()).duration() == absl::Hours(1));
-  // What somebody has said yes to stays as it was.
-  REQUIRE(Approve(waiting.approval_id(), SignedIn("alice")).ok());
-  const auto late = ask("another reason", absl::Minutes(10));
+  CHECK(asked_by(shorter).duration().seconds() == 300);
+  CHECK(notices() == 1);
+  const auto explained = ask("ticket 4711", absl::ZeroDuration());
+  REQUIRE(explained.session().approval_id() != waiting.approval_id());
+  CHECK(ApprovalOf(waiting.approval_id()).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
+  CHECK(ReasonOf(Approve(waiting.approval_id(), SignedIn("alice")).status()) ==
+        types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+  CHECK(asked_by(explained).reason() == "ticket 4711");
+  CHECK(asked_by(explained).duration().seconds() == 300);
+  CHECK(notices() == 2);
+  CHECK(ask("ticket 4711", absl::ZeroDuration()).session().approval_id() ==
+        explained.session().approval_id());
+  const auto longest = ask("", absl::Hours(2));
+  CHECK(longest.clamped());
+  REQUIRE(longest.session().approval_id() != explained.session().approval_id());
+  CHECK(asked_by(longest).reason() == "ticket 4711");
+  CHECK(asked_by(longest).duration().seconds() == 3600);
+  CHECK(notices() == 3);
+  // What somebody has said yes to stays as it was, or gets shorter.
+  const std::string id = longest.session().approval_id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  CHECK(ask("another reason", absl::Minutes(10)).session().approval_id() == id);
+  const auto late = ask("another reason", absl::Minutes(20));
   CHECK(late.session().reason() == "ticket 4711");
-  CHECK_FALSE(late.clamped());
-  CHECK(ApprovalOf(waiting.approval_id()).proto().reason() == "ticket 4711");
-  REQUIRE(Approve(waiting.approval_id(), SignedIn("bob")).ok());
+  CHECK(late.clamped());
+  CHECK(asked_by(late).reason() == "ticket 4711");
+  CHECK(asked_by(late).duration().seconds() == 600);
+  CHECK(notices() == 3);
+  REQUIRE(Approve(id, SignedIn("bob")).ok());
   const Session session = SessionOf(waiting.id());
   CHECK(session.proto().reason() == "ticket 4711");
   CHECK(session.expires_at() == clock.Now() + absl::Minutes(10));
   // It is open: its time is fixed.
   CHECK(ask("more", absl::Minutes(1)).session().reason() == "ticket 4711");
   CHECK(SessionOf(waiting.id()).expires_at() == clock.Now() + absl::Minutes(10));
+}
+
+TEST_CASE_METHOD(Fixture, "people are not asked anew without end", "[controlplane][access]") {
+  ApplyPolicy("max_duration: 1h, approval: {approvers: [\"okta:approvers\"]}");
+  access::v1::OpenSessionRequest request = Request("wiki");
+  types::v1::DenialReason refused = types::v1::DENIAL_REASON_UNSPECIFIED;
+  int asked = 0;
+  for (; asked < 100 && refused == types::v1::DENIAL_REASON_UNSPECIFIED; ++asked) {
+    request = Request("wiki");
+    request.set_reason("reason " + std::to_string(asked));
+    refused = open->Run(Person(BotToken()), request)->denial_reason();
+  }
+  CHECK(refused == types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK(asked == 65);
 }
 
 TEST_CASE_METHOD(Fixture, "a session that is bound to the principal serves it from any address",
@@ -206,6 +244,18 @@ TEST_CASE_METHOD(Fixture, "with open: request an agent opens nothing by itself",
   CHECK(response.denial_reason() == types::v1::DENIAL_REASON_SESSION_REQUIRED);
   CHECK_THAT(response.message(), Catch::Contains("sallyport request wiki"));
   CHECK(sessions::AllLive(*Read())->empty());
+}
+
+TEST_CASE_METHOD(Fixture, "with open: request a client reads that its request was denied, and why",
+                 "[controlplane][access]") {
+  ApplyPolicy("open: request, max_duration: 15m, approval: {approvers: [\"okta:approvers\"]}");
+  const std::string id = ByCaller(BotToken()).session().approval_id();
+  REQUIRE(Deny(id, SignedIn("alice")).ok());
+  const auto refused = ByAgent(BotToken());
+  CHECK(refused.denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  CHECK_THAT(refused.message(),
+             Catch::Contains(id) && Catch::Contains("okta:alice") && Catch::Contains("not today"));
+  CHECK(ByAgent(BotToken("other")).denial_reason() == types::v1::DENIAL_REASON_SESSION_REQUIRED);
 }
 
 TEST_CASE_METHOD(Fixture, "what a caller asked for belongs to the agent of its first connection",
@@ -279,38 +329,14 @@ TEST_CASE_METHOD(Fixture,
   CHECK(outbox::Due(*Read(), clock.Now(), 10)->size() == 1);
 }
 
-TEST_CASE_METHOD(Fixture,
-                 "who approves a session is told for how long and for how many calls, and nobody "
-                 "makes it longer once he has",
+TEST_CASE_METHOD(Fixture, "who approves a session is told for how long and for how many calls",
                  "[controlplane][access]") {
-  ApplyPolicy(
-      "max_duration: 15m, max_calls: 20, approval: {approvers: [\"okta:approvers\"], count: 2}");
-  const auto ask = [&](int64_t seconds, const std::string& reason) {
-    access::v1::OpenSessionRequest request = Request("wiki");
-    request.mutable_duration()->set_seconds(seconds);
-    request.set_reason(reason);
-    return *open->Run(Person(BotToken()), request);
-  };
-  const std::string id = ByAgent(BotToken()).session().approval_id();
-  const auto asked = [&] { return ApprovalOf(id).proto(); };
-  CHECK(asked().duration().seconds() == 900);
-  CHECK(asked().max_calls() == 20);
+  ApplyPolicy("max_duration: 15m, max_calls: 20, approval: {approvers: [\"okta:approvers\"]}");
+  const auto asked = ApprovalOf(ByAgent(BotToken()).session().approval_id()).proto();
+  CHECK(asked.duration().seconds() == 900);
+  CHECK(asked.max_calls() == 20);
   CHECK_THAT(outbox::Due(*Read(), clock.Now(), 10)->front().body,
              Catch::Contains(R"("duration":"15m","maxCalls":20)"));
-  CHECK_FALSE(ask(90, "to look").clamped());
-  CHECK(asked().duration().seconds() == 90);
-  CHECK(asked().reason() == "to look");
-  ask(120, "to look");
-  CHECK(asked().duration().seconds() == 120);
-  REQUIRE(Approve(id, SignedIn("alice")).ok());
-  CHECK(ask(600, "to stay").clamped());
-  CHECK(asked().duration().seconds() == 120);
-  CHECK(asked().reason() == "to look");
-  ask(60, "to look");
-  CHECK(asked().duration().seconds() == 60);
-  REQUIRE(Approve(id, SignedIn("bob")).ok());
-  CHECK(FromProto(SessionOf(asked().session_id()).proto().expires_at()) ==
-        clock.Now() + absl::Minutes(1));
 }
 
 TEST_CASE_METHOD(Fixture, "a session that waits asks whom the policies in force ask by now",
