@@ -49,11 +49,11 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
                      "the call cannot be shown to an approver");
   }
   CO_RETURN_IF_ERROR(CheckShown(*shown));
-  auto call_digest =
-      CallDigest(*call.granted.authenticated->snapshot, session.facts().server, message);
-  if (!call_digest.ok()) co_return call_digest.status();
+  const AgentSnapshot& snapshot = *call.granted.authenticated->snapshot;
+  const std::string& server = session.facts().server;
   v1::RequestCallApprovalRequest request;
-  request.set_call_digest(*std::move(call_digest));
+  CO_ASSIGN_OR_RETURN(*request.mutable_call_digest(), CallDigest(snapshot, server, message));
+  CO_RETURN_IF_ERROR(NameEffects(snapshot, server, call.judgement->decision, request));
   request.set_session_id(session.id());
   request.set_method(message.method);
   // Who approves, and whoever else reads of it, sees it masked; the digest binds what it is.
@@ -62,8 +62,8 @@ Task<absl::StatusOr<Approval>> Request(Gateway& gateway, const JudgedCall& call,
   request.set_arguments(std::move(shown->arguments));
   for (std::string& place : shown->cut) request.add_cut(std::move(place));
   // The true arguments were judged by these.
-  request.mutable_judged_by()->set_epoch(call.granted.authenticated->snapshot->epoch());
-  request.mutable_judged_by()->set_version(call.granted.authenticated->snapshot->version());
+  request.mutable_judged_by()->set_epoch(snapshot.epoch());
+  request.mutable_judged_by()->set_version(snapshot.version());
   request.set_other_params(std::move(shown->other_params));
   if (const SeenDefinition tool = DefinitionOf(*call.granted.connection, message)) {
     // One that cannot be read here is bound all the same.

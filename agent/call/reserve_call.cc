@@ -79,20 +79,7 @@ Task<absl::StatusOr<v1::ReserveCallRequest>> RequestFor(Gateway& gateway, const 
   CO_RETURN_IF_ERROR(co_await Describe(gateway, call, request));
   CO_ASSIGN_OR_RETURN(*request.mutable_call_digest(),
                       CallDigest(snapshot, server, *call.judged.message));
-  for (const OnceDemand& once : decision.once) {
-    v1::OnceEffect& effect = *request.add_once();
-    effect.set_policy(once.policy);
-    effect.mutable_rules()->Add(once.rules.begin(), once.rules.end());
-    effect.mutable_by()->Add(once.by.begin(), once.by.end());
-    CO_ASSIGN_OR_RETURN(*effect.mutable_digest(), EffectDigest(snapshot, server, once.key));
-  }
-  for (const LimitDemand& limit : decision.limits) {
-    v1::TouchedObjects& touched = *request.add_touched();
-    touched.set_policy(limit.policy);
-    touched.mutable_rules()->Add(limit.rules.begin(), limit.rules.end());
-    touched.set_count(limit.count);
-    touched.set_objects(limit.objects);
-  }
+  CO_RETURN_IF_ERROR(NameEffects(snapshot, server, decision, request));
   co_return request;
 }
 

@@ -12,6 +12,7 @@
 #include "common/status_macros.h"
 #include "controlplane/access/agent_session.h"
 #include "controlplane/access/approved_enough.h"
+#include "controlplane/access/call_effects.h"
 #include "controlplane/access/call_request.h"
 #include "controlplane/access/doubtful_calls.h"
 #include "controlplane/access/judge_call.h"
@@ -54,7 +55,7 @@ struct Question {
   const Caller& caller;
   const RequestCallApprovalRequest& request;
   const Session& session;
-  const CompiledPolicies& policies;
+  const InForce& in_force;
   const absl::Time now;
   CallDecision decision = {};
   // See DoubtfulCalls.
@@ -77,6 +78,20 @@ absl::Status CheckAsked(const Question& question) {
   return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
                 "nobody knows whether the identical call " + NameOf(question.repeats.front()) +
                     " was done, and the policies name nobody to ask");
+}
+
+// Ok: what the call does, it may do now. Where it was judged by other policies than those in force,
+// that is found out when it is reserved.
+absl::Status CheckEffects(const Question& question) {
+  const RequestCallApprovalRequest& request = question.request;
+  if (request.once().empty() && request.touched().empty()) return absl::OkStatus();
+  if (!CheckJudgedBy(question.in_force, request.judged_by()).ok()) return absl::OkStatus();
+  const NamedEffects effects{
+      .target = request.target(), .once = request.once(), .touched = request.touched()};
+  const absl::Status held = HoldEffects(question.t, question.session, effects, question.decision,
+                                        question.repeats, question.now)
+                                .status();
+  return ReasonOf(held) == types::v1::DENIAL_REASON_POLICY_CHANGED ? absl::OkStatus() : held;
 }
 
 bool Shows(const types::v1::Approval& approval, const ReservedCall& call) {
@@ -107,7 +122,7 @@ absl::StatusOr<std::optional<Approval>> Attach(const Question& question) {
   if (!same.has_value()) return std::nullopt;
   const bool is_over = question.now >= same->expires_at();
   if (!is_over && IsStillAsked(question, same->proto()) &&
-      !HasYesOfLockedOut(same->proto(), question.policies, question.now))
+      !HasYesOfLockedOut(same->proto(), *question.in_force.policies, question.now))
     return same;
   RETURN_IF_ERROR(is_over ? same->Expire(question.now) : same->Withdraw());
   RETURN_IF_ERROR(approvals::Update(t, *same));
@@ -192,7 +207,7 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
                     .caller = caller,
                     .request = request,
                     .session = session,
-                    .policies = *in_force.policies,
+                    .in_force = in_force,
                     .now = now};
   ASSIGN_OR_RETURN(const std::vector<ArgumentPlace> cut, PlacesOf(request.cut()));
   if (!cut.empty()) {
@@ -210,6 +225,7 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
                                                      needs_.is_connected, now, kMaxRepeats));
   }
   if (const absl::Status asked = CheckAsked(question); !asked.ok()) return Refused(asked);
+  if (const absl::Status may_do = CheckEffects(question); !may_do.ok()) return Refused(may_do);
   RequestCallApprovalResponse response;
   ASSIGN_OR_RETURN(std::optional<Approval> attached, Attach(question));
   if (!attached.has_value()) {

@@ -20,7 +20,6 @@
 namespace sallyport::controlplane {
 
 using agent::v1::OnceEffect;
-using agent::v1::ReserveCallRequest;
 using agent::v1::TouchedObjects;
 using types::v1::RuleBody;
 
@@ -33,7 +32,7 @@ constexpr uint64_t kMaxObjects = 1'000'000'000;
 struct Holder {
   Transaction& t;
   const Session& session;
-  const ReserveCallRequest& request;
+  const NamedEffects& effects;
   const std::vector<ReservedCall>& repeated;
   const absl::Time now;
 };
@@ -57,7 +56,7 @@ absl::StatusOr<std::vector<RuleBody>> RulesOf(const Holder& holder, const Named&
     if (index < 0 || index >= document->policy().rules_size()) return changed;
     const types::v1::Rule& rule = document->policy().rules(index);
     const RuleBody& body = BodyOf(rule);
-    if (!NamesTool(body, holder.request.target()) || !has(body)) return changed;
+    if (!NamesTool(body, holder.effects.target) || !has(body)) return changed;
     RuleBody& mine = rules.emplace_back(body);
     if (mine.has_limit()) {
       *mine.mutable_limit()->mutable_window() =
@@ -91,7 +90,7 @@ absl::Status CheckCounted(const Holder& holder, const TouchedObjects& touched) {
   const auto counts = [&](const types::v1::Rule& rule) {
     const RuleBody& body = BodyOf(rule);
     return body.limit().count() == touched.count() && body.limit().per_window() != 0 &&
-           NamesTool(body, holder.request.target());
+           NamesTool(body, holder.effects.target);
   };
   if (document.has_value() && std::ranges::any_of(document->policy().rules(), counts))
     return absl::OkStatus();
@@ -134,13 +133,13 @@ bool NamesAll(const Named& named, const std::vector<int>& rules) {
 }
 
 // What the policies ask for here, the agent must have named: it has seen more of the arguments.
-absl::Status CheckComplete(const ReserveCallRequest& request, const CallDecision& decision) {
+absl::Status CheckComplete(const NamedEffects& effects, const CallDecision& decision) {
   for (const OnceDemand& demand : decision.once) {
     const auto is_named = [&](const OnceEffect& effect) {
       return effect.policy() == demand.policy && std::ranges::equal(effect.by(), demand.by) &&
              NamesAll(effect, demand.rules);
     };
-    if (std::ranges::none_of(request.once(), is_named))
+    if (std::ranges::none_of(effects.once, is_named))
       return PolicyChanged("a `once` that the agent does not name");
   }
   for (const LimitDemand& demand : decision.limits) {
@@ -150,7 +149,7 @@ absl::Status CheckComplete(const ReserveCallRequest& request, const CallDecision
              (demand.rules.empty() ||
               (touched.policy() == demand.policy && NamesAll(touched, demand.rules)));
     };
-    if (std::ranges::none_of(request.touched(), is_named))
+    if (std::ranges::none_of(effects.touched, is_named))
       return PolicyChanged("a `limit` that the agent does not name");
   }
   return absl::OkStatus();
@@ -159,17 +158,16 @@ absl::Status CheckComplete(const ReserveCallRequest& request, const CallDecision
 }  // namespace
 
 absl::StatusOr<calls::Holdings> HoldEffects(Transaction& t, const Session& session,
-                                            const ReserveCallRequest& request,
+                                            const NamedEffects& effects,
                                             const CallDecision& decision,
                                             const std::vector<ReservedCall>& repeated,
                                             absl::Time now) {
-  RETURN_IF_ERROR(CheckComplete(request, decision));
+  RETURN_IF_ERROR(CheckComplete(effects, decision));
   const Holder holder{
-      .t = t, .session = session, .request = request, .repeated = repeated, .now = now};
+      .t = t, .session = session, .effects = effects, .repeated = repeated, .now = now};
   calls::Holdings holdings;
-  for (const OnceEffect& effect : request.once())
-    RETURN_IF_ERROR(HoldOnce(holder, effect, holdings));
-  for (const TouchedObjects& touched : request.touched())
+  for (const OnceEffect& effect : effects.once) RETURN_IF_ERROR(HoldOnce(holder, effect, holdings));
+  for (const TouchedObjects& touched : effects.touched)
     RETURN_IF_ERROR(HoldObjects(holder, touched, holdings));
   return holdings;
 }

@@ -161,7 +161,10 @@ absl::Status Judge(Attempt& attempt) {
   RETURN_IF_ERROR(CheckVerdict(attempt));
   RETURN_IF_ERROR(ConsumeApproval(attempt));
   RETURN_IF_ERROR(CheckRepetition(attempt));
-  ASSIGN_OR_RETURN(attempt.holdings, HoldEffects(attempt.t, attempt.session, attempt.request,
+  const NamedEffects effects{.target = attempt.request.target(),
+                             .once = attempt.request.once(),
+                             .touched = attempt.request.touched()};
+  ASSIGN_OR_RETURN(attempt.holdings, HoldEffects(attempt.t, attempt.session, effects,
                                                  attempt.decision, attempt.repeated, attempt.now));
   return absl::OkStatus();
 }

@@ -51,6 +51,53 @@ spec:
   CHECK(asked("c3", {.payment = 'b'}) == types::v1::DENIAL_REASON_UNSPECIFIED);
 }
 
+TEST_CASE_METHOD(Reserving,
+                 "nobody is asked about a call that would be refused once it is approved",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m",
+              "[{require_approval: {tools: [refund], approvers: [\"okta:approvers\"], once: {by: "
+              "[/payment]}, limit: {count: /items, per_window: 3}}}]");
+  session_id = Open("bot");
+  has_limit = true;
+  const auto request = [&](const Refund& refund) {
+    const ReserveCallRequest reserved = Asked("", refund);
+    agent::v1::RequestCallApprovalRequest asked;
+    asked.set_session_id(session_id);
+    asked.set_method(reserved.method());
+    asked.set_target(reserved.target());
+    asked.set_arguments(reserved.arguments());
+    asked.set_arguments_digest(reserved.call_digest());
+    asked.set_call_digest(reserved.call_digest());
+    *asked.mutable_judged_by() = reserved.judged_by();
+    *asked.mutable_once() = reserved.once();
+    *asked.mutable_touched() = reserved.touched();
+    return asked;
+  };
+  const auto ask = [&](const agent::v1::RequestCallApprovalRequest& asked) {
+    const auto response = calls->Run(Agent("a1"), asked);
+    INFO(response.status());
+    REQUIRE(response.ok());
+    return *response;
+  };
+  const std::string id = ask(request({.items = {1, 2}})).approval().id();
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  ReserveCallRequest reserved = Asked("c1", {.items = {1, 2}});
+  reserved.set_approval_id(id);
+  reserved.set_arguments_digest(reserved.call_digest());
+  REQUIRE(Answer(reserved).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
+  REQUIRE(Settle("c1", agent::v1::CALL_OUTCOME_ANSWERED).ok());
+  const auto done = ask(request({.items = {1}}));
+  CHECK(done.denial_reason() == types::v1::DENIAL_REASON_ALREADY_DONE);
+  CHECK_FALSE(done.has_approval());
+  CHECK(ask(request({.payment = 'b', .items = {1, 2}})).denial_reason() ==
+        types::v1::DENIAL_REASON_LIMIT_EXCEEDED);
+  CHECK(ask(request({.payment = 'b', .items = {1}})).has_approval());
+  // What was judged by other policies is found out when it is to be let through.
+  auto other = request({.items = {3}});
+  other.mutable_judged_by()->set_version(other.judged_by().version() + 1);
+  CHECK(ask(other).has_approval());
+}
+
 TEST_CASE_METHOD(Reserving, "the pointers of once stand in any order", "[controlplane][access]") {
   Rules("once: {by: [/payment, /account]}");
   ReserveCallRequest request = Asked("c1", {});
