@@ -38,16 +38,25 @@ Task<void> Write(Gateway& gateway, Reply& reply, int status, const RecordedMessa
   return reply.Answer(message, {.status = status});
 }
 
-// What a task of the server's asks its client for, once its client is told.
-struct TaskAsks {
+// What a server's message asks its client for, once its client is told.
+struct Asks {
+  // Of a task.
   std::string task_id;
   std::vector<std::string> keys;
+  // What of it only policies on trial let through.
+  std::optional<Observed> observed;
 };
+
+void NoteObserved(const std::optional<Observed>& observed, RecordFacts& facts) {
+  if (!observed) return;
+  facts.observed_reason = observed->reason;
+  facts.observed_policy = observed->policy;
+}
 
 // What stands in a modern result for all to see, as this caller may see it. A server's input
 // request opens a round, in which the retry of the call goes on with what is settled of it.
 absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& call,
-                                             UpstreamMessage response, TaskAsks& asks) {
+                                             UpstreamMessage response, Asks& asks) {
   ServedSession& session = *call.granted.session;
   const ClientMessage& request = call.outbound.message();
   const SessionPolicy& policy = *call.judgement->rules->policy;
@@ -73,8 +82,10 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
                                    .makes_tasks = usable.approved_tools},
                         .may_be_asked =
                             [&](ServerRequestKind kind) {
-                              return policy.EvaluateServerRequest(PolicyWord(kind), now).verdict ==
-                                     Verdict::kAllow;
+                              CallDecision decision =
+                                  policy.EvaluateServerRequest(PolicyWord(kind), now);
+                              if (decision.observed) asks.observed = std::move(decision.observed);
+                              return decision.verdict == Verdict::kAllow;
                             },
                         .may_be_task = request.modern.takes_tasks && usable.task_extension,
                         .seal =
@@ -92,8 +103,8 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
   RETURN_IF_ERROR(sealed);
   McpSession& mcp = call.granted.connection->mcp();
   if (!result.asked.empty()) {
-    asks = {.task_id = !result.task_id.empty() ? result.task_id : request.task_id,
-            .keys = std::move(result.asked)};
+    asks.task_id = !result.task_id.empty() ? result.task_id : request.task_id;
+    asks.keys = std::move(result.asked);
   }
   if (!result.task_id.empty())
     mcp.AddTask(std::move(result.task_id), UntilTaskIsOver(std::move(call.place)));
@@ -102,7 +113,7 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
 }
 
 absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, RecordedCall& call,
-                                       UpstreamMessage response, TaskAsks& asks, bool is_long) {
+                                       UpstreamMessage response, Asks& asks, bool is_long) {
   if (call.outbound.message().era == Era::kModern) {
     ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response), asks));
   }
@@ -177,7 +188,7 @@ Task<absl::StatusOr<MaskedMessage>> MaskResponse(Gateway& gateway, const Recorde
 }  // namespace
 
 Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage response) {
-  TaskAsks asks;
+  Asks asks;
   const bool is_long = response.bytes.size() > PacedMasker::kLongBytes;
   auto narrowed = Narrow(gateway, call, std::move(response), asks, is_long);
   if (is_long && narrowed.ok()) {
@@ -194,8 +205,10 @@ Task<bool> DeliverResponse(Gateway& gateway, RecordedCall& call, UpstreamMessage
     co_await AnswerFailed(gateway, call, masked.status());
     co_return false;
   }
-  auto recorded = co_await gateway.recorder.RecordMessage(*session.chain, ResponseFacts(call),
-                                                          *std::move(masked));
+  MessageFacts facts = ResponseFacts(call);
+  NoteObserved(asks.observed, facts);
+  auto recorded =
+      co_await gateway.recorder.RecordMessage(*session.chain, facts, *std::move(masked));
   if (!recorded.ok()) {
     co_await AnswerFailed(gateway, call, recorded.status());
     co_return false;
@@ -271,11 +284,14 @@ Task<std::optional<RecordedMessage>> AdmitMessage(Gateway& gateway, const Grante
 
   const std::string id = message.id;
   const std::string method = message.method;
-  const TaskAsks asks{.task_id = message.target, .keys = AskedInTaskNews(message)};
+  const Asks asks{.task_id = message.target,
+                  .keys = AskedInTaskNews(message),
+                  .observed = is_request ? ObservedOf(gateway, session, message) : std::nullopt};
   MessageFacts facts;
   const std::string address(call.authenticated->incoming.client_address);
   static_cast<RecordFacts&>(facts) =
       FactsOf(call.authenticated->caller.get(), connection, session.rules.get(), {}, {}, address);
+  NoteObserved(asks.observed, facts);
   auto masked =
       co_await gateway.masker.Mask(session.principal_key(), std::move(message), session.mask);
   absl::StatusOr<RecordedMessage> recorded =

@@ -75,6 +75,15 @@ ServerRight RightNow(Gateway& gateway, ServedSession& session, McpConnection& co
   return needs && Missing(*needs, declared).empty() ? ServerRight::kHas : ServerRight::kUnfit;
 }
 
+std::optional<Observed> ObservedOf(Gateway& gateway, ServedSession& session,
+                                   const UpstreamMessage& request) {
+  const ServerMethod* method = FindServerMethod(request.method);
+  const std::string_view word = method == nullptr ? "" : PolicyWord(method->request);
+  const auto policy = word.empty() ? nullptr : PolicyNow(gateway, session);
+  if (policy == nullptr) return std::nullopt;
+  return policy->EvaluateServerRequest(word, gateway.clock.Now()).observed;
+}
+
 bool IsAllowedByName(Gateway& gateway, ServedSession& session, const UpstreamMessage& message) {
   if (message.shape != Shape::kNotification || FindServerMethod(message.method) != nullptr ||
       FindClientMethod(message.method) != nullptr) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "agent/call/gateway.h"
 #include "agent/call/served_session.h"
 #include "agent/mcp/message.h"
 #include "agent/mcp/methods.h"
+#include "common/policy/decision.h"
 
 namespace sallyport::agent {
 
@@ -23,6 +25,11 @@ enum class ServerRight : std::uint8_t {
 // any more.
 ServerRight RightNow(Gateway& gateway, ServedSession& session, McpConnection& connection,
                      const ServerMethod& method, const UpstreamMessage& message);
+
+// What policies on trial, and they alone, let the server ask its client. nullopt: nothing, or no
+// policy lets it.
+std::optional<Observed> ObservedOf(Gateway& gateway, ServedSession& session,
+                                   const UpstreamMessage& request);
 
 // Whether it is a notification that MCP does not know, and policy allows it by its name now.
 bool IsAllowedByName(Gateway& gateway, ServedSession& session, const UpstreamMessage& message);

@@ -37,7 +37,8 @@ struct RecordFacts {
   std::string_view client_address;
   // Of a call that the control plane let through.
   std::string_view call_id;
-  // Of a call that only policies which observe let through. UNSPECIFIED: it is none.
+  // Of what only policies which observe let through: a call, or what a server asks its client.
+  // UNSPECIFIED: it is none.
   types::v1::DenialReason observed_reason = types::v1::DENIAL_REASON_UNSPECIFIED;
   std::string_view observed_policy;
   // False: the policy records no content, so the record has no body.

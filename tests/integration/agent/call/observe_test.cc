@@ -68,6 +68,42 @@ TEST_CASE("what a policy on trial would refuse passes and is recorded as such",
   CHECK(allowed->observed_policy().empty());
 }
 
+TEST_CASE("what a policy on trial would keep a server from asking is asked and recorded as such",
+          "[agent][observe]") {
+  Door door(kConfig, Trial("2199-01-01T00:00:00Z"));
+  const Door::Bot bot = door.Connect("bot", R"({"elicitation":{}})");
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return Streamed(R"({"jsonrpc":"2.0","id":"s1","method":"elicitation/create","params":{}})",
+                    message["id"]);
+  });
+  CHECK(bot.Post(Door::Call("echo")).body.find("elicitation/create") != std::string::npos);
+  const auto asked = door.control.AwaitContent(RECORD_TYPE_MESSAGE, [](const auto& content) {
+    return content.method() == "elicitation/create";
+  });
+  REQUIRE(asked);
+  CHECK(asked->observed_reason() == DENIAL_REASON_POLICY_DENIED);
+}
+
+TEST_CASE("so is a round that it would refuse", "[agent][observe]") {
+  Door door(kConfig, Trial("2199-01-01T00:00:00Z"), false, "", ServerEras::kModern);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return ResultOf(message,
+                    {{"resultType", "input_required"},
+                     {"inputRequests",
+                      {{"q", {{"method", "elicitation/create"}, {"params", Json::object()}}}}}});
+  });
+  ModernClient client(door);
+  ModernClient::Ask ask = ModernClient::Call("echo", Json::object());
+  ask.capabilities = {{"elicitation", Json::object()}};
+  CHECK(client.Post(ask).body.find("input_required") != std::string::npos);
+  const auto result = door.control.AwaitContent(
+      RECORD_TYPE_RESULT, [](const auto& content) { return content.method() == "tools/call"; });
+  REQUIRE(result);
+  CHECK(result->observed_reason() == DENIAL_REASON_POLICY_DENIED);
+}
+
 TEST_CASE("another policy refuses and asks as ever beside one on trial", "[agent][observe]") {
   Door door(kConfig + std::string("\nlimits: {approval_hold_seconds: 1}"),
             Trial("2199-01-01T00:00:00Z") + R"(
