@@ -138,6 +138,13 @@ struct CallDecision {
   std::optional<Observed> observed = {};
 };
 
+// Whether the answer to a call is its own decision, and not that no session can be opened for it:
+// one may be open since before, and then the call is refused in it.
+inline bool IsDecidedInSession(const OpenDecision& open, const CallDecision& call) {
+  const bool is_refused = call.verdict == Verdict::kDeny || call.verdict == Verdict::kHidden;
+  return open.is_allowed() || (!open.policies.empty() && is_refused);
+}
+
 // What of a server's and of a client's capabilities the session can use at all.
 struct UsableCapabilities {
   bool tools = false;

@@ -116,15 +116,17 @@ class Explainer {
   types::v1::Explanation Run() && {
     const OpenDecision open = policies_->EvaluateOpen(principal_, server_, agent_, now_);
     AddPolicies();
-    if (!open.is_allowed() || !IsAboutCall(question_)) {
-      if (open.is_allowed()) AddTerms(open);
-      SetDecision(open, explanation_);
-      AddChanges(open);
-      return std::move(explanation_);
+    if (IsAboutCall(question_)) {
+      const CallDecision decision = Decide(*bound_, question_, now_);
+      if (IsDecidedInSession(open, decision)) {
+        SetDecision(decision, explanation_);
+        AddChanges(decision);
+        return std::move(explanation_);
+      }
     }
-    const CallDecision decision = Decide(*bound_, question_, now_);
-    SetDecision(decision, explanation_);
-    AddChanges(decision);
+    if (open.is_allowed() && !IsAboutCall(question_)) AddTerms(open);
+    SetDecision(open, explanation_);
+    AddChanges(open);
     return std::move(explanation_);
   }
 

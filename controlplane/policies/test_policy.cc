@@ -95,14 +95,13 @@ Answer Decide(const std::shared_ptr<const CompiledPolicies>& policies,
   const types::v1::Principal principal = PrincipalOf(test.principal());
   const types::v1::PolicyTestCall& call = test.call();
   const OpenDecision open = policies->EvaluateOpen(principal, call.server(), "", now);
-  if (!open.is_allowed()) return AnswerOf(open);
-  const auto session = SessionPolicy::Bind(policies, principal, call.server());
-  if (!call.server_request().empty()) {
-    return AnswerOf(session->EvaluateServerRequest(call.server_request(), now));
-  }
   const PolicyCall policy_call = PolicyCallOf(call);
-  if (policy_call.method.empty()) return AnswerOf(open);
-  return AnswerOf(session->EvaluateCall(policy_call, now));
+  if (policy_call.method.empty() && call.server_request().empty()) return AnswerOf(open);
+  const auto session = SessionPolicy::Bind(policies, principal, call.server());
+  const CallDecision decision = call.server_request().empty()
+                                    ? session->EvaluateCall(policy_call, now)
+                                    : session->EvaluateServerRequest(call.server_request(), now);
+  return IsDecidedInSession(open, decision) ? AnswerOf(decision) : AnswerOf(open);
 }
 
 bool Meets(const Answer& answer, const types::v1::PolicyTestExpectation& expected) {

@@ -33,6 +33,14 @@ spec:
   hours: [{days: [mon], from: "08:00", to: "17:00", zone: Europe/Berlin}]
   rules: [{allow: {tools: [echo]}}]
 ---
+kind: Policy
+name: night
+spec:
+  principals: [{realm: okta}]
+  servers: [night]
+  hours: [{from: "22:00", to: "06:00", zone: UTC}]
+  rules: [{allow: {tools: ["*"]}}, {deny: {tools: [drop]}}]
+---
 kind: Lock
 name: l
 spec: {principal: {realm: okta, subject: locked}}
@@ -104,6 +112,15 @@ TEST_CASE("policy test decides each case without a server", "[policies]") {
        "{decision: allow, policy: trial, observed: true}, at: 2027-01-20T00:00:00Z"},
       {"{realm: okta, kind: user, subject: s, claims: {team: [ops, pay], level: \"3\"}}",
        "{server: trial, tool: t}", "{decision: deny, reason: server_unknown}"},
+      // At noon and at midnight.
+      {kBot, "{server: night, tool: drop}",
+       "{decision: deny, policy: night, rule: 1}, at: 2027-01-20T12:00:00Z"},
+      {kBot, "{server: night, tool: echo}",
+       "{decision: deny, policy: night, rule: 0}, at: 2027-01-20T12:00:00Z"},
+      {kBot, "{server: night}", "{decision: deny}, at: 2027-01-20T12:00:00Z"},
+      {kBot, "{server: night, tool: drop}",
+       "{decision: deny, policy: night, rule: 1}, at: 2027-01-20T00:00:00Z"},
+      {kBot, "{server: night, tool: echo}", "{decision: allow}, at: 2027-01-20T00:00:00Z"},
   }));
   INFO(row.principal << " " << row.call << " " << row.expect);
   Files files;

@@ -98,6 +98,13 @@ TEST_CASE("locks, hours and observation are said", "[policy][explain]") {
   CHECK(shut.decision() == "deny");
   CHECK_THAT(Changes(shut), Contains("the hours of p"));
   CHECK_THAT(shut.policies(0).why(), Contains("outside of its hours"));
+  CHECK(shut.rule() == 0);
+  // What a rule denies it denies at any hour.
+  const auto denied = ExplainTool(
+      BotPolicy(hours + "  rules: [{allow: {tools: [\"*\"]}}, {deny: {tools: [t]}}]"), "t");
+  CHECK(denied.policy() == "p");
+  CHECK(denied.rule() == 1);
+  CHECK_THAT(Changes(denied), Contains("without rules[1] of p, and the hours of p"));
 
   const auto observed =
       ExplainTool(BotPolicy("  observe_until: 2027-02-01T00:00:00Z\n" + rule), "other");
