@@ -66,15 +66,16 @@ constexpr std::array kTable = {
               .people = kUser,
               .admin_socket = kLocalAdmin},
 
-    // Sessions. What was recorded is for auditors alone.
+    // Sessions. Whom a broken glass has passed by sees those sessions without any role. What was
+    // recorded is for auditors alone.
     MethodRow{.method = "sallyport.admin.v1.SessionService/ListSessions",
-              .people = kAdminOrAuditor,
+              .people = kManager,
               .admin_socket = kLocalAdmin},
     MethodRow{.method = "sallyport.admin.v1.SessionService/GetSession",
-              .people = kAdminOrAuditor,
+              .people = kManager,
               .admin_socket = kLocalAdmin},
     MethodRow{.method = "sallyport.admin.v1.SessionService/WatchSession",
-              .people = kAdminOrAuditor,
+              .people = kManager,
               .admin_socket = kLocalAdmin},
     MethodRow{.method = "sallyport.admin.v1.SessionService/EndSession",
               .people = kAdmin,

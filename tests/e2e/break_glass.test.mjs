@@ -57,6 +57,12 @@ test('break-glass opens at once, tells whom it skipped, and stands as unreviewed
   assert.equal(early.code, 1);
   await mcp.end();
   await until('it has ended', async () => (await list('--unreviewed')).some(({ id, state }) => id === session.id && state === 'ended'));
+  // Who reviews it has no role that sees sessions, and sees this one.
+  const seen = async (...args) => JSON.parse((await door.cli(['sessions', ...args, '-o', 'json'], alice)).out);
+  assert.deepEqual((await seen('list', '--unreviewed')).items.map(({ id }) => id), [session.id]);
+  assert.equal((await seen('show', session.id)).breakGlass.skippedApprovers[0], 'demo:approvers');
+  const others = await door.cli(['sessions', 'list'], alice);
+  assert.match(others.err, /role_missing/);
   const dora = await door.person('dora');
   const { out: replay } = await door.cli(['sessions', 'replay', session.id], dora);
   assert.match(replay, /break-glass=orders are lost/);
