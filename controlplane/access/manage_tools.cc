@@ -40,7 +40,8 @@ types::v1::Tool WithoutDefinitions(const Tool& tool) {
 absl::StatusOr<Tool> FindTool(Transaction& t, const std::string& server, const std::string& name) {
   ASSIGN_OR_RETURN(std::optional<Tool> tool, tools::Find(t, server, name));
   if (!tool) {
-    return absl::NotFoundError(absl::StrCat("no agent has seen a tool ", name, " of ", server));
+    return absl::NotFoundError(absl::StrCat("no agent has seen a tool ", name, " of ", server,
+                                            " that policy shows to somebody"));
   }
   return *std::move(tool);
 }

@@ -37,7 +37,7 @@ class ReadSessions {
   absl::StatusOr<types::v1::Session> Shown(const Session& session);
   // And with those in doubt.
   absl::StatusOr<types::v1::Session> ShownWithDoubts(Transaction& t, Transaction& recorded,
-                                                      const Session& session);
+                                                     const Session& session);
 
   Database& control_;
   Database& recordings_;

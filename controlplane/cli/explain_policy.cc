@@ -12,6 +12,7 @@
 #include "controlplane/cli/client_call.h"
 #include "controlplane/cli/option_values.h"
 #include "controlplane/cli/policy_commands.h"
+#include "controlplane/cli/principal_text.h"
 #include "controlplane/cli/word_or_file.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 
@@ -108,6 +109,7 @@ void Show(const ExplainPolicyResponse& response) {
   Line("client", principal.client_id());
   Line("scopes", absl::StrJoin(principal.scopes(), " "));
   Line("groups", absl::StrJoin(principal.groups(), " "));
+  Line("claims", ClaimsText(principal));
   Show("opening", response.opening());
   if (response.has_call()) Show("call", response.call());
 }

@@ -14,6 +14,7 @@
 #include "common/time_text.h"
 #include "controlplane/cli/cli.h"
 #include "controlplane/cli/client_call.h"
+#include "controlplane/cli/principal_text.h"
 #include "controlplane/cli/word_or_file.h"
 #include "sallyport/admin/v1/issuer_service.grpc.pb.h"
 
@@ -89,6 +90,7 @@ void ShowVerdict(std::string_view who, const TokenVerdict& verdict) {
   Line("client", principal.client_id());
   Line("scopes", absl::StrJoin(principal.scopes(), " "));
   Line("groups", absl::StrJoin(principal.groups(), " "));
+  Line("claims", ClaimsText(principal));
   Line("roles", absl::StrJoin(verdict.roles(), " "));
   Line("good for", verdict.may_manage()
                        ? verdict.may_access() ? "managing, and access to servers" : "managing"

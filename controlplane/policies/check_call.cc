@@ -90,7 +90,7 @@ absl::StatusOr<std::string> ToolWarning(Transaction& t, const types::v1::PolicyT
   for (const Tool& tool : tools) names.push_back(tool.proto().name());
   if (std::ranges::find(names, call.tool()) != names.end()) return std::string();
   return absl::StrCat("no agent has seen a tool ", call.tool(), " of ", call.server(),
-                      DidYouMean(call.tool(), names));
+                      " that policy shows to somebody", DidYouMean(call.tool(), names));
 }
 
 }  // namespace

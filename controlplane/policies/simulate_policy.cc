@@ -169,7 +169,13 @@ absl::StatusOr<std::vector<Document>> SimulatePolicy::DocumentsOf(
     RETURN_IF_ERROR(CheckRealms(one.Where(), one.document, realms_));
     documents.push_back(std::move(one.document));
   }
-  RETURN_IF_ERROR(CheckAllMasks(documents, TextsOf(request.files())));
+  if (const absl::Status masks = CheckAllMasks(documents, TextsOf(request.files())); !masks.ok()) {
+    if (!request.alone()) return masks;
+    return absl::InvalidArgumentError(
+        absl::StrCat(masks.message(),
+                     "; `--alone` leaves out what is in force: give the files of the "
+                     "mask profiles, too"));
+  }
   return documents;
 }
 

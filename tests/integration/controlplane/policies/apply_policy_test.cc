@@ -215,6 +215,36 @@ TEST_CASE("a document for a server that no agent fronts, and a trial that is ove
   CHECK(warning(APolicy("p", "  observe_until: 2999-01-01T00:00:00Z")).empty());
 }
 
+TEST_CASE("an approval that nobody can give is told", "[policies]") {
+  Fixture f;
+  f.PutAgent("a1", {"wiki"});
+  const auto warnings = [&](const std::string& owners, const std::string& rest) {
+    const auto applied = f.Apply(
+        "kind: Policy\nname: p\nspec:\n  principals: [{realm: okta, client_ids: [bot]}, "
+        "{realm: okta, owners: [" +
+            owners + "]}]\n  servers: [wiki]\n" + rest,
+        /*dry_run=*/true);
+    INFO(applied.status());
+    REQUIRE(applied.ok());
+    const auto& said = applied->documents(0).warnings();
+    return std::vector<std::string>(said.begin(), said.end());
+  };
+  const std::string of_rule =
+      "  rules: [{allow: {tools: [a]}}, {require_approval: {tools: [b], approvers: "
+      "[\"okta:x\"]}}]\n";
+  CHECK(
+      warnings("\"okta:x\", \"okta:y\"", of_rule) ==
+      std::vector<std::string>{"nobody can give the approval that rules[1] asks for: all of okta:x "
+                               "are owners in principals[1]"});
+  CHECK(warnings("\"okta:y\"", of_rule).empty());
+  CHECK(warnings("\"okta:x\"", "  session: {approval: {approvers: [\"okta:x\", \"okta:y\"]}}\n")
+            .empty());
+  CHECK(warnings("\"okta:x\"",
+                 "  session: {approval: {approvers: [\"okta:x\"]}}\n  rules: "
+                 "[{require_approval: {tools: [b]}}]\n")
+            .size() == 2);
+}
+
 TEST_CASE("more locks than agents take are not applied, and say what helps", "[policies]") {
   Fixture f;
   const auto lock = [](int i) {

@@ -425,7 +425,8 @@ TEST_CASE_METHOD(ExplainingObstacles,
   Pin("deploy", false);
   CHECK(warnings([](auto&) {}).empty());
   CHECK(warnings([](auto& call) { call.set_tool("deploi"); }) ==
-        "no agent has seen a tool deploi of wiki; did you mean deploy?\n");
+        "no agent has seen a tool deploi of wiki that policy shows to somebody; did you mean "
+        "deploy?\n");
   CHECK(warnings([](auto& call) { call.set_server("wik"); }) ==
         "no agent fronts a server called wik; did you mean wiki?\n");
   CHECK(warnings([](auto& call) {
