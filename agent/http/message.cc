@@ -75,6 +75,7 @@ void HttpFields::Clear() {
 void HttpRequest::Clear() {
   method = HttpMethod::kGet;
   target.clear();
+  scheme = UriScheme::kNone;
   host.clear();
   fields.Clear();
   keep_alive = true;

@@ -58,10 +58,16 @@ class HttpFields {
 
 enum class HttpMethod : std::uint8_t { kGet, kPost, kDelete, kOptions, kHead, kPut, kPatch };
 
+enum class UriScheme : std::uint8_t { kNone, kHttp, kHttps };
+
 struct HttpRequest {
   HttpMethod method = HttpMethod::kGet;
-  // Origin form, as sent. Never empty, begins with '/'.
+  // Origin form, as sent; of a target in absolute form what is behind its authority. Never empty,
+  // begins with '/'.
   std::string target;
+  // Of a target in absolute form; kNone: it was none.
+  UriScheme scheme = UriScheme::kNone;
+  // The authority of such a target, and with any other the value of Host.
   std::string host;
   HttpFields fields;
   bool keep_alive = true;

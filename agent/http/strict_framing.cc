@@ -6,6 +6,7 @@
 
 #include "agent/http/field_syntax.h"
 #include "agent/http/head_lines.h"
+#include "agent/http/request_target.h"
 
 namespace sallyport::agent {
 namespace {
@@ -50,40 +51,7 @@ HttpError ParseRequestLine(std::string_view line, HttpRequest& request) {
     return IsToken(method) ? HttpError{501, "unknown method"} : HttpError{400, "no request line"};
   }
   request.method = known->second;
-  const std::string_view target = line.substr(method_end + 1, target_end - method_end - 1);
-  const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f; };
-  if (target.empty() || target[0] != '/' ||
-      !std::all_of(target.begin(), target.end(), is_visible)) {
-    return {400, "the request target is not a path"};
-  }
-  request.target.assign(target);
-  return {};
-}
-
-// name, IPv4 or [IPv6], with or without a port. No user, no zone.
-bool IsHost(std::string_view host) {
-  std::string_view port;
-  if (!host.empty() && host[0] == '[') {
-    const std::size_t end = host.find(']');
-    if (end == std::string_view::npos || end < 3) return false;
-    const std::string_view address = host.substr(1, end - 1);
-    if (address.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos)
-      return false;
-    port = host.substr(end + 1);
-  } else {
-    const std::size_t colon = std::min(host.find(':'), host.size());
-    const std::string_view name = host.substr(0, colon);
-    const auto is_name_char = [](char c) {
-      return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-             c == '-' || c == '_';
-    };
-    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_char)) return false;
-    port = host.substr(colon);
-  }
-  if (port.empty()) return true;
-  port.remove_prefix(1);
-  return !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), IsDigit) &&
-         host[host.size() - port.size() - 1] == ':';
+  return TakeTarget(line.substr(method_end + 1, target_end - method_end - 1), request);
 }
 
 // HTTP/1.1 or HTTP/1.0, SP, three digits, and a reason phrase or none. 0: something else.
@@ -157,14 +125,13 @@ bool RequestReader::ReadHead() {
   HeadLines::Framing framing;
   const std::string as_it_came = head_;
   if ((error_ = HeadLines::Parse(head_, limits_, request_.fields, line, framing))) return false;
-  const std::optional<std::string_view> host = request_.fields.Find("host");
-  if (framing.hosts != 1 || !IsHost(*host)) {
+  error_ = framing.hosts == 1 ? TakeHost(*request_.fields.Find("host"), request_)
+                              : HttpError{400, "no proper host"};
+  if (error_) {
     head_.clear();
     is_head_done_ = true;
-    error_ = {400, "no proper host"};
     return false;
   }
-  request_.host.assign(*host);
   last_head_.Keep(as_it_came, request_.fields, framing);
   return true;
 }

@@ -39,6 +39,8 @@ Task<void> LocalEndpoint::Serve(ClientConnection& connection) {
   if (request.method != HttpMethod::kGet) {
     answer.status = 405;
     answer.headers.emplace_back("Allow", "GET");
+  } else if (request.scheme == UriScheme::kHttps) {
+    answer.status = 421;  // this listener is a plain one
   } else if (request.target == "/healthz") {
     answer.body = R"({"status":"ok"})";
   } else if (request.target == "/readyz") {

@@ -132,26 +132,33 @@ McpEndpoint::McpEndpoint(Gateway& gateway, Names names)
   // As browsers write it: without the path and the scheme's own port.
   own_origins_.push_back(
       absl::StrCat(names.public_url.substr(0, names.public_url.find("://")), "://", ToAbsl(bare)));
-  hosts_.emplace_back(authority);
-  hosts_.emplace_back(bare);
+  // It may be https before a plain listener: somebody ends TLS there.
+  const bool is_public_tls = names.public_url.starts_with("https:");
+  const auto add_public = [&](std::string host) {
+    hosts_.push_back({std::move(host), is_public_tls ? UriScheme::kHttps : UriScheme::kHttp});
+  };
+  add_public(std::string(authority));
+  add_public(std::string(bare));
   if (bare == authority && bare.find(':') == std::string_view::npos) {
-    hosts_.push_back(
-        absl::StrCat(ToAbsl(bare), names.public_url.starts_with("https:") ? ":443" : ":80"));
+    add_public(absl::StrCat(ToAbsl(bare), is_public_tls ? ":443" : ":80"));
   }
-  hosts_.push_back(names.listen_address);
+  const UriScheme listen_scheme = names.is_tls ? UriScheme::kHttps : UriScheme::kHttp;
+  hosts_.push_back({names.listen_address, listen_scheme});
   // No page of another site can be served under this name, so it opens nothing to DNS rebinding.
   if (IsLoopback(names.listen_address)) {
     hosts_.push_back(
-        absl::StrCat("localhost", names.listen_address.substr(names.listen_address.rfind(':'))));
+        {absl::StrCat("localhost", names.listen_address.substr(names.listen_address.rfind(':'))),
+         listen_scheme});
     const std::string_view scheme = names.is_tls ? "https://" : "http://";
     own_origins_.push_back(absl::StrCat(ToAbsl(scheme), names.listen_address));
-    own_origins_.push_back(absl::StrCat(ToAbsl(scheme), hosts_.back()));
+    own_origins_.push_back(absl::StrCat(ToAbsl(scheme), hosts_.back().authority));
   }
 }
 
-bool McpEndpoint::IsOurHost(std::string_view host) const {
-  return std::any_of(hosts_.begin(), hosts_.end(), [&](const std::string& ours) {
-    return absl::EqualsIgnoreCase(ours, ToAbsl(host));
+bool McpEndpoint::IsOurHost(const HttpRequest& request) const {
+  return std::any_of(hosts_.begin(), hosts_.end(), [&](const OwnHost& ours) {
+    return absl::EqualsIgnoreCase(ours.authority, request.host) &&
+           (request.scheme == UriScheme::kNone || request.scheme == ours.scheme);
   });
 }
 
@@ -171,11 +178,12 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
                                     .client_address = connection.client_address(),
                                     .detail = std::move(detail)});
   };
-  if (!connection.is_head_approved() && !IsOurHost(request.host)) {
+  if (!connection.is_head_approved() && !IsOurHost(request)) {
     refuse(types::v1::DENIAL_REASON_HOST_REFUSED, "Host is not ours"_words);
     co_await connection.Answer(
         Refusal(421, types::v1::DENIAL_REASON_HOST_REFUSED,
-                "the Host header names neither the public URL nor this listener"));
+                "the Host header, or the URI that is asked for, names neither the public URL nor "
+                "this listener"));
     co_return;
   }
   const auto origin = request.fields.Find("origin");

@@ -36,7 +36,12 @@ class McpEndpoint final : public HttpService {
   Task<void> Serve(ClientConnection& connection) override;
 
  private:
-  bool IsOurHost(std::string_view host) const;
+  struct OwnHost {
+    std::string authority;
+    UriScheme scheme = UriScheme::kNone;
+  };
+  // A target in absolute form must also name the scheme under which that host is ours.
+  bool IsOurHost(const HttpRequest& request) const;
   bool IsOriginAllowed(std::string_view origin) const;
   // What is said to whoever Authenticate refuses.
   OwnAnswer Unauthenticated(const absl::Status& why, std::string_view server) const;
@@ -47,7 +52,7 @@ class McpEndpoint final : public HttpService {
 
   Gateway& gateway_;
   BodyRoom bodies_;
-  std::vector<std::string> hosts_;
+  std::vector<OwnHost> hosts_;
   std::vector<std::string> own_origins_;
   std::vector<std::string> allowed_origins_;
 };

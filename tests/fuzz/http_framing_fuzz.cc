@@ -34,6 +34,18 @@ std::size_t Feed(Reader& reader, std::string_view bytes, std::size_t step) {
   return taken;
 }
 
+// scheme://host, and the target, in which a path may have been left out.
+bool IsUriOf(std::string_view uri, const sallyport::agent::HttpRequest& request) {
+  const std::string_view target = request.target;
+  const bool is_https = request.scheme == sallyport::agent::UriScheme::kHttps;
+  if (uri.size() < 5 || ((uri[4] | 0x20) == 's') != is_https) return false;
+  uri.remove_prefix(is_https ? 5 : 4);
+  const std::string start = "://" + request.host;
+  if (!uri.starts_with(start)) return false;
+  uri.remove_prefix(start.size());
+  return uri == target || (!uri.starts_with('/') && uri == target.substr(1));
+}
+
 void CheckRequest(std::string_view bytes, std::size_t step) {
   sallyport::agent::HttpRequest whole_request;
   sallyport::agent::RequestReader whole(whole_request, kLimits);
@@ -61,8 +73,11 @@ void CheckRequest(std::string_view bytes, std::size_t step) {
   }
   if (error) return;
   Check(theirs.is_done() && their_taken == taken);
-  const auto target = theirs.get().target();
-  Check(std::string_view(target.data(), target.size()) == whole_request.target);
+  const auto their_target = theirs.get().target();
+  const std::string_view target(their_target.data(), their_target.size());
+  // It leaves a URI whole.
+  const bool is_path = whole_request.scheme == sallyport::agent::UriScheme::kNone;
+  Check(is_path ? target == whole_request.target : IsUriOf(target, whole_request));
   Check(theirs.get().body() == whole_request.body);
 }
 
@@ -88,7 +103,7 @@ bool IsSame(const sallyport::agent::HttpFields& a, const sallyport::agent::HttpF
   return true;
 }
 bool IsSame(const sallyport::agent::HttpRequest& a, const sallyport::agent::HttpRequest& b) {
-  return a.method == b.method && a.target == b.target && a.host == b.host &&
+  return a.method == b.method && a.target == b.target && a.host == b.host && a.scheme == b.scheme &&
          a.keep_alive == b.keep_alive && a.expects_continue == b.expects_continue &&
          a.has_body == b.has_body && a.body == b.body && IsSame(a.fields, b.fields);
 }

@@ -106,6 +106,37 @@ TEST_CASE("a foreign Host and a foreign Origin are refused before anything else"
   CHECK(door.Seen() == 0);
 }
 
+TEST_CASE("an absolute URI is answered where it is ours, and Host names the same",
+          "[agent][call]") {
+  Door door("public_url: https://MCP.example.com");
+  const std::string here = door.agent->authority();
+  const std::string port = here.substr(here.rfind(':'));
+  const std::string token = door.control.Token("bot");
+  const auto status = [&](const std::string& uri, const std::string& host) {
+    return door.Send({.target = uri, .token = token, .body = Door::Initialize(), .host = host})
+        .status;
+  };
+  CHECK(status("http://" + here + "/wiki/mcp", here) == 200);
+  CHECK(status("HTTP://LOCALHOST" + port + "/wiki/mcp", "localhost" + port) == 200);
+  // Somebody ends TLS before this plain listener.
+  CHECK(status("https://mcp.example.com/wiki/mcp", "mcp.example.com") == 200);
+  CHECK(status("https://mcp.example.com:443/wiki/mcp", "mcp.example.com") == 200);
+  const int seen = door.Seen();
+  // Ours, but not under this scheme.
+  CHECK(status("https://" + here + "/wiki/mcp", here) == 421);
+  CHECK(status("http://mcp.example.com/wiki/mcp", "mcp.example.com") == 421);
+  CHECK(status("http://evil.example/wiki/mcp", "evil.example") == 421);
+  CHECK(status("http://evil.example/wiki/mcp", here) == 400);
+  CHECK(status("http://" + here + "/wiki/mcp", "evil.example") == 400);
+  CHECK(status("http://" + here + "@evil.example/wiki/mcp", here) == 400);
+  // The path is judged as any other.
+  for (const char* path : {"//wiki/mcp", "", "/", "/wiki/mcp/", "/%77iki/mcp", "/wiki/mcp?x"}) {
+    CHECK(status("http://" + here + path, here) == 404);
+  }
+  CHECK(status("http://" + here + "/wiki/mcp#x", here) == 400);
+  CHECK(door.Seen() == seen);
+}
+
 TEST_CASE("the endpoint's own Origin is let in, under the names that Host may have",
           "[agent][call]") {
   Door door("public_url: http://MCP.example.com:80");

@@ -158,7 +158,7 @@ TEST_CASE("methods are known and in upper case", "[agent][http]") {
 }
 
 TEST_CASE("a request target is a path", "[agent][http]") {
-  for (const char* target : {"http://evil/mcp", "*", "mcp", "//\x80", "/a\x7f", "/a\tb"}) {
+  for (const char* target : {"*", "mcp", "h", "h:80", "//\x80", "/a\x7f", "/a\tb", "?x", "#"}) {
     INFO(target);
     CHECK(StatusOf(Head("", std::string("GET ") + target + " HTTP/1.1")) == 400);
   }
@@ -166,6 +166,121 @@ TEST_CASE("a request target is a path", "[agent][http]") {
   const std::string odd = Head("", "GET //mcp/%6d;x?y#z HTTP/1.1");
   Read(odd, odd.size(), outcome);
   CHECK(outcome.request.target == "//mcp/%6d;x?y#z");
+}
+
+// What is read of a GET of `target` with that Host.
+Outcome Asked(const std::string& target, const std::string& host,
+              const std::string& method = "GET") {
+  Outcome outcome;
+  const std::string bytes = method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+  CHECK(StatusOf(bytes) == (Read(bytes, bytes.size(), outcome), outcome.status));
+  return outcome;
+}
+
+TEST_CASE("a request target may be an absolute URI, and is read as its path", "[agent][http]") {
+  struct Case {
+    const char *uri, *target;
+    UriScheme scheme = UriScheme::kHttp;
+    const char *authority = "h", *host = "h";
+  };
+  for (const Case& c :
+       {Case{"http://h/a/mcp", "/a/mcp"}, Case{"HTTP://h/a/mcp", "/a/mcp"},
+        Case{"hTTpS://h/a/mcp", "/a/mcp", UriScheme::kHttps}, Case{"http://h/", "/"},
+        Case{"http://h", "/"}, Case{"http://h?x=/y", "/?x=/y"},
+        Case{"http://h/a/mcp?x://y@z", "/a/mcp?x://y@z"}, Case{"http://h//evil/mcp", "//evil/mcp"},
+        Case{"http://h/http://evil/mcp", "/http://evil/mcp"},
+        Case{"http://h/../%6dcp;x", "/../%6dcp;x"},
+        Case{"http://h:8443/a", "/a", UriScheme::kHttp, "h:8443", "h:8443"},
+        Case{"http://[::1]:8443/a", "/a", UriScheme::kHttp, "[::1]:8443", "[::1]:8443"},
+        Case{"http://MCP.example.com/a", "/a", UriScheme::kHttp, "MCP.example.com",
+             "mcp.example.com"},
+        // The scheme's own port says nothing, wherever it stands.
+        Case{"http://h:80/a", "/a", UriScheme::kHttp, "h:80", "h"},
+        Case{"http://h/a", "/a", UriScheme::kHttp, "h", "h:80"},
+        Case{"https://h:443/a", "/a", UriScheme::kHttps, "h:443", "h"}}) {
+    INFO(c.uri);
+    const Outcome outcome = Asked(c.uri, c.host);
+    REQUIRE(outcome.is_done);
+    CHECK(outcome.request.target == c.target);
+    CHECK(outcome.request.scheme == c.scheme);
+    CHECK(outcome.request.host == c.authority);
+  }
+  const Outcome path = Asked("//h/mcp", "h");
+  CHECK(path.request.target == "//h/mcp");
+  CHECK(path.request.scheme == UriScheme::kNone);
+}
+
+TEST_CASE("an absolute URI that is not http, or names no host, is refused", "[agent][http]") {
+  for (const char* uri : {"ftp://h/a",
+                          "file:///a",
+                          "ws://h/a",
+                          "javascript://h/a",
+                          "://h/a",
+                          "http:/h/a",
+                          "http:h/a",
+                          "http:h",
+                          "http:",
+                          "http://",
+                          "http:///mcp",
+                          "http:///",
+                          "http://?x",
+                          "http://#h/",
+                          "http://:80/a",
+                          "http://h:/a",
+                          "http://h:x/a",
+                          "http://h:123456/a",
+                          "http://h@evil/mcp",
+                          "http://@h/a",
+                          "http://u:p@h/a",
+                          "http://h\\@evil/mcp",
+                          "http://h\\evil/a",
+                          "http://h%2fevil/a",
+                          "http://h,evil/a",
+                          "http://h;evil/a",
+                          "http://[fe80::1%25eth0]/a",
+                          "http://[::1/a",
+                          "http://h:80:80/a",
+                          "http://h/a#x",
+                          "http://h#/a",
+                          "http://h?x#y",
+                          "http://http://h/a",
+                          " http://h/a",
+                          "http\x7f://h/a"}) {
+    INFO(uri);
+    CHECK(Asked(uri, "h").status == 400);
+  }
+  // It would be `*`.
+  CHECK(Asked("http://h", "h", "OPTIONS").status == 400);
+  CHECK(Asked("http://h/", "h", "OPTIONS").is_done);
+}
+
+TEST_CASE("an absolute URI and Host name one host", "[agent][http]") {
+  struct Case {
+    const char *uri, *host;
+  };
+  for (const Case& c :
+       {Case{"http://evil/mcp", "h"}, Case{"http://h/mcp", "evil"}, Case{"http://h:8443/a", "h"},
+        Case{"http://h/a", "h:8443"}, Case{"http://h:443/a", "h"}, Case{"https://h:80/a", "h"},
+        Case{"https://h/a", "h:80"}, Case{"http://h:080/a", "h"}, Case{"http://h/a", "h.evil"},
+        Case{"http://h./a", "h"}, Case{"http://h/a", "h@h"}, Case{"http://h/a", ""}}) {
+    INFO(c.uri << " " << c.host);
+    CHECK(Asked(c.uri, c.host).status == 400);
+  }
+  CHECK(StatusOf("GET http://h/a HTTP/1.1\r\n\r\n") == 400);
+  CHECK(StatusOf("GET http://h/a HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n") == 400);
+}
+
+TEST_CASE("a path after an absolute URI is none", "[agent][http]") {
+  HttpRequest request;
+  RequestReader reader(request, {});
+  reader.Feed("GET http://h/a HTTP/1.1\r\nHost: h\r\n\r\n");
+  REQUIRE(reader.is_done());
+  reader.Next();
+  reader.Feed("GET /b HTTP/1.1\r\nHost: other\r\n\r\n");
+  REQUIRE(reader.is_done());
+  CHECK(request.scheme == UriScheme::kNone);
+  CHECK(request.host == "other");
+  CHECK(request.target == "/b");
 }
 
 TEST_CASE("there is one proper host", "[agent][http]") {
