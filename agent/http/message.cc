@@ -79,6 +79,7 @@ void HttpRequest::Clear() {
   host.clear();
   fields.Clear();
   keep_alive = true;
+  takes_chunks = true;
   expects_continue = false;
   has_body = false;
   body.clear();

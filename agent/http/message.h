@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-// An HTTP/1.1 message as strict_framing reads it. Belongs to the connection: Clear keeps all
+// An HTTP message as strict_framing reads it. Belongs to the connection: Clear keeps all
 // memory, so that the next message of the connection costs no allocation.
 namespace sallyport::agent {
 
@@ -71,6 +71,8 @@ struct HttpRequest {
   std::string host;
   HttpFields fields;
   bool keep_alive = true;
+  // False: the client speaks HTTP/1.0, and reads an answer without a length until it is closed.
+  bool takes_chunks = true;
   // Expect: 100-continue was sent; any other expectation is refused with 417.
   bool expects_continue = false;
   bool has_body = false;

@@ -28,8 +28,8 @@ constexpr std::array<std::pair<std::string_view, HttpMethod>, 7> kMethods = {{
     {"PATCH", HttpMethod::kPatch},
 }};
 
-// HTTP/ digit . digit, another version than ours.
-bool IsOtherVersion(std::string_view text) {
+// HTTP/ digit . digit, be it ours or another version.
+bool IsVersion(std::string_view text) {
   return text.size() == kVersion.size() && text.substr(0, 5) == "HTTP/" && IsDigit(text[5]) &&
          text[6] == '.' && IsDigit(text[7]);
 }
@@ -40,10 +40,11 @@ HttpError ParseRequestLine(std::string_view line, HttpRequest& request) {
   const std::size_t target_end = line.find(' ', method_end + 1);
   if (target_end == std::string_view::npos) return {400, "no request line"};
   const std::string_view version = line.substr(target_end + 1);
-  if (version != kVersion) {
-    return IsOtherVersion(version) ? HttpError{505, "not HTTP/1.1"}
-                                   : HttpError{400, "no request line"};
+  if (version != kVersion && version != kOldVersion) {
+    return IsVersion(version) ? HttpError{505, "neither HTTP/1.1 nor HTTP/1.0"}
+                              : HttpError{400, "no request line"};
   }
+  request.takes_chunks = version != kOldVersion;
   const std::string_view method = line.substr(0, method_end);
   const auto* known = std::find_if(kMethods.begin(), kMethods.end(),
                                    [&](const auto& entry) { return entry.first == method; });
@@ -65,6 +66,13 @@ int StatusOf(std::string_view line) {
     return 0;
   }
   return (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+}
+
+// A message of HTTP/1.0 has no chunks and is the last of its connection, also where it would like
+// to keep it.
+HttpError JudgeOldVersion(HeadLines::Framing& framing) {
+  framing.is_closing = true;
+  return framing.is_chunked ? HttpError{400, "chunks in HTTP/1.0"} : HttpError{};
 }
 
 bool HasNoBody(int status) { return status == 204 || status == 304; }
@@ -127,6 +135,11 @@ bool RequestReader::ReadHead() {
   if ((error_ = HeadLines::Parse(head_, limits_, request_.fields, line, framing))) return false;
   error_ = framing.hosts == 1 ? TakeHost(*request_.fields.Find("host"), request_)
                               : HttpError{400, "no proper host"};
+  if (!error_ && !request_.takes_chunks) {
+    error_ = JudgeOldVersion(framing);
+    // Such a client sends its body all the same (RFC 9110 section 10.1.1).
+    if (framing.expects_continue) framing.has_expectation = framing.expects_continue = false;
+  }
   if (error_) {
     head_.clear();
     is_head_done_ = true;
@@ -196,14 +209,14 @@ bool ResponseReader::ReadHead() {
   head_.clear();
   const int status = StatusOf(line);
   const bool is_old = line.starts_with(kOldVersion);
-  if (is_old) framing.is_closing = true;
+  const HttpError old_error = is_old ? JudgeOldVersion(framing) : HttpError{};
   const bool has_body = framing.is_chunked || framing.length.value_or(0) > 0;
   if (status == 0) {
     Fail("no proper status line");
   } else if (status < 100 || status > 599) {
     Fail("no proper status");
-  } else if (is_old && framing.is_chunked) {
-    Fail("chunks in HTTP/1.0");
+  } else if (old_error) {
+    Fail(old_error.what);
   } else if (status == 101) {
     Fail("the protocol is not switched");
   } else if (status < 200 && has_body) {

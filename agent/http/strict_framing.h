@@ -11,9 +11,9 @@
 
 // HTTP/1.1 framing for both sides of the agent, without I/O: bytes in, messages out. Strict where
 // leniency lets two parsers see two messages: one Content-Length of plain digits or one
-// `Transfer-Encoding: chunked`, never both; HTTP/1.1 only (a server may answer as HTTP/1.0, without
-// chunks); CRLF only; no folding; names are tokens; one Host, and no target that names another one;
-// bounded heads, trailers and chunk extensions; trailers are judged and dropped.
+// `Transfer-Encoding: chunked`, never both; HTTP/1.1, or HTTP/1.0 without chunks and with one
+// message a connection; CRLF only; no folding; names are tokens; one Host, and no target that names
+// another one; bounded heads, trailers and chunk extensions; trailers are judged and dropped.
 //
 //   for (;;) {
 //     bytes.remove_prefix(reader.Feed(bytes));  // returns early once, when the head is complete

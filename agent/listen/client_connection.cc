@@ -3,9 +3,7 @@
 #include <utility>
 
 #include "agent/http/head_writer.h"
-#include "agent/http/sse.h"
 #include "agent/listen/reply_head.h"
-#include "agent/listen/stream_chunks.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
@@ -190,7 +188,7 @@ Task<void> ClientConnection::Linger() {
 
 Task<void> ClientConnection::Send(std::string_view head, std::string_view body) {
   if (is_writing_) return SendInTurn(head, body);
-  if (is_gone_) return Task<void>();
+  if (is_gone_ || (head.empty() && body.empty())) return Task<void>();
   const std::size_t written = stream_->TryWrite(head, body).n;
   if (written < head.size() + body.size()) return SendRest(head, body, written);
   if (state_ == State::kStreaming) last_sent_ = clock_.SinceBoot();
@@ -245,8 +243,8 @@ Task<void> ClientConnection::Begin(StreamStart start) {
   state_ = State::kStreaming;
   last_event_ = start.after;
   std::string head;
-  AppendStreamHead(head, KeepsAlive(), origin_fields_);
-  if (start.primes) AppendPriming(head, *start.after);
+  AppendStreamHead(head, framing(), KeepsAlive(), origin_fields_);
+  if (start.primes) AppendPriming(head, framing(), *start.after);
   Watch();
   co_await Send(head, {});
 }
@@ -255,7 +253,7 @@ Task<void> ClientConnection::Event(const RecordedMessage& message) {
   if (state_ != State::kStreaming) co_return;
   if (last_event_) ++last_event_->n;
   std::string chunk;
-  AppendEvent(chunk, message.bytes(), last_event_);
+  AppendEvent(chunk, framing(), message.bytes(), last_event_);
   const std::shared_ptr<const void> room_of_chunk = message.room();
   co_await Send(chunk, {});
 }
@@ -264,7 +262,7 @@ Task<void> ClientConnection::End() {
   if (state_ == State::kUnanswered) co_await Begin({});
   if (state_ != State::kStreaming) co_return;
   std::string last;
-  AppendLastChunk(last);
+  AppendStreamEnd(last, framing());
   co_await Send(last, {});
   state_ = State::kEnded;
 }
@@ -333,10 +331,8 @@ Task<void> ClientConnection::StopWatching() {
 }
 
 Task<void> ClientConnection::SendHeartbeat() {
-  std::string comment;
-  AppendSseHeartbeat(comment);
   std::string chunk;
-  AppendChunk(chunk, comment);
+  AppendHeartbeat(chunk, framing());
   // Whoever has begun to write in the meantime has kept the stream alive.
   if (!is_writing_ && state_ == State::kStreaming) co_await Send(chunk, {});
   --helpers_;
@@ -357,9 +353,9 @@ Task<void> ClientConnection::EndIfSilent(StreamStart start, std::uint64_t reques
     state_ = State::kEnded;
     keep_alive_ = false;
     std::string answer;
-    AppendStreamHead(answer, keep_alive_, origin_fields_);
-    AppendPriming(answer, *start.after, phases_.poll_retry_ms);
-    AppendLastChunk(answer);
+    AppendStreamHead(answer, framing(), keep_alive_, origin_fields_);
+    AppendPriming(answer, framing(), *start.after, phases_.poll_retry_ms);
+    AppendStreamEnd(answer, framing());
     co_await Send(answer, {});
     MarkGone();
     co_await StopWatching();

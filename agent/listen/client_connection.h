@@ -13,6 +13,7 @@
 #include "agent/http/message.h"
 #include "agent/http/strict_framing.h"
 #include "agent/listen/http_service.h"
+#include "agent/listen/stream_chunks.h"
 #include "agent/loop/loop.h"
 #include "agent/loop/signal.h"
 #include "agent/loop/stream.h"
@@ -107,6 +108,10 @@ class ClientConnection final : public Reply {
   Task<void> FinishLate();
   // Whether another request may follow, as the head of the answer says it.
   bool KeepsAlive();
+  // Of the answer to this request, if it is a stream.
+  StreamFraming framing() const {
+    return request_.takes_chunks ? StreamFraming::kChunked : StreamFraming::kUntilClose;
+  }
   Task<void> Linger();
   // Writes in turn with whoever else writes.
   Task<void> Send(std::string_view head, std::string_view body);

@@ -89,6 +89,12 @@ class HttpClient {
     }
     return Taken();
   }
+  // All that comes until the peer closes, as it comes.
+  std::string ReadBytes() {
+    while (Fill()) {
+    }
+    return std::exchange(input_, {});
+  }
   // The peer has closed.
   bool AwaitClose() {
     while (Fill()) {

@@ -79,6 +79,8 @@ void CheckRequest(std::string_view bytes, std::size_t step) {
   const bool is_path = whole_request.scheme == sallyport::agent::UriScheme::kNone;
   Check(is_path ? target == whole_request.target : IsUriOf(target, whole_request));
   Check(theirs.get().body() == whole_request.body);
+  const bool is_old = theirs.get().version() == 10;
+  Check(whole_request.takes_chunks != is_old && !(is_old && whole_request.keep_alive));
 }
 
 void CheckResponse(std::string_view bytes, std::size_t step) {
@@ -104,8 +106,9 @@ bool IsSame(const sallyport::agent::HttpFields& a, const sallyport::agent::HttpF
 }
 bool IsSame(const sallyport::agent::HttpRequest& a, const sallyport::agent::HttpRequest& b) {
   return a.method == b.method && a.target == b.target && a.host == b.host && a.scheme == b.scheme &&
-         a.keep_alive == b.keep_alive && a.expects_continue == b.expects_continue &&
-         a.has_body == b.has_body && a.body == b.body && IsSame(a.fields, b.fields);
+         a.takes_chunks == b.takes_chunks && a.keep_alive == b.keep_alive &&
+         a.expects_continue == b.expects_continue && a.has_body == b.has_body && a.body == b.body &&
+         IsSame(a.fields, b.fields);
 }
 bool IsSame(const sallyport::agent::HttpResponse& a, const sallyport::agent::HttpResponse& b) {
   return a.status == b.status && a.keep_alive == b.keep_alive && a.body == b.body &&

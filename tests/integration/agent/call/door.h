@@ -103,10 +103,11 @@ class Door {
     std::string body;
     std::string host;
     std::string more_fields;
+    std::string version = "HTTP/1.1";
   };
   std::string Bytes(const Request& request) const {
-    std::string bytes = request.method + " " + request.target + " HTTP/1.1\r\nHost: " +
-                        (request.host.empty() ? agent->authority() : request.host) +
+    std::string bytes = request.method + " " + request.target + " " + request.version +
+                        "\r\nHost: " + (request.host.empty() ? agent->authority() : request.host) +
                         "\r\nAccept: application/json, text/event-stream\r\n";
     if (!request.token.empty()) bytes += "Authorization: Bearer " + request.token + "\r\n";
     if (!request.session_id.empty()) bytes += "Mcp-Session-Id: " + request.session_id + "\r\n";

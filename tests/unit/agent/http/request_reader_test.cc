@@ -133,18 +133,74 @@ TEST_CASE("a content length is one plain number", "[agent][http]") {
   CHECK(StatusOf(Head("Content-Length:  5 \r\n") + "hello") == 0);
 }
 
-TEST_CASE("only HTTP/1.1 is spoken", "[agent][http]") {
-  CHECK(StatusOf(Head("Transfer-Encoding: chunked\r\n", "POST / HTTP/1.0") + "0\r\n\r\n") == 505);
-  for (const char* version : {"HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "HTTP/0.9"}) {
+TEST_CASE("only HTTP/1.1 and HTTP/1.0 are spoken", "[agent][http]") {
+  for (const char* version :
+       {"HTTP/1.2", "HTTP/1.9", "HTTP/2.0", "HTTP/3.0", "HTTP/0.9", "HTTP/0.0"}) {
     CHECK(StatusOf(Head("", std::string("GET / ") + version)) == 505);
   }
   for (const char* line :
        {"GET /", "GET / HTTP/1.1 ", "GET  / HTTP/1.1", "GET / http/1.1", "GET / HTTP/11",
+        "GET / HTTP/1.00", "GET / HTTP/01.0", "GET / HTTP/1,0", "GET / HTTP/1.0 ", "GET / http/1.0",
         "GET / FTP/1.1", " GET / HTTP/1.1", "GET\t/ HTTP/1.1", "", "GET / HTTP/1.1x"}) {
     INFO(line);
     CHECK(StatusOf(Head("", line)) == 400);
   }
   CHECK(StatusOf(Head("", "PRI * HTTP/2.0")) == 505);
+}
+
+TEST_CASE("HTTP/1.0 has one request a connection, and no chunks", "[agent][http]") {
+  const auto old = [](const std::string& fields) { return Head(fields, "POST /a HTTP/1.0"); };
+  for (const char* fields :
+       {"", "Connection: keep-alive\r\n", "Connection: Keep-Alive, x\r\n", "Connection: close\r\n",
+        "Keep-Alive: 5\r\nProxy-Connection: keep-alive\r\n"}) {
+    INFO(fields);
+    Outcome outcome;
+    const std::string bytes = old(std::string(fields) + "Content-Length: 5\r\n") + "helloGET";
+    Read(bytes, bytes.size(), outcome);
+    REQUIRE(outcome.is_done);
+    CHECK_FALSE(outcome.request.keep_alive);
+    CHECK_FALSE(outcome.request.takes_chunks);
+    CHECK(outcome.request.body == "hello");
+    CHECK(outcome.rest == "GET");
+  }
+  for (const char* fields :
+       {"Transfer-Encoding: chunked\r\n", "Transfer-Encoding: CHUNKED\r\n",
+        "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: identity\r\n", "Transfer-Encoding:\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 5, 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 5\r\n"}) {
+    INFO(fields);
+    CHECK(StatusOf(old(fields) + "5\r\nhello\r\n0\r\n\r\n") == 400);
+  }
+  // Without a length there is no body, whatever comes.
+  Outcome none;
+  const std::string bytes = old("") + "hello";
+  Read(bytes, bytes.size(), none);
+  REQUIRE(none.is_done);
+  CHECK(none.request.body.empty());
+  CHECK(none.rest == "hello");
+  CHECK(StatusOf(old("Content-Length: 99999999\r\n")) == 413);
+  CHECK(StatusOf(old("Content-Encoding: gzip\r\nContent-Length: 1\r\n") + "x") == 415);
+}
+
+TEST_CASE("HTTP/1.0 must name the host, too", "[agent][http]") {
+  CHECK(StatusOf("GET / HTTP/1.0\r\n\r\n") == 400);
+  CHECK(StatusOf("GET / HTTP/1.0\r\nHost: a b\r\n\r\n") == 400);
+  CHECK(StatusOf("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n") == 400);
+  CHECK(StatusOf("GET http://a/b HTTP/1.0\r\n\r\n") == 400);
+  CHECK(StatusOf("GET http://a/b HTTP/1.0\r\nHost: c\r\n\r\n") == 400);
+  CHECK(StatusOf("GET http://a/b HTTP/1.0\r\nHost: a\r\n\r\n") == 0);
+}
+
+TEST_CASE("HTTP/1.0 does not wait to be told to go on", "[agent][http]") {
+  Outcome outcome;
+  const std::string bytes =
+      Head("Expect: 100-continue\r\nContent-Length: 1\r\n", "POST / HTTP/1.0") + "x";
+  Read(bytes, bytes.size(), outcome);
+  REQUIRE(outcome.is_done);
+  CHECK_FALSE(outcome.request.expects_continue);
+  CHECK(StatusOf(Head("Expect: tea\r\n", "POST / HTTP/1.0")) == 417);
 }
 
 TEST_CASE("methods are known and in upper case", "[agent][http]") {
@@ -498,7 +554,9 @@ TEST_CASE("what was refused, or says another length than a number, is judged ane
     CHECK(connection.Read(Head("Content-Length: 10\r\nContent-Length: 10\r\n")) == 400);
     CHECK(connection.Read(Head("Content-Length: 3\r\nContent-Encoding: gzip\r\n")) == 415);
     CHECK(connection.Read(Head("Expect: tea\r\n")) == 417);
-    CHECK(connection.Read("POST /a/mcp HTTP/1.0\r\nHost: h\r\n\r\n") == 505);
+    CHECK(connection.Read("POST /a/mcp HTTP/1.2\r\nHost: h\r\n\r\n") == 505);
+    CHECK(connection.Read(
+              "POST /a/mcp HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n") == 400);
     CHECK(connection.Read("POST /a/mcp HTTP/1.1\r\nHost: h h\r\n\r\n") == 400);
   }
   // Too long, with as many digits.
@@ -523,7 +581,13 @@ TEST_CASE("a framing and an expectation are those of each request", "[agent][htt
     connection.request.expects_continue = false;  // it was told
     CHECK_FALSE(connection.request.keep_alive);
   }
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(connection.Read(Head("Content-Length: 1\r\n", "POST /a/mcp HTTP/1.0") + "x") == 0);
+    CHECK_FALSE(connection.request.keep_alive);
+    CHECK_FALSE(connection.request.takes_chunks);
+  }
   REQUIRE(connection.Read("GET /a/mcp HTTP/1.1\r\nHost: h\r\n\r\n") == 0);
+  CHECK(connection.request.takes_chunks);
   CHECK(connection.request.method == HttpMethod::kGet);
   CHECK_FALSE(connection.request.has_body);
   CHECK_FALSE(connection.request.expects_continue);

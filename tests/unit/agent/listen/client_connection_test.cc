@@ -289,6 +289,66 @@ TEST_CASE("an answer to HEAD says how long its body is and has none", "[agent][l
   CHECK(client.AwaitClose());
 }
 
+TEST_CASE("HTTP/1.0 is answered without chunks, and the connection closed", "[agent][listen]") {
+  Stage stage;
+  // All that comes until the agent closes.
+  const auto all = [&](const std::string& bytes) {
+    HttpClient client(stage.port);
+    client.Send(bytes);
+    return client.ReadBytes();
+  };
+  const std::string keep = " HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n";
+  const std::string echo =
+      all("POST /echo" + keep + "Content-Length: 3\r\n\r\nabc" + Post("/echo", "next"));
+  CHECK(echo.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(echo.find("\r\nConnection: close\r\n") != std::string::npos);
+  CHECK(echo.find("\r\nContent-Length: 3\r\n") != std::string::npos);
+  CHECK(echo.ends_with("\r\n\r\nabc"));
+  // Nothing is waited for, and nothing said, before the body.
+  const std::string expects =
+      all("POST /echo" + keep + "Content-Length: 3\r\nExpect: 100-continue\r\n\r\nabc");
+  CHECK(expects.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(expects.ends_with("\r\n\r\nabc"));
+
+  const std::string stream = all("GET /ids" + keep + "\r\n" + Post("/echo", "next"));
+  CHECK(stream.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(stream.find("\r\nConnection: close\r\n") != std::string::npos);
+  CHECK(stream.find("Transfer-Encoding") == std::string::npos);
+  CHECK(stream.find("Content-Length") == std::string::npos);
+  CHECK(
+      stream.ends_with("\r\n\r\nid: 9f86d081-3-16\ndata: \n\nid: 9f86d081-3-17\ndata: {}\n\n"
+                       "id: 9f86d081-3-18\ndata: {}\n\n"));
+  CHECK(all("GET /poll" + keep + "\r\n")
+            .ends_with("\r\n\r\nid: 9f86d081-3-16\nretry: 100\ndata: \n\n"));
+  CHECK(all("POST /echo" + keep + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+            .starts_with("HTTP/1.1 400 "));
+  CHECK(all("GET /echo HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  CHECK(all("GET /echo HTTP/1.2\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 505 "));
+}
+
+TEST_CASE("a stream of HTTP/1.0 is kept alive, and a client that goes is noticed",
+          "[agent][listen]") {
+  Stage stage;
+  {
+    HttpClient client(stage.port);
+    client.Send("GET /stream HTTP/1.0\r\nHost: x\r\n\r\n");
+    CHECK(client.ReadUntil("").is_stream());
+    stage.Settle();
+    CHECK_FALSE(stage.service.saw_client_go);
+    stage.clock.Advance(absl::Seconds(15));
+    CHECK(client.ReadOn("\n\n").body == ": ping\n\n");
+  }
+  while (!stage.service.saw_client_go) std::this_thread::yield();
+}
+
+TEST_CASE("a long event of HTTP/1.0 is whole", "[agent][listen]") {
+  Stage stage;
+  HttpClient client(stage.port);
+  client.Send("GET /long HTTP/1.0\r\nHost: x\r\n\r\n");
+  CHECK(client.Read().body.size() == kLongBytes + std::string("data: \n\n").size());
+  CHECK(client.AwaitClose());
+}
+
 TEST_CASE("an answer that is slow to come begins as a stream by itself", "[agent][listen]") {
   Stage stage;
   HttpClient client(stage.port);
