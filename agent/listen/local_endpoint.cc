@@ -36,9 +36,10 @@ void AppendHistogram(std::string& out, std::string_view name, std::string_view h
 Task<void> LocalEndpoint::Serve(ClientConnection& connection) {
   const HttpRequest& request = connection.request();
   OwnAnswer answer;
-  if (request.method != HttpMethod::kGet) {
+  // An answer to HEAD leaves its body out by itself.
+  if (request.method != HttpMethod::kGet && request.method != HttpMethod::kHead) {
     answer.status = 405;
-    answer.headers.emplace_back("Allow", "GET");
+    answer.headers.emplace_back("Allow", "GET, HEAD");
   } else if (request.scheme == UriScheme::kHttps) {
     answer.status = 421;  // this listener is a plain one
   } else if (request.target == "/healthz") {

@@ -222,8 +222,10 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
 }
 
 Task<void> McpEndpoint::ServeMetadata(ClientConnection& connection, std::string resource) {
-  if (connection.request().method != HttpMethod::kGet) {
-    co_await connection.Answer(MethodNotAllowed("GET"));
+  // An answer to HEAD leaves its body out by itself.
+  const HttpMethod method = connection.request().method;
+  if (method != HttpMethod::kGet && method != HttpMethod::kHead) {
+    co_await connection.Answer(MethodNotAllowed("GET, HEAD"));
     co_return;
   }
   const auto snapshot = gateway_.snapshots.current();

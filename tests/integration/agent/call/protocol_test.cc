@@ -112,6 +112,51 @@ TEST_CASE("HTTP methods that are none of ours get 405 and what is allowed", "[ag
   const auto answer = door.Send({.method = "PUT", .token = door.control.Token("bot")});
   CHECK(answer.status == 405);
   CHECK(answer.allow == "GET, POST, DELETE");
+  const auto head = door.Send({.method = "HEAD", .token = door.control.Token("bot")});
+  CHECK(head.status == 405);
+  CHECK(head.allow == "GET, POST, DELETE");
+}
+
+TEST_CASE("HEAD is answered where GET is, by the same head without the body", "[agent][call]") {
+  Door door;
+  const auto ask = [](int port, const std::string& method, const std::string& path) {
+    HttpClient client(port);
+    client.Send(method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
+                "\r\nConnection: close\r\n\r\n");
+    return client.ReadBytes();
+  };
+  struct Place {
+    int port;
+    const char* path;
+    const char* status;
+  };
+  const int port = door.agent->port(), local = door.agent->local_port();
+  const std::string metadata = "/.well-known/oauth-protected-resource";
+  for (const auto& [at, path, status] :
+       {Place{port, "/.well-known/oauth-protected-resource", "200"},
+        Place{port, "/.well-known/oauth-protected-resource/wiki/mcp", "200"},
+        Place{port, "/.well-known/oauth-protected-resource/wiki", "404"},
+        Place{local, "/healthz", "200"}, Place{local, "/readyz", "200"},
+        Place{local, "/nothing", "404"}}) {
+    INFO(path);
+    const std::string got = ask(at, "GET", path);
+    const std::string head = got.substr(0, got.find("\r\n\r\n") + 4);
+    CHECK(head.starts_with(std::string("HTTP/1.1 ") + status));
+    CHECK(ask(at, "HEAD", path) == head);
+  }
+  const std::string metrics = ask(local, "HEAD", "/metrics");
+  CHECK(metrics.starts_with("HTTP/1.1 200 "));
+  CHECK(metrics.ends_with("\r\n\r\n"));
+  for (const std::string& refused : {ask(port, "PUT", metadata), ask(local, "POST", "/healthz")}) {
+    CHECK(refused.starts_with("HTTP/1.1 405 "));
+    CHECK(refused.find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
+  }
+  const auto status = [&](const std::string& scheme) {
+    return ask(local, "GET", scheme + "://127.0.0.1:" + std::to_string(local) + "/healthz")
+        .substr(0, 13);
+  };
+  CHECK(status("http") == "HTTP/1.1 200 ");
+  CHECK(status("https") == "HTTP/1.1 421 ");
 }
 
 TEST_CASE("only the exact path is a server's", "[agent][call]") {
