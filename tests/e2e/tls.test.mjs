@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { Deployment, allowAll, until } from './deployment.mjs';
 
 let door, token, second;
@@ -19,6 +20,19 @@ test('the agent\'s listener speaks TLS 1.2 and newer and presents its certificat
   const handshake = (...args) => spawnSync('openssl', ['s_client', '-connect', door.agent.mcp, '-CAfile', door.tls.ca, '-verify_return_error', ...args], { input: '' });
   assert.equal(handshake().status, 0, String(handshake().stderr));
   assert.notEqual(handshake('-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0').status, 0);
+});
+
+test('an absolute URI is https here, and HTTP/1.0 is told where its answer ends', async () => {
+  const path = '/.well-known/oauth-protected-resource';
+  const ask = (target, version, wish = 'close') => new Promise((done, failed) => {
+    const [host, port] = door.agent.mcp.split(':');
+    let answer = '';
+    const socket = connect({ host, port, ca: readFileSync(door.tls.ca) }).setEncoding('utf8').on('error', failed).on('data', (piece) => { answer += piece; }).on('end', () => done(answer));
+    socket.write(`GET ${target} ${version}\r\nHost: ${door.agent.mcp}\r\nConnection: ${wish}\r\n\r\n`);
+  });
+  assert.match(await ask(`https://${door.agent.mcp}${path}`, 'HTTP/1.1'), /^HTTP\/1.1 200 /);
+  assert.match(await ask(`http://${door.agent.mcp}${path}`, 'HTTP/1.1'), /^HTTP\/1.1 421 /);
+  assert.match(await ask(path, 'HTTP/1.0', 'keep-alive'), /^HTTP\/1.1 200 [^]*\r\nConnection: close\r\n[^]*\r\n\r\n\{.*\}$/);
 });
 
 test('a public_url that clients cannot call is refused', () => {
