@@ -29,7 +29,8 @@ void AppendOwnHead(std::string& out, const OwnAnswer& answer, bool keep_alive,
   out.append(more_fields);
   for (const auto& [name, value] : answer.headers) head.Field(name, value);
   if (!keep_alive) head.Field("Connection", "close");
-  head.ContentLength(answer.body.size());
+  // RFC 9110 section 8.6: a 204 has none.
+  if (answer.status != 204) head.ContentLength(answer.body.size());
   head.End();
 }
 

@@ -51,6 +51,15 @@ Outcome OutcomeOf(DenialReason reason) {
   }
 }
 
+// What has its own rules no policy calls a method that it does not know: it was asked for in a way
+// that the server does not serve.
+Outcome OutcomeOf(DenialReason reason, std::string_view method) {
+  const bool has_own_rules =
+      method == "tools/call" || method == "resources/read" || method == "prompts/get";
+  return has_own_rules && reason == types::v1::DENIAL_REASON_METHOD_UNKNOWN ? Outcome::kNotOfPolicy
+                                                                            : OutcomeOf(reason);
+}
+
 // Policy's word for a request of the server. Empty: it is none that policy judges.
 std::string_view ServerRequestWord(std::string_view method) {
   if (method == "sampling/createMessage") return "sampling";
@@ -166,7 +175,7 @@ RecordedCall RequestOf(const Record& record, const RecordContent& content) {
                     .approval_id = content.approval_id()};
   if (record.type() == types::v1::RECORD_TYPE_DENIAL) {
     call.reason = content.denial_reason();
-    call.outcome = OutcomeOf(call.reason);
+    call.outcome = OutcomeOf(call.reason, call.method);
   } else if (!call.approval_id.empty()) {
     call.outcome = Outcome::kApproved;
   }

@@ -50,6 +50,7 @@ TEST_CASE("a page of an allowed origin may ask what it may send, and read the an
                             "Access-Control-Request-Method: POST\r\n"
                             "Access-Control-Request-Headers: authorization,content-type\r\n"});
   CHECK(asked.starts_with("HTTP/1.1 204 "));
+  CHECK(asked.find("Content-Length") == std::string::npos);
   CHECK(MayBeRead(asked));
   CHECK(Holds(asked, "\r\nAccess-Control-Allow-Methods: GET, POST, DELETE\r\n"));
   CHECK(Holds(asked, "\r\nAccess-Control-Allow-Headers: Authorization, *\r\n"));

@@ -220,15 +220,18 @@ TEST_CASE_METHOD(Reading, "a refusal says what policy made of it, and shows no a
   AddRecords("ses_1", {denial(types::v1::DENIAL_REASON_CONDITION_FAILED),
                        denial(types::v1::DENIAL_REASON_APPROVAL_DENIED),
                        denial(types::v1::DENIAL_REASON_SESSION_ENDED),
+                       denial(types::v1::DENIAL_REASON_METHOD_UNKNOWN),
                        {types::v1::RECORD_TYPE_DENIAL, late},
                        {types::v1::RECORD_TYPE_DENIAL, notice}});
   ReadAll();
-  REQUIRE(calls.size() == 3);
+  REQUIRE(calls.size() == 4);
   CHECK(calls[0].outcome == Outcome::kRefused);
   CHECK(calls[0].reason == types::v1::DENIAL_REASON_CONDITION_FAILED);
   CHECK_FALSE(calls[0].arguments.has_value());
   CHECK(calls[1].outcome == Outcome::kAsked);
   CHECK(calls[2].outcome == Outcome::kNotOfPolicy);
+  // As a task, where there are none.
+  CHECK(calls[3].outcome == Outcome::kNotOfPolicy);
 }
 
 TEST_CASE_METHOD(Reading, "an approval that was used, and what a completion completes, are told",
