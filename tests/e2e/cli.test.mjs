@@ -50,7 +50,7 @@ test('a token that is refused is told apart from one that has expired or lacks a
   await fails(remote(door.controlPlane.api), /\(token_invalid\)/, /event token_refused/);
   const expired = await door.mint({ payload: { iss: door.issuer.url, aud: 'api://sallyport-admin', sub: 'dora', exp: 1000, iat: 900, client_id: 'sallyport-cli' } });
   await fails(remote(door.controlPlane.api, { SALLYPORT_TOKEN: expired }), /\(token_expired\)/, /sallyport login` again/);
-  await fails(door.cli(['sessions', 'list'], alice), /the role admin or auditor is needed; `sallyport whoami`/);
+  await fails(door.cli(['agents', 'list'], alice), /the role admin or auditor is needed; `sallyport whoami`/);
   const events = door.controlPlane.log.map((line) => JSON.parse(line));
   for (const [event, reason] of [['token_refused', 'token_invalid'], ['rpc', 'token_expired'], ['rpc', 'role_missing']]) {
     assert.ok(events.some((line) => line.event === event && line.reason === reason), `${event} ${reason}`);
