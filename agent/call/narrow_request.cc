@@ -53,17 +53,6 @@ absl::Status CheckTaskAnswers(const McpSession& mcp, const ClientMessage& messag
                 "by tasks/get, and answer what it asks for");
 }
 
-// Whatever asks for input has a state of ours.
-absl::Status CheckUnasked(const ClientMessage& message) {
-  if (message.method == "tasks/update" || !message.modern.request_state.empty() ||
-      AnswersOnly(message, [](std::string_view) { return false; })) {
-    return absl::OkStatus();
-  }
-  return Denied(types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                "Invalid inputResponses: the server has not asked for them; call again with the "
-                "requestState that it asked with, or without them");
-}
-
 }  // namespace
 
 absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
@@ -90,7 +79,6 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
                            .request_state = std::nullopt};
   ASSIGN_OR_RETURN(ClientMessage narrowed, NarrowModernRequest(std::move(message), terms));
   RETURN_IF_ERROR(CheckTaskAnswers(call.connection->mcp(), narrowed));
-  RETURN_IF_ERROR(CheckUnasked(narrowed));
   if (!narrowed.modern.request_state.empty()) {
     // It is bound to the call as its server was, or would have been, shown it.
     ASSIGN_OR_RETURN(Continuation before, OpenRequestState(*call.session, narrowed));

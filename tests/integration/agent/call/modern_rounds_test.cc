@@ -79,19 +79,6 @@ TEST_CASE("a client sees a sealed state, and its retry brings the server its own
   CHECK(retry.find(state) == std::string::npos);
 }
 
-TEST_CASE("what nobody has asked is not answered", "[agent][modern]") {
-  Door door(ServerEras::kModern);
-  const ModernClient client(door);
-  Ask ask = Deploy();
-  ask.params["inputResponses"] = {{"q", {{"action", "accept"}}}};
-  const Json error = Door::Message(client.Post(ask))["error"];
-  CHECK(error["code"] == -32602);
-  CHECK_THAT(error["message"].get<std::string>(), Catch::Contains("has not asked for them"));
-  CHECK_FALSE(door.SawText("inputResponses"));
-  ask.params["inputResponses"] = Json::object();
-  CHECK(Door::Message(client.Post(ask)).contains("result"));
-}
-
 TEST_CASE("all rounds of a call are one call, and the session ends with the last of them",
           "[agent][modern]") {
   Door door(ServerEras::kModern);
