@@ -150,3 +150,47 @@ spec:
   assert.match(refused.err, /own|requester|himself|yourself/);
   assert.equal((await door.cli(['approvals', 'approve', approval.id], alice)).code, 0);
 });
+
+test('what would be refused once it is approved is asked of nobody', async () => {
+  await door.apply(allowAll('all', '{max_duration: 10m}', '    - require_approval: {tools: [delete_record], approvers: ["demo:approvers"], once: {by: [/id]}}\n'));
+  const mcp = await door.session('oracle', token);
+  const waiting = mcp.call('tools/call', erase(6));
+  const approval = await until('its approval', async () => (await door.json(['approvals', 'list'], alice)).items.find((item) => JSON.parse(item.arguments).id === 6));
+  assert.equal((await door.cli(['approvals', 'approve', approval.id], alice)).code, 0);
+  assert.equal((await waiting).message.result.content[0].text, 'deleted 6');
+  const told = notices.length;
+  const { message } = await mcp.call('tools/call', { name: 'delete_record', arguments: { note: 'again', id: 6 } });
+  assert.equal(message.result._meta.reason, 'already_done', JSON.stringify(message));
+  assert.deepEqual((await door.json(['approvals', 'list'], alice)).items, []);
+  assert.equal(notices.length, told);
+  assert.equal(forwarded(6), 1);
+  await mcp.end();
+});
+
+test('of another reason and of more time the approvers are told anew', async () => {
+  const bob = await door.stage.login(door.controlPlane, door.issuer.url, 'bob', 'api://sallyport');
+  await door.apply(`kind: Policy
+name: people
+spec:
+  principals: [{realm: demo, groups: [approvers]}]
+  servers: [oracle]
+  session: {open: request, max_duration: 1h, approval: {approvers: ["demo:approvers"]}}
+  rules: [{allow: {tools: [echo]}}]
+`, 'people.yaml');
+  for (const { id, principal } of (await door.json(['sessions', 'list'])).items) if (principal.subject === 'bob') await door.cli(['sessions', 'end', id, '--no-lock']);
+  const ask = async (...words) => {
+    const { code, err } = await door.cli(['request', 'oracle', ...words], bob);
+    assert.equal(code, 0, err);
+    return /Waiting for approval (\S+) by/.exec(err)[1];
+  };
+  const first = await ask('--reason', 'one log', '--duration', '1m');
+  assert.equal(await ask('--reason', 'one log', '--duration', '30s'), first);
+  const second = await ask('--reason', 'anything', '--duration', '50m');
+  assert.notEqual(second, first);
+  const stale = await door.cli(['approvals', 'approve', first], alice);
+  assert.equal(stale.code, 1);
+  assert.match(stale.err, /was withdrawn/);
+  const notice = await until('a second notice', () => notices.map(({ body }) => JSON.parse(body)).find((one) => one.approval?.id === second), { tries: 300 });
+  assert.deepEqual([notice.approval.reason, notice.approval.duration], ['anything', '50m']);
+  assert.equal((await door.cli(['approvals', 'deny', second, '--reason', 'not that long'], alice)).code, 0);
+});
