@@ -126,7 +126,10 @@ RpcError ErrorFor(const ClientMessage& request, DenialReason reason, const absl:
                   bool is_hidden) {
   const std::string said(why.message());
   if (reason == DENIAL_REASON_METHOD_UNKNOWN) {
-    return {rpc_code::kMethodNotFound, absl::StrCat("Method not found: ", request.method)};
+    const bool is_only_no_task = request.asks_for_task && request.method == "tools/call";
+    return {rpc_code::kMethodNotFound,
+            absl::StrCat("Method not found: ", request.method,
+                         is_only_no_task ? " as a task; call the tool without `task`" : "")};
   }
   if (is_hidden) {
     const bool is_task = reason == DENIAL_REASON_CLIENT_MISMATCH;

@@ -162,6 +162,14 @@ TEST_CASE("a task is its MCP session's: others may not name it and do not see it
         "working");
 }
 
+TEST_CASE("a call that policy does not let run as a task is told so", "[agent][call]") {
+  Door door;
+  const Json error = Door::Message(door.Connect().Post(TaskCall("a")))["error"];
+  CHECK(error["code"] == -32601);
+  CHECK(error["message"] == "Method not found: tools/call as a task; call the tool without `task`");
+  CHECK(door.Seen("tools/call") == 0);
+}
+
 TEST_CASE("of a server without tasks the methods of tasks are none", "[agent][call]") {
   Door door(kConfig, kOpenPolicy);
   door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
