@@ -265,7 +265,7 @@ absl::Status Masker::Work::Run(std::string_view json, const SessionMask& mask, M
   if (hits.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(
       PlanEdits(texts, hits, MaskReplacement(mask_for, mask.token_key), mask_for, edits, findings));
-  CarryOut(texts, edits);
+  CarryOut(texts, edits, findings);
   return absl::OkStatus();
 }
 

@@ -86,15 +86,17 @@ std::string PointerOf(const JsonIndex& index, std::uint32_t node,
   return pointer;
 }
 
-void AddFinding(std::vector<Finding>& findings, std::string_view name, std::string pointer) {
-  for (Finding& finding : findings) {
-    if (finding.detector == name && finding.pointer == pointer) {
-      ++finding.count;
-      return;
+// Where it is counted.
+std::size_t AddFinding(std::vector<Finding>& findings, std::string_view name, std::string pointer) {
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    if (findings[i].detector == name && findings[i].pointer == pointer) {
+      ++findings[i].count;
+      return i;
     }
   }
   if (findings.size() >= kMaxFindings && !pointer.empty()) return AddFinding(findings, name, {});
   findings.push_back({std::string(name), std::move(pointer), 1});
+  return findings.size() - 1;
 }
 
 // Puts overlapping hits together, in order. Of two that are equal in everything the first one found
@@ -130,7 +132,7 @@ std::string Redaction(std::string_view name) {
 
 // Edits that overlap (a value that is looked into in two ways) become one; those that come from
 // further inside stand last.
-void MergeEdits(std::vector<MaskEdit>& edits) {
+void MergeEdits(std::vector<MaskEdit>& edits, std::vector<Finding>& findings) {
   std::stable_sort(edits.begin(), edits.end(), [](const MaskEdit& a, const MaskEdit& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
   });
@@ -142,6 +144,9 @@ void MergeEdits(std::vector<MaskEdit>& edits) {
       continue;
     }
     MaskEdit& last = edits[kept - 1];
+    if (edit.finding == last.finding && !edit.is_rewrite && !last.is_rewrite) {
+      --findings[edit.finding].count;
+    }
     const bool is_same = edit.begin == last.begin && edit.end == last.end;
     if (is_same && edit.is_rewrite == last.is_rewrite) {
       last = std::move(edit);  // it knows the value's name
@@ -264,15 +269,18 @@ absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
     found.emplace_back(hit.name, text->node);
   }
   std::sort(found_keys.begin(), found_keys.end());
-  for (const auto& [name, node] : found) {
-    AddFinding(findings, name,
-               findings.size() < kMaxFindings ? PointerOf(texts.index(), node, found_keys)
-                                              : std::string());
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    const auto& [name, node] = found[i];
+    edits[i].finding =
+        AddFinding(findings, name,
+                   findings.size() < kMaxFindings ? PointerOf(texts.index(), node, found_keys)
+                                                  : std::string());
   }
   return absl::OkStatus();
 }
 
-void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits) {
+void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits,
+              std::vector<Finding>& findings) {
   struct Edits {
     std::vector<MaskEdit> arena;
     std::vector<MaskEdit> raw;  // of the document's text
@@ -293,10 +301,10 @@ void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits) {
     const std::uint32_t number = by_document.begin()->first;
     auto [arena, raw] = std::move(by_document.begin()->second);
     by_document.erase(by_document.begin());
-    MergeEdits(arena);
+    MergeEdits(arena, findings);
     ToDocument to_document(texts);
     for (MaskEdit& edit : arena) raw.push_back(to_document(std::move(edit)));
-    MergeEdits(raw);
+    MergeEdits(raw, findings);
     if (number == 0) {
       edits = std::move(raw);
       return;
@@ -305,7 +313,12 @@ void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits) {
     if (document.encoding == MaskDocument::Encoding::kPacked) {
       Splicer splicer(document.text);
       for (const MaskEdit& edit : raw) splicer.Replace(edit.begin, edit.end, edit.text);
-      add({document.begin, document.end, Pack(splicer.Finish(), document.form), raw[0].name, true});
+      add({.begin = document.begin,
+           .end = document.end,
+           .text = Pack(splicer.Finish(), document.form),
+           .name = raw[0].name,
+           .finding = raw[0].finding,
+           .is_rewrite = true});
       continue;
     }
     UnescapeCursor cursor({});

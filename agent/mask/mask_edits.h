@@ -19,6 +19,8 @@ struct MaskEdit {
   std::string text;
   // Of (one of) the findings.
   std::string_view name;
+  // Which one of the list it is counted in.
+  std::size_t finding = 0;
   // It puts a packed text anew, with its findings replaced, instead of replacing a finding.
   bool is_rewrite = false;
 };
@@ -42,7 +44,9 @@ absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
                        std::vector<MaskEdit>& edits, std::vector<Finding>& findings);
 
 // Carries edits of the arena out through the escapes and the encodings of the texts that they are
-// in, until all are edits of the message, in order.
-void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits);
+// in, until all are edits of the message, in order. A value that was found in two readings of its
+// text counts once in `findings`.
+void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits,
+              std::vector<Finding>& findings);
 
 }  // namespace sallyport::agent

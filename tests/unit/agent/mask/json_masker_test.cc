@@ -31,6 +31,20 @@ TEST_CASE("a finding is spliced in and all other bytes stay", "[agent][mask]") {
   CHECK(fixture.findings()[0].count == 2);
 }
 
+TEST_CASE("a value that is found in a text and in the JSON in it counts once", "[agent][mask]") {
+  MaskFixture fixture;
+  CHECK(
+      fixture.Text(R"(Echo: {\"mail\":\"ada@example.com\",\"token\":\")" + kGithubToken +
+                   R"(\"} for bob@example.com)") ==
+      R"(Echo: {\"mail\":\"[REDACTED:email]\",\"token\":\"[REDACTED:github]\"} for [REDACTED:email])");
+  REQUIRE(fixture.findings().size() == 2);
+  for (const Finding& finding : fixture.findings()) {
+    CAPTURE(finding.detector);
+    CHECK(finding.pointer == "/result/content/0/text");
+    CHECK(finding.count == (finding.detector == "email" ? 2 : 1));
+  }
+}
+
 TEST_CASE("a secret that is spelled with escapes is found and cut exactly", "[agent][mask]") {
   MaskFixture fixture;
   std::string escaped;
