@@ -13,6 +13,7 @@
 #include "agent/call/server_rights.h"
 #include "agent/call/settle_call.h"
 #include "agent/call/shown.h"
+#include "agent/mcp/client_capabilities.h"
 #include "agent/mcp/created_task.h"
 #include "agent/mcp/dialect.h"
 #include "agent/mcp/json_rpc.h"
@@ -112,8 +113,24 @@ absl::StatusOr<UpstreamMessage> NarrowModern(Gateway& gateway, RecordedCall& cal
   return std::move(result.message);
 }
 
+// An error that sends the client to an address is an elicitation, which nobody can refuse any more.
+absl::Status CheckSendsAway(Gateway& gateway, const RecordedCall& call, Asks& asks) {
+  constexpr ServerRequestKind kKind = ServerRequestKind::kElicitation;
+  CallDecision decision =
+      call.judgement->rules->policy->EvaluateServerRequest(PolicyWord(kKind), gateway.clock.Now());
+  if (decision.verdict != Verdict::kAllow) return NotAllowed(kKind);
+  asks.observed = std::move(decision.observed);
+  const ClientMessage& request = call.outbound.message();
+  const ClientCapabilities missing =
+      Missing({.url = true}, request.era == Era::kModern ? DeclaredBy(request)
+                                                         : call.granted.connection->capabilities());
+  return missing.empty() ? absl::OkStatus() : NotDeclared(missing);
+}
+
 absl::StatusOr<UpstreamMessage> Narrow(Gateway& gateway, RecordedCall& call,
                                        UpstreamMessage response, Asks& asks, bool is_long) {
+  if (response.error_code == rpc_code::kAddressRequired)
+    RETURN_IF_ERROR(CheckSendsAway(gateway, call, asks));
   if (call.outbound.message().era == Era::kModern) {
     ASSIGN_OR_RETURN(response, NarrowModern(gateway, call, std::move(response), asks));
   }

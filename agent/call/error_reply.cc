@@ -236,9 +236,9 @@ UpstreamMessage RefuseRequest(const ClientMessage& request, const absl::Status& 
                           absl::StrCat(R"({"resultType":"input_required",)", R"("requestState":)",
                                        JsonString(details.request_state), "}"));
   }
-  if (const std::string required = RequiredCapabilitiesOf(why); !required.empty()) {
+  const std::string required = RequiredCapabilitiesOf(why);
+  if (request.era == Era::kModern && !required.empty())
     return CapabilityNotDeclared(request.id, required);
-  }
   const DenialReason reason = ReasonToTell(why);
   RpcError error = ErrorFor(request, reason, why, details.is_hidden);
   if (details.rpc_code != 0) error.code = details.rpc_code;

@@ -159,6 +159,12 @@ ClientCapabilities Missing(const ClientCapabilities& needs, const ClientCapabili
           .tasks = needs.tasks && !declared.tasks};
 }
 
+absl::Status NotAllowed(ServerRequestKind kind) {
+  return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
+                absl::StrCat("the server asks the client for ", ToAbsl(PolicyWord(kind)),
+                             ", which is not allowed"));
+}
+
 absl::Status NotDeclared(const ClientCapabilities& missing) {
   const std::string required = RequiredJson(missing);
   absl::Status status =

@@ -50,6 +50,8 @@ std::optional<ClientCapabilities> NeedsOf(const ServerMethod& method,
 // What of `needs` is not declared.
 ClientCapabilities Missing(const ClientCapabilities& needs, const ClientCapabilities& declared);
 
+// Why a server's request goes nowhere that policy does not allow: policy_denied.
+absl::Status NotAllowed(ServerRequestKind kind);
 // Why a server's request goes nowhere of whose needs these are missing: policy_denied, with what
 // RequiredCapabilitiesOf gives back.
 absl::Status NotDeclared(const ClientCapabilities& missing);

@@ -20,6 +20,8 @@ inline constexpr int kInvalidParams = -32602;
 inline constexpr int kHeaderMismatch = -32020;
 inline constexpr int kMissingCapability = -32021;
 inline constexpr int kUnsupportedVersion = -32022;
+// URL elicitation required (2025-11-25 alone).
+inline constexpr int kAddressRequired = -32042;
 inline constexpr int kPolicyDenied = 40301;
 inline constexpr int kSessionEnded = 40302;
 inline constexpr int kSessionPending = 40303;

@@ -51,11 +51,7 @@ absl::Status CheckInputRequests(const JsonIndex& index, const JsonNode* requests
       return Invalid("an input request is none that the protocol has");
     }
     if (HasTwin(index, request)) return Invalid("an input request has a member in two spellings");
-    if (!may_be_asked(method->request)) {
-      return Denied(types::v1::DENIAL_REASON_POLICY_DENIED,
-                    absl::StrCat("the server asks the client for ",
-                                 ToAbsl(PolicyWord(method->request)), ", which is not allowed"));
-    }
+    if (!may_be_asked(method->request)) return NotAllowed(method->request);
     const auto needs = NeedsOf(*method, index, index.Member(&request, "params"));
     if (!needs) return Invalid("an input request asks in a way that the protocol does not have");
     missing.Add(Missing(*needs, declared));

@@ -294,6 +294,39 @@ TEST_CASE("a server asks the client in no way that it has not declared", "[agent
   ask(R"({"sampling":{}})", sample, R"({"includeContext":"thisServer"})", 0);
 }
 
+TEST_CASE("an error sends a client to an address that can go there, and may", "[agent][call]") {
+  const auto answer = [](Door& door, const std::string& capabilities) {
+    const Door::Bot bot = door.Connect("bot", capabilities);
+    door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+      if (message.value("method", "") != "tools/call") return std::nullopt;
+      const Json error = {
+          {"code", -32042},
+          {"message", "authorize first"},
+          {"data", {{"elicitations", {{{"mode", "url"}, {"url", "https://elsewhere.example"}}}}}}};
+      return RawHttpServer::Reply{
+          .bytes =
+              JsonReply(Json{{"jsonrpc", "2.0"}, {"id", message["id"]}, {"error", error}}.dump())};
+    });
+    return bot.Post(Door::Call("echo")).body;
+  };
+  Door door;
+  CHECK(answer(door, R"({"elicitation":{"url":{}}})").find("elsewhere.example") !=
+        std::string::npos);
+  const std::string formal = answer(door, R"({"elicitation":{}})");
+  CHECK(formal.find("elsewhere.example") == std::string::npos);
+  CAPTURE(formal);
+  CHECK(formal.find("has not declared") != std::string::npos);
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
+                                 types::v1::DENIAL_REASON_POLICY_DENIED));
+  std::string policy = kPolicy;
+  const std::string rule = "    - allow: {server_requests: [elicitation]}\n";
+  policy.erase(policy.find(rule), rule.size());
+  Door shut("recording: {durability: process, spool_max_bytes: 128MiB}", policy);
+  const std::string refused = answer(shut, R"({"elicitation":{"url":{}}})");
+  CHECK(refused.find("elsewhere.example") == std::string::npos);
+  CHECK(refused.find("which is not allowed") != std::string::npos);
+}
+
 TEST_CASE("a cancelled call gets no response and its server is told", "[agent][call]") {
   Door door;
   const Door::Bot bot = door.Connect();
