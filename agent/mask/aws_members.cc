@@ -17,7 +17,7 @@ bool IsSecretValue(std::string_view value) {
   if (IsAwsSecretValue(value)) return true;
   if (NextRun(value, 0) != 0) return false;
   std::size_t next = 0;
-  const std::optional<PackedText> packed = ReadPacked(value, 0, false, next);
+  const std::optional<PackedText> packed = ReadPacked(value, 0, next);
   return packed.has_value() && packed->end == value.size() && IsAwsSecretValue(packed->text);
 }
 

@@ -34,9 +34,14 @@ absl::Status MessageTexts::AddHidden(std::size_t from) {
     const MaskText of = *text;
     // Behind what was packed the run may go on.
     while (at != std::string_view::npos) {
-      std::optional<PackedText> packed =
-          ReadPacked(arena().substr(0, of.end), at, IsBinaryMember(of), at);
-      if (packed.has_value()) RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
+      bool is_found = false;
+      if (IsBinaryMember(of)) {
+        ASSIGN_OR_RETURN(is_found, AddBinary(of, at));
+      }
+      if (!is_found) {
+        std::optional<PackedText> packed = ReadPacked(arena().substr(0, of.end), at, at);
+        if (packed.has_value()) RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
+      }
       at = NextRun(arena().substr(0, of.end), at);
     }
     at = of.end;
@@ -64,6 +69,17 @@ absl::Status MessageTexts::AddFolded(const MaskText& of, FoldUnit unit) {
     RETURN_IF_ERROR(Descend(of, folded_.size()));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> MessageTexts::AddBinary(const MaskText& of, std::size_t& at) {
+  BinaryTexts texts(arena().substr(0, of.end), at);
+  bool is_found = false;
+  while (std::optional<PackedText> packed = texts.Next(arena().substr(0, of.end))) {
+    is_found = true;
+    RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
+  }
+  if (is_found) at = texts.end();
+  return is_found;
 }
 
 absl::Status MessageTexts::AddPacked(const MaskText& of, PackedText packed) {

@@ -102,13 +102,8 @@ bool IsProbeText(std::string_view text, std::size_t at, std::size_t end) {
 }
 
 // Where in the run text begins; npos: nowhere.
-std::size_t TextBegin(std::string_view text, std::size_t run, std::size_t end, bool is_thorough) {
+std::size_t TextBegin(std::string_view text, std::size_t run, std::size_t end) {
   if (IsProbeText(text, run, end)) return run;
-  if (is_thorough) {
-    for (std::size_t at = run + 4; at + kProbe * 4 <= end; at += 4) {
-      if (IsProbeText(text, at, end)) return at;
-    }
-  }
   // What stands before it without a space (a path, a name) may have any length.
   const std::size_t middle = run + (end - run) / 2;
   for (std::size_t probe = middle; probe < middle + 4; ++probe) {
@@ -207,13 +202,37 @@ class LineReader {
   PackedForm& form_;
 };
 
-std::optional<PackedText> ReadBase64(std::string_view text, std::size_t begin,
+std::size_t BytesOf(const PackedText& packed) {
+  return packed.form.head.size() + packed.text.size() + packed.form.tail.size();
+}
+
+// How its end is padded. Whole groups do not tell; the alphabet of URLs goes without.
+void Complete(std::string_view text, PackedText& packed) {
+  packed.form.is_padded = BytesOf(packed) % 3 == 0 && !packed.form.is_url;
+  while (packed.end < text.size() && text[packed.end] == '=' && BytesOf(packed) % 3 != 0 &&
+         !packed.form.goes_on) {
+    packed.form.is_padded = true;
+    ++packed.end;
+  }
+}
+
+// `run`: no group before it is the text's.
+std::optional<PackedText> ReadBase64(std::string_view text, std::size_t run, std::size_t begin,
                                      std::size_t run_end) {
   PackedText packed;
+  if (begin >= run + 4) {
+    const auto before = Group(text, begin - 4);
+    std::size_t of_text = 0;
+    while (of_text < 3 && IsAsciiText(before[2 - of_text])) ++of_text;
+    if (of_text != 0) {
+      begin -= 4;
+      packed.form.head.assign(reinterpret_cast<const char*>(before.data()), 3 - of_text);
+    }
+  }
   packed.begin = packed.end = begin;
   LineReader reader(text, begin, run_end, packed.form);
-  bool is_text = true;
-  while (is_text) {
+  std::size_t of_head = packed.form.head.size();
+  for (;;) {
     std::array<char, 4> group{};
     std::size_t n = 0;
     while (n < 4 && reader.Next(group[n])) ++n;
@@ -221,19 +240,21 @@ std::optional<PackedText> ReadBase64(std::string_view text, std::size_t begin,
     const std::size_t bytes = n - 1;
     for (std::size_t i = n; i < 4; ++i) group[i] = 'A';
     const auto decoded = Group(std::string_view(group.data(), 4), 0);
-    for (std::size_t i = 0; i < bytes; ++i) is_text = is_text && IsText(decoded[i]);
-    if (!is_text) break;
-    packed.text.append(reinterpret_cast<const char*>(decoded.data()), bytes);
-    for (std::size_t i = 0; i < n; ++i) packed.form.is_url |= group[i] == '-' || group[i] == '_';
-    packed.end = reader.at();
-    if (n < 4) break;
+    std::size_t of_text = of_head;
+    while (of_text < bytes && IsText(decoded[of_text])) ++of_text;
+    const auto* const first = reinterpret_cast<const char*>(decoded.data());
+    packed.text.append(first + of_head, of_text - of_head);
+    if (of_text != 0) {
+      packed.form.tail.assign(first + of_text, bytes - of_text);
+      for (std::size_t i = 0; i < n; ++i) packed.form.is_url |= group[i] == '-' || group[i] == '_';
+      packed.end = reader.at();
+    }
+    packed.form.goes_on = of_text < bytes;
+    if (of_text < bytes || n < 4) break;
+    of_head = 0;
   }
-  // Whole groups do not tell; the alphabet of URLs goes without.
-  packed.form.is_padded = packed.text.size() % 3 == 0 && !packed.form.is_url;
-  while (packed.end < text.size() && text[packed.end] == '=' && packed.text.size() % 3 != 0) {
-    packed.form.is_padded = true;
-    ++packed.end;
-  }
+  packed.form.goes_on |= packed.end < text.size() && IsRunCharacter(text[packed.end]);
+  Complete(text, packed);
   if (packed.text.size() < kMinText) return std::nullopt;
   return packed;
 }
@@ -268,17 +289,122 @@ std::size_t NextRun(std::string_view text, std::size_t from) {
   return std::string_view::npos;
 }
 
-std::optional<PackedText> ReadPacked(std::string_view text, std::size_t run, bool is_thorough,
-                                     std::size_t& next) {
+std::optional<PackedText> ReadPacked(std::string_view text, std::size_t run, std::size_t& next) {
   const std::size_t end = RunEnd(text, run);
   next = end;
   std::optional<PackedText> packed = ReadHex(text, run, end);
   if (!packed.has_value()) {
-    const std::size_t begin = TextBegin(text, run, end, is_thorough);
+    const std::size_t begin = TextBegin(text, run, end);
     if (begin == std::string_view::npos) return std::nullopt;
-    packed = ReadBase64(text, begin, end);
+    packed = ReadBase64(text, run, begin, end);
   }
   if (packed.has_value()) next = packed->end;
+  return packed;
+}
+
+struct BinaryTexts::Group {
+  Place begin;
+  Place end;  // with its padding
+  std::array<unsigned char, 3> bytes{};
+  std::size_t size = 0;
+  bool is_url = false;
+};
+
+BinaryTexts::BinaryTexts(std::string_view text, std::size_t run) : place_{run, 0} {
+  const std::size_t line_end = RunEnd(text, run);
+  const std::string_view line_break = LineBreakAt(text, line_end);
+  const std::size_t next = line_end + line_break.size();
+  if (line_break.empty() || next == text.size() || !IsRunCharacter(text[next])) return;
+  line_ = line_end - run;
+  line_break_ = line_break;
+}
+
+bool BinaryTexts::Read(std::string_view text, Group& group) {
+  group = {.begin = place_};
+  std::array<char, 4> characters{'A', 'A', 'A', 'A'};
+  std::size_t n = 0;
+  while (n < 4) {
+    if (place_.at < text.size() && IsRunCharacter(text[place_.at])) {
+      if (n == 0) group.begin = place_;
+      group.is_url |= text[place_.at] == '-' || text[place_.at] == '_';
+      characters[n++] = text[place_.at++];
+      ++place_.characters;
+      continue;
+    }
+    const std::string_view line_break = LineBreakAt(text, place_.at);
+    const std::size_t next = place_.at + line_break.size();
+    if (line_break.empty() || next == text.size() || !IsRunCharacter(text[next])) break;
+    place_.at = next;
+  }
+  if (n < 2) return false;
+  group.bytes = sallyport::agent::Group(std::string_view(characters.data(), 4), 0);
+  group.size = n - 1;
+  group.end = place_;
+  return true;
+}
+
+std::optional<PackedText> BinaryTexts::Next(std::string_view text) {
+  // Up to here it is text for sure: behind it are bytes that are none, and maybe text again before
+  // the group is over, which is no stretch of its own.
+  struct Cut {
+    std::size_t text_size;
+    Place end;
+    std::string tail;
+  };
+  PackedText packed;
+  std::optional<Cut> cut;
+  std::size_t ascii = 0;  // bytes in a row that a text may begin with
+  bool is_over = false;
+  Group group;
+  while (!is_over && Read(text, group)) {
+    const std::string_view bytes(reinterpret_cast<const char*>(group.bytes.data()), group.size);
+    for (std::size_t i = 0; i < group.size && !is_over; ++i) {
+      const bool is_ascii = IsAsciiText(group.bytes[i]);
+      const bool is_in_text = packed.text.size() >= kMinText && !cut;
+      if (is_ascii && ++ascii >= kMinText) cut.reset();
+      if (is_ascii || (is_in_text && IsText(group.bytes[i]))) {
+        if (packed.text.empty()) {
+          packed.begin = group.begin.at;
+          packed.form.head = bytes.substr(0, i);
+          packed.form.column = line_ == 0 ? 0 : group.begin.characters % line_;
+        }
+        packed.text.push_back(bytes[i]);
+        continue;
+      }
+      ascii = 0;
+      if (is_in_text) {
+        cut = Cut{packed.text.size(), i == 0 ? group.begin : group.end,
+                  std::string(i == 0 ? std::string_view() : bytes.substr(i))};
+        // A stretch that begins in this group is taken along, for the group can be put anew once.
+        is_over = i == 0 ||
+                  std::none_of(bytes.begin() + static_cast<std::ptrdiff_t>(i), bytes.end(),
+                               [](char c) { return IsAsciiText(static_cast<unsigned char>(c)); });
+        packed.text.push_back(bytes[i]);
+      } else if (cut && group.begin.at < cut->end.at) {
+        packed.text.push_back(bytes[i]);
+      } else if (cut) {
+        is_over = true;
+      } else {
+        packed.text.clear();
+        packed.form.is_url = false;
+      }
+    }
+    if (!packed.text.empty()) packed.form.is_url |= group.is_url;
+  }
+  if (packed.text.size() < kMinText) return std::nullopt;
+  packed.end = place_.at;
+  if (cut) {
+    packed.text.resize(cut->text_size);
+    packed.form.tail = std::move(cut->tail);
+    place_ = cut->end;
+    packed.form.goes_on = Read(text, group);
+    place_ = cut->end;
+    packed.end = place_.at;
+  }
+  packed.form.line = line_;
+  packed.form.line_break = line_break_;
+  Complete(text, packed);
+  if (!cut) place_.at = packed.end;
   return packed;
 }
 
@@ -292,8 +418,12 @@ std::string Pack(std::string_view text, const PackedForm& form) {
     }
     return out;
   }
+  std::string bytes = form.head;
+  bytes.append(text);
+  while (form.goes_on && (bytes.size() + form.tail.size()) % 3 != 0) bytes.push_back(' ');
+  bytes.append(form.tail);
   const std::string_view alphabet = form.is_url ? kUrl : kStandard;
-  std::size_t column = 0;
+  std::size_t column = form.column;
   const auto put = [&](char c) {
     if (form.line != 0 && column == form.line) {
       out.append(form.line_break);
@@ -302,11 +432,11 @@ std::string Pack(std::string_view text, const PackedForm& form) {
     out.push_back(c);
     ++column;
   };
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    const std::size_t n = std::min<std::size_t>(3, text.size() - i);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
     unsigned bits = 0;
     for (std::size_t k = 0; k < 3; ++k)
-      bits = bits << 8 | (k < n ? static_cast<unsigned char>(text[i + k]) : 0u);
+      bits = bits << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (std::size_t k = 0; k < n + 1; ++k) put(alphabet[bits >> (18 - 6 * k) & 63]);
     for (std::size_t k = n; form.is_padded && k < 3; ++k) put('=');
   }

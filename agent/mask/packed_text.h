@@ -22,6 +22,12 @@ struct PackedForm {
   bool is_upper = false;   // hex
   std::size_t line = 0;    // characters in a line; 0: one line
   std::string line_break;  // with the indentation of the next line
+  std::size_t column = 0;  // where in its line it begins
+  // Base64: the bytes before and behind the text in the groups of its first and its last byte.
+  std::string head;
+  std::string tail;
+  // Base64: groups of other bytes follow, which have to stay where groups begin.
+  bool goes_on = false;
 };
 
 struct PackedText {
@@ -36,12 +42,35 @@ struct PackedText {
 std::size_t NextRun(std::string_view text, std::size_t from);
 
 // What the run at `run` holds, if that is text: of a run that holds other bytes too, the first
-// stretch of text. Without `is_thorough` only the run's beginning and its middle are probed, since
-// most runs are names, hashes and pictures. `next`: where to look on.
-std::optional<PackedText> ReadPacked(std::string_view text, std::size_t run, bool is_thorough,
-                                     std::size_t& next);
+// stretch of text. Only the run's beginning and its middle are probed, since most runs are names,
+// hashes and pictures. `next`: where to look on.
+std::optional<PackedText> ReadPacked(std::string_view text, std::size_t run, std::size_t& next);
 
-// `text` in that form.
+// All stretches of text in base64 that may hold any bytes, one after the other; no two of them
+// share a group.
+class BinaryTexts {
+ public:
+  // The base64 that begins at `run`.
+  BinaryTexts(std::string_view text, std::size_t run);
+  // nullopt: there are no more, and `end` is where the base64 ends. `text` as it was, wherever it
+  // is kept now.
+  std::optional<PackedText> Next(std::string_view text);
+  std::size_t end() const { return place_.at; }
+
+ private:
+  struct Place {
+    std::size_t at = 0;
+    std::size_t characters = 0;  // of the base64, without line breaks
+  };
+  struct Group;
+  bool Read(std::string_view text, Group& group);
+
+  Place place_;
+  std::size_t line_ = 0;
+  std::string line_break_;
+};
+
+// `text` in that form. Where groups follow it is filled up with spaces.
 std::string Pack(std::string_view text, const PackedForm& form);
 
 }  // namespace sallyport::agent

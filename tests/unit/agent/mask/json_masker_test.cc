@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_replace.h"
 #include "mask_fixture.h"
 
 namespace sallyport::agent {
@@ -303,6 +304,58 @@ TEST_CASE("text in a blob is found wherever it stands", "[agent][mask]") {
   const std::string text = " a comment of some length " + kGithubToken + " and more ";
   CHECK(blob(absl::Base64Escape(picture + text + picture))
             .find(absl::Base64Escape(text).substr(12, 24)) == std::string::npos);
+}
+
+TEST_CASE("text among other bytes is masked to the byte, and what stands around it stays",
+          "[agent][mask]") {
+  MaskFixture fixture;
+  // Its base64, in lines of that length (0: one line), masked and decoded again.
+  const auto blob = [&](const std::string& bytes, std::size_t line = 0) {
+    const std::string head =
+        R"({"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"x:1","blob":")";
+    std::string packed = absl::Base64Escape(bytes);
+    for (std::size_t i = line; line != 0 && i < packed.size(); i += line + 2)
+      packed.insert(i, "\\n");
+    const std::string masked = fixture.Mask(head + packed + "\"}]}}");
+    std::string decoded;
+    CHECK(absl::Base64Unescape(
+        absl::StrReplaceAll(masked.substr(head.size(), masked.size() - head.size() - 5),
+                            {{"\\n", ""}}),
+        &decoded));
+    return decoded;
+  };
+  // Spaces fill groups up.
+  const auto unfilled = [](std::string bytes) {
+    std::erase(bytes, ' ');
+    return bytes;
+  };
+  const std::string other("\x01\x00\xff\x80\x00\x1f\x00", 7);
+  const std::string nul(1, '\0');
+  for (std::size_t before = 0; before < 13; ++before) {
+    for (std::size_t after = 0; after < 13; ++after) {
+      for (const std::size_t line : {0, 76, 20}) {
+        CAPTURE(before, after, line);
+        const std::string head = std::string(before, '\0') + other + "(";
+        const std::string tail = other + std::string(after, '\xfe');
+        CHECK(unfilled(blob(head + kGithubToken + tail, line)) ==
+              head + "[REDACTED:github]" + tail);
+        CHECK(unfilled(blob(head + kAwsKey + tail, line)) == head + "[REDACTED:aws]" + tail);
+        CHECK(unfilled(blob(head + kGithubToken + nul + kAwsKey + tail, line)) ==
+              head + "[REDACTED:github]" + nul + "[REDACTED:aws]" + tail);
+        const std::string variables = std::string(before, 'v') + nul + "GITHUB_TOKEN=";
+        const std::string home = nul + "HOME=/root" + std::string(after, 'h') + nul;
+        CHECK(unfilled(blob(variables + kGithubToken + home, line)) ==
+              variables + "[REDACTED:github]" + home);
+      }
+    }
+  }
+  // Nothing is found, and nothing is touched.
+  std::string clean;
+  for (unsigned i = 0; i < 3000; ++i) {
+    clean.push_back(static_cast<char>(i * 2654435761u >> 24));
+    if (i % 100 == 0) clean += "a text of some length";
+  }
+  CHECK(blob(clean) == clean);
 }
 
 TEST_CASE("what is packed in a value that must stay blocks the message", "[agent][mask]") {
