@@ -19,6 +19,7 @@ namespace {
 
 constexpr char kAuthorization[] = "authorization";
 constexpr char kPath[] = ":path";
+constexpr char kEncoding[] = "grpc-encoding";
 
 // Empty where the header is missing or stands more than once.
 std::string_view OnlyValue(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata,
@@ -26,6 +27,15 @@ std::string_view OnlyValue(const std::multimap<grpc::string_ref, grpc::string_re
   if (metadata.count(key) != 1) return {};
   const grpc::string_ref value = metadata.find(key)->second;
   return {value.data(), value.size()};
+}
+
+absl::Status CheckEncoding(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
+  if (!metadata.contains(kEncoding) || OnlyValue(metadata, kEncoding) == "identity") {
+    return absl::OkStatus();
+  }
+  return WithReason(
+      absl::UnimplementedError("compressed messages are not taken: send them without compression"),
+      types::v1::DENIAL_REASON_MESSAGE_INVALID);
 }
 
 // What a nameless caller is called in logs.
@@ -55,6 +65,7 @@ class RpcDoor::GuardProcessor final : public grpc::AuthMetadataProcessor {
     const absl::StatusOr<Caller> caller =
         door_.Admit(row, OnlyValue(metadata, kAuthorization), connection, {});
     absl::Status status = caller.status();
+    if (status.ok()) status = CheckEncoding(metadata);
     if (status.ok() && IsOfGrpc(*row)) {
       status = door_.identify_.RefuseLocked(*caller, row->method);
     }

@@ -204,6 +204,26 @@ def reflection_is_for_who_is_known(plane, issuer):
     assert b"sallyport.agent.v1.SnapshotService" not in answer, "the people's door serves agents"
 
 
+def nothing_packed_is_unpacked(plane, issuer):
+    """A compressed message may be a thousand times as long as what is sent, and is unpacked before its length is judged."""
+    def peak():
+        status = pathlib.Path(f"/proc/{plane.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) << 10
+
+    enrollment = grpc.secure_channel(plane.listen["api"], grpc.ssl_channel_credentials(plane.ca),
+                                     (("grpc.ssl_target_name_override", "enroll.sallyport"),))
+    anybody = bearer(issuer.token("nobody", "cli"))
+    size = 56 << 20  # which the enrollment door's 64 KiB can hold
+    message = b"\x0a\x80\x80\x80\x1c" + bytes(size)
+    before = peak()
+    for channel, path, metadata in [(enrollment, "/sallyport.agent.v1.EnrollmentService/Enroll", ()),
+                                    (plane.channel(), "/sallyport.admin.v1.CallerService/GetCaller", anybody)]:
+        call = channel.unary_unary(path)
+        for how in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+            refused(lambda: call(message, timeout=TIMEOUT, metadata=metadata, compression=how), grpc.StatusCode.UNIMPLEMENTED, "compress")
+    assert peak() - before < size // 2, f"unpacked: {peak() - before} bytes more"
+
+
 def health_is_for_everybody(plane):
     check = plane.channel().unary_unary("/grpc.health.v1.Health/Check")
     assert check(b"", timeout=TIMEOUT) == b"\x08\x01", "not SERVING"
@@ -234,6 +254,7 @@ def main():
             health_is_for_everybody(plane)
             reflection_is_for_who_is_known(plane, issuer)
             enroll_an_agent(plane, issuer, directory)
+            nothing_packed_is_unpacked(plane, issuer)
             the_main_story(plane, issuer)
             survives_running_out_of_descriptors(plane, 400)
             plane.stop()
