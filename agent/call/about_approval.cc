@@ -73,6 +73,12 @@ RefusedCall RefuseAbout(JudgedCall call, absl::Status why, const Approval* appro
                      std::move(details)};
 }
 
+bool LeaveApproval(Gateway& gateway, const Approval& approval) {
+  if (gateway.approvals.IsAwaited(approval.id())) return false;
+  gateway.approval_client.Withdraw(approval.id(), approval.session_id());
+  return true;
+}
+
 Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call, const Approval& approval,
                           ShownText detail) {
   ServedSession& session = *call.granted.session;

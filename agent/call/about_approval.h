@@ -24,6 +24,10 @@ absl::Status DenialOf(const types::v1::Approval& approval);
 // The call's no, with what its client can be told of the approval. Null: there is none.
 RefusedCall RefuseAbout(JudgedCall call, absl::Status why, const types::v1::Approval* approval);
 
+// For a call that goes away without it: takes it back unless another call waits for it. False: one
+// does.
+bool LeaveApproval(Gateway& gateway, const types::v1::Approval& approval);
+
 // The APPROVAL record of what was done about it.
 Task<void> RecordApproval(Gateway& gateway, const JudgedCall& call,
                           const types::v1::Approval& approval, ShownText detail);

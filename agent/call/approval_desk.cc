@@ -56,6 +56,11 @@ void ApprovalDesk::Count(Entry& entry, SessionTable& sessions) {
   entry.is_counted = is_open;
 }
 
+bool ApprovalDesk::IsAwaited(std::string_view approval_id) const {
+  const auto entry = entries_.find(approval_id);
+  return entry != entries_.end() && !entry->second.waiters.empty();
+}
+
 std::vector<types::v1::Approval> ApprovalDesk::Open() const {
   std::vector<types::v1::Approval> open;
   for (const auto& [id, entry] : entries_) {

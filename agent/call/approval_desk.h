@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -37,6 +38,9 @@ class ApprovalDesk {
     std::string id_;
     Signal& changed_;
   };
+
+  // Whether a call waits for it.
+  bool IsAwaited(std::string_view approval_id) const;
 
   // Those that somebody may still decide or use, as far as it is known here.
   std::vector<types::v1::Approval> Open() const;

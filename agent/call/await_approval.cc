@@ -68,12 +68,13 @@ Task<Outcome> Await(Gateway& gateway, AskedCall asked, OpenRequest& request) {
     asked.place.Leave();
   }
   JudgedCall& call = asked.judged;
-  const ServedSession& session = *call.granted.session;
   const Reply& reply = *call.granted.reply;
   if (request.is_cancelled) {
-    gateway.approval_client.Withdraw(approval->id(), session.id());
-    co_await RecordApproval(gateway, call, *approval,
-                            "withdrawn: the client cancelled the call"_words);
+    const bool is_withdrawn = LeaveApproval(gateway, *approval);
+    co_await RecordApproval(
+        gateway, call, *approval,
+        is_withdrawn ? "withdrawn: the client cancelled the call"_words
+                     : "the client cancelled the call; another one waits for the approval"_words);
     co_return AbandonedCall{std::move(call.granted)};
   }
   if (absl::Status live = CheckStillLive(gateway, call.granted); !live.ok()) {

@@ -144,7 +144,7 @@ Task<void> HoldAsTask(Gateway& gateway, AskedCall call) {
                                : Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
                                         "too many calls of this session wait as tasks already");
   if (!why.ok()) {
-    gateway.approval_client.Withdraw(call.approval->id(), session.id());
+    LeaveApproval(gateway, *call.approval);
     co_await AnswerRefused(gateway, RefuseAbout(std::move(call.judged), why, call.approval.get()));
     co_return;
   }

@@ -317,6 +317,11 @@ class FakeControlPlane {
       });
     });
   }
+  // Whether that many records of that type come in; all chains.
+  bool AwaitRecords(types::v1::RecordType type, std::ptrdiff_t count) {
+    return WaitFor(
+        [&] { return std::ranges::count(records_, type, &types::v1::Record::type) >= count; });
+  }
   // Whether the record of an answer to that method comes in.
   bool AwaitResult(const std::string& method) {
     return WaitFor([&] {

@@ -243,6 +243,51 @@ TEST_CASE("a recording says who approved the session, and who approved the call"
   CHECK(used->approved_by(0) == "okta:bob");
 }
 
+TEST_CASE("a call that is cancelled takes no approval from another that waits for it",
+          "[agent][approvals]") {
+  Door door(kConfig, kAsking);
+  std::mutex mutex;
+  std::optional<types::v1::Approval> shared;
+  std::atomic<int> asked = 0;
+  door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
+    std::lock_guard lock(mutex);
+    ++asked;
+    if (!shared) shared = FakeControlPlane::PendingApproval(request);
+    agent::v1::RequestCallApprovalResponse response;
+    *response.mutable_approval() = *shared;
+    return response;
+  });
+  const Door::Bot bot = door.Connect();
+  HttpClient first(door.agent->port()), second(door.agent->port());
+  int id = 6;
+  for (HttpClient* client : {&first, &second}) {
+    client->Send(door.Bytes({.token = bot.token,
+                             .session_id = bot.session_id,
+                             .body = Door::Call("delete", "{}", ++id)}));
+    REQUIRE(door.control.AwaitRecords(types::v1::RECORD_TYPE_APPROVAL, id - 6));
+  }
+  REQUIRE(asked == 2);
+  const auto cancel = [&](const std::string& request) {
+    CHECK(bot.Post(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" +
+                   request + "}}")
+              .status == 202);
+  };
+  cancel("7");
+  CHECK(first.Read().body.find("jsonrpc") == std::string::npos);
+  CHECK(door.control.withdrawn().empty());
+  SECTION("the other one runs with it") {
+    shared->set_state(APPROVAL_STATE_APPROVED);
+    door.control.PushApproval(*shared);
+    CHECK(AnswerOf(second.Read()).contains("content"));
+    CHECK(door.control.withdrawn().empty());
+  }
+  SECTION("the last one takes it back") {
+    cancel("8");
+    CHECK(door.control.AwaitWithdrawal(shared->id()));
+    CHECK(second.Read().body.find("jsonrpc") == std::string::npos);
+  }
+}
+
 TEST_CASE("a call whose approval is undecided waits on over a new stream", "[agent][approvals]") {
   Door door(kConfig, kAsking);
   const Door::Bot bot = door.Connect();
