@@ -53,26 +53,30 @@ absl::StatusOr<std::optional<Session>> OpenSession::FindExisting(Transaction& t,
                    sessions::FindByRequest(t, opening.principal, opening.request.request_id()));
   if (same.has_value()) {
     if (same->proto().server() != opening.request.server() ||
-        !Fits(*same, opening.agent, opening.address)) {
+        !Fits(*same, opening.for_agent, opening.address)) {
       return absl::InvalidArgumentError("request_id has been used for another session");
     }
     return same;
   }
   ASSIGN_OR_RETURN(const std::vector<Session> live,
                    sessions::Live(t, opening.principal, opening.request.server()));
+  std::optional<Session> found;
   for (const Session& session : live) {
-    if (!Fits(session, opening.agent, opening.address)) continue;
+    if (!Fits(session, opening.for_agent, opening.address)) continue;
     ASSIGN_OR_RETURN(const bool is_usable, IsUsable(t, session, opening.now));
-    if (is_usable) return session;
+    if (!is_usable) continue;
+    // What a caller says is about the one that waits, while he has another one with another agent.
+    if (!opening.agent.empty() || session.is_pending()) return session;
+    if (!found.has_value()) found = session;
   }
-  return std::nullopt;
+  return found;
 }
 
 absl::StatusOr<OpenSessionResponse> OpenSession::Attach(WriteTransaction& t, const Opening& opening,
                                                         Session session) {
   const bool is_live = session.is_pending() || session.IsActiveAt(opening.now);
-  if (is_live && !opening.agent.empty() && session.proto().agent().empty()) {
-    RETURN_IF_ERROR(session.FixAgent(opening.agent));
+  if (is_live && !opening.for_agent.empty() && session.proto().agent().empty()) {
+    RETURN_IF_ERROR(session.FixAgent(opening.for_agent));
     RETURN_IF_ERROR(sessions::Update(
         t, session,
         audit_log::LineOf(opening.caller, opening.now, "session.attach", session.id())));
@@ -171,8 +175,8 @@ absl::StatusOr<OpenSessionResponse> OpenSession::AskAnew(WriteTransaction& t,
                                                          Session session) {
   const bool asks = decision.terms.has_approval();
   RETURN_IF_ERROR(session.AskAnew(asks ? NewApprovalId() : "", ObservedIn(decision)));
-  if (!opening.agent.empty() && session.proto().agent().empty())
-    RETURN_IF_ERROR(session.FixAgent(opening.agent));
+  if (!opening.for_agent.empty() && session.proto().agent().empty())
+    RETURN_IF_ERROR(session.FixAgent(opening.for_agent));
   if (!asks) {
     const absl::StatusOr<Admission> admission =
         Admit(t, session.proto().principal(), session.proto().server(), decision.terms,

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "common/denial.h"
 #include "common/ids.h"
 #include "common/policy/approvers.h"
@@ -35,6 +36,18 @@ namespace {
 // many.
 constexpr size_t kMaxLiveSessions = 16;
 
+// The command by which its caller asks for this session, and not for one that he has with another
+// agent.
+absl::StatusOr<std::string> HowToAsk(Transaction& t, const Opening& opening) {
+  const std::string& server = opening.request.server();
+  ASSIGN_OR_RETURN(const std::vector<Session> live, sessions::Live(t, opening.principal, server));
+  const bool has_others = std::ranges::any_of(live, [&](const Session& session) {
+    return !session.proto().agent().empty() && session.proto().agent() != opening.agent;
+  });
+  return "sallyport request " + server + (has_others ? " --agent " + opening.agent : "") +
+         " --reason TEXT";
+}
+
 // A client that connects again and again must not ask again and again: while the time lasts that
 // the question was given, a no stands, in these words. Empty: there is none. Who asks on the
 // people's door asks deliberately.
@@ -43,8 +56,9 @@ absl::StatusOr<std::string> StandingNo(Transaction& t, const Opening& opening) {
   ASSIGN_OR_RETURN(const std::optional<Approval> latest,
                    approvals::LatestForSession(t, opening.principal, server, opening.now));
   if (!latest.has_value() || latest->state() != types::v1::APPROVAL_STATE_DENIED) return "";
+  ASSIGN_OR_RETURN(const std::string how, HowToAsk(t, opening));
   return "approval " + latest->id() + " was " + DenialWords(latest->proto()) +
-         "; ask again with a reason: sallyport request " + server + " --reason TEXT";
+         "; ask again with a reason: " + how;
 }
 
 }  // namespace
@@ -71,16 +85,27 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
   }
   ASSIGN_OR_RETURN(const InForce in_force, needs_.policies.In(*t));
   OpenDecision decision = in_force.policies->EvaluateOpen(opening.principal, request.server(),
-                                                          opening.agent, opening.now);
+                                                          opening.for_agent, opening.now);
   // A server that does not exist and one that is not for this caller look the same.
   if (!is_fronted)
     decision = {.reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN, .detail = "no agent fronts it"};
   if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
+  RETURN_IF_ERROR(CheckAgent(*t, opening));
   ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
   if (before.has_value() && before->is_pending())
     return AttachToPending(*t, opening, decision, in_force, *std::move(before));
   if (before.has_value()) return Attach(*t, opening, *std::move(before));
   return Start(*t, opening, decision, in_force.version);
+}
+
+absl::Status OpenSession::CheckAgent(Transaction& t, const Opening& opening) {
+  if (opening.for_agent == opening.agent) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<std::string> agents,
+                   agents::Fronting(t, opening.request.server()));
+  if (std::ranges::find(agents, opening.for_agent) != agents.end()) return absl::OkStatus();
+  return absl::NotFoundError("agent " + opening.for_agent + " does not front server " +
+                             opening.request.server() + ": " + absl::StrJoin(agents, ", ") +
+                             (agents.size() == 1 ? " does" : " do"));
 }
 
 absl::StatusOr<bool> OpenSession::IsFronted(Transaction& t, const Opening& opening) {
@@ -118,9 +143,8 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
     if (!no.empty()) return Refusal(types::v1::DENIAL_REASON_APPROVAL_DENIED, no);
   }
   if (!opening.agent.empty() && decision.terms.open() == types::v1::OPEN_MODE_REQUEST) {
-    return Refusal(
-        types::v1::DENIAL_REASON_SESSION_REQUIRED,
-        "ask for a session first: sallyport request " + request.server() + " --reason TEXT");
+    ASSIGN_OR_RETURN(const std::string how, HowToAsk(t, opening));
+    return Refusal(types::v1::DENIAL_REASON_SESSION_REQUIRED, "ask for a session first: " + how);
   }
   ASSIGN_OR_RETURN(const std::vector<Session> live,
                    sessions::Live(t, opening.principal, request.server()));
@@ -134,7 +158,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
                            .request_id = request.request_id(),
                            .principal = opening.principal,
                            .server = request.server(),
-                           .agent = opening.agent,
+                           .agent = opening.for_agent,
                            .client_address = decision.terms.bind() == types::v1::BIND_MODE_ADDRESS
                                                  ? opening.address
                                                  : "",

@@ -43,6 +43,8 @@ class OpenSession {
 
   // By the agent that asks; on the people's door, by any.
   absl::StatusOr<bool> IsFronted(Transaction& t, const Opening& opening);
+  // Whether the agent that a caller names fronts the server.
+  absl::Status CheckAgent(Transaction& t, const Opening& opening);
   absl::StatusOr<Response> RefuseByPolicy(WriteTransaction& t, const Opening& opening,
                                           const OpenDecision& decision);
   // The session this request has made before, or one that it may attach to.

@@ -35,8 +35,8 @@ absl::Status CheckRequest(const Caller& caller, const OpenSessionRequest& reques
     return absl::InvalidArgumentError("duration must be positive");
   }
   if (caller.agent() != nullptr) {
-    if (request.has_duration() || request.break_glass())
-      return absl::InvalidArgumentError("duration and break_glass are for callers");
+    if (request.has_duration() || request.break_glass() || !request.agent().empty())
+      return absl::InvalidArgumentError("duration, break_glass and agent are for callers");
     return absl::OkStatus();
   }
   if (request.break_glass() && absl::StripAsciiWhitespace(request.reason()).empty())
@@ -66,6 +66,7 @@ absl::StatusOr<std::variant<Opening, TokenRefusal>> ReadOpening(const Caller& ca
                    person->issuer_id,
                    person->signing_key,
                    "",
+                   request.agent(),
                    std::move(address),
                    now};
   }
@@ -81,6 +82,7 @@ absl::StatusOr<std::variant<Opening, TokenRefusal>> ReadOpening(const Caller& ca
                  std::move(identity.principal),
                  std::move(identity.issuer_id),
                  std::move(identity.signing_key),
+                 caller.agent()->name,
                  caller.agent()->name,
                  std::move(address),
                  now};

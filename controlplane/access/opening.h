@@ -20,7 +20,8 @@ struct Opening {
   types::v1::Principal principal;
   std::string issuer_id;
   std::string signing_key;
-  std::string agent;  // empty: the people's door
+  std::string agent;      // empty: the people's door
+  std::string for_agent;  // that the session is to be for; empty: any
   std::string address;
   absl::Time now;
 };

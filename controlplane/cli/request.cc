@@ -24,10 +24,13 @@ using access::v1::AccessService;
 using access::v1::OpenSessionResponse;
 using types::v1::Session;
 
+constexpr char kAgentHelp[] = "where several front the server: the one whose client it is for";
+
 struct Flags {
   std::string server;
   std::string duration;
   std::string reason;
+  std::string agent;
   bool wait = false;
   bool break_glass = false;
 };
@@ -149,6 +152,7 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
   request.set_server(flags.server);
   request.set_reason(flags.reason);
   request.set_break_glass(flags.break_glass);
+  request.set_agent(flags.agent);
   if (!flags.duration.empty()) {
     auto duration = ReadDurationFlag("--duration", flags.duration);
     if (!duration.ok()) {
@@ -176,6 +180,10 @@ int RequestSession(const ClientOptions& options, const Flags& flags) {
     ShowSession(response.session(), options.format);
   }
   if (response.clamped()) TellClamped(response);
+  if (flags.agent.empty() && !response.session().agent().empty()) {
+    std::fprintf(stderr, "It is with agent %s; for a client of another one: --agent NAME.\n",
+                 Printable(response.session().agent()).c_str());
+  }
   if (!flags.break_glass) TellKept(response.session(), request, response.clamped());
   if (flags.break_glass) ShowGlass(response.session(), request.reason());
   if (!is_pending) return 0;
@@ -202,6 +210,7 @@ void AddRequestCommand(CommandLine& line) {
   request->add_option("SERVER", flags->server)->required();
   request->add_option("--duration", flags->duration, "such as 10m; the policy's is the most");
   request->add_option("--reason", flags->reason, "for who approves");
+  request->add_option("--agent", flags->agent, kAgentHelp);
   request->add_flag("--wait", flags->wait, "until it is active (0), or denied or lapsed (1)");
   line.OnRun(request, [&options, flags] { return RequestSession(options, *flags); });
 
@@ -214,6 +223,7 @@ void AddRequestCommand(CommandLine& line) {
   glass->add_option("SERVER", emergency->server)->required();
   glass->add_option("--reason", emergency->reason, "what the emergency is")->required();
   glass->add_option("--duration", emergency->duration, "such as 10m; the policy's is the most");
+  glass->add_option("--agent", emergency->agent, kAgentHelp);
   line.OnRun(glass, [&options, emergency] { return RequestSession(options, *emergency); });
 }
 

@@ -57,6 +57,17 @@ struct Emergency : Fixture {
   }
 };
 
+TEST_CASE_METHOD(Emergency, "glass is broken of the session that waits, not of one that is open",
+                 "[controlplane][access]") {
+  const auto waiting = ByAgent(OnCall(), "wiki", "a2").session();
+  clock.Advance(absl::Seconds(1));
+  const auto newer = ByAgent(OnCall()).session();
+  REQUIRE(Approve(newer.approval_id(), SignedIn("alice")).ok());
+  const types::v1::Session broken = Broken();
+  CHECK(broken.id() == waiting.id());
+  CHECK(broken.agent() == "a2");
+}
+
 TEST_CASE_METHOD(Emergency,
                  "a member of the named group opens a session without its approval, for a shorter "
                  "time, and the session says so",

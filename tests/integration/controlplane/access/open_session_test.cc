@@ -274,6 +274,48 @@ TEST_CASE_METHOD(Fixture, "what a caller asked for belongs to the agent of its f
         types::v1::DENIAL_REASON_SESSION_REQUIRED);
 }
 
+TEST_CASE_METHOD(Fixture, "a caller with a session at one agent asks for one at another",
+                 "[controlplane][access]") {
+  ApplyPolicy("open: request, max_duration: 15m");
+  const auto asked = ByCaller(BotToken());
+  REQUIRE(ByAgent(BotToken()).session().id() == asked.session().id());
+  const auto refused = ByAgent(BotToken(), "wiki", "a2");
+  CHECK(refused.denial_reason() == types::v1::DENIAL_REASON_SESSION_REQUIRED);
+  CHECK_THAT(refused.message(), Catch::Contains("sallyport request wiki --agent a2"));
+  CHECK(ByCaller(BotToken()).session().id() == asked.session().id());
+
+  access::v1::OpenSessionRequest request = Request("wiki");
+  request.set_agent("a2");
+  const auto other = open->Run(Person(BotToken()), request);
+  REQUIRE(other.ok());
+  CHECK(other->session().agent() == "a2");
+  CHECK(other->session().id() != asked.session().id());
+  CHECK(open->Run(Person(BotToken()), request)->session().id() == other->session().id());
+  CHECK(ByAgent(BotToken(), "wiki", "a2").session().id() == other->session().id());
+  CHECK(ByAgent(BotToken()).session().id() == asked.session().id());
+
+  request = Request("wiki");
+  request.set_agent("a3");
+  const auto unknown = open->Run(Person(BotToken()), request);
+  CHECK(unknown.status().code() == absl::StatusCode::kNotFound);
+  CHECK_THAT(std::string(unknown.status().message()), Catch::Contains("a1, a2 do"));
+  // Who may not use the server learns of no agent.
+  request = Request("whatever");
+  request.set_agent("a3");
+  CHECK(open->Run(Person(BotToken()), request)->denial_reason() ==
+        types::v1::DENIAL_REASON_SERVER_UNKNOWN);
+}
+
+TEST_CASE_METHOD(Fixture, "what a caller says is about the session that waits",
+                 "[controlplane][access]") {
+  ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"]}");
+  const auto waiting = ByAgent(BotToken(), "wiki", "a2").session();
+  clock.Advance(absl::Seconds(1));
+  const auto newer = ByAgent(BotToken()).session();
+  REQUIRE(Approve(newer.approval_id(), SignedIn("alice")).ok());
+  CHECK(ByCaller(BotToken()).session().id() == waiting.id());
+}
+
 TEST_CASE_METHOD(Fixture,
                  "a duration longer than the policy's is clamped and said, a shorter one holds",
                  "[controlplane][access]") {
