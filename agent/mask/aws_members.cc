@@ -16,8 +16,7 @@ constexpr std::size_t kLongest = 56;
 bool IsSecretValue(std::string_view value) {
   if (IsAwsSecretValue(value)) return true;
   if (NextRun(value, 0) != 0) return false;
-  std::size_t next = 0;
-  const std::optional<PackedText> packed = ReadPacked(value, 0, next);
+  const std::optional<PackedText> packed = PackedTexts(0, EndOfRun(value, 0)).Next(value);
   return packed.has_value() && packed->end == value.size() && IsAwsSecretValue(packed->text);
 }
 

@@ -33,26 +33,17 @@ absl::Status MessageTexts::AddHidden(std::size_t from) {
     if (text == nullptr) return absl::InternalError("a run in no text");
     const MaskText of = *text;
     // Behind what was packed the run may go on.
-    while (at != std::string_view::npos) {
-      bool is_found = false;
-      if (IsBinaryMember(of)) {
-        ASSIGN_OR_RETURN(is_found, AddBinary(of, at));
+    for (std::size_t run_end = 0; at != std::string_view::npos;) {
+      if (at >= run_end) run_end = EndOfRun(arena().substr(0, of.end), at);
+      PackedTexts texts(at, run_end);
+      while (std::optional<PackedText> packed = texts.Next(arena().substr(0, of.end))) {
+        RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
       }
-      if (!is_found) {
-        std::optional<PackedText> packed = ReadPacked(arena().substr(0, of.end), at, at);
-        if (packed.has_value()) RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
-      }
-      at = NextRun(arena().substr(0, of.end), at);
+      at = NextRun(arena().substr(0, of.end), texts.end());
     }
     at = of.end;
   }
   return absl::OkStatus();
-}
-
-bool MessageTexts::IsBinaryMember(const MaskText& text) const {
-  if (text.document != 0 || text.kind != MaskText::Kind::kString) return false;
-  const std::string_view key = index().nodes()[text.node].key;
-  return key == "blob" || key == "data";
 }
 
 absl::Status MessageTexts::AddFolded(const MaskText& of, FoldUnit unit) {
@@ -69,17 +60,6 @@ absl::Status MessageTexts::AddFolded(const MaskText& of, FoldUnit unit) {
     RETURN_IF_ERROR(Descend(of, folded_.size()));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<bool> MessageTexts::AddBinary(const MaskText& of, std::size_t& at) {
-  BinaryTexts texts(arena().substr(0, of.end), at);
-  bool is_found = false;
-  while (std::optional<PackedText> packed = texts.Next(arena().substr(0, of.end))) {
-    is_found = true;
-    RETURN_IF_ERROR(AddPacked(of, *std::move(packed)));
-  }
-  if (is_found) at = texts.end();
-  return is_found;
 }
 
 absl::Status MessageTexts::AddPacked(const MaskText& of, PackedText packed) {

@@ -134,13 +134,9 @@ class MessageTexts {
   // What stands in the arena from `from` on in another form, appended to it.
   absl::Status AddHidden(std::size_t from);
   absl::Status AddFolded(const MaskText& of, FoldUnit unit);
-  // False: there is no text in the base64 at `at`. Otherwise `at` moves behind it.
-  absl::StatusOr<bool> AddBinary(const MaskText& of, std::size_t& at);
   absl::Status AddPacked(const MaskText& of, PackedText packed);
   // Counts a text made of `of`; an error when there are too many, or too deep.
   absl::Status Descend(const MaskText& of, std::size_t bytes);
-  // Pictures and the like, in which text may stand anywhere.
-  bool IsBinaryMember(const MaskText& text) const;
 
   absl::Status ReadMessage(std::string_view json);
   const JsonIndex& IndexAt(std::size_t depth) const {

@@ -68,17 +68,6 @@ std::uint64_t RunMask64(const char* p) {
 }
 #endif
 
-std::size_t RunEnd(std::string_view text, std::size_t at) {
-#if defined(__SSE2__)
-  for (; at + 16 <= text.size(); at += 16) {
-    const unsigned mask = RunMask(text.data() + at);
-    if (mask != 0xffff) return at + static_cast<unsigned>(std::countr_one(mask));
-  }
-#endif
-  while (at < text.size() && IsRunCharacter(text[at])) ++at;
-  return at;
-}
-
 // The three bytes of a group.
 std::array<unsigned char, 3> Group(std::string_view text, std::size_t at) {
   const unsigned bits = Sextet(text[at]) << 18 | Sextet(text[at + 1]) << 12 |
@@ -101,50 +90,17 @@ bool IsProbeText(std::string_view text, std::size_t at, std::size_t end) {
   return true;
 }
 
-// Where in the run text begins; npos: nowhere.
-std::size_t TextBegin(std::string_view text, std::size_t run, std::size_t end) {
-  if (IsProbeText(text, run, end)) return run;
-  // What stands before it without a space (a path, a name) may have any length.
+// Where in the run a group begins from which on text can be read that its middle holds; npos:
+// nowhere.
+std::size_t ShiftedGroup(std::string_view text, std::size_t run, std::size_t end) {
   const std::size_t middle = run + (end - run) / 2;
   for (std::size_t probe = middle; probe < middle + 4; ++probe) {
     if (!IsProbeText(text, probe, end)) continue;
     std::size_t begin = probe;
     while (begin >= run + 4 && IsGroupOf(text, begin - 4, IsText)) begin -= 4;
-    return begin;
+    return begin >= run + 4 ? begin - 4 : begin;
   }
   return std::string_view::npos;
-}
-
-bool IsHexProbe(std::string_view text, std::size_t begin, std::size_t end) {
-  if (begin + kMinText * 2 > end) return false;
-  for (std::size_t i = begin; i < begin + kMinText * 2; i += 2) {
-    const int high = HexDigit(text[i]);
-    const int low = HexDigit(text[i + 1]);
-    if (high < 0 || low < 0 || !IsAsciiText(static_cast<unsigned char>(high << 4 | low))) {
-      return false;
-    }
-  }
-  return true;
-}
-
-std::optional<PackedText> ReadHex(std::string_view text, std::size_t begin, std::size_t end) {
-  if (!IsHexProbe(text, begin, end)) return std::nullopt;
-  PackedText packed;
-  packed.begin = begin;
-  packed.form.base = PackedForm::Base::kHex;
-  std::size_t at = begin;
-  for (; at + 2 <= end; at += 2) {
-    const int high = HexDigit(text[at]);
-    const int low = HexDigit(text[at + 1]);
-    if (high < 0 || low < 0) break;
-    const auto byte = static_cast<unsigned char>(high << 4 | low);
-    if (!IsText(byte)) break;
-    packed.form.is_upper |=
-        (text[at] >= 'A' && text[at] <= 'F') || (text[at + 1] >= 'A' && text[at + 1] <= 'F');
-    packed.text.push_back(static_cast<char>(byte));
-  }
-  packed.end = at;
-  return packed;
 }
 
 // The break between two lines of base64 at `at`; empty: none.
@@ -156,51 +112,6 @@ std::string_view LineBreakAt(std::string_view text, std::size_t at) {
   while (end < text.size() && (text[end] == ' ' || text[end] == '\t')) ++end;
   return text.substr(at, end - at);
 }
-
-// Goes through the characters of a run and of the lines that continue it.
-class LineReader {
- public:
-  LineReader(std::string_view text, std::size_t begin, std::size_t run_end, PackedForm& form)
-      : text_(text), at_(begin), line_begin_(begin), run_end_(run_end), form_(form) {}
-
-  std::size_t at() const { return at_; }
-  // The next character of the text; false: there is none.
-  bool Next(char& c) {
-    if (at_ == run_end_ && !NextLine()) return false;
-    c = text_[at_++];
-    return true;
-  }
-
- private:
-  bool NextLine() {
-    const std::size_t length = at_ - line_begin_;
-    if (length < kMinRun || length % 4 != 0 || (form_.line != 0 && length != form_.line))
-      return false;
-    const std::string_view line_break = LineBreakAt(text_, at_);
-    if (line_break.empty()) return false;
-    const std::size_t begin = at_ + line_break.size();
-    const std::size_t end = RunEnd(text_, begin);
-    // Only lines of one length make a text, but for the last one.
-    if (end == begin || end - begin > length) return false;
-    if (end - begin < length && end < text_.size() && text_[end] != '=' && text_[end] != '\n' &&
-        text_[end] != '\r' && text_[end] != '"' && text_[end] != '\'') {
-      return false;
-    }
-    if (form_.line == 0) {
-      form_.line = length;
-      form_.line_break = line_break;
-    }
-    at_ = line_begin_ = begin;
-    run_end_ = end;
-    return true;
-  }
-
-  std::string_view text_;
-  std::size_t at_;
-  std::size_t line_begin_;
-  std::size_t run_end_;
-  PackedForm& form_;
-};
 
 std::size_t BytesOf(const PackedText& packed) {
   return packed.form.head.size() + packed.text.size() + packed.form.tail.size();
@@ -216,50 +127,19 @@ void Complete(std::string_view text, PackedText& packed) {
   }
 }
 
-// `run`: no group before it is the text's.
-std::optional<PackedText> ReadBase64(std::string_view text, std::size_t run, std::size_t begin,
-                                     std::size_t run_end) {
-  PackedText packed;
-  if (begin >= run + 4) {
-    const auto before = Group(text, begin - 4);
-    std::size_t of_text = 0;
-    while (of_text < 3 && IsAsciiText(before[2 - of_text])) ++of_text;
-    if (of_text != 0) {
-      begin -= 4;
-      packed.form.head.assign(reinterpret_cast<const char*>(before.data()), 3 - of_text);
-    }
-  }
-  packed.begin = packed.end = begin;
-  LineReader reader(text, begin, run_end, packed.form);
-  std::size_t of_head = packed.form.head.size();
-  for (;;) {
-    std::array<char, 4> group{};
-    std::size_t n = 0;
-    while (n < 4 && reader.Next(group[n])) ++n;
-    if (n < 2) break;
-    const std::size_t bytes = n - 1;
-    for (std::size_t i = n; i < 4; ++i) group[i] = 'A';
-    const auto decoded = Group(std::string_view(group.data(), 4), 0);
-    std::size_t of_text = of_head;
-    while (of_text < bytes && IsText(decoded[of_text])) ++of_text;
-    const auto* const first = reinterpret_cast<const char*>(decoded.data());
-    packed.text.append(first + of_head, of_text - of_head);
-    if (of_text != 0) {
-      packed.form.tail.assign(first + of_text, bytes - of_text);
-      for (std::size_t i = 0; i < n; ++i) packed.form.is_url |= group[i] == '-' || group[i] == '_';
-      packed.end = reader.at();
-    }
-    packed.form.goes_on = of_text < bytes;
-    if (of_text < bytes || n < 4) break;
-    of_head = 0;
-  }
-  packed.form.goes_on |= packed.end < text.size() && IsRunCharacter(text[packed.end]);
-  Complete(text, packed);
-  if (packed.text.size() < kMinText) return std::nullopt;
-  return packed;
-}
-
 }  // namespace
+
+std::size_t EndOfRun(std::string_view text, std::size_t run) {
+  std::size_t at = run;
+#if defined(__SSE2__)
+  for (; at + 16 <= text.size(); at += 16) {
+    const unsigned mask = RunMask(text.data() + at);
+    if (mask != 0xffff) return at + static_cast<unsigned>(std::countr_one(mask));
+  }
+#endif
+  while (at < text.size() && IsRunCharacter(text[at])) ++at;
+  return at;
+}
 
 std::size_t NextRun(std::string_view text, std::size_t from) {
   std::size_t i = from;
@@ -289,52 +169,102 @@ std::size_t NextRun(std::string_view text, std::size_t from) {
   return std::string_view::npos;
 }
 
-std::optional<PackedText> ReadPacked(std::string_view text, std::size_t run, std::size_t& next) {
-  const std::size_t end = RunEnd(text, run);
-  next = end;
-  std::optional<PackedText> packed = ReadHex(text, run, end);
-  if (!packed.has_value()) {
-    const std::size_t begin = TextBegin(text, run, end);
-    if (begin == std::string_view::npos) return std::nullopt;
-    packed = ReadBase64(text, run, begin, end);
-  }
-  if (packed.has_value()) next = packed->end;
-  return packed;
-}
-
-struct BinaryTexts::Group {
+struct PackedTexts::Group {
   Place begin;
-  Place end;  // with its padding
+  Place end;
   std::array<unsigned char, 3> bytes{};
   std::size_t size = 0;
   bool is_url = false;
 };
 
-BinaryTexts::BinaryTexts(std::string_view text, std::size_t run) : place_{run, 0} {
-  const std::size_t line_end = RunEnd(text, run);
-  const std::string_view line_break = LineBreakAt(text, line_end);
-  const std::size_t next = line_end + line_break.size();
-  if (line_break.empty() || next == text.size() || !IsRunCharacter(text[next])) return;
-  line_ = line_end - run;
-  line_break_ = line_break;
+PackedTexts::PackedTexts(std::size_t run, std::size_t run_end)
+    : run_(run), run_end_(run_end), end_(run_end) {
+  Begin(Stage::kHex, run);
 }
 
-bool BinaryTexts::Read(std::string_view text, Group& group) {
-  group = {.begin = place_};
-  std::array<char, 4> characters{'A', 'A', 'A', 'A'};
-  std::size_t n = 0;
-  while (n < 4) {
-    if (place_.at < text.size() && IsRunCharacter(text[place_.at])) {
-      if (n == 0) group.begin = place_;
-      group.is_url |= text[place_.at] == '-' || text[place_.at] == '_';
-      characters[n++] = text[place_.at++];
-      ++place_.characters;
+void PackedTexts::Begin(Stage stage, std::size_t at) {
+  stage_ = stage;
+  place_ = {at, at, run_end_};
+  line_ = 0;
+  line_break_.clear();
+}
+
+std::optional<PackedText> PackedTexts::Next(std::string_view text) {
+  std::optional<PackedText> packed;
+  if (stage_ == Stage::kHex) {
+    packed = NextInHex(text);
+    is_found_ |= packed.has_value();
+    if (packed || is_found_) {
+      end_ = place_.at;
+      return packed;
+    }
+    Begin(Stage::kGroups, run_);
+  }
+  packed = NextInBase64(text);
+  is_found_ |= packed.has_value();
+  end_ = std::max(end_, place_.at);
+  if (is_found_ || stage_ == Stage::kShifted) return packed;
+  const std::size_t begin = ShiftedGroup(text, run_, run_end_);
+  if (begin == std::string_view::npos) return std::nullopt;
+  Begin(Stage::kShifted, begin);
+  packed = NextInBase64(text);
+  end_ = std::max(end_, place_.at);
+  return packed;
+}
+
+std::optional<PackedText> PackedTexts::NextInHex(std::string_view text) {
+  PackedText packed;
+  packed.form.base = PackedForm::Base::kHex;
+  const auto is_upper = [&](std::size_t at) { return text[at] >= 'A' && text[at] <= 'F'; };
+  for (; place_.at + 2 <= run_end_; place_.at += 2) {
+    const int high = HexDigit(text[place_.at]);
+    const int low = HexDigit(text[place_.at + 1]);
+    if (high < 0 || low < 0) break;
+    const auto byte = static_cast<unsigned char>(high << 4 | low);
+    const bool is_text = packed.text.size() >= kMinText ? IsText(byte) : IsAsciiText(byte);
+    if (!is_text && packed.text.size() >= kMinText) break;
+    if (!is_text) {
+      packed.text.clear();
+      packed.form.is_upper = false;
       continue;
     }
-    const std::string_view line_break = LineBreakAt(text, place_.at);
-    const std::size_t next = place_.at + line_break.size();
-    if (line_break.empty() || next == text.size() || !IsRunCharacter(text[next])) break;
-    place_.at = next;
+    if (packed.text.empty()) packed.begin = place_.at;
+    packed.form.is_upper |= is_upper(place_.at) || is_upper(place_.at + 1);
+    packed.text.push_back(static_cast<char>(byte));
+  }
+  packed.end = place_.at;
+  return packed.text.size() < kMinText ? std::nullopt : std::optional(std::move(packed));
+}
+
+bool PackedTexts::NextLine(std::string_view text) {
+  const std::size_t length = place_.at - place_.line_begin;
+  if (length < kMinRun || length % 4 != 0 || (line_ != 0 && length != line_)) return false;
+  const std::string_view line_break = LineBreakAt(text, place_.at);
+  if (line_break.empty()) return false;
+  const std::size_t begin = place_.at + line_break.size();
+  const std::size_t end = EndOfRun(text, begin);
+  // Only lines of one length make a text, but for the last one.
+  if (end == begin || end - begin > length) return false;
+  if (end - begin < length && end < text.size() && text[end] != '=' && text[end] != '\n' &&
+      text[end] != '\r' && text[end] != '"' && text[end] != '\'') {
+    return false;
+  }
+  if (line_ == 0) {
+    line_ = length;
+    line_break_ = line_break;
+  }
+  place_ = {begin, begin, end};
+  return true;
+}
+
+bool PackedTexts::Read(std::string_view text, Group& group) {
+  group = {};
+  std::array<char, 4> characters{'A', 'A', 'A', 'A'};
+  std::size_t n = 0;
+  for (; n < 4 && (place_.at != place_.line_end || NextLine(text)); ++n) {
+    if (n == 0) group.begin = place_;
+    characters[n] = text[place_.at++];
+    group.is_url |= characters[n] == '-' || characters[n] == '_';
   }
   if (n < 2) return false;
   group.bytes = sallyport::agent::Group(std::string_view(characters.data(), 4), 0);
@@ -343,7 +273,7 @@ bool BinaryTexts::Read(std::string_view text, Group& group) {
   return true;
 }
 
-std::optional<PackedText> BinaryTexts::Next(std::string_view text) {
+std::optional<PackedText> PackedTexts::NextInBase64(std::string_view text) {
   // Up to here it is text for sure: behind it are bytes that are none, and maybe text again before
   // the group is over, which is no stretch of its own.
   struct Cut {
@@ -366,7 +296,7 @@ std::optional<PackedText> BinaryTexts::Next(std::string_view text) {
         if (packed.text.empty()) {
           packed.begin = group.begin.at;
           packed.form.head = bytes.substr(0, i);
-          packed.form.column = line_ == 0 ? 0 : group.begin.characters % line_;
+          packed.form.column = group.begin.at - group.begin.line_begin;
         }
         packed.text.push_back(bytes[i]);
         continue;
@@ -404,7 +334,7 @@ std::optional<PackedText> BinaryTexts::Next(std::string_view text) {
   packed.form.line = line_;
   packed.form.line_break = line_break_;
   Complete(text, packed);
-  if (!cut) place_.at = packed.end;
+  end_ = std::max(end_, packed.end);
   return packed;
 }
 

@@ -41,30 +41,43 @@ struct PackedText {
 // std::string_view::npos: none.
 std::size_t NextRun(std::string_view text, std::size_t from);
 
-// What the run at `run` holds, if that is text: of a run that holds other bytes too, the first
-// stretch of text. Only the run's beginning and its middle are probed, since most runs are names,
-// hashes and pictures. `next`: where to look on.
-std::optional<PackedText> ReadPacked(std::string_view text, std::size_t run, std::size_t& next);
+// Where the run at `run` ends.
+std::size_t EndOfRun(std::string_view text, std::size_t run);
 
-// All stretches of text in base64 that may hold any bytes, one after the other; no two of them
-// share a group.
-class BinaryTexts {
+// All stretches of text in what is packed in a run, one after the other; no two of them share a
+// group. They are read from the run's beginning, in bytes of hex or in groups of base64, whatever
+// else it holds; where there is none so, its middle is probed, for what stands before it without a
+// space (a path, a name) may have any length. Most runs are names, hashes and pictures.
+class PackedTexts {
  public:
-  // The base64 that begins at `run`.
-  BinaryTexts(std::string_view text, std::size_t run);
-  // nullopt: there are no more, and `end` is where the base64 ends. `text` as it was, wherever it
-  // is kept now.
+  // Of the run from `run` to `run_end`, and of the lines that continue it.
+  PackedTexts(std::size_t run, std::size_t run_end);
+  // nullopt: there are no more, and `end` is where to look on. `text` as it was, wherever it is
+  // kept now.
   std::optional<PackedText> Next(std::string_view text);
-  std::size_t end() const { return place_.at; }
+  std::size_t end() const { return end_; }
 
  private:
+  enum class Stage : std::uint8_t { kHex, kGroups, kShifted };
+  // Where reading has come to; a line is read on in the next one.
   struct Place {
     std::size_t at = 0;
-    std::size_t characters = 0;  // of the base64, without line breaks
+    std::size_t line_begin = 0;
+    std::size_t line_end = 0;
   };
   struct Group;
-  bool Read(std::string_view text, Group& group);
 
+  std::optional<PackedText> NextInHex(std::string_view text);
+  std::optional<PackedText> NextInBase64(std::string_view text);
+  bool Read(std::string_view text, Group& group);
+  bool NextLine(std::string_view text);
+  void Begin(Stage stage, std::size_t at);
+
+  const std::size_t run_;
+  const std::size_t run_end_;
+  std::size_t end_;
+  Stage stage_ = Stage::kHex;
+  bool is_found_ = false;
   Place place_;
   std::size_t line_ = 0;
   std::string line_break_;

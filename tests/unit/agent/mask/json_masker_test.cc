@@ -309,10 +309,11 @@ TEST_CASE("text in a blob is found wherever it stands", "[agent][mask]") {
 TEST_CASE("text among other bytes is masked to the byte, and what stands around it stays",
           "[agent][mask]") {
   MaskFixture fixture;
+  const std::string member = GENERATE("blob", "text");
   // Its base64, in lines of that length (0: one line), masked and decoded again.
   const auto blob = [&](const std::string& bytes, std::size_t line = 0) {
     const std::string head =
-        R"({"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"x:1","blob":")";
+        R"({"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"x:1",")" + member + "\":\"";
     std::string packed = absl::Base64Escape(bytes);
     for (std::size_t i = line; line != 0 && i < packed.size(); i += line + 2)
       packed.insert(i, "\\n");
@@ -349,6 +350,12 @@ TEST_CASE("text among other bytes is masked to the byte, and what stands around 
       }
     }
   }
+  // In hex, too.
+  const std::string hex = absl::BytesToHexString(other + kGithubToken + other + kAwsKey + other);
+  CHECK(fixture.Text("a " + hex + " b") ==
+        "a " +
+            absl::BytesToHexString(other + "[REDACTED:github]" + other + "[REDACTED:aws]" + other) +
+            " b");
   // Nothing is found, and nothing is touched.
   std::string clean;
   for (unsigned i = 0; i < 3000; ++i) {
