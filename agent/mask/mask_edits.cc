@@ -153,6 +153,12 @@ void MergeEdits(std::vector<MaskEdit>& edits, std::vector<Finding>& findings) {
       continue;
     }
     if (edit.end <= last.end && !last.is_rewrite) continue;
+    // A credential's own base64, in text that is put anew without it. Masking ends with a look at
+    // the bytes that go out.
+    if (edit.is_credential && last.is_credential && edit.end <= last.end) {
+      if (edit.finding == last.finding) --findings[edit.finding].count;
+      continue;
+    }
     // One knows nothing of what the other has found.
     last.end = std::max(last.end, edit.end);
     last.text = Redaction(last.name);
@@ -264,7 +270,8 @@ absl::Status PlanEdits(const MessageTexts& texts, std::vector<MaskHit>& hits,
          .end = hit.end,
          .text = replacement.Of(
              hit, texts.arena().substr(hit.found_begin, hit.found_end - hit.found_begin)),
-         .name = hit.name});
+         .name = hit.name,
+         .is_credential = hit.source == MaskHit::Source::kCredential});
     if (text->kind == MaskText::Kind::kKey && text->document == 0) found_keys.push_back(text->node);
     found.emplace_back(hit.name, text->node);
   }
@@ -318,7 +325,8 @@ void CarryOut(const MessageTexts& texts, std::vector<MaskEdit>& edits,
            .text = Pack(splicer.Finish(), document.form),
            .name = raw[0].name,
            .finding = raw[0].finding,
-           .is_rewrite = true});
+           .is_rewrite = true,
+           .is_credential = std::ranges::any_of(raw, &MaskEdit::is_credential)});
       continue;
     }
     UnescapeCursor cursor({});

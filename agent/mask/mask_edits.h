@@ -23,6 +23,8 @@ struct MaskEdit {
   std::size_t finding = 0;
   // It puts a packed text anew, with its findings replaced, instead of replacing a finding.
   bool is_rewrite = false;
+  // Of (one of) the findings: it is the session's credential.
+  bool is_credential = false;
 };
 
 // What a finding becomes.

@@ -9,6 +9,16 @@ namespace {
 
 const std::string kCredential = "p@ss/w\"ord+42?x\\y";
 
+// In clear, or in what is packed again.
+bool ShowsMask(const std::string& text) {
+  std::string unpacked;
+  for (const std::string& one : {text, (absl::Base64Unescape(text, &unpacked), unpacked),
+                                 (absl::WebSafeBase64Unescape(text, &unpacked), unpacked)}) {
+    if (one.find("[REDACTED:credential]") != std::string::npos) return true;
+  }
+  return false;
+}
+
 TEST_CASE("a credential is found in all its spellings", "[agent][mask]") {
   MaskFixture fixture({"email"});
   fixture.SetCredentials({kCredential});
@@ -30,11 +40,11 @@ TEST_CASE("a credential is found in all its spellings", "[agent][mask]") {
       std::string encoded = absl::Base64Escape(whole);
       INFO(encoded);
       std::string masked = fixture.Text(encoded);
-      CHECK(masked.find("[REDACTED:credential]") != std::string::npos);
-      CHECK(masked.size() < 21 + 12);
+      CHECK(ShowsMask(masked));
+      CHECK(masked.size() < 28 + 12);
       encoded = absl::WebSafeBase64Escape(whole);
       masked = fixture.Text(encoded);
-      CHECK(masked.find("[REDACTED:credential]") != std::string::npos);
+      CHECK(ShowsMask(masked));
     }
   }
   CHECK(fixture.Text("p%40ss%2Fw%22ord%2B42%3Fx%5Cy") == "[REDACTED:credential]");
@@ -80,7 +90,7 @@ TEST_CASE("a credential is found however it is cut up and turned", "[agent][mask
     std::string unpacked;
     const std::string twice = fixture.Text(absl::Base64Escape("v=" + packed + ","));
     REQUIRE(absl::Base64Unescape(twice, &unpacked));
-    CHECK(unpacked.find(mask) != std::string::npos);
+    CHECK(ShowsMask(unpacked.substr(2, unpacked.size() - 3)));
   }
   CHECK(fixture.Text("held credential 0a1b2c3d4e5") == "held credential 0a1b2c3d4e5");
 }
