@@ -25,8 +25,10 @@ absl::StatusOr<std::string> CallDigest(const AgentSnapshot& snapshot, std::strin
   const auto bytes_of = [&](Span span) {
     return std::string_view(message.bytes).substr(span.begin, span.size());
   };
-  ASSIGN_OR_RETURN(const std::string arguments, CanonicalArguments(bytes_of(message.arguments)));
-  ASSIGN_OR_RETURN(const std::string others, OtherParams(message));
+  ASSIGN_OR_RETURN(const std::string arguments,
+                   CanonicalArguments(bytes_of(message.arguments), Numbers::kAsDoubles));
+  ASSIGN_OR_RETURN(const std::string as_shown, OtherParams(message));
+  ASSIGN_OR_RETURN(const std::string others, CanonicalArguments(as_shown, Numbers::kAsDoubles));
   // Each length before its part: no call can be spelled so that it reads as another.
   std::string call = "call";
   for (const std::string* part : {&message.method, &message.target, &arguments, &others})

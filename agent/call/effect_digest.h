@@ -19,7 +19,7 @@ absl::StatusOr<std::string> EffectDigest(const AgentSnapshot& snapshot, std::str
                                          std::string_view bytes);
 
 // What tells an identical call: method, target, arguments and what else of params is decided on
-// (OtherParams), in their canonical form.
+// (OtherParams), in their canonical form and with numbers as doubles.
 absl::StatusOr<std::string> CallDigest(const AgentSnapshot& snapshot, std::string_view server,
                                        const ClientMessage& message);
 

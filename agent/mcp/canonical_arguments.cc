@@ -6,14 +6,16 @@
 #include "agent/mcp/json_index.h"
 #include "common/denial.h"
 #include "common/json_string.h"
+#include "common/nearest_double.h"
 #include "sallyport/types/v1/denial.pb.h"
 
 namespace sallyport::agent {
 namespace {
 
-void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& node);
+void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& node,
+                     Numbers numbers);
 
-void AppendObject(std::string& out, const JsonIndex& index, const JsonNode& object,
+void AppendObject(std::string& out, const JsonIndex& index, const JsonNode& object, Numbers numbers,
                   absl::FunctionRef<bool(std::string_view)> is_left_out) {
   std::vector<const JsonNode*> members;
   for (const JsonNode& member : index.Children(object)) {
@@ -26,13 +28,14 @@ void AppendObject(std::string& out, const JsonIndex& index, const JsonNode& obje
     if (member != members.front()) out.push_back(',');
     AppendJsonString(member->key, &out);
     out.push_back(':');
-    AppendCanonical(out, index, *member);
+    AppendCanonical(out, index, *member, numbers);
   }
   out.push_back('}');
 }
 
 // Depth is bounded by JsonLimits.
-void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& node) {
+void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& node,
+                     Numbers numbers) {
   switch (node.type) {
     case JsonType::kString:
       AppendJsonString(node.text, &out);
@@ -41,13 +44,17 @@ void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& n
       out.push_back('[');
       for (const JsonNode& element : index.Children(node)) {
         if (out.back() != '[') out.push_back(',');
-        AppendCanonical(out, index, element);
+        AppendCanonical(out, index, element, numbers);
       }
       out.push_back(']');
       return;
     }
     case JsonType::kObject:
-      AppendObject(out, index, node, [](std::string_view) { return false; });
+      AppendObject(out, index, node, numbers, [](std::string_view) { return false; });
+      return;
+    case JsonType::kNumber:
+      out.append(numbers == Numbers::kAsDoubles ? NearestDouble(index.Raw(node))
+                                                : std::string(index.Raw(node)));
       return;
     default:
       out.append(index.Raw(node));
@@ -59,18 +66,18 @@ void AppendCanonical(std::string& out, const JsonIndex& index, const JsonNode& n
 
 std::string CanonicalValue(const JsonIndex& index, const JsonNode& value) {
   std::string out;
-  AppendCanonical(out, index, value);
+  AppendCanonical(out, index, value, Numbers::kAsWritten);
   return out;
 }
 
 std::string CanonicalObject(const JsonIndex& index, const JsonNode& object,
                             absl::FunctionRef<bool(std::string_view)> is_left_out) {
   std::string out;
-  AppendObject(out, index, object, is_left_out);
+  AppendObject(out, index, object, Numbers::kAsWritten, is_left_out);
   return out;
 }
 
-absl::StatusOr<std::string> CanonicalArguments(std::string_view json) {
+absl::StatusOr<std::string> CanonicalArguments(std::string_view json, Numbers numbers) {
   std::string out;
   if (json.empty()) return out;
   JsonIndex index;
@@ -79,7 +86,7 @@ absl::StatusOr<std::string> CanonicalArguments(std::string_view json) {
     return Denied(types::v1::DenialReason::DENIAL_REASON_MESSAGE_INVALID, JsonErrorText(error));
   }
   out.reserve(json.size());
-  AppendCanonical(out, index, index.root());
+  AppendCanonical(out, index, index.root(), numbers);
   return out;
 }
 

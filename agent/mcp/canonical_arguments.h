@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,11 +10,20 @@
 
 namespace sallyport::agent {
 
+enum class Numbers : std::uint8_t {
+  // By their literal: 1 and 1.0 differ, for a server may tell them apart. Of what is granted.
+  kAsWritten,
+  // Those that are one double are one number, for a server may not tell them apart. Of what is
+  // refused a second time.
+  kAsDoubles,
+};
+
 // One form for all spellings of the same arguments: no white space, members sorted by the bytes of
-// their decoded names, strings decoded and escaped in one way, numbers by their literal (1 and 1.0
-// differ: a server may tell them apart). What an approval's digest is made over. `json`: one JSON
-// value; empty means none and gives an empty result. message_invalid when it is not clean JSON.
-absl::StatusOr<std::string> CanonicalArguments(std::string_view json);
+// their decoded names, strings decoded and escaped in one way. What an approval's digest is made
+// over. `json`: one JSON value; empty means none and gives an empty result. message_invalid when it
+// is not clean JSON.
+absl::StatusOr<std::string> CanonicalArguments(std::string_view json,
+                                               Numbers numbers = Numbers::kAsWritten);
 
 // The same for a value that has been read.
 std::string CanonicalValue(const JsonIndex& index, const JsonNode& value);

@@ -51,7 +51,7 @@ bool AppendArray(std::string_view value, int depth, std::string& out) {
 bool AppendNumber(std::string_view value, std::string& out) {
   const std::optional<Decimal> number = Decimal::Parse(value);
   if (!number) return false;
-  absl::StrAppend(&out, "n", number->ToString(), ";");
+  absl::StrAppend(&out, "n", number->AsDouble().ToString(), ";");
   return true;
 }
 

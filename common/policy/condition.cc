@@ -19,13 +19,20 @@ CompiledCondition::CompiledCondition(CompiledCondition&&) noexcept = default;
 CompiledCondition& CompiledCondition::operator=(CompiledCondition&&) noexcept = default;
 CompiledCondition::~CompiledCondition() = default;
 
+std::optional<CompiledCondition::Number> CompiledCondition::Number::Parse(
+    std::string_view literal) {
+  const std::optional<Decimal> exact = Decimal::Parse(literal);
+  if (!exact) return std::nullopt;
+  return Number{.exact = *exact, .as_double = exact->AsDouble()};
+}
+
 absl::StatusOr<CompiledCondition::Value> CompiledCondition::ReadScalar(
     const types::v1::Scalar& scalar) {
   switch (scalar.value_case()) {
     case types::v1::Scalar::kText:
       return Value{.kind = Value::Kind::kText, .text = scalar.text()};
     case types::v1::Scalar::kNumber: {
-      std::optional<Decimal> number = Decimal::Parse(scalar.number());
+      std::optional<Number> number = Number::Parse(scalar.number());
       if (!number) {
         return absl::InvalidArgumentError(
             absl::StrCat(scalar.number(), " is no number that JSON can hold"));
@@ -42,7 +49,7 @@ absl::StatusOr<CompiledCondition::Value> CompiledCondition::ReadScalar(
   return absl::InvalidArgumentError("a value is missing");
 }
 
-absl::StatusOr<std::optional<Decimal>> CompiledCondition::ReadBound(
+absl::StatusOr<std::optional<CompiledCondition::Number>> CompiledCondition::ReadBound(
     std::string_view key, bool is_set, const types::v1::Scalar& scalar) {
   if (!is_set) return std::nullopt;
   ASSIGN_OR_RETURN(Value value, ReadScalar(scalar));
@@ -80,7 +87,8 @@ absl::Status CompiledCondition::CompileTest(const types::v1::Condition& conditio
   if (condition.has_exists()) exists_ = condition.exists();
   ASSIGN_OR_RETURN(min_, ReadBound("min", condition.has_min(), condition.min()));
   ASSIGN_OR_RETURN(max_, ReadBound("max", condition.has_max(), condition.max()));
-  if (min_ && max_ && *min_ > *max_) return absl::InvalidArgumentError("min is above max");
+  if (min_ && max_ && min_->exact > max_->exact)
+    return absl::InvalidArgumentError("min is above max");
   return condition.has_each() ? CompileEach(condition.each()) : absl::OkStatus();
 }
 
@@ -119,7 +127,7 @@ CompiledCondition::Outcome CompiledCondition::TestFound(const Argument& argument
   }
   const std::optional<Value> value = ReadValue(argument.value);
   if (!value) return Outcome::kAmbiguous;
-  return HoldsFor(*value) ? Outcome::kHolds : Outcome::kFails;
+  return TestValue(*value);
 }
 
 // Every element is looked at: what can be read in two ways is so wherever it stands.
@@ -129,7 +137,7 @@ CompiledCondition::Outcome CompiledCondition::TestEach(std::string_view value) c
   Outcome outcome = Outcome::kHolds;
   const bool is_clear = JsonReader(value).Elements([&](std::string_view element) {
     const Outcome one = each_->TestFound(FindWithin(element, each_->steps_));
-    if (one == Outcome::kFails) outcome = one;
+    outcome = std::min(outcome, one);
     return one != Outcome::kAmbiguous;
   });
   return is_clear ? outcome : Outcome::kAmbiguous;
@@ -157,21 +165,34 @@ std::optional<CompiledCondition::Value> CompiledCondition::ReadValue(std::string
       if (literal != "null") return std::nullopt;
       return Value{.kind = Value::Kind::kNull};
     default: {
-      std::optional<Decimal> number = Decimal::Parse(literal);
+      std::optional<Number> number = Number::Parse(literal);
       if (!number) return std::nullopt;
       return Value{.kind = Value::Kind::kNumber, .number = std::move(number)};
     }
   }
 }
 
-bool CompiledCondition::HoldsFor(const Value& value) const {
+CompiledCondition::Outcome CompiledCondition::TestValue(const Value& value) const {
+  const bool holds = HoldsFor(value, &Number::exact);
+  if (!value.number || holds == HoldsFor(value, &Number::as_double)) {
+    return holds ? Outcome::kHolds : Outcome::kFails;
+  }
+  return Outcome::kHoldsForSome;
+}
+
+bool CompiledCondition::HoldsFor(const Value& value, Reading reading) const {
   if (matches_ != nullptr) {
     return value.kind == Value::Kind::kText && re2::RE2::FullMatch(value.text, *matches_);
   }
   if (min_ || max_) {
-    return value.number && (!min_ || *min_ <= *value.number) && (!max_ || *value.number <= *max_);
+    if (!value.number) return false;
+    const Decimal& number = (*value.number).*reading;
+    return (!min_ || (*min_).*reading <= number) && (!max_ || number <= (*max_).*reading);
   }
-  return std::find(any_of_.begin(), any_of_.end(), value) != any_of_.end();
+  return std::any_of(any_of_.begin(), any_of_.end(), [&](const Value& one) {
+    if (one.number && value.number) return (*one.number).*reading == (*value.number).*reading;
+    return one.kind == value.kind && one.text == value.text && one.flag == value.flag;
+  });
 }
 
 }  // namespace sallyport

@@ -20,13 +20,17 @@ class RE2;
 
 namespace sallyport {
 
-// A test of one argument, compiled. Types count: the string "1000" is not the number 1000.
+// A test of one argument, compiled. Types count: the string "1000" is not the number 1000. Numbers
+// are held against each other twice, to the last digit and as doubles, for servers read them in
+// either way.
 class CompiledCondition {
  public:
   enum class Outcome : std::uint8_t {
-    kHolds,
     // Also for a value that is missing, unless the test is `exists: false`.
     kFails,
+    // For the number as it is written or for the double that it is, and not for both.
+    kHoldsForSome,
+    kHolds,
     // The arguments can be read in two ways: the call must not pass.
     kAmbiguous,
     // `matches` and `each` read so much and no more: the call must not pass.
@@ -50,19 +54,27 @@ class CompiledCondition {
   bool Reads(const ArgumentPlace& place) const;
 
  private:
+  struct Number {
+    static std::optional<Number> Parse(std::string_view literal);
+    bool operator==(const Number&) const = default;
+
+    Decimal exact;
+    Decimal as_double;
+  };
+  using Reading = Decimal Number::*;
+
   struct Value {
     enum class Kind : std::uint8_t { kText, kNumber, kFlag, kNull };
     Kind kind = Kind::kNull;
     std::string text = {};
-    std::optional<Decimal> number = {};
+    std::optional<Number> number = {};
     bool flag = false;
-    bool operator==(const Value&) const = default;
   };
 
   CompiledCondition();
   static absl::StatusOr<Value> ReadScalar(const types::v1::Scalar& scalar);
-  static absl::StatusOr<std::optional<Decimal>> ReadBound(std::string_view key, bool is_set,
-                                                          const types::v1::Scalar& scalar);
+  static absl::StatusOr<std::optional<Number>> ReadBound(std::string_view key, bool is_set,
+                                                         const types::v1::Scalar& scalar);
   // nullopt: it cannot be read. `literal` is no array and no object.
   static std::optional<Value> ReadValue(std::string_view literal);
   // No value of the condition's can be as long as this string is.
@@ -72,15 +84,16 @@ class CompiledCondition {
 
   Outcome TestFound(const Argument& argument) const;
   Outcome TestEach(std::string_view value) const;
-  bool HoldsFor(const Value& value) const;
+  Outcome TestValue(const Value& value) const;
+  bool HoldsFor(const Value& value, Reading reading) const;
 
   std::string path_;
   std::vector<std::string> steps_;
   std::vector<Value> any_of_;
   std::unique_ptr<re2::RE2> matches_;
   std::optional<bool> exists_;
-  std::optional<Decimal> min_;
-  std::optional<Decimal> max_;
+  std::optional<Number> min_;
+  std::optional<Number> max_;
   std::unique_ptr<CompiledCondition> each_;
 };
 

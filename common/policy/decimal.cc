@@ -1,13 +1,19 @@
 #include "common/policy/decimal.h"
 
 #include <cstddef>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "common/nearest_double.h"
 
 namespace sallyport {
 namespace {
 
 constexpr std::size_t kMaxExponentDigits = 15;
+
+// No two decimals of so few digits, and of such a size, are one double.
+constexpr std::size_t kDigitsOfDoubles = 15;
+constexpr std::int64_t kSizeOfDoubles = 300;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -87,6 +93,12 @@ std::strong_ordering Decimal::operator<=>(const Decimal& other) const {
     return is_negative_ ? std::strong_ordering::less : std::strong_ordering::greater;
   }
   return is_negative_ ? other.CompareMagnitude(*this) : CompareMagnitude(other);
+}
+
+Decimal Decimal::AsDouble() const {
+  const std::int64_t first = exponent_ + static_cast<std::int64_t>(digits_.size());
+  if (digits_.size() <= kDigitsOfDoubles && std::abs(first) < kSizeOfDoubles) return *this;
+  return Parse(NearestDouble(ToString())).value_or(*this);
 }
 
 std::string Decimal::ToString() const {

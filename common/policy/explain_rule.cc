@@ -90,15 +90,26 @@ std::string NamedBy(const CompiledRule& rule, const Question& question) {
   return is_named ? "server_requests" : std::string();
 }
 
+std::string_view WhyNot(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kHoldsForSome:
+      return " does not hold both for the number to its last digit and for the double that it is";
+    case Outcome::kAmbiguous:
+      return " can be read in more than one way";
+    case Outcome::kTooLong:
+      return " is longer than a condition reads";
+    default:
+      return " does not hold";
+  }
+}
+
 // The first condition that does not hold, as a sentence; empty: all hold.
 std::string FailedCondition(const CompiledRule& rule, const Arguments& arguments) {
+  const bool grants = rule.effect == CompiledRule::Effect::kAllow;
   for (std::size_t i = 0; i < rule.when.size(); ++i) {
     const Outcome outcome = rule.when[i].Test(arguments);
-    if (outcome == Outcome::kHolds) continue;
-    return absl::StrCat("when[", i, "] on ", rule.when[i].path(),
-                        outcome == Outcome::kFails     ? " does not hold"
-                        : outcome == Outcome::kTooLong ? " is longer than a condition reads"
-                                                       : " can be read in more than one way");
+    if (outcome == Outcome::kHolds || (outcome == Outcome::kHoldsForSome && !grants)) continue;
+    return absl::StrCat("when[", i, "] on ", rule.when[i].path(), ToAbsl(WhyNot(outcome)));
   }
   return {};
 }

@@ -51,6 +51,11 @@ bool IsUnreadable(Outcome outcome) {
   return outcome == Outcome::kAmbiguous || outcome == Outcome::kTooLong;
 }
 
+// In one reading of the arguments' numbers, which is enough for what restricts.
+bool HoldsForSome(Outcome outcome) {
+  return outcome == Outcome::kHoldsForSome || outcome == Outcome::kHolds;
+}
+
 // Whether a rule's conditions hold for arguments, or could hold for what they really are.
 struct Tested {
   Outcome outcome = Outcome::kHolds;
@@ -68,7 +73,7 @@ Tested TestAll(const CompiledRule& rule, const Occasion& occasion) {
     }
     const Outcome one = condition.Test(occasion.arguments);
     if (IsUnreadable(one)) return {one, true};
-    if (one == Outcome::kFails) tested.outcome = one;
+    tested.outcome = std::min(tested.outcome, one);
   }
   return tested;
 }
@@ -98,7 +103,7 @@ class Judgement {
     const auto deny_by = [&](const CompiledRule& rule) {
       if (!subject_.Restricts(rule)) return;
       const Tested tested = Test(rule);
-      if (tested.outcome == Outcome::kHolds && tested.is_certain) Prefer(rule, denying);
+      if (HoldsForSome(tested.outcome) && tested.is_certain) Prefer(rule, denying);
     };
     ForEach(rules_.deny, deny_by);
     subject_.AnyOf(rules_.others, [&](const CompiledRule& rule) {
@@ -156,8 +161,11 @@ class Judgement {
   void Consider(const CompiledRule& rule) {
     const Tested tested = Test(rule);
     NoteDemands(rule, tested);
-    if (tested.outcome == Outcome::kFails) Prefer(rule, failed_);
-    if (tested.outcome != Outcome::kHolds) return;
+    if (IsUnreadable(tested.outcome)) return;
+    const bool is_taken = rule.effect == CompiledRule::Effect::kAllow
+                              ? tested.outcome == Outcome::kHolds
+                              : HoldsForSome(tested.outcome);
+    if (!is_taken) return Prefer(rule, failed_);
     Prefer(rule, rule.policy->IsOpen(occasion_.now) ? granting_ : closed_);
   }
 
@@ -165,7 +173,7 @@ class Judgement {
     // A window counts what all calls touch, whichever rule lets them through.
     if (tested.outcome == Outcome::kFails && rule.limit && rule.limit->per_window != 0)
       demanding_.push_back({&rule, Demanding::kCounts});
-    if (tested.outcome != Outcome::kHolds) return;
+    if (!HoldsForSome(tested.outcome)) return;
     // Who knows the arguments names what else the rule asks, if it applies.
     const bool asks = rule.effect == CompiledRule::Effect::kRequireApproval ||
                       rule.on_unknown != types::v1::ON_UNKNOWN_ALLOW;

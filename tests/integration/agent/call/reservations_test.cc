@@ -102,6 +102,23 @@ TEST_CASE("one effect has one digest, whoever calls and whatever else he says",
   CHECK(requests[0].once(0).digest() != requests[2].once(0).digest());
 }
 
+TEST_CASE("a call is identical to one whose numbers are the same doubles", "[agent][reserve]") {
+  Door door(kConfig, kEffects);
+  Reserved reserved(door);
+  const Door::Bot bot = door.Connect();
+  for (const char* id : {"7", "7.0", "7.00000000000000000001", "7.000000000000001"}) {
+    bot.Post(Door::Call("refund", std::string(R"({"payment_id":)") + id + R"(,"items":[]})"));
+  }
+  const auto requests = reserved.all();
+  REQUIRE(requests.size() == 4);
+  for (const int same : {1, 2}) {
+    CHECK(requests[same].once(0).digest() == requests[0].once(0).digest());
+    CHECK(requests[same].call_digest() == requests[0].call_digest());
+  }
+  CHECK(requests[3].once(0).digest() != requests[0].once(0).digest());
+  CHECK(requests[3].call_digest() != requests[0].call_digest());
+}
+
 TEST_CASE("what the control plane refuses is not sent", "[agent][reserve]") {
   Door door(kConfig, kEffects);
   const auto [reason, word] = GENERATE(std::pair(DENIAL_REASON_ALREADY_DONE, "already_done"),

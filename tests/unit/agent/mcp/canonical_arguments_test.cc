@@ -26,6 +26,19 @@ TEST_CASE("other arguments have another form", "[agent][mcp]") {
         *CanonicalArguments(R"({"a":12345678901234567891})"));
 }
 
+TEST_CASE("numbers that are one double have one form where they are read as doubles",
+          "[agent][mcp]") {
+  const auto form = [](const char* json) { return *CanonicalArguments(json, Numbers::kAsDoubles); };
+  CHECK(form(R"({"a":[1,"1.0",true]})") == R"({"a":[1,"1.0",true]})");
+  for (const char* same : {"1.0", "1e0", "1.00000000000000000001", "0.99999999999999999999"}) {
+    CHECK(form((std::string(R"({"a":[)") + same + "]}").c_str()) == R"({"a":[1]})");
+  }
+  CHECK(form("[9007199254740993]") == form("[9007199254740992]"));
+  CHECK(form("[1e400]") == form("[2e400]"));
+  CHECK(form("[1]") != form("[1.0000000000000002]"));
+  CHECK(form("[1]") != form("[-1]"));
+}
+
 TEST_CASE("arguments that are not clean have no form", "[agent][mcp]") {
   for (const char* text :
        {R"({"a":1,"a":2})", R"({"a":1,"\u0061":2})", "{", "1", R"({"a":"\ud800"})"}) {

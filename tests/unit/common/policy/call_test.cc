@@ -68,6 +68,33 @@ TEST_CASE("a condition that fails is a refusal with its own reason", "[policy][c
   CHECK(decision.reason == types::v1::DENIAL_REASON_CONDITION_FAILED);
 }
 
+TEST_CASE("what restricts a number restricts its double, and what grants grants both",
+          "[policy][call]") {
+  const auto judged = [](const std::string& rules, const char* number) {
+    return Tool(*Bound(BotPolicy("  session: {approval: {approvers: [okta:leads]}}\n  rules: [" +
+                                 rules + "]")),
+                "pay", std::string("{\"n\":") + number + "}");
+  };
+  const std::string allow = "{allow: {tools: [pay]}}, ";
+  const std::string from = "{tools: [pay], when: [{path: /n, min: 100}]}}";
+  for (const char* number : {"100", "99.99999999999999999999999", "1e400"}) {
+    INFO(number);
+    CHECK(judged(allow + "{deny: " + from, number).verdict == Verdict::kDeny);
+    CHECK(judged(allow + "{require_approval: " + from, number).verdict ==
+          Verdict::kRequireApproval);
+  }
+  CHECK(judged(allow + "{deny: " + from, "99.9999999999999").verdict == Verdict::kAllow);
+  const std::string up_to = "{allow: {tools: [pay], when: [{path: /n, max: 100}]}}";
+  CHECK(judged(up_to, "100.0").verdict == Verdict::kAllow);
+  const CallDecision more = judged(up_to, "100.00000000000000000000001");
+  CHECK(more.verdict == Verdict::kDeny);
+  CHECK(more.reason == types::v1::DENIAL_REASON_CONDITION_FAILED);
+  // What a rule asks that lets a call through in one reading alone is asked.
+  const std::string once =
+      "{allow: {tools: [pay], when: [{path: /n, max: 100}], once: {by: [/n]}}}";
+  CHECK(judged(allow + once, "100.00000000000000000000001").once.size() == 1);
+}
+
 TEST_CASE("a rule for approval has its own approvers or the session's", "[policy][call]") {
   const auto policy = Bound(BotPolicy(kExample));
   const CallDecision own = Tool(*policy, "delete-page");

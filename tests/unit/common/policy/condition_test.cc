@@ -19,7 +19,8 @@ Outcome Test(const std::string& test, const std::string& value) {
   return condition->Test(Arguments(json));
 }
 
-TEST_CASE("a condition compares values with their types, and numbers exactly", "[policy]") {
+TEST_CASE("a condition compares values with their types, and numbers in both readings",
+          "[policy]") {
   struct Row {
     const char* test;
     const char* value;
@@ -31,7 +32,13 @@ TEST_CASE("a condition compares values with their types, and numbers exactly", "
       Row{"equals: 1000", "\"1000\"", Outcome::kFails},
       Row{"equals: \"1000\"", "1000", Outcome::kFails},
       Row{"equals: \"1000\"", "\"1000\"", Outcome::kHolds},
-      Row{"equals: 9007199254740993", "9007199254740992", Outcome::kFails},
+      Row{"equals: 9007199254740993", "9007199254740992", Outcome::kHoldsForSome},
+      Row{"equals: 9007199254740993", "9007199254740990", Outcome::kFails},
+      Row{"in: [7, 8]", "7.00000000000000000001", Outcome::kHoldsForSome},
+      Row{"in: [7, 8]", "7.000000000000001", Outcome::kFails},
+      Row{"equals: 0.1", "0.1", Outcome::kHolds},
+      Row{"min: 0.1, max: 0.1", "0.10", Outcome::kHolds},
+      Row{"equals: 1e400", "2e400", Outcome::kHoldsForSome},
       Row{"equals: 0", "-0", Outcome::kHolds}, Row{"equals: true", "true", Outcome::kHolds},
       Row{"equals: true", "\"true\"", Outcome::kFails},
       Row{"equals: true", "false", Outcome::kFails}, Row{"equals: null", "null", Outcome::kHolds},
@@ -56,16 +63,18 @@ TEST_CASE("a condition compares values with their types, and numbers exactly", "
       Row{"exists: false", "1,\"\\u0076\":1", Outcome::kAmbiguous},
       Row{"min: 1, max: 100", "1", Outcome::kHolds},
       Row{"min: 1, max: 100", "1e2", Outcome::kHolds},
-      Row{"min: 1, max: 100", "100.00000000000000000001", Outcome::kFails},
-      Row{"min: 1, max: 100", "0.99999999999999999999", Outcome::kFails},
-      Row{"min: 1, max: 100", "\"50\"", Outcome::kFails},
+      Row{"min: 1, max: 100", "100.00000000000000000001", Outcome::kHoldsForSome},
+      Row{"min: 1, max: 100", "0.99999999999999999999", Outcome::kHoldsForSome},
+      Row{"min: 1, max: 100", "100.0000000000001", Outcome::kFails},
+      Row{"min: 100", "99.99999999999999999999999", Outcome::kHoldsForSome},
+      Row{"min: 100", "1e400", Outcome::kHolds}, Row{"min: 1, max: 100", "\"50\"", Outcome::kFails},
       Row{"min: 1, max: 100", "[50]", Outcome::kFails},
       Row{"min: 1, max: 100", "", Outcome::kFails},
       Row{"min: 1, max: 100", "5e99999999999999999999", Outcome::kAmbiguous},
-      Row{"max: 9007199254740992", "9007199254740993", Outcome::kFails},
+      Row{"max: 9007199254740992", "9007199254740993", Outcome::kHoldsForSome},
       Row{"min: -2.5", "-2.50", Outcome::kHolds}, Row{"min: -2.5", "-2.51", Outcome::kFails},
       Row{"max: -1", "-1e400", Outcome::kHolds}, Row{"max: 0", "-0.0", Outcome::kHolds},
-      Row{"max: 0", "1e-400", Outcome::kFails},
+      Row{"max: 0", "1e-400", Outcome::kHoldsForSome},
       Row{"each: {in: [a, b]}", "[\"a\",\"b\",\"a\"]", Outcome::kHolds},
       Row{"each: {in: [a, b]}", "[\"a\",\"c\"]", Outcome::kFails},
       Row{"each: {in: [a, b]}", "[]", Outcome::kHolds},
@@ -76,6 +85,8 @@ TEST_CASE("a condition compares values with their types, and numbers exactly", "
       Row{"each: {path: /id, max: 5}", "[{\"id\":5},{\"id\":-1}]", Outcome::kHolds},
       Row{"each: {path: /id, max: 5}", "[{\"id\":5},{\"no\":1}]", Outcome::kFails},
       Row{"each: {path: /id, max: 5}", "[5]", Outcome::kFails},
+      Row{"each: {max: 5}", "[1,5.00000000000000000001]", Outcome::kHoldsForSome},
+      Row{"each: {max: 5}", "[6,5.00000000000000000001]", Outcome::kFails},
       Row{"each: {path: /id, exists: false}", "[{},{\"x\":1}]", Outcome::kHolds},
       Row{"each: {path: /id, max: 5}", "[{\"id\":9},{\"id\":1,\"id\":1}]", Outcome::kAmbiguous},
       Row{"each: {each: {equals: 1}}", "[[1,1],[],[1.0]]", Outcome::kHolds},

@@ -22,7 +22,9 @@ TEST_CASE("once has one key for all ways to write the same values", "[policy][on
   CHECK(decision.once[0].within == absl::Hours(24));
   CHECK(decision.once[0].policy == "p");
   CHECK(decision.once[0].by == std::vector<std::string>{"/id", "/to"});
-  for (const char* same : {R"({"to":"a","id":1e3})", R"({"id":1000.0,"to":"\u0061","more":1})"}) {
+  for (const char* same : {R"({"to":"a","id":1e3})", R"({"id":1000.0,"to":"\u0061","more":1})",
+                           R"({"id":1000.00000000000000000001,"to":"a"})",
+                           R"({"id":999.99999999999999999999,"to":"a"})"}) {
     CHECK(Refund(*policy, same).once == decision.once);
   }
   for (const char* other : {R"({"id":"1000","to":"a"})", R"({"id":1001,"to":"a"})",
