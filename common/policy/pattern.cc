@@ -70,6 +70,7 @@ UriPattern::UriPattern(std::string_view pattern) : text_(pattern) {
   for (const auto* forms : {&readings.forms, &readings.hosts}) {
     for (const std::string& form : *forms) readings_.emplace_back(form);
   }
+  for (const std::string& form : readings.bare) bare_.emplace_back(form);
 }
 
 bool UriPattern::CutsEncoded(std::string_view pattern) {

@@ -47,18 +47,22 @@ class UriPattern {
   // As it was written. `uri` is a form of a UriForms.
   bool Matches(std::string_view uri) const { return readings_.front().Matches(uri); }
   // In some reading.
-  bool MatchesAnyhow(std::string_view uri) const {
-    return std::any_of(readings_.begin(), readings_.end(),
-                       [&](const Reading& reading) { return reading.Matches(uri); });
+  bool MatchesAnyhow(std::string_view uri) const { return AnyMatches(readings_, uri); }
+  // In some reading, or without what no server is asked for: a pattern that names a fragment grants
+  // what is asked for with it, and restricts that fragment alone.
+  bool CoversAnyhow(std::string_view uri) const {
+    return MatchesAnyhow(uri) || AnyMatches(bare_, uri);
   }
   // Whether a URI that begins with `prefix` could match, as it was written and in some reading.
   bool CouldMatchAfter(std::string_view prefix) const {
     return readings_.front().Run(prefix, /*is_prefix=*/true);
   }
   bool CouldMatchAnyhowAfter(std::string_view prefix) const {
-    return std::any_of(readings_.begin(), readings_.end(), [&](const Reading& reading) {
+    const auto could = [&](const Reading& reading) {
       return reading.Run(prefix, /*is_prefix=*/true);
-    });
+    };
+    return std::any_of(readings_.begin(), readings_.end(), could) ||
+           std::any_of(bare_.begin(), bare_.end(), could);
   }
   bool is_all() const { return readings_.front().tokens == std::string_view(&kAnyRunMark, 1); }
   // As it was written.
@@ -84,8 +88,14 @@ class UriPattern {
     std::string prefix;  // before the first mark
   };
 
+  static bool AnyMatches(const std::vector<Reading>& readings, std::string_view uri) {
+    return std::any_of(readings.begin(), readings.end(),
+                       [&](const Reading& reading) { return reading.Matches(uri); });
+  }
+
   std::string text_;
   std::vector<Reading> readings_;  // first the one that was written
+  std::vector<Reading> bare_;
 };
 
 // A text and its other forms: what UriForms and UriTemplate have in common.
@@ -96,7 +106,8 @@ class ReadForms {
   // All forms beside the text as it stands, hosts left aside.
   template <class Test>
   bool AllOthers(Test test) const {
-    return std::all_of(readings_.forms.begin(), readings_.forms.end(), test);
+    return std::all_of(readings_.forms.begin(), readings_.forms.end(), test) &&
+           std::all_of(readings_.bare.begin(), readings_.bare.end(), test);
   }
 
  protected:
@@ -104,6 +115,7 @@ class ReadForms {
   template <class Test>
   bool AnyOther(Test test) const {
     return std::any_of(readings_.forms.begin(), readings_.forms.end(), test) ||
+           std::any_of(readings_.bare.begin(), readings_.bare.end(), test) ||
            std::any_of(readings_.hosts.begin(), readings_.hosts.end(), test);
   }
 
@@ -111,8 +123,9 @@ class ReadForms {
 };
 
 // The ways in which servers may read one URI: as it stands, percent-decoded, with full-width
-// characters and other dots and slashes taken for ASCII, with runs of slashes collapsed, and with
-// its host as who connects to it reads it. What grants must match it as it stands and, in some
+// characters and other dots, slashes and spaces taken for ASCII, without spaces around it, with
+// runs of slashes collapsed, without its fragment, without a query that is empty or of a file, and
+// with its host as who connects to it reads it. What grants must match it as it stands and, in some
 // reading of the pattern, in each form; what restricts, in one form or by its host. A URI whose
 // meaning depends on the reader has none at all: segments of dots, also encoded (more than once),
 // encoded control characters, bytes that are not UTF-8, a host on the web that is not ASCII, or

@@ -17,6 +17,11 @@ bool AnyMatchesAnyhow(const std::vector<UriPattern>& patterns, std::string_view 
                      [&](const UriPattern& pattern) { return pattern.MatchesAnyhow(form); });
 }
 
+bool AnyCoversAnyhow(const std::vector<UriPattern>& patterns, std::string_view form) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const UriPattern& pattern) { return pattern.CoversAnyhow(form); });
+}
+
 }  // namespace
 
 bool AnyMatches(const std::vector<Glob>& globs, std::string_view text) {
@@ -33,7 +38,7 @@ bool NamedSubject::Restricts(const CompiledRule& rule) const {
 bool ResourceSubject::Grants(const CompiledRule& rule) const {
   return AnyMatches(rule.resources, forms.as_it_stands()) &&
          forms.AllOthers(
-             [&](std::string_view form) { return AnyMatchesAnyhow(rule.resources, form); });
+             [&](std::string_view form) { return AnyCoversAnyhow(rule.resources, form); });
 }
 
 bool ResourceSubject::Restricts(const CompiledRule& rule) const {

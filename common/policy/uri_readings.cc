@@ -57,10 +57,16 @@ bool HasControlCharacter(std::string_view text, UriKind kind) {
 }
 
 // What readers that normalise Unicode (NFKC, or a code page's best fit) take for ASCII: the
-// full-width forms, and other dots and slashes. NUL: nothing.
+// full-width forms, and other dots, slashes and spaces. NUL: nothing.
 char AsciiOf(char32_t c) {
   if (c >= 0xff01 && c <= 0xff5e) return static_cast<char>(c - 0xff01 + '!');
+  if (c >= 0x2000 && c <= 0x200a) return ' ';
   switch (c) {
+    case 0xa0:  // no-break space, and its kin
+    case 0x202f:
+    case 0x205f:
+    case 0x3000:
+      return ' ';
     case 0x2024:  // one dot leader
     case 0xfe52:  // small full stop
       return '.';
@@ -119,6 +125,23 @@ bool HasDotSegment(std::string_view uri) {
     if (end == rest.size()) return false;
     rest.remove_prefix(end + 1);
   }
+}
+
+// Without the spaces around it, which parsers of URLs drop. No control character is left by then.
+std::string Stripped(std::string_view uri) {
+  const std::size_t begin = std::min(uri.find_first_not_of(' '), uri.size());
+  const std::size_t end = uri.find_last_not_of(' ') + 1;
+  std::string stripped(uri.substr(begin, std::max(begin, end) - begin));
+  LowerScheme(stripped);
+  return stripped;
+}
+
+// Without what its server is not asked for.
+std::string_view Bare(std::string_view uri) {
+  uri = uri.substr(0, uri.find('#'));
+  const std::size_t query = uri.find('?');
+  if (uri.starts_with("file:") || query + 1 == uri.size()) uri = uri.substr(0, query);
+  return uri;
 }
 
 // Without the empty segments after the authority's `//`, and with `/` for each `\`.
@@ -244,6 +267,17 @@ void AddHosts(const Authority& authority, UriKind kind, std::vector<std::string>
   if (kind != UriKind::kPattern && !user.empty()) forms.push_back(begin + as_read + end);
 }
 
+// What a pattern says of a fragment stands where it restricts, so its hosts are left as they are.
+void AddBare(std::string_view stripped, std::string_view collapsed, UriKind kind,
+             UriReadings& readings) {
+  for (const std::string_view form : {stripped, collapsed}) {
+    const std::string_view bare = Bare(form);
+    if (bare != form) readings.bare.emplace_back(bare);
+  }
+  const auto authority = AuthorityOf(Bare(collapsed));
+  if (authority && kind != UriKind::kPattern) AddHosts(*authority, kind, readings.hosts);
+}
+
 }  // namespace
 
 void LowerScheme(std::string& uri) {
@@ -270,7 +304,8 @@ UriReadings ReadUri(std::string_view text, UriKind kind) {
     if (!IsUtf8(form)) return refused("the uri is not UTF-8 once it is decoded");
     if (HasControlCharacter(form, kind)) return refused("the uri holds a control character");
     std::string normalised = Normalised(form);
-    std::string collapsed = SlashesCollapsed(normalised);
+    std::string stripped = Stripped(normalised);
+    std::string collapsed = SlashesCollapsed(stripped);
     if (HasDotSegment(form) || HasDotSegment(collapsed)) {
       return refused("the uri holds a dot segment");
     }
@@ -280,7 +315,9 @@ UriReadings ReadUri(std::string_view text, UriKind kind) {
       }
       AddHosts(*authority, kind, readings.hosts);
     }
-    if (collapsed != normalised) readings.forms.push_back(std::move(collapsed));
+    AddBare(stripped, collapsed, kind, readings);
+    if (collapsed != stripped) readings.forms.push_back(std::move(collapsed));
+    if (stripped != normalised) readings.forms.push_back(std::move(stripped));
     if (normalised != form) readings.forms.push_back(std::move(normalised));
     if (form.find('%') == std::string_view::npos) break;
     std::string next = PercentDecoded(form);

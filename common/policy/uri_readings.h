@@ -16,9 +16,11 @@ inline constexpr char kAnyRunMark = '\x02';  // any run at all
 enum class UriKind : std::uint8_t { kUri, kPattern, kTemplate };
 
 struct UriReadings {
-  // Percent-decoded, with full-width characters and other dots and slashes taken for ASCII, with
-  // runs of slashes collapsed.
+  // Percent-decoded, with full-width characters and other dots, slashes and spaces taken for ASCII,
+  // without spaces around it, with runs of slashes collapsed.
   std::vector<std::string> forms = {};
+  // Without what no server is asked for: a fragment, a query that is empty, of a file any query.
+  std::vector<std::string> bare = {};
   // By whom one connects to: the host in lower case, without what may be left out of it.
   std::vector<std::string> hosts = {};
   // Why nobody should read it; empty: no reason. Static text.

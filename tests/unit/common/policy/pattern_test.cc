@@ -64,7 +64,8 @@ TEST_CASE("a uri that servers may read in another way is refused", "[policy]") {
       "file:///a%0ab", "file:///a\nb", "x:%25252525252541", "", "file:///a/%c0%ae%c0%ae/b",
       "file:///a/%ff", "file:///a/\uff0e\uff0e/b", "file:///a/%EF%BC%8E./b",
       "file:///a\uff0f..\uff0fb", "file:///a/\u2025/b", "file:///a/.\u200b./b", "file:///a/.. /b",
-      "file:///a/%2e%2e%20/b", "file:///a/.../b");
+      "file:///a/%2e%2e%20/b", "file:///a/.../b", " file:..", "file:///a/..\u3000/b",
+      " https://b\u00fcro.example/");
   INFO(uri);
   CHECK_FALSE(UriForms(uri).refusal().empty());
   CHECK_FALSE(UriForms(std::string(9000, 'a')).refusal().empty());

@@ -337,7 +337,7 @@ class Draw {
       "f:///a",      "f:///a/b",      "f:///a/b/c",      "f:///x",    "g:a",    "F:///x",
       "f:///a%2Fb",  "f:///%61",      "f:///a%252fb",    "f:///a//b", "",       "f:///a\\b",
       "f:///\uFF41", "f:///a/../x",   "f:///a/%2e%2e/x", "f:///a%00", "f:///a", "f:///x",
-      "http://h/a",  "http://H:80/a", "http://u@h./a"};
+      "http://h/a",  "http://H:80/a", "http://u@h./a",   "f:///a#x",  " f:///a"};
   static constexpr const char* kTemplates[] = {"f:///a/{x}",   "f:///{x}",     "{x}",
                                                "g:{x}",        "f:///a//{x}",  "f:///{+x}",
                                                "f:///%61/{x}", "f:///a/../{x}"};

@@ -106,6 +106,8 @@ std::vector<std::string> FormsOf(const std::string& uri) {
       {"f:///a/../", {}},
       {"f:///a/%2e%2e/x", {}},
       {"f:///a%00", {}},
+      {"f:///a#x", {"f:///a#x", "f:///a"}},
+      {" f:///a", {" f:///a", "f:///a"}},
       {"", {}}};
   const auto found = kForms.find(uri);
   if (found != kForms.end()) return found->second;

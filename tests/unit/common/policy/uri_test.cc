@@ -79,6 +79,64 @@ TEST_CASE("no spelling of a host slips past a denial", "[policy][call]") {
   CHECK(Read(*policy, row.uri).verdict == Verdict::kDeny);
 }
 
+TEST_CASE("nothing that no server is asked for slips a uri past a denial", "[policy][call]") {
+  struct Row {
+    const char* pattern;
+    const char* uri;
+  };
+  const Row row = GENERATE(Row{"file:///etc/passwd", "file:///etc/passwd#"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd#x/y"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd?"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd?x=1#y"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd%23x"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd%3fx"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd%2523"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd\uff03"},
+                           Row{"file:///etc/passwd", "file:/etc//passwd?"},
+                           Row{"file:///etc/passwd", " file:///etc/passwd"},
+                           Row{"file:///etc/passwd", "file:///etc/passwd "},
+                           Row{"file:///etc/passwd", "  FILE:///etc/passwd#x  "},
+                           Row{"file:///etc/passwd", "%20file:///etc/passwd%20"},
+                           Row{"file:///etc/passwd", "\u3000file:///etc/passwd\u00a0"},
+                           Row{"https://host.example/admin", "https://host.example/admin#x"},
+                           Row{"https://host.example/admin", "https://host.example/admin?"},
+                           Row{"https://host.example/admin", "https://HOST.example:443//admin?#"},
+                           Row{"https://host.example/admin", " https://host.example/admin"},
+                           Row{"https://host.example/adm/*", "https://host.example/adm/x#/y"},
+                           Row{"https://host.example/", "https://host.example#/y"},
+                           Row{"db://main/users", "db://main/users#"},
+                           Row{"db://main/users", "db://main/users?#x"},
+                           Row{"db://main/users ", "db://main/users"},
+                           Row{"db://main/users#ssn", "db://main/users#ssn"});
+  INFO(row.pattern << " against " << row.uri);
+  for (const char* effect :
+       {"deny: {resources: ['", "require_approval: {approvers: [okta:x], resources: ['"}) {
+    const auto policy =
+        Bound(BotPolicy(std::string("  rules:\n    - allow: {resources: [\"*\"]}\n") + "    - " +
+                        effect + row.pattern + "']}"));
+    CHECK(Read(*policy, row.uri).verdict != Verdict::kAllow);
+    CHECK_FALSE(Read(*policy, "db://main/other?x#y").verdict != Verdict::kAllow);
+  }
+}
+
+TEST_CASE("what of a uri reaches a server is what is granted", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {resources: ["https://host.example/*/public", "file:///docs/**", "file:///a#b", "file:///q?x", "https://host.example/api?x=*"]}
+    - deny: {resources: ["file:///docs/c#d", "https://host.example/api?x=secret"]})"));
+  CHECK(Read(*policy, "file:///docs/a#b?c").verdict == Verdict::kAllow);
+  CHECK(Read(*policy, "file:///docs/C%23/notes.md").verdict == Verdict::kAllow);
+  CHECK(Read(*policy, "file:///a#b").verdict == Verdict::kAllow);
+  CHECK(Read(*policy, "file:///q?x").verdict == Verdict::kAllow);
+  CHECK(Read(*policy, "https://host.example/api?x=1").verdict == Verdict::kAllow);
+  // A denial of a fragment is of that fragment alone.
+  CHECK(Read(*policy, "file:///docs/c").verdict == Verdict::kAllow);
+  CHECK(Read(*policy, "file:///docs/c#d ").verdict == Verdict::kDeny);
+  const char* other = GENERATE("https://host.example/secret#/public", "file:///a", "file:///q",
+                               "https://host.example/secret%23/public", "file:///a#b ");
+  INFO(other);
+  CHECK(Read(*policy, other).verdict == Verdict::kHidden);
+}
+
 TEST_CASE("a denial by host is about that host alone", "[policy][call]") {
   const auto policy = Bound(BotPolicy(R"(  rules:
     - allow: {resources: ["*"]}
@@ -133,7 +191,8 @@ TEST_CASE("a template all of which is denied is neither shown nor completed", "[
     - deny: {resources: ["file:///secret/**", "file:///flat/*", "https://internal.example/**"]})"));
   const char* shut = GENERATE("file:///secret/{n}", "file:///secret/sub/{n}", "file:///secret/{+p}",
                               "file:///%73ecret/{n}", "file:///secret/a", "file:///flat/{n}",
-                              "FILE:///secret//{n}", "https://INTERNAL.example:443/{+path}");
+                              "FILE:///secret//{n}", "https://INTERNAL.example:443/{+path}",
+                              "file:///secret/{n}#{x}", " file:///secret/{n}");
   INFO(shut);
   CHECK(Complete(*policy, shut).verdict == Verdict::kDeny);
   CHECK(Complete(*policy, shut).rule == 1);
