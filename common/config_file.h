@@ -21,8 +21,8 @@
 // the option `bare` also takes a scalar or a list for that field; a types.v1.Scalar keeps the type
 // of YAML 1.2's core schema (`no` is a string, `0x1f` and `017` are refused: write the number or
 // quote it). A string field takes only what YAML reads as a string or a number written in decimal;
-// `null` is refused everywhere but in a Scalar, an empty list everywhere but in a field with the
-// option `may_be_empty`.
+// `null` is refused everywhere but in a Scalar, an empty list or map everywhere but in a field with
+// the option `may_be_empty`, and so are 0 and "" wherever they would read as if nothing were said.
 //
 // Errors are kInvalidArgument with the text `FILE:LINE: unknown key "x" in session`.
 namespace sallyport {

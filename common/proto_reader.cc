@@ -102,6 +102,13 @@ int NumberOfWord(const google::protobuf::EnumDescriptor& type, std::string_view 
   return 0;
 }
 
+// A value of 0 or "" would read as if it were not there: as the default, or as any.
+bool ReadsAsLeftOut(const FieldDescriptor& field) {
+  return !field.has_presence() && !field.is_repeated() &&
+         !field.options().GetExtension(options::v1::may_be_empty) &&
+         !field.containing_type()->options().map_entry();
+}
+
 using R = google::protobuf::Reflection;
 
 // Where one value of a field goes: the field itself, or the end of a repeated one.
@@ -173,21 +180,26 @@ absl::Status ProtoReader::ReadField(const YamlNode& node, const std::string& whe
   if (field.is_map()) return ReadMapField(node, where, field, message);
   if (!field.is_repeated()) return ReadSingle(node, where, field, message);
   if (!node.is_list()) return Wrong(node, where, "a list");
-  if (node.items.empty() && !field.options().GetExtension(options::v1::may_be_empty)) {
-    return YamlError(file_, node.line,
-                     absl::StrCat(where,
-                                  ": the list is empty; name something, or leave the key "
-                                  "out, which means what its reference says"));
-  }
+  if (node.items.empty()) RETURN_IF_ERROR(CheckMayBeEmpty(node, where, field));
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     RETURN_IF_ERROR(ReadSingle(node.items[i], absl::StrCat(where, "[", i, "]"), field, message));
   }
   return absl::OkStatus();
 }
 
+absl::Status ProtoReader::CheckMayBeEmpty(const YamlNode& node, const std::string& where,
+                                          const Field& field) const {
+  if (field.options().GetExtension(options::v1::may_be_empty)) return absl::OkStatus();
+  return YamlError(file_, node.line,
+                   absl::StrCat(where, ": the ", node.is_list() ? "list" : "mapping",
+                                " is empty; name something, or leave the key "
+                                "out, which means what its reference says"));
+}
+
 absl::Status ProtoReader::ReadMapField(const YamlNode& node, const std::string& where,
                                        const Field& field, Message* message) const {
   if (!node.is_map()) return Wrong(node, where, "a mapping");
+  if (node.entries.empty()) RETURN_IF_ERROR(CheckMayBeEmpty(node, where, field));
   const auto& reflection = *message->GetReflection();
   for (const YamlNode::Entry& entry : node.entries) {
     // Entries go in through the map's list form, the only one that reflection offers to outsiders.
@@ -223,6 +235,8 @@ absl::Status ProtoReader::ReadSingle(const YamlNode& node, const std::string& wh
       if (field.type() == Field::TYPE_BYTES)
         return Wrong(node, where, "nothing: it cannot be written in a file");
       ASSIGN_OR_RETURN(std::string text, Text(node, where));
+      if (text.empty() && ReadsAsLeftOut(field))
+        return Wrong(node, where, "a text that is not empty, or no such key");
       slot.Put(&R::SetString, &R::AddString, std::move(text));
       return absl::OkStatus();
     }
@@ -336,8 +350,8 @@ absl::StatusOr<std::uint64_t> ProtoReader::Unsigned(const YamlNode& node, const 
                         node.text.find_first_not_of("0123456789") == std::string::npos;
   if (!is_whole || !absl::SimpleAtoi(node.text, &number))
     return Wrong(node, where, "a whole number");
-  // It would read as if it were not there, and mean no limit where somebody meant none at all.
-  if (number == 0 && !field.has_presence() && !field.is_repeated())
+  // It would mean no limit where somebody meant none at all.
+  if (number == 0 && ReadsAsLeftOut(field))
     return Wrong(node, where, "a number above 0, or no such key");
   return number;
 }

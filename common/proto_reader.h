@@ -32,6 +32,8 @@ class ProtoReader {
                          google::protobuf::Message* message) const;
   absl::Status ReadMapField(const YamlNode& node, const std::string& where, const Field& field,
                             google::protobuf::Message* message) const;
+  absl::Status CheckMayBeEmpty(const YamlNode& node, const std::string& where,
+                               const Field& field) const;
   // Sets the field, or adds to a repeated one.
   absl::Status ReadSingle(const YamlNode& node, const std::string& where, const Field& field,
                           google::protobuf::Message* message) const;

@@ -191,10 +191,27 @@ TEST_CASE("an empty list that would be read as none by people and as the default
   CHECK(ErrorOf<types::v1::PolicySpec>("principals:\n  - {realm: okta, client_ids: []}\n")
             .starts_with("f.yaml:2: principals[0].client_ids"));
   CHECK(ErrorOf<types::v1::PolicySpec>("mask: []\n").starts_with("f.yaml:1: mask"));
+  CHECK(ErrorOf<types::v1::PolicySpec>("principals:\n  - {realm: okta, claims: {}}\n")
+            .starts_with("f.yaml:2: principals[0].claims: the mapping is empty"));
   // These mean none when they are left out.
   CHECK(plane("notify: []\ntrusted_proxies: []\nroles: {admin: []}\n").empty());
   CHECK(ErrorOf<config::v1::AgentConfig>("allowed_origins: []\nservers: []\n").empty());
   CHECK(ErrorOf<types::v1::PolicySpec>("rules: []\n").empty());
+  CHECK(ErrorOf<types::v1::ServerSpec>("labels: {}\n").empty());
+}
+
+TEST_CASE("an empty text that would be read as left out is refused", "[common][config]") {
+  CHECK(ErrorOf<types::v1::LockSpec>("server: \"\"\n") ==
+        "f.yaml:1: server: expected a text that is not empty, or no such key");
+  CHECK(ErrorOf<config::v1::ControlPlaneConfig>("issuers:\n  - id: okta\n    realm: ''\n")
+            .starts_with("f.yaml:3: issuers[0].realm: expected a text that is not empty"));
+  // These are values.
+  CHECK(ErrorOf<types::v1::ServerSpec>("labels: {team: \"\"}\n").empty());
+  CHECK(ErrorOf<types::v1::Condition>("in: [\"\"]\n").empty());
+  CHECK(ErrorOf<types::v1::Condition>("equals: \"\"\n").empty());
+  CHECK(ErrorOf<config::v1::AgentConfig>(
+            "servers:\n  - name: a\n    stdio: {command: [x, \"\"], env: {A: \"\"}}\n")
+            .empty());
 }
 
 TEST_CASE("two members of one choice exclude each other", "[common][config]") {

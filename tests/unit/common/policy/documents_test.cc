@@ -83,9 +83,13 @@ TEST_CASE("a policy that does not mean one thing is refused", "[policy][document
       {"kind: Policy\nname: p\nspec: {principals: [{subjects: [r]}], servers: [a]}\n", "realm"},
       {"kind: Policy\nname: p\nspec: {principals: [{realm: r, groups: [\"r:g\"]}], servers: [a]}\n",
        "without the realm"},
+      {"kind: Policy\nname: p\nspec: {principals: [{realm: r, claims: {}}], servers: [a]}\n",
+       "principals[0].claims: the mapping is empty; name something, or leave the key out"},
       {"kind: Policy\nname: p\nspec: {principals: [{realm: r, owners: [g]}], servers: [a]}\n",
        "owners"},
       {"kind: Policy\nname: P\nspec: {principals: [{realm: r}], servers: [a]}\n", "name"},
+      {BotPolicy("  rules: [{allow: {tools: [t], when: [{path: /x, matches: \"\"}]}}]"),
+       "matches: expected a text that is not empty, or no such key"},
       {BotPolicy("  rules: [{}]"), "exactly one"},
       {BotPolicy("  rules: [{allow: {tools: [a]}, deny: {tools: [b]}}]"), "exactly one"},
       {BotPolicy("  rules: [{allow: {}}]"), "rules[0].allow"},
@@ -227,6 +231,16 @@ TEST_CASE("a profile may not take a detector's name", "[policy][documents]") {
 TEST_CASE("a lock takes names and not patterns", "[policy][documents]") {
   CHECK_THAT(ErrorOf("kind: Lock\nname: l\nspec: {server: \"*\"}\n"), Contains("not patterns"));
   CHECK_THAT(ErrorOf("kind: Lock\nname: l\nspec: {principal: {subject: x}}\n"), Contains("realm"));
+  for (const char* empty :
+       {"{server: \"\"}", "{agent: ''}", "{principal: {realm: demo, client_id: \"\"}}",
+        "{principal: {realm: demo, subject: \"\"}}", "{principal: {realm: demo, name: \"\"}}",
+        "{server: }"}) {
+    INFO(empty);
+    CHECK_THAT(ErrorOf(std::string("kind: Lock\nname: l\nspec: ") + empty + "\n"),
+               Contains("f.yaml:3: spec.") && Contains("expected a"));
+  }
+  CHECK_THAT(ErrorOf(R"({"kind": "Lock", "name": "l", "spec": {"server": ""}})"),
+             Contains("spec.server: expected a text that is not empty, or no such key"));
 }
 
 TEST_CASE("a mask name must be a detector, a group or a profile there is", "[policy][documents]") {
