@@ -40,9 +40,9 @@ struct CompiledRule {
   int index = 0;
   // Among all rules of all policies, in the order of (policy's name, index).
   std::uint32_t ordinal = 0;
-  std::vector<Glob> tools;
+  std::vector<NamePattern> tools;
   std::vector<UriPattern> resources;
-  std::vector<Glob> prompts;
+  std::vector<NamePattern> prompts;
   std::vector<Glob> methods;
   std::vector<std::string> server_requests;
   std::vector<CompiledCondition> when;

@@ -38,15 +38,17 @@ std::string NamedBy(const CompiledRule& rule, const Subject& subject, std::strin
   if (!is_named) return {};
   std::string by = NamedBy(key, patterns, text);
   if (by.empty()) by = NamedBy("methods", rule.methods, subject.method);
-  // Another form of a URI than the one that was written.
+  // Another form than the one that was written.
   return by.empty() ? std::string(key) : by;
 }
 
 std::string NamedBy(const CompiledRule& rule, const PolicyCall& call) {
   const auto method = [&] { return NamedBy("methods", rule.methods, call.method); };
-  const auto prompt = [&] {
-    return NamedBy(rule, PromptSubject(call.target), "prompts", rule.prompts, call.target);
+  const auto named = [&](const NamedSubject& subject, std::string_view key, const auto& patterns) {
+    if (!subject.forms.refusal().empty()) return std::string();
+    return NamedBy(rule, subject, key, patterns, call.target);
   };
+  const auto prompt = [&] { return named(PromptSubject(call.target), "prompts", rule.prompts); };
   const auto resource = [&] {
     const UriForms forms(call.target);
     if (!forms.refusal().empty()) return std::string();
@@ -67,7 +69,7 @@ std::string NamedBy(const CompiledRule& rule, const PolicyCall& call) {
     case MethodKind::kFree:
       return {};
     case MethodKind::kTool:
-      return NamedBy(rule, ToolSubject(call.target), "tools", rule.tools, call.target);
+      return named(ToolSubject(call.target), "tools", rule.tools);
     case MethodKind::kResource:
       return resource();
     case MethodKind::kPrompt:

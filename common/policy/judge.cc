@@ -13,7 +13,8 @@ namespace sallyport {
 
 template <class Visit>
 bool NamedSubject::AnyOf(const RuleSet& rules, Visit visit) const {
-  return rules.AnyOf(pattern_kind, name, method, visit);
+  return forms.Any(
+      [&](std::string_view form) { return rules.AnyOf(pattern_kind, form, method, visit); });
 }
 
 template <class Visit>
@@ -55,6 +56,14 @@ bool IsUnreadable(Outcome outcome) {
 bool HoldsForSome(Outcome outcome) {
   return outcome == Outcome::kHoldsForSome || outcome == Outcome::kHolds;
 }
+
+// An allowing rule asks of a call what it asks (`once`, `limit`, `on_unknown`) even if it names its
+// target in one reading alone, and grants nothing then.
+template <class Subject>
+bool Asks(const Subject& subject, const CompiledRule& rule) {
+  return subject.Grants(rule);
+}
+bool Asks(const NamedSubject& subject, const CompiledRule& rule) { return subject.Names(rule); }
 
 // Whether a rule's conditions hold for arguments, or could hold for what they really are.
 struct Tested {
@@ -115,10 +124,11 @@ class Judgement {
       if (subject_.Restricts(rule)) Consider(rule);
     });
     ForEach(rules_.allow, [&](const CompiledRule& rule) {
-      if (subject_.Grants(rule)) Consider(rule);
+      if (subject_.Grants(rule)) return Consider(rule);
+      if (Asks(subject_, rule)) NoteDemands(rule, Test(rule));
     });
     subject_.AnyOf(rules_.asking, [&](const CompiledRule& rule) {
-      if (HoldsAt(rule, occasion_.now) && subject_.Grants(rule)) NoteDemands(rule, Test(rule));
+      if (HoldsAt(rule, occasion_.now) && Asks(subject_, rule)) NoteDemands(rule, Test(rule));
       return false;
     });
     if (unreadable_ != nullptr) {

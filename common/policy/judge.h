@@ -43,11 +43,13 @@ struct Occasion {
 // those without a kind of their own. `AnyOf` goes through the rules of a set that may do either.
 struct NamedSubject {
   PatternKind pattern_kind;
-  std::vector<Glob> CompiledRule::*kind;
-  std::string_view name;
+  std::vector<NamePattern> CompiledRule::*kind;
+  NameForms forms;
   std::string_view method;
 
   bool Grants(const CompiledRule& rule) const;
+  // In one reading: what the rule asks is asked.
+  bool Names(const CompiledRule& rule) const;
   bool Restricts(const CompiledRule& rule) const;
   template <class Visit>
   bool AnyOf(const RuleSet& rules, Visit visit) const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/hex_digit.h"
+#include "common/policy/plain_text.h"
 
 namespace sallyport {
 namespace {
@@ -25,6 +26,11 @@ std::string Marked(std::string_view pattern) {
     i = end - 1;
   }
   return marked;
+}
+
+// Of nothing but visible ASCII, which all read alike.
+bool IsPlain(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 }  // namespace
@@ -55,6 +61,25 @@ bool Glob::Matches(std::string_view text) const {
     text.remove_prefix(at + parts_[i].size());
   }
   return true;
+}
+
+Glob Glob::Plain() const {
+  Glob plain = *this;
+  for (std::string& part : plain.parts_) part = PlainText(part);
+  plain.parts_.front() = WithoutSpacesBefore(plain.parts_.front());
+  plain.parts_.back() = WithoutSpacesBehind(plain.parts_.back());
+  return plain;
+}
+
+NameForms::NameForms(std::string_view name) : as_it_stands_(name) {
+  if (!IsPlain(name)) plain_ = WithoutSpacesBefore(WithoutSpacesBehind(PlainText(name)));
+  if (std::any_of(name.begin(), name.end(), IsControl)) {
+    refusal_ = "the name holds a control character";
+  }
+}
+
+NamePattern::NamePattern(std::string_view pattern) : written_(pattern) {
+  if (!IsPlain(pattern)) plain_ = written_.Plain();
 }
 
 UriPattern::Reading::Reading(std::string marked)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ class Glob {
     return text_.find_first_not_of('*') == std::string::npos && !text_.empty();
   }
   const std::string& text() const { return text_; }
+  // What it says beside its stars as PlainText, without the spaces around it.
+  Glob Plain() const;
   // With what stands before the first star, and whether there is none: then that is all that
   // matches.
   template <class Visit>
@@ -32,6 +35,54 @@ class Glob {
   std::string text_;
   // What stands between the stars: one part means that there is no star.
   std::vector<std::string> parts_;
+};
+
+// A name, and what readers make of it that normalise it. None has one meaning that holds a control
+// character: a reader may stop there.
+class NameForms {
+ public:
+  explicit NameForms(std::string_view name);
+
+  // Why it is refused; empty: it is not. Static text.
+  std::string_view refusal() const { return refusal_; }
+  std::string_view as_it_stands() const { return as_it_stands_; }
+  template <class Test>
+  bool Any(Test test) const {
+    return test(as_it_stands_) || (plain_ && test(std::string_view(*plain_)));
+  }
+  template <class Test>
+  bool AllOthers(Test test) const {
+    return !plain_ || test(std::string_view(*plain_));
+  }
+
+ private:
+  std::string_view as_it_stands_;  // into the caller's bytes
+  std::optional<std::string> plain_;
+  std::string_view refusal_;
+};
+
+// A Glob of names, which can be read in two ways, as a name can.
+class NamePattern {
+ public:
+  explicit NamePattern(std::string_view pattern);
+
+  // As it was written.
+  bool Matches(std::string_view name) const { return written_.Matches(name); }
+  // In some reading.
+  bool MatchesAnyhow(std::string_view name) const {
+    return written_.Matches(name) || (plain_ && plain_->Matches(name));
+  }
+  bool is_all() const { return written_.is_all(); }
+  const std::string& text() const { return written_.text(); }
+  template <class Visit>
+  void EachBeginning(Visit visit) const {
+    written_.EachBeginning(visit);
+    if (plain_) plain_->EachBeginning(visit);
+  }
+
+ private:
+  Glob written_;
+  std::optional<Glob> plain_;
 };
 
 // A pattern of URIs: `*` is any run of characters without `/`, `**` any run at all, and a pattern

@@ -18,8 +18,11 @@ types::v1::RuleBody& MutableBodyOf(types::v1::Rule& rule) {
 }
 
 bool NamesTool(const types::v1::RuleBody& body, std::string_view tool) {
-  return std::ranges::any_of(body.tools(),
-                             [&](const std::string& glob) { return Glob(glob).Matches(tool); });
+  const NameForms forms(tool);
+  return std::ranges::any_of(body.tools(), [&](const std::string& text) {
+    const NamePattern pattern(text);
+    return forms.Any([&](std::string_view form) { return pattern.MatchesAnyhow(form); });
+  });
 }
 
 }  // namespace sallyport

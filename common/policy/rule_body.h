@@ -10,7 +10,7 @@ namespace sallyport {
 const types::v1::RuleBody& BodyOf(const types::v1::Rule& rule);
 types::v1::RuleBody& MutableBodyOf(types::v1::Rule& rule);
 
-// Whether one of its `tools` does.
+// Whether one of its `tools` does, in some reading.
 bool NamesTool(const types::v1::RuleBody& body, std::string_view tool);
 
 }  // namespace sallyport

@@ -23,6 +23,17 @@ CallDecision JudgeResource(const RuleTable& rules, std::string_view uri, std::st
   return Judge(rules, ResourceSubject{forms, method}, occasion, kPolicyDenied);
 }
 
+CallDecision JudgeNamed(const RuleTable& rules, const NamedSubject& subject,
+                        const Occasion& occasion) {
+  const std::string_view refusal = subject.forms.refusal();
+  if (!refusal.empty()) return Refused(kPolicyDenied, {}, kNoRule, refusal);
+  return Judge(rules, subject, occasion, kPolicyDenied);
+}
+
+bool ShowsNamed(const RuleTable& rules, const NamedSubject& subject, absl::Time now) {
+  return subject.forms.refusal().empty() && CouldPass(rules, subject, now);
+}
+
 CallDecision JudgeMethod(const RuleTable& rules, std::string_view method,
                          const Occasion& occasion) {
   return Judge(rules, MethodSubject{method}, occasion, types::v1::DENIAL_REASON_METHOD_UNKNOWN);
@@ -182,9 +193,7 @@ const UsableCapabilities& SessionPolicy::capabilities(absl::Time now) const {
 CallDecision SessionPolicy::EvaluateCall(const PolicyCall& call, absl::Time now) const {
   if (is_empty()) return Hidden(types::v1::DENIAL_REASON_SERVER_UNKNOWN);
   const Occasion occasion{server_, now};
-  const auto prompt = [&] {
-    return Judge(*rules_, PromptSubject(call.target), occasion, kPolicyDenied);
-  };
+  const auto prompt = [&] { return JudgeNamed(*rules_, PromptSubject(call.target), occasion); };
   const auto method = [&] { return JudgeMethod(*rules_, call.method, occasion); };
   const auto resource = [&] {
     return JudgeResource(*rules_, call.target, "resources/read", occasion);
@@ -193,8 +202,8 @@ CallDecision SessionPolicy::EvaluateCall(const PolicyCall& call, absl::Time now)
     case MethodKind::kFree:
       return Allowed();
     case MethodKind::kTool:
-      return Judge(*rules_, ToolSubject(call.target),
-                   Occasion{server_, now, Arguments(call.arguments), call.cut}, kPolicyDenied);
+      return JudgeNamed(*rules_, ToolSubject(call.target),
+                        Occasion{server_, now, Arguments(call.arguments), call.cut});
     case MethodKind::kResource:
       return resource();
     case MethodKind::kPrompt:
@@ -221,11 +230,11 @@ CallDecision SessionPolicy::EvaluateServerRequest(std::string_view word, absl::T
 }
 
 bool SessionPolicy::ShowsTool(std::string_view name, absl::Time now) const {
-  return CouldPass(*rules_, ToolSubject(name), now);
+  return ShowsNamed(*rules_, ToolSubject(name), now);
 }
 
 bool SessionPolicy::ShowsPrompt(std::string_view name, absl::Time now) const {
-  return CouldPass(*rules_, PromptSubject(name), now);
+  return ShowsNamed(*rules_, PromptSubject(name), now);
 }
 
 bool SessionPolicy::ShowsResource(std::string_view uri, absl::Time now) const {

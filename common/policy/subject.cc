@@ -7,14 +7,16 @@
 namespace sallyport {
 namespace {
 
-bool AnyMatches(const std::vector<UriPattern>& patterns, std::string_view form) {
+template <class Pattern>
+bool AnyMatches(const std::vector<Pattern>& patterns, std::string_view form) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const UriPattern& pattern) { return pattern.Matches(form); });
+                     [&](const Pattern& pattern) { return pattern.Matches(form); });
 }
 
-bool AnyMatchesAnyhow(const std::vector<UriPattern>& patterns, std::string_view form) {
+template <class Pattern>
+bool AnyMatchesAnyhow(const std::vector<Pattern>& patterns, std::string_view form) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const UriPattern& pattern) { return pattern.MatchesAnyhow(form); });
+                     [&](const Pattern& pattern) { return pattern.MatchesAnyhow(form); });
 }
 
 bool AnyCoversAnyhow(const std::vector<UriPattern>& patterns, std::string_view form) {
@@ -29,10 +31,17 @@ bool AnyMatches(const std::vector<Glob>& globs, std::string_view text) {
                      [&](const Glob& glob) { return glob.Matches(text); });
 }
 
-bool NamedSubject::Grants(const CompiledRule& rule) const { return AnyMatches(rule.*kind, name); }
+bool NamedSubject::Grants(const CompiledRule& rule) const {
+  return AnyMatches(rule.*kind, forms.as_it_stands()) &&
+         forms.AllOthers([&](std::string_view form) { return AnyMatchesAnyhow(rule.*kind, form); });
+}
+
+bool NamedSubject::Names(const CompiledRule& rule) const {
+  return forms.Any([&](std::string_view form) { return AnyMatchesAnyhow(rule.*kind, form); });
+}
 
 bool NamedSubject::Restricts(const CompiledRule& rule) const {
-  return AnyMatches(rule.*kind, name) || AnyMatches(rule.methods, method);
+  return Names(rule) || AnyMatches(rule.methods, method);
 }
 
 bool ResourceSubject::Grants(const CompiledRule& rule) const {
@@ -84,11 +93,11 @@ bool ServerRequestSubject::Grants(const CompiledRule& rule) const {
 }
 
 NamedSubject ToolSubject(std::string_view name) {
-  return {PatternKind::kTools, &CompiledRule::tools, name, "tools/call"};
+  return {PatternKind::kTools, &CompiledRule::tools, NameForms(name), "tools/call"};
 }
 
 NamedSubject PromptSubject(std::string_view name) {
-  return {PatternKind::kPrompts, &CompiledRule::prompts, name, "prompts/get"};
+  return {PatternKind::kPrompts, &CompiledRule::prompts, NameForms(name), "prompts/get"};
 }
 
 }  // namespace sallyport

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/hex_digit.h"
+#include "common/policy/plain_text.h"
 #include "common/utf8.h"
 
 namespace sallyport {
@@ -52,59 +53,8 @@ std::string PercentDecoded(std::string_view text) {
 bool HasControlCharacter(std::string_view text, UriKind kind) {
   return std::any_of(text.begin(), text.end(), [&](char c) {
     if (kind != UriKind::kUri && IsMark(c)) return false;
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    return IsControl(c);
   });
-}
-
-// What readers that normalise Unicode (NFKC, or a code page's best fit) take for ASCII: the
-// full-width forms, and other dots, slashes and spaces. NUL: nothing.
-char AsciiOf(char32_t c) {
-  if (c >= 0xff01 && c <= 0xff5e) return static_cast<char>(c - 0xff01 + '!');
-  if (c >= 0x2000 && c <= 0x200a) return ' ';
-  switch (c) {
-    case 0xa0:  // no-break space, and its kin
-    case 0x202f:
-    case 0x205f:
-    case 0x3000:
-      return ' ';
-    case 0x2024:  // one dot leader
-    case 0xfe52:  // small full stop
-      return '.';
-    case 0x2044:  // fraction slash
-    case 0x2215:  // division slash
-      return '/';
-    case 0x2216:  // set minus
-    case 0xfe68:  // small reverse solidus
-      return '\\';
-    default:
-      return '\0';
-  }
-}
-
-// What readers that look at letters alone leave out.
-bool IsIgnorable(char32_t c) {
-  return c == 0xad || c == 0x34f || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-         (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff;
-}
-
-// `text` (UTF-8) as such a reader sees it.
-std::string Normalised(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size());
-  while (!text.empty()) {
-    char32_t c = 0;
-    const std::size_t length = DecodeUtf8(text, &c);
-    if (c == 0x2025 || c == 0x2026) {  // two and three dots in one character
-      plain.append(c == 0x2025 ? ".." : "...");
-    } else if (const char other = AsciiOf(c); other != '\0') {
-      plain += other;
-    } else if (!IsIgnorable(c)) {
-      plain.append(text.substr(0, length));
-    }
-    text.remove_prefix(length);
-  }
-  return plain;
 }
 
 // Dots alone, or with spaces, which some file systems drop.
@@ -125,15 +75,6 @@ bool HasDotSegment(std::string_view uri) {
     if (end == rest.size()) return false;
     rest.remove_prefix(end + 1);
   }
-}
-
-// Without the spaces around it, which parsers of URLs drop. No control character is left by then.
-std::string Stripped(std::string_view uri) {
-  const std::size_t begin = std::min(uri.find_first_not_of(' '), uri.size());
-  const std::size_t end = uri.find_last_not_of(' ') + 1;
-  std::string stripped(uri.substr(begin, std::max(begin, end) - begin));
-  LowerScheme(stripped);
-  return stripped;
 }
 
 // Without what its server is not asked for.
@@ -303,8 +244,10 @@ UriReadings ReadUri(std::string_view text, UriKind kind) {
     const std::string_view form = i == 0 ? text : std::string_view(decoded);
     if (!IsUtf8(form)) return refused("the uri is not UTF-8 once it is decoded");
     if (HasControlCharacter(form, kind)) return refused("the uri holds a control character");
-    std::string normalised = Normalised(form);
-    std::string stripped = Stripped(normalised);
+    std::string plain = PlainText(form);
+    // Parsers of URLs drop the spaces around them.
+    std::string stripped = WithoutSpacesBefore(WithoutSpacesBehind(plain));
+    LowerScheme(stripped);
     std::string collapsed = SlashesCollapsed(stripped);
     if (HasDotSegment(form) || HasDotSegment(collapsed)) {
       return refused("the uri holds a dot segment");
@@ -317,8 +260,8 @@ UriReadings ReadUri(std::string_view text, UriKind kind) {
     }
     AddBare(stripped, collapsed, kind, readings);
     if (collapsed != stripped) readings.forms.push_back(std::move(collapsed));
-    if (stripped != normalised) readings.forms.push_back(std::move(stripped));
-    if (normalised != form) readings.forms.push_back(std::move(normalised));
+    if (stripped != plain) readings.forms.push_back(std::move(stripped));
+    if (plain != form) readings.forms.push_back(std::move(plain));
     if (form.find('%') == std::string_view::npos) break;
     std::string next = PercentDecoded(form);
     if (next == form) break;

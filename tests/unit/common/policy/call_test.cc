@@ -95,6 +95,49 @@ TEST_CASE("what restricts a number restricts its double, and what grants grants 
   CHECK(judged(allow + once, "100.00000000000000000000001").once.size() == 1);
 }
 
+TEST_CASE("no spelling of a name slips past a denial, and none grants what its plain text does not",
+          "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules:
+    - allow: {tools: ["*"], prompts: ["*"]}
+    - allow: {tools: [refund], once: {by: [/id]}}
+    - deny: {tools: [bad, "\uff57orse-*"], prompts: [bad]})"));
+  const std::string name =
+      GENERATE("bad", "b\u200bad", "\uff42ad", "bad\u00ad", " bad", "bad\u3000", "ba\U000e0064d");
+  INFO(name);
+  CHECK(Tool(*policy, name).verdict == Verdict::kDeny);
+  CHECK(Tool(*policy, name).rule == 2);
+  CHECK_FALSE(policy->ShowsTool(name, kNow));
+  CHECK(policy->EvaluateCall({.method = "prompts/get", .target = name}, kNow).verdict ==
+        Verdict::kDeny);
+  CHECK(Tool(*policy, "worse-x").verdict == Verdict::kDeny);
+  CHECK(Tool(*policy, "\uff57orse-x").verdict == Verdict::kDeny);
+  CHECK(Tool(*policy, "bad\u20ac").verdict == Verdict::kAllow);
+  // What is asked of a name is asked of it however it is spelled.
+  CHECK(Tool(*policy, "re\u200bfund", R"({"id":1})").once.size() == 1);
+  CHECK(Tool(*policy, "re\u200bfund").reason == types::v1::DENIAL_REASON_CONDITION_FAILED);
+}
+
+TEST_CASE("a name with a control character has no single meaning", "[policy][call]") {
+  const auto policy = Bound(BotPolicy(R"(  rules: [{allow: {tools: ["*"], prompts: ["*"]}}])"));
+  for (const std::string& name :
+       {std::string("bad\0", 4), std::string("bad\n"), std::string("\x7f")}) {
+    CHECK(Tool(*policy, name).verdict == Verdict::kDeny);
+    CHECK(Tool(*policy, name).detail == "the name holds a control character");
+    CHECK_FALSE(policy->ShowsTool(name, kNow));
+    CHECK_FALSE(policy->ShowsPrompt(name, kNow));
+  }
+}
+
+TEST_CASE("a name that is spelled oddly is allowed by its very own text", "[policy][call]") {
+  const auto policy =
+      Bound(BotPolicy(R"(  rules: [{allow: {tools: ["\uff53\u5f15", "a b", "\uff0ax"]}}])"));
+  CHECK(Tool(*policy, "\uff53\u5f15").verdict == Verdict::kAllow);
+  CHECK(Tool(*policy, "a b").verdict == Verdict::kAllow);
+  CHECK(Tool(*policy, "\uff0ax").verdict == Verdict::kAllow);
+  CHECK(Tool(*policy, "s\u5f15").verdict == Verdict::kHidden);
+  CHECK(Tool(*policy, "yx").verdict == Verdict::kHidden);
+}
+
 TEST_CASE("a rule for approval has its own approvers or the session's", "[policy][call]") {
   const auto policy = Bound(BotPolicy(kExample));
   const CallDecision own = Tool(*policy, "delete-page");
