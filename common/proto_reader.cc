@@ -281,6 +281,10 @@ absl::Status ProtoReader::ReadWellKnown(const YamlNode& node, const std::string&
   if (name == "google.protobuf.Duration") {
     if (!node.is_scalar()) return Wrong(node, where, "a duration such as 15m");
     absl::StatusOr<absl::Duration> duration = ParseDuration(node.text);
+    if (absl::IsOutOfRange(duration.status())) {
+      return Wrong(node, where,
+                   absl::StrCat("a duration of at most ", DurationText(kLongestDuration)));
+    }
     if (!duration.ok()) return Wrong(node, where, "a duration such as 500ms, 15m, 1h30m or 90d");
     google::protobuf::Duration value;
     value.set_seconds(absl::IDivDuration(*duration, absl::Seconds(1), &*duration));

@@ -1,5 +1,6 @@
 #include "common/time_text.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 
@@ -13,7 +14,7 @@ struct Unit {
   std::string_view name;
   absl::Duration length;
 };
-constexpr std::int64_t kMostNumber = 1'000'000'000'000;
+constexpr std::int64_t kMostNumber = 1'000'000'000'000'000;
 
 const Unit kUnits[] = {{"d", absl::Hours(24)},
                        {"h", absl::Hours(1)},
@@ -27,12 +28,18 @@ absl::Status NotADuration(std::string_view text) {
                    "\" is no duration: write one such as 500ms, 15m, 1h30m or 90d"));
 }
 
-// Takes a decimal number off the front of `text`; -1 when there is none or it is too large.
+absl::Status TooLong(std::string_view text) {
+  return absl::OutOfRangeError(absl::StrCat("\"", ToAbsl(text.substr(0, 40)),
+                                            "\" is too long: at most ",
+                                            DurationText(kLongestDuration), " can be written"));
+}
+
+// Takes a decimal number off the front of `text`; -1 when there is none; kMostNumber, which is
+// too long in any unit, for what is larger.
 std::int64_t TakeNumber(std::string_view& text) {
   std::int64_t number = -1;
   while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
-    number = (number < 0 ? 0 : number) * 10 + (text.front() - '0');
-    if (number > kMostNumber) return -1;
+    number = std::min((number < 0 ? 0 : number) * 10 + (text.front() - '0'), kMostNumber);
     text.remove_prefix(1);
   }
   return number;
@@ -56,8 +63,8 @@ absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
     if (next == std::end(kUnits)) return NotADuration(text);
     total += number * next->length;
     ++next;
-    if (total > absl::Hours(24) * 365 * 100) return NotADuration(text);
   }
+  if (total > kLongestDuration) return TooLong(text);
   return total;
 }
 

@@ -9,8 +9,10 @@
 // Times and durations as people write them, in configuration files, documents and our JSON.
 namespace sallyport {
 
+inline constexpr absl::Duration kLongestDuration = absl::Hours(24 * 365 * 100);
+
 // `15m`, `1h30m`, `90d`, `500ms`: units d h m s ms, each at most once and in that order, whole
-// numbers, no sign. At most 100 years.
+// numbers, no sign. kOutOfRange above kLongestDuration.
 absl::StatusOr<absl::Duration> ParseDuration(std::string_view text);
 // The form that ParseDuration takes; `0s` for none, a `-` before a negative one. What is below a
 // millisecond is cut off.

@@ -25,6 +25,17 @@ TEST_CASE("what is no duration is refused", "[common][time]") {
   }
 }
 
+TEST_CASE("a duration beyond a hundred years is too long, and says so", "[common][time]") {
+  CHECK(*ParseDuration("36500d") == kLongestDuration);
+  for (const char* text : {"36501d", "99999999h", "36500d1ms", "999999999999999999999ms"}) {
+    CAPTURE(text);
+    const absl::Status status = ParseDuration(text).status();
+    CHECK(absl::IsOutOfRange(status));
+    CHECK(std::string(status.message()) ==
+          "\"" + std::string(text) + "\" is too long: at most 36500d can be written");
+  }
+}
+
 TEST_CASE("durations are printed so that they can be read again", "[common][time]") {
   for (const char* text : {"15m", "1h30m", "90d", "500ms", "1d2h3m4s5ms", "0s"}) {
     CHECK(DurationText(*ParseDuration(text)) == text);

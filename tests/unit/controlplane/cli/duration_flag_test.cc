@@ -17,6 +17,8 @@ TEST_CASE(
     CHECK(absl::IsInvalidArgument(read.status()));
     CHECK(read.status().message().find("--for") == 0);
   }
+  CHECK(ReadDurationFlag("--for", "99999999h").status().message() ==
+        "--for 99999999h: \"99999999h\" is too long: at most 36500d can be written");
 }
 
 }  // namespace
