@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/cli/check_request.h"
 #include "controlplane/cli/connection.h"
 #include "controlplane/cli/output.h"
 
@@ -18,6 +19,7 @@ template <class Service, class Request, class Response, class Show>
 int Ask(const ClientOptions& options,
         grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
         const Request& request, Show show) {
+  if (const absl::Status readable = CheckRequest(request); !readable.ok()) return Fail(readable);
   absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
   auto stub = connection->Stub<Service>();
@@ -33,6 +35,7 @@ template <class Service, class Request, class Response>
 int AskAll(const ClientOptions& options,
            grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
            Request request, std::function<int(const std::vector<Response>&)> show) {
+  if (const absl::Status readable = CheckRequest(request); !readable.ok()) return Fail(readable);
   absl::StatusOr<ApiConnection> connection = ApiConnection::Open(options);
   if (!connection.ok()) return Fail(connection.status());
   auto stub = connection->Stub<Service>();

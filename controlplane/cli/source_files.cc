@@ -14,10 +14,15 @@
 #include "common/file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "common/utf8.h"
 #include "controlplane/cli/output.h"
+#include "controlplane/model/request_limits.h"
 
 namespace sallyport::controlplane {
 namespace {
+
+// One request's, and room for what else it says.
+constexpr std::size_t kMaxBytesOfFiles = kMaxPeopleMessageBytes - (64u << 10);
 
 using SourceFiles = google::protobuf::RepeatedPtrField<admin::v1::SourceFile>;
 
@@ -39,6 +44,8 @@ absl::Status AddFile(const std::string& path, SourceFiles& files) {
   } else {
     ASSIGN_OR_RETURN(*file.mutable_text(), ReadFile(path));
   }
+  // It could not be sent, so that its place is told here.
+  if (!IsUtf8(file.text())) return SplitDocuments(file.text(), file.name()).status();
   if (IsPolicyTest(file.text(), file.name())) {
     std::cerr << Printable(file.name()) << ": a PolicyTest, not applied (`sallyport policy test "
               << Printable(path) << "` runs it)\n";
@@ -69,6 +76,16 @@ absl::StatusOr<std::vector<std::string>> FilesIn(const std::string& folder) {
   return files;
 }
 
+absl::Status CheckSize(const SourceFiles& files) {
+  std::size_t bytes = 0;
+  for (const admin::v1::SourceFile& file : files) bytes += file.ByteSizeLong();
+  if (bytes < kMaxBytesOfFiles) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(files.size(), " files of ", bytes >> 20,
+                   " MiB are more than one request takes "
+                   "(8 MiB): name them a few at a time, each with -f"));
+}
+
 absl::Status AddPath(const std::string& path, SourceFiles& files) {
   if (!IsFolder(path)) return AddFile(path, files);
   ASSIGN_OR_RETURN(const std::vector<std::string> in_folder, FilesIn(path));
@@ -82,6 +99,7 @@ absl::StatusOr<SourceFiles> ReadSourceFiles(const std::vector<std::string>& path
   SourceFiles files;
   for (const std::string& path : paths) RETURN_IF_ERROR(AddPath(path, files));
   if (files.empty()) return absl::NotFoundError("there is nothing to apply");
+  RETURN_IF_ERROR(CheckSize(files));
   return files;
 }
 

@@ -11,7 +11,8 @@ namespace sallyport::controlplane {
 
 // What `-f` names: files, standard input (`-`), or the .yaml and .yml files of a folder in the
 // order of their names. PolicyTests among them are passed over, and said on stderr. kNotFound where
-// nothing is left.
+// nothing is left, kInvalidArgument with its place for what is not UTF-8, kResourceExhausted for
+// more than one request takes.
 absl::StatusOr<google::protobuf::RepeatedPtrField<admin::v1::SourceFile>> ReadSourceFiles(
     const std::vector<std::string>& paths);
 

@@ -7,6 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
+#include "controlplane/model/request_limits.h"
 #include "controlplane/rpc/access_service.h"
 #include "controlplane/rpc/agent_service.h"
 #include "controlplane/rpc/agent_tool_service.h"
@@ -28,7 +29,6 @@ namespace {
 
 // A block of records holds a message of the largest size an agent can be configured for.
 constexpr int kMaxAgentMessageBytes = 80 << 20;
-constexpr int kMaxPeopleMessageBytes = 8 << 20;
 constexpr int kMaxEnrollmentMessageBytes = 64 << 10;
 
 using Services = std::vector<std::unique_ptr<grpc::Service>>;
