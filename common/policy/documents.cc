@@ -9,7 +9,7 @@
 #include "common/config_file.h"
 #include "common/denial.h"
 #include "common/nearest_words.h"
-#include "common/policy/argument.h"
+#include "common/policy/clear_arguments.h"
 #include "common/policy/compiled_policy.h"
 #include "common/policy/detectors.h"
 #include "common/policy/mask_profile.h"
@@ -191,9 +191,11 @@ absl::Status CheckTestCase(const types::v1::PolicyTestCase& test) {
   if (!call.server_request().empty() && (targets > 0 || !call.method().empty())) {
     return wrong("call.server_request stands alone");
   }
-  if (!call.arguments_json().empty() &&
-      FindArgument(call.arguments_json(), {}).state != Argument::State::kFound) {
-    return wrong("call.arguments is no JSON object");
+  if (!call.arguments_json().empty()) {
+    const std::string_view why = WhyNotClear(call.arguments_json());
+    if (!why.empty()) {
+      return wrong(absl::StrCat("call.arguments: no agent takes them: ", ToAbsl(why)));
+    }
   }
   const types::v1::PolicyTestExpectation& expect = test.expect();
   if (expect.decision() != "allow" && expect.decision() != "require_approval" &&

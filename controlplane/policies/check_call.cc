@@ -7,8 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/nearest_words.h"
-#include "common/policy/argument.h"
+#include "common/policy/clear_arguments.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "controlplane/store/known_servers.h"
 #include "controlplane/store/tools.h"
 
@@ -103,9 +104,12 @@ absl::Status CheckCall(const types::v1::PolicyTestCall& call) {
   }
   RETURN_IF_ERROR(CheckServerRequest(call));
   RETURN_IF_ERROR(CheckTarget(call));
-  if (!call.arguments_json().empty() &&
-      FindArgument(call.arguments_json(), {}).state != Argument::State::kFound) {
-    return absl::InvalidArgumentError("the arguments are no JSON object");
+  if (!call.arguments_json().empty()) {
+    const std::string_view why = WhyNotClear(call.arguments_json());
+    if (!why.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("no agent takes the arguments (message_invalid): ", ToAbsl(why)));
+    }
   }
   return absl::OkStatus();
 }

@@ -185,6 +185,19 @@ struct ExplainingPolicy : Explaining {
   }
 };
 
+TEST_CASE_METHOD(ExplainingPolicy, "arguments that no agent takes are not explained",
+                 "[policies][explain]") {
+  for (const char* arguments :
+       {R"({"env":"dev","env":"dev"})", R"({"env":"dev","b":{"c":1,"c":2}})",
+        R"({"env":"dev","b":01})", "[]"}) {
+    INFO(arguments);
+    const absl::Status status = explain.Run(Request("deploy", arguments)).status();
+    CHECK(absl::IsInvalidArgument(status));
+    CHECK_THAT(std::string(status.message()),
+               Catch::Matchers::Contains("no agent takes the arguments"));
+  }
+}
+
 TEST_CASE_METHOD(ExplainingPolicy, "a call is explained with the rule that decides it",
                  "[policies][explain]") {
   const auto allowed = explain.Run(Request("deploy", R"({"env":"dev"})"));

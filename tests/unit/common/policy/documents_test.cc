@@ -72,6 +72,21 @@ TEST_CASE("documents of a kind we do not apply are refused", "[policy][documents
   CHECK_THAT(ErrorOf("kind: mask-profile\nname: x\nspec: {}\n"), Contains("mask-profile"));
 }
 
+TEST_CASE("a test of arguments that no agent takes is refused", "[policy][documents]") {
+  const auto test = ParsePolicyTest(R"(kind: PolicyTest
+policies: [p.yaml]
+cases:
+  - name: a
+    principal: {realm: r, kind: service, client_id: b}
+    call: {server: s, tool: t, arguments_json: '{"a":1,"b":{"c":1,"c":2}}'}
+    expect: {decision: allow}
+)",
+                                    "t.yaml");
+  REQUIRE_FALSE(test.ok());
+  CHECK_THAT(std::string(test.status().message()),
+             Contains("t.yaml:6:") && Contains("no agent takes them: a member name is repeated"));
+}
+
 TEST_CASE("a policy that does not mean one thing is refused", "[policy][documents]") {
   struct Row {
     std::string yaml;
