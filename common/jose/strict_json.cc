@@ -1,5 +1,7 @@
 #include "common/jose/strict_json.h"
 
+#include <cstddef>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -14,7 +16,7 @@ using Json = nlohmann::json;
 
 // Builds the value event by event; the first thing that may not be ends the parse. nlohmann's own
 // parser keeps its nesting on the heap, and refuses invalid UTF-8, lone surrogates, comments and
-// whatever follows the value; it takes repeated names and skips a byte order mark.
+// whatever follows the value; it takes repeated names, skips a byte order mark and ends at a NUL.
 class StrictReader final : public nlohmann::json_sax<Json> {
  public:
   explicit StrictReader(int max_depth) : max_depth_(max_depth) {}
@@ -92,14 +94,52 @@ class StrictReader final : public nlohmann::json_sax<Json> {
   const char* error_ = nullptr;
 };
 
+// Over a text of which somebody wants to know how far it was read.
+class Tracking {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  Tracking(const char* at, std::size_t* read) : at_(at), read_(read) {}
+  reference operator*() const { return *at_; }
+  Tracking& operator++() {
+    ++at_;
+    ++*read_;
+    return *this;
+  }
+  Tracking operator++(int) {
+    const Tracking before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const Tracking& other) const { return at_ == other.at_; }
+
+ private:
+  const char* at_;
+  std::size_t* read_;
+};
+
 }  // namespace
 
-absl::StatusOr<Json> ParseStrictJson(std::string_view text, int max_depth) {
+absl::StatusOr<Json> ParseStrictJson(std::string_view text, int max_depth,
+                                     std::size_t* stopped_at) {
+  std::size_t read = 0;
+  std::size_t& at = stopped_at == nullptr ? read : *stopped_at;
+  at = 0;
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    at = nul;
+    return absl::InvalidArgumentError("holds a NUL");
+  }
   if (text.substr(0, 3) == "\xef\xbb\xbf") {
     return absl::InvalidArgumentError("begins with a byte order mark");
   }
   StrictReader reader(max_depth);
-  if (Json::sax_parse(text.begin(), text.end(), &reader)) return reader.Take();
+  if (Json::sax_parse(Tracking(text.data(), &at), Tracking(text.data() + text.size(), &at),
+                      &reader))
+    return reader.Take();
   return absl::InvalidArgumentError(reader.error() != nullptr ? reader.error() : "not valid JSON");
 }
 

@@ -1,5 +1,6 @@
 #include "controlplane/cli/replay.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/chain/chain.h"
+#include "common/jose/strict_json.h"
 #include "common/json_printer.h"
 #include "common/record_json.h"
 #include "common/time_text.h"
@@ -19,6 +21,9 @@
 
 namespace sallyport::controlplane {
 namespace {
+
+// More than any record's: messages are nested less.
+constexpr int kMaxDepth = 1000;
 
 using types::v1::Record;
 using types::v1::RecordContent;
@@ -192,7 +197,13 @@ bool Shows(nlohmann::json item, const Record& record) {
 }  // namespace
 
 absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view json) {
-  const auto replay = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  std::size_t stopped_at = 0;
+  const absl::StatusOr<nlohmann::json> parsed = jose::ParseStrictJson(json, kMaxDepth, &stopped_at);
+  if (!parsed.ok()) {
+    const auto line = 1 + std::count(json.begin(), json.begin() + stopped_at, '\n');
+    return NotAReplay(absl::StrCat("line ", line, ": ", parsed.status().message()));
+  }
+  const nlohmann::json& replay = *parsed;
   if (!replay.is_object() || !replay.contains("items") || !replay["items"].is_array()) {
     return NotAReplay("no list of items");
   }

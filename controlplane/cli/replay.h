@@ -29,8 +29,10 @@ class ReplayPrinter {
 
 // Checks the chain of a file that `sessions replay -o json` wrote, without asking anybody, and that
 // what it shows of each record (`body`, `content`) is what the chained payload says.
-// kInvalidArgument when it is no such file. Whether the session had to end is not in the file, so a
-// recording without an END record is valid here, and open.
+// kInvalidArgument when it is no such file, with the line of what can be read in two ways (a member
+// that stands twice, a byte order mark, a NUL): who looks at the file sees what is proven and
+// nothing else. Whether the session had to end is not in the file, so a recording without an END
+// record is valid here, and open.
 absl::StatusOr<admin::v1::VerifySessionResponse> VerifyReplay(std::string_view json);
 
 }  // namespace sallyport::controlplane

@@ -48,6 +48,27 @@ TEST_CASE("a saved replay verifies without asking anybody", "[cli][replay]") {
   CHECK(verdict->session_id() == kSession);
 }
 
+TEST_CASE("a replay that can be read in two ways is refused with its line", "[cli][replay]") {
+  const std::string replay = Replay();
+  const auto refused = [](const std::string& json) {
+    return std::string(VerifyReplay(json).status().message());
+  };
+  const auto put = [&](std::string_view before, const std::string& what) {
+    std::string changed = replay;
+    return changed.insert(changed.find(before), what);
+  };
+  using Catch::Matchers::StartsWith;
+  CHECK_THAT(refused(put("\"items\"", "\"items\": [],")),
+             StartsWith("not a recording: line 1: repeated member name"));
+  CHECK_THAT(refused(put("\"n\":2", "\"n\":7,")),
+             StartsWith("not a recording: line 3: repeated member name"));
+  CHECK_THAT(refused("\xef\xbb\xbf" + replay),
+             StartsWith("not a recording: line 1: begins with a byte order mark"));
+  CHECK_THAT(refused(replay + "\n" + std::string(1, '\0') + "[]"),
+             StartsWith("not a recording: line 6: holds a NUL"));
+  CHECK_THAT(refused(replay + "\n[]"), StartsWith("not a recording: line 6: "));
+}
+
 TEST_CASE("a replay survives programs whose numbers are doubles, and its older form verifies, too",
           "[cli][replay]") {
   const std::string replay = Replay();
