@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/refused_recording.h"
 #include "common/strings.h"
@@ -13,6 +14,10 @@ namespace sallyport {
 namespace {
 
 constexpr char kDomain[] = "sallyport";
+// Peers take 8 KiB of metadata, in which a message stands twice: by percent, and in the details in
+// base64.
+constexpr std::size_t kMaxEncodedBytes = 3000;
+
 constexpr char kErrorInfoType[] = "type.googleapis.com/google.rpc.ErrorInfo";
 
 types::v1::DenialReason ReasonIn(const types::v1::RpcStatus& status) {
@@ -43,6 +48,27 @@ void AddDetail(types::v1::RpcStatus& details, const char* type, std::string valu
   detail->set_value(std::move(value));
 }
 
+// What a byte of a message costs on its way (gRPC encodes it by percent).
+std::size_t EncodedSize(char c) { return c < ' ' || c > '~' || c == '%' ? 3 : 1; }
+
+bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+// Where the longest beginning ends, or the longest end begins, that costs no more than `most` and
+// cuts no character.
+std::size_t Beginning(std::string_view text, std::size_t most) {
+  std::size_t size = 0;
+  while (size < text.size() && EncodedSize(text[size]) <= most) most -= EncodedSize(text[size++]);
+  while (size > 0 && size < text.size() && IsContinuation(text[size])) --size;
+  return size;
+}
+
+std::size_t End(std::string_view text, std::size_t most) {
+  std::size_t at = text.size();
+  while (at > 0 && EncodedSize(text[at - 1]) <= most) most -= EncodedSize(text[--at]);
+  while (at < text.size() && IsContinuation(text[at])) ++at;
+  return at;
+}
+
 // A status without details: its reason may stand before its message.
 absl::Status WithReasonFromWords(absl::Status status) {
   const std::string_view message = ToStd(status.message());
@@ -55,10 +81,17 @@ absl::Status WithReasonFromWords(absl::Status status) {
 
 }  // namespace
 
+std::string DeliverableMessage(std::string_view message) {
+  if (Beginning(message, kMaxEncodedBytes) == message.size()) return std::string(message);
+  constexpr std::size_t kShareOfEnd = kMaxEncodedBytes / 3;
+  return absl::StrCat(ToAbsl(message.substr(0, Beginning(message, kMaxEncodedBytes - kShareOfEnd))),
+                      "\u2026", ToAbsl(message.substr(End(message, kShareOfEnd))));
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const auto code = static_cast<grpc::StatusCode>(status.raw_code());
-  const std::string message(status.message());
+  const std::string message = DeliverableMessage(ToStd(status.message()));
   types::v1::RpcStatus details;
   if (const auto reason = ReasonOf(status); reason != types::v1::DENIAL_REASON_UNSPECIFIED) {
     types::v1::ErrorInfo info;

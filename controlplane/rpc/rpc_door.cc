@@ -43,8 +43,9 @@ constexpr std::string_view kUnknownActor = "-";
 
 grpc::Status WithReasonInWords(const absl::Status& status) {
   const std::string_view reason = ReasonName(ReasonOf(status));
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      absl::StrCat(ToAbsl(reason), reason.empty() ? "" : ": ", status.message()));
+  const std::string in_words =
+      absl::StrCat(ToAbsl(reason), reason.empty() ? "" : ": ", status.message());
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), DeliverableMessage(in_words));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "common/grpc_status.h"
 #include "common/refused_recording.h"
+#include "common/utf8.h"
 #include "sallyport/types/v1/rpc_status.pb.h"
 
 namespace sallyport {
@@ -54,6 +55,30 @@ TEST_CASE("a reason keeps the code of the status it is attached to", "[common][d
   const absl::Status status = WithReason(absl::AbortedError("m"), types::v1::DENIAL_REASON_LOCKED);
   CHECK(status.code() == absl::StatusCode::kAborted);
   CHECK(ReasonOf(status) == types::v1::DENIAL_REASON_LOCKED);
+}
+
+TEST_CASE("a message that is too long to be delivered loses its middle", "[common][grpc_status]") {
+  const auto sent = [](const std::string& message) {
+    return ToGrpcStatus(Denied(types::v1::DENIAL_REASON_LOCKED, message));
+  };
+  const std::string word = "mask: \"" + std::string(100'000, 'x') + "\" is no detector";
+  const grpc::Status cut = sent(word);
+  CHECK(cut.error_message().size() < 3100);
+  CHECK(cut.error_message().size() + cut.error_details().size() * 4 / 3 < 7500);
+  CHECK(cut.error_message().starts_with("mask: \"xxx"));
+  CHECK(cut.error_message().find("x\u2026x") != std::string::npos);
+  CHECK(cut.error_message().ends_with("xxx\" is no detector"));
+  CHECK(ReasonOf(FromGrpcStatus(cut)) == types::v1::DENIAL_REASON_LOCKED);
+  // Each byte of these is three on its way; no character is cut.
+  std::string wide;
+  for (int i = 0; i < 10'000; ++i) wide += "\u20ac";
+  const grpc::Status cut_wide = sent("ab" + wide + "c");
+  CHECK(cut_wide.error_message().size() < 1100);
+  CHECK(cut_wide.error_message().starts_with("ab\u20ac"));
+  CHECK(cut_wide.error_message().ends_with("\u20acc"));
+  CHECK(IsUtf8(cut_wide.error_message()));
+  const std::string whole(2900, 'x');
+  CHECK(sent(whole).error_message() == whole);
 }
 
 TEST_CASE("code, message and reason go over gRPC and come back", "[common][grpc_status]") {
