@@ -27,8 +27,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kChanges 
 
 // It tells of the listen as of any request: nothing of what the client listens to.
 bool IsOfRequest(const UpstreamMessage& message) {
-  return message.method == "notifications/message" || message.method == "notifications/progress" ||
-         message.method == "notifications/cancelled";
+  return message.method == "notifications/message" || message.method == "notifications/progress";
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ constexpr Dropped kDropped[] = {
     {"answer_to_nothing", "the server answers no request that waits for an answer"},
     {"progress_of_nothing", "the server tells of the progress of no request that is in flight"},
     {"news_of_no_subscription", "the server tells of a subscription that there is not"},
+    {"cancels_no_subscription", "the server cancels no subscription that is in flight"},
     {"unrelated", "the server says more than its client takes"},
     {"unread_notification", "the server says what is no clean message"},
 };
@@ -132,6 +133,7 @@ absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMe
 
 absl::StatusOr<std::unique_ptr<Exchange>> MessageRouter::Register(const ClientMessage& request,
                                                                   std::uint64_t number) {
+  goes_by_numbers_ = true;
   auto pending = std::make_shared<Pending>(loop_);
   pending->id = absl::StrCat(number);
   pending->number = number;
@@ -223,14 +225,14 @@ std::shared_ptr<MessageRouter::Pending> MessageRouter::Find(const UpstreamMessag
       if (pending->token == token) return pending;
     }
     dropped = "progress_of_nothing";
+  } else if (goes_by_numbers_ && message.method == "notifications/cancelled") {
+    auto listen = pending_.find(CanonicalId(message.cancelled_id));
+    if (listen != pending_.end() && listen->second->is_listen) return listen->second;
+    dropped = "cancels_no_subscription";
   } else if (!message.subscription_id.empty()) {
     auto at = pending_.find(CanonicalId(message.subscription_id));
     if (at != pending_.end()) return at->second;
     dropped = "news_of_no_subscription";
-  } else if (auto listen = pending_.find(CanonicalId(message.cancelled_id));
-             !message.cancelled_id.empty() && listen != pending_.end() &&
-             listen->second->is_listen) {
-    return listen->second;
   } else if (auto asked = OldestThatAskedForLogs();
              asked != nullptr && message.method == "notifications/message") {
     return asked;

@@ -95,6 +95,8 @@ class MessageRouter : public std::enable_shared_from_this<MessageRouter> {
   Queue<UpstreamMessage> unrelated_;
   std::size_t unrelated_bytes_ = 0;
   std::size_t strays_ = 0;
+  // It is a pipe of the modern era, where a server cancels subscriptions and nothing else.
+  bool goes_by_numbers_ = false;
   // A message was taken, or a request has come or gone.
   Signal moved_;
   absl::Status why_;

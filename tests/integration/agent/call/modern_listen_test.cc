@@ -163,13 +163,14 @@ TEST_CASE("a stream brings what its client asked for there, and nothing else", "
         {News("notifications/subscriptions/acknowledged", message["id"]),
          News("notifications/prompts/list_changed", message["id"]),
          News("notifications/message", message["id"]), updated("file:///public/other"),
-         updated("file:///public/b/part"), News("notifications/tools/list_changed", message["id"])},
+         News("notifications/cancelled", message["id"]), updated("file:///public/b/part"),
+         News("notifications/tools/list_changed", message["id"])},
         false);
   });
   const ModernClient client(stage.door);
   const std::string body = client.Send(Stage::Listen())->ReadUntil("tools/list_changed").body;
   CHECK(body.find("file:///public/b/part") != std::string::npos);
-  for (const char* unasked : {"prompts", "notifications/message", "public/other"}) {
+  for (const char* unasked : {"prompts", "notifications/message", "cancelled", "public/other"}) {
     CHECK(body.find(unasked) == std::string::npos);
   }
   CHECK(stage.door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,

@@ -163,6 +163,25 @@ TEST_CASE("a call whose client has gone before anything came back is cancelled a
   CHECK(door.AwaitOpenConnections(0));
 }
 
+TEST_CASE("that a server cancels a request is kept from its clients", "[agent][modern]") {
+  Door door(ServerEras::kModern);
+  door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") != "tools/call") return std::nullopt;
+    return EventsOf({{{"jsonrpc", "2.0"},
+                      {"method", "notifications/cancelled"},
+                      {"params", {{"requestId", "another"}}}},
+                     {{"jsonrpc", "2.0"},
+                      {"id", message["id"]},
+                      {"result", {{"resultType", "complete"}, {"content", Json::array()}}}}});
+  });
+  const ModernClient client(door);
+  const auto answer = client.Post(ModernClient::Call("echo"));
+  CHECK(answer.body.find("notifications/cancelled") == std::string::npos);
+  CHECK(Door::Message(answer)["result"]["resultType"] == "complete");
+  CHECK(door.control.AwaitRecord(types::v1::RECORD_TYPE_DENIAL,
+                                 types::v1::DENIAL_REASON_POLICY_DENIED));
+}
+
 TEST_CASE("a call whose client has gone before it was sent is not sent", "[agent][modern]") {
   Door door(ServerEras::kModern);
   std::promise<void> go;

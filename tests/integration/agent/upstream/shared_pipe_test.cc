@@ -217,6 +217,31 @@ TEST_CASE("a subscription that its server cancels is over for its client, and no
   rig.Run(EndsSubscription);
 }
 
+Task<void> CancelsAlone(Rig* rig) {
+  const std::string meta = "io.modelcontextprotocol/subscriptionId";
+  for (const Json& params :
+       {Json{{"requestId", 1}}, Json{{"requestId", 2}}, Json{{"requestId", "ask"}},
+        Json{{"requestId", 1}, {"_meta", {{meta, 2}}}}, Json::object()}) {
+    auto call = co_await rig->Forward(
+        {{"id", "ask"},
+         {"method", "say"},
+         {"params", {{"message", {{"method", "notifications/cancelled"}, {"params", params}}}}}});
+    CHECK((co_await Rig::Next(*call))["id"] == "ask");
+  }
+  CHECK(rig->dropped == 5);
+  for (std::uint64_t i = 0; i < rig->dropped; ++i) {
+    const auto told = co_await rig->upstream->NextUnrelated();
+    CHECK(told->stray == "the server cancels no subscription that is in flight");
+    CHECK(told->method == "notifications/cancelled");
+  }
+  co_await rig->upstream->Close();
+}
+TEST_CASE("a call that its server says is cancelled goes on, and its client hears nothing of it",
+          "[agent][stdio]") {
+  Rig rig;
+  rig.Run(CancelsAlone);
+}
+
 Json Flood(const std::string& tag, int count) {
   return {{"id", tag},
           {"method", "flood"},
