@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "agent/mcp/tool_definition.h"
-#include "common/tool_limits.h"
 
 namespace sallyport::agent {
 
@@ -14,8 +13,9 @@ namespace {
 SeenDefinition Keep(Gateway& gateway, const ServedSession& session, McpConnection& connection,
                     ToolDefinition definition, const AgentSnapshot& snapshot) {
   const std::string& server = session.facts().server;
-  const bool is_new = gateway.tool_pins.Find(server, definition.name, definition.hash) == nullptr;
-  if (is_new && definition.json.size() <= kMaxDefinitionBytes) {
+  if (!gateway.tool_pins.WantsText(server, definition)) {
+    definition.json.clear();
+  } else {
     auto shown = gateway.masker.at_once().ShowJsonToApprover(
         definition.json,
         SessionMask{.plan = gateway.plan_without_session, .credentials = session.mask.credentials});

@@ -11,7 +11,10 @@
 namespace sallyport::agent {
 namespace {
 
-constexpr std::size_t kMaxKeptBytes = 16u << 20;
+constexpr std::size_t kMaxTextBytes = 16u << 20;
+// Of names and hashes. As many tools as are kept need a tenth of it, unless their names are as long
+// as names may be.
+constexpr std::size_t kMaxDigestBytes = 16u << 20;
 constexpr absl::Duration kReportAgain = absl::Minutes(1);
 // A server is warned of once in that time, however many tools it has.
 constexpr absl::Duration kWarnAgain = absl::Minutes(1);
@@ -24,26 +27,69 @@ bool HasRoom(const AgentSnapshot& snapshot, std::string_view server, std::string
          (CanBePinned(tool) && snapshot.PinsOf(server).size() < kMaxToolsOfServer);
 }
 
+std::size_t DigestBytes(const ToolDefinition& definition) {
+  return sizeof(definition) + definition.name.size() + definition.hash.size();
+}
+
+bool HasRoomForText(std::size_t kept, const ToolDefinition& definition) {
+  return definition.json.size() <= kMaxDefinitionBytes &&
+         kept + definition.json.size() <= kMaxTextBytes;
+}
+
 }  // namespace
 
 SeenDefinition ToolPins::Keep(const Server& of, ToolDefinition definition) {
   struct Kept {
-    Kept(ToolDefinition from, std::shared_ptr<std::size_t> bytes)
+    Kept(ToolDefinition from, std::shared_ptr<KeptBytes> bytes)
         : definition(std::move(from)), kept_bytes(std::move(bytes)) {
-      *kept_bytes += definition.json.size();
+      kept_bytes->texts += definition.json.size();
+      kept_bytes->digests += DigestBytes(definition);
     }
-    ~Kept() { *kept_bytes -= definition.json.size(); }
+    ~Kept() {
+      kept_bytes->texts -= definition.json.size();
+      kept_bytes->digests -= DigestBytes(definition);
+    }
     Kept(const Kept&) = delete;
     Kept& operator=(const Kept&) = delete;
 
     const ToolDefinition definition;
-    const std::shared_ptr<std::size_t> kept_bytes;
+    const std::shared_ptr<KeptBytes> kept_bytes;
   };
-  const bool can_be_read = definition.json.size() <= kMaxDefinitionBytes &&
-                           *of.kept_bytes + definition.json.size() <= kMaxKeptBytes;
-  if (!can_be_read) definition.json.clear();
+  if (of.kept_bytes->digests + DigestBytes(definition) > kMaxDigestBytes) return nullptr;
+  if (!HasRoomForText(of.kept_bytes->texts, definition)) definition.json.clear();
+  // Its text was built piece by piece, or is another's cleared: either holds more than it says.
+  definition.json.shrink_to_fit();
   const auto kept = std::make_shared<Kept>(std::move(definition), of.kept_bytes);
   return {kept, &kept->definition};
+}
+
+void ToolPins::DropTexts(const Server& of, Seen& seen) {
+  if (seen.first == seen.definition) {
+    seen.first.reset();
+    seen.first = seen.definition = DropText(of, seen, std::move(seen.definition));
+  } else {
+    seen.first = DropText(of, seen, std::move(seen.first));
+    seen.definition = DropText(of, seen, std::move(seen.definition));
+  }
+}
+
+SeenDefinition ToolPins::DropText(const Server& of, Seen& seen, SeenDefinition definition) {
+  const auto shown = std::ranges::find_if(
+      seen.all, [&](const Shown& one) { return one.definition.lock() == definition; });
+  ToolDefinition bare{.name = definition->name, .json = {}, .hash = definition->hash};
+  definition.reset();
+  if (SeenDefinition still_shown = shown->definition.lock()) return still_shown;
+  // It takes the place that has just become free.
+  SeenDefinition kept = Keep(of, std::move(bare));
+  shown->definition = kept;
+  return kept;
+}
+
+bool ToolPins::WantsText(std::string_view server, const ToolDefinition& definition) const {
+  const SeenDefinition known = Find(server, definition.name, definition.hash);
+  if (known != nullptr && !known->json.empty()) return false;
+  const auto of = servers_.find(server);
+  return HasRoomForText(of == servers_.end() ? 0 : of->second.kept_bytes->texts, definition);
 }
 
 SeenDefinition ToolPins::See(const std::string& server, ToolDefinition definition,
@@ -65,15 +111,22 @@ SeenDefinition ToolPins::See(const std::string& server, ToolDefinition definitio
   }
   Seen& seen = place->second;
   SeenDefinition now = Find(server, name, definition.hash);
-  if (now == nullptr) {
+  if (now == nullptr || (now->json.empty() && !definition.json.empty())) {
     now = Keep(of, std::move(definition));
+    if (now == nullptr) {
+      Warn(server, "more is known of the server's tools than is kept");
+      if (seen.definition == nullptr) of.tools.erase(place);
+      return nullptr;
+    }
     std::erase_if(seen.all, [](const Shown& one) { return one.definition.expired(); });
     seen.all.push_back({now});
   }
   seen.definition = std::move(now);
-  if (seen.first == nullptr || is_ignored) seen.first = seen.definition;
+  const bool is_first = seen.first == nullptr || seen.first->hash == seen.definition->hash;
+  if (is_first || is_ignored) seen.first = seen.definition;
   for (Shown& one : seen.all) {
-    if (one.definition.lock() != seen.definition) continue;
+    const SeenDefinition shown = one.definition.lock();
+    if (shown == nullptr || shown->hash != seen.definition->hash) continue;
     one.waits = !IsAccepted(snapshot, server, *seen.definition);
   }
   return seen.definition;
@@ -147,6 +200,11 @@ void ToolPins::TakeList(const std::string& server, const AgentSnapshot& snapshot
     of.unlisted.emplace();
     for (const auto& [name, pin] : snapshot.PinsOf(server)) {
       if (!is_listed(name)) of.unlisted->push_back(name);
+    }
+    for (auto& [name, seen] : of.tools) {
+      const bool is_told =
+          snapshot.PinOf(server, name) != nullptr || !HasRoom(snapshot, server, name);
+      if (is_told && !is_listed(name)) DropTexts(of, seen);
     }
   } else if (of.unlisted) {
     std::erase_if(*of.unlisted, is_listed);

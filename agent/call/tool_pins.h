@@ -31,9 +31,12 @@ class ToolPins {
   ToolPins(const ToolPins&) = delete;
   ToolPins& operator=(const ToolPins&) = delete;
 
+  // Whether See would keep the text of a definition that the server says, and has not yet.
+  bool WantsText(std::string_view server, const ToolDefinition& definition) const;
   // The server says this of a tool that policy lets somebody use; its `json` as people may read it,
-  // empty where they may not. What `snapshot` pins is always kept, and of all others the first
-  // 4,096 of a server. Null: it is not kept.
+  // empty where they may not. What `snapshot` pins is kept, and of all others the first 4,096 of a
+  // server, with 16 MiB of their texts; of what is beyond, the hash alone. Null: it is not kept,
+  // for there are too many tools, or on too many connections another definition.
   SeenDefinition See(const std::string& server, ToolDefinition definition,
                      const AgentSnapshot& snapshot);
   // What See has kept of that hash, and somebody still uses. Null: nothing.
@@ -44,7 +47,7 @@ class ToolPins {
 
   // The server's list was read, all of it or a part. What `snapshot` pins and all of it does not
   // hold, the server lists no more, until a part of it does: the control plane is told in the
-  // background.
+  // background. Of what is listed no more, and the control plane knows, the hash alone is kept.
   void TakeList(const std::string& server, const AgentSnapshot& snapshot,
                 absl::FunctionRef<bool(std::string_view tool)> is_listed, bool is_all);
 
@@ -98,10 +101,14 @@ class ToolPins {
     // The control plane answered, and did not pin it.
     bool is_refused = false;
   };
+  // Of a server's definitions, with those that only connections still have.
+  struct KeptBytes {
+    std::size_t texts = 0;
+    std::size_t digests = 0;
+  };
   struct Server {
     std::map<std::string, Seen, std::less<>> tools;
-    // Of the definitions that can be read, with those that only connections still have.
-    std::shared_ptr<std::size_t> kept_bytes = std::make_shared<std::size_t>(0);
+    std::shared_ptr<KeptBytes> kept_bytes = std::make_shared<KeptBytes>();
     absl::Duration warned_at = -absl::InfiniteDuration();
     // Pinned tools that it lists no more, and what the control plane was told of that. nullopt: its
     // list has not been read to the end, or nothing.
@@ -110,7 +117,11 @@ class ToolPins {
     bool is_telling = false;
   };
 
+  // Null: there is no room for it.
   static SeenDefinition Keep(const Server& of, ToolDefinition definition);
+  // Keeps the hash alone of what no connection is shown any more.
+  static void DropTexts(const Server& of, Seen& seen);
+  static SeenDefinition DropText(const Server& of, Seen& seen, SeenDefinition definition);
   void Warn(const std::string& server, const char* why);
   void Take(const std::string& server, const v1::ReportToolsRequest& reported,
             const v1::ReportToolsResponse& response);
