@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/policy/json_reader.h"
 #include "common/strings.h"
@@ -18,33 +20,50 @@ constexpr std::size_t kShortBytes = 4096;
 constexpr Argument kMissing = {Argument::State::kMissing, {}};
 constexpr Argument kAmbiguous = {Argument::State::kAmbiguous, {}};
 
-// nullopt: the name cannot be read.
-std::optional<bool> IsNamed(std::string_view literal, std::string_view name) {
-  const std::string_view inside = literal.substr(1, literal.size() - 2);
-  if (inside.find('\\') == std::string_view::npos) return inside == name;
-  const std::optional<std::string> decoded = DecodeJsonString(literal);
-  if (!decoded) return std::nullopt;
-  return *decoded == name;
+// Takes a character off the front of `text`; letters that differ in case alone give the same one.
+char TakeFolded(std::string_view& text) {
+  constexpr std::string_view kLongS = "\u017f", kKelvin = "\u212a";
+  for (const auto& [letter, small] : {std::pair(kLongS, 's'), std::pair(kKelvin, 'k')}) {
+    if (!text.starts_with(letter)) continue;
+    text.remove_prefix(letter.size());
+    return small;
+  }
+  const char c = absl::ascii_tolower(static_cast<unsigned char>(text.front()));
+  text.remove_prefix(1);
+  return c;
+}
+
+bool IsEqualFolded(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty()) {
+    if (TakeFolded(a) != TakeFolded(b)) return false;
+  }
+  return a.empty() && b.empty();
 }
 
 // What is of the name among members that are shown one by one. A second one makes the call
-// ambiguous.
+// ambiguous, and so does one whose name differs in case alone, for many readers (Go's
+// encoding/json) take it as well.
 class NamedMember {
  public:
   explicit NamedMember(std::string_view name) : name_(name) {}
 
   // False: it is ambiguous.
   bool See(std::string_view key, std::string_view value) {
-    const std::optional<bool> is_named = IsNamed(key, name_);
-    if (!is_named) return false;
-    if (!*is_named) return true;
-    if (found_.state == Argument::State::kFound) return false;
-    found_ = {Argument::State::kFound, value};
-    return true;
+    const std::string_view inside = key.substr(1, key.size() - 2);
+    if (inside.find('\\') == std::string_view::npos) return SeeNamed(inside, value);
+    const std::optional<std::string> decoded = DecodeJsonString(key);
+    return decoded && SeeNamed(*decoded, value);
   }
   const Argument& found() const { return found_; }
 
  private:
+  bool SeeNamed(std::string_view name, std::string_view value) {
+    if (name != name_) return !IsEqualFolded(name, name_);
+    if (found_.state == Argument::State::kFound) return false;
+    found_ = {Argument::State::kFound, value};
+    return true;
+  }
+
   std::string_view name_;
   Argument found_ = kMissing;
 };

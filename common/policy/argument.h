@@ -20,7 +20,8 @@ struct Argument {
   enum class State : std::uint8_t {
     kMissing,
     kFound,
-    // A member name twice on the way, no JSON, arguments that are no object: servers may differ.
+    // On the way a member name twice, or one that differs in case alone; no JSON, arguments that
+    // are no object: servers may differ.
     kAmbiguous,
   };
   State state = State::kMissing;
