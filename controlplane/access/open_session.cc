@@ -150,7 +150,9 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Start(WriteTransaction& t, cons
                    sessions::Live(t, opening.principal, request.server()));
   if (live.size() >= kMaxLiveSessions) {
     return Refusal(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
-                   "too many sessions are open for this principal and server");
+                   std::to_string(kMaxLiveSessions) +
+                       " sessions of this principal are open on the server, one for each agent and "
+                       "address: another one opens when one of them has ended");
   }
   const absl::Duration longest = FromProto(decision.terms.max_duration());
   const absl::Duration wanted = request.has_duration() ? FromProto(request.duration()) : longest;

@@ -39,6 +39,11 @@ absl::StatusOr<std::optional<absl::Duration>> LockDuration(
   const absl::Duration value = FromProto(*duration);
   if (value <= absl::ZeroDuration())
     return absl::InvalidArgumentError("lock_duration must be positive");
+  if (value > kLongestDuration) {
+    return absl::InvalidArgumentError("lock_duration is longer than " +
+                                      DurationText(kLongestDuration) +
+                                      ": leave it out for a lock that stays until it is deleted");
+  }
   return value;
 }
 

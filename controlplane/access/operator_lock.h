@@ -21,7 +21,8 @@ struct OperatorLock {
   std::string reason;
 };
 
-// kInvalidArgument for a duration that is not positive. Null: until the lock is deleted.
+// kInvalidArgument for a duration that is not positive or longer than kLongestDuration. Null: until
+// the lock is deleted.
 absl::StatusOr<std::optional<absl::Duration>> LockDuration(
     const google::protobuf::Duration* duration);
 

@@ -1,8 +1,10 @@
 #include "controlplane/access/end_session.h"
 
 #include <future>
+#include <limits>
 #include <thread>
 
+#include "common/time_text.h"
 #include "tests/integration/controlplane/access/fixture.h"
 
 namespace sallyport::controlplane {
@@ -201,6 +203,23 @@ TEST_CASE_METHOD(Ending, "the lock's source says what its spec says", "[controlp
   REQUIRE(parsed.ok());
   REQUIRE(parsed->size() == 1);
   CHECK(parsed->front().lock().SerializeAsString() == (*lock)->lock().SerializeAsString());
+}
+
+TEST_CASE_METHOD(Ending, "a lock that could not be written down is refused, and ends nothing",
+                 "[controlplane][access]") {
+  for (const std::int64_t seconds :
+       {std::int64_t{0}, std::int64_t{-1}, absl::ToInt64Seconds(kLongestDuration) + 1,
+        std::numeric_limits<std::int64_t>::max()}) {
+    CAPTURE(seconds);
+    admin::v1::EndSessionRequest request = Operators();
+    request.mutable_lock_duration()->set_seconds(seconds);
+    CHECK(end->Run(admin, request).status().code() == absl::StatusCode::kInvalidArgument);
+    CHECK(ByAgent(BotToken()).session().id() == id);
+  }
+  admin::v1::EndSessionRequest longest = Operators();
+  longest.mutable_lock_duration()->set_seconds(absl::ToInt64Seconds(kLongestDuration));
+  REQUIRE(end->Run(admin, longest).ok());
+  CHECK(ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LOCKED);
 }
 
 TEST_CASE_METHOD(Ending, "a lock for an hour opens again after it", "[controlplane][access]") {
