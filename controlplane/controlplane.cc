@@ -235,6 +235,12 @@ void ControlPlane::StartBackground() {
          reserve_->Tend();
          return recordings_->GiveBackSpace();
        }},
+      {"retry_writes",
+       [this] {
+         control_->RetryWrites();
+         recordings_->RetryWrites();
+         return absl::OkStatus();
+       }},
       {"renew_server_certificate", [this] { return certificates_->RenewIfDue(); }},
   });
 }
@@ -242,6 +248,8 @@ void ControlPlane::StartBackground() {
 absl::Status ControlPlane::Readiness() {
   if (draining_) return absl::UnavailableError("stopping");
   RETURN_IF_ERROR(reserve_->CheckFloor());
+  for (const auto& database : {control_.get(), recordings_.get()})
+    RETURN_IF_ERROR(database->CheckWrites());
   return control_->Read().status();
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/denial.h"
+#include "common/log.h"
 #include "common/operator_detail.h"
 #include "common/status_macros.h"
 #include "controlplane/store/connection.h"
@@ -114,7 +115,10 @@ absl::Status WriteTransaction::Commit() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!is_open_) return absl::FailedPreconditionError("commit: the transaction is over");
   RETURN_IF_ERROR(connection_.CheckTransaction());
   RETURN_IF_ERROR(CheckMayGrow());
-  RETURN_IF_ERROR(connection_.Execute("commit"));
+  const absl::Status committed = connection_.Execute("commit");
+  const bool has_written = connection_.all_changed_rows() != changed_before_;
+  if (!committed.ok() || has_written) database_.NoteWrite(committed);
+  RETURN_IF_ERROR(committed);
   is_open_ = false;
   connection_.ExpectTransaction(false);
   // On a disk that is nearly full the WAL begins anew after each commit, in place of growing.
@@ -181,6 +185,7 @@ absl::StatusOr<std::unique_ptr<WriteTransaction>> Database::Write(WriteFor use)
   writer_mutex_.Lock();
   if (absl::Status begun = writer_->Execute("begin immediate"); !begun.ok()) {
     writer_mutex_.Unlock();
+    NoteWrite(begun);
     return begun;
   }
   writer_->ExpectTransaction(true);
@@ -203,6 +208,34 @@ absl::Status Database::Write(WriteFor use,
 
 absl::Status Database::CheckFloor() const {
   return reserve_ == nullptr ? absl::OkStatus() : reserve_->CheckFloor();
+}
+
+absl::Status Database::CheckWrites() const {
+  const absl::MutexLock lock(&failure_mutex_);
+  return write_failure_;
+}
+
+void Database::RetryWrites() {
+  if (CheckWrites().ok()) return;
+  Write(WriteFor::kOperators, [](WriteTransaction& t) -> absl::Status {
+    RETURN_IF_ERROR(t.Prepare("update schema_migrations set number = number").Run());
+    return t.Commit();
+  }).IgnoreError();
+}
+
+void Database::NoteWrite(const absl::Status& done) {
+  if (IsFullDisk(done)) return;
+  const absl::MutexLock lock(&failure_mutex_);
+  if (done.ok() == write_failure_.ok()) return;
+  if (done.ok()) {
+    LogInfo("writing_again", {{"database", path_}});
+  } else {
+    LogError("cannot_write",
+             {{"database", path_}, {"error", done}, {"detail", OperatorDetailOf(done)}});
+  }
+  write_failure_ = done.ok() ? done
+                             : absl::Status(done.code(), "nothing can be written to " + path_ +
+                                                             ": " + OperatorDetailOf(done));
 }
 
 absl::Status Database::GiveBackSpace() {

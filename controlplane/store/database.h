@@ -136,6 +136,11 @@ class Database {
 
   // What callers cause may be written (DiskReserve::CheckFloor).
   absl::Status CheckFloor() const;
+  // Why nothing can be written: the last transaction could not be begun or committed, for another
+  // reason than a disk that fills up, and none has been since.
+  absl::Status CheckWrites() const;
+  // Where that is so, tries to write again, what is there already.
+  void RetryWrites();
   // Gives the WAL's room back to the disk, where it is below its floor.
   absl::Status GiveBackSpace();
 
@@ -149,6 +154,7 @@ class Database {
   friend class WriteTransaction;
   Database(std::string path, DiskReserve* reserve, size_t remembered_changes);
   void GiveBack(std::unique_ptr<Connection> reader);
+  void NoteWrite(const absl::Status& done);
 
   const std::string path_;
   DiskReserve* const reserve_;
@@ -157,6 +163,8 @@ class Database {
   RefusalCounts refusals_;
   absl::Mutex writer_mutex_;
   std::unique_ptr<Connection> writer_;  // used by who holds writer_mutex_
+  mutable absl::Mutex failure_mutex_;
+  absl::Status write_failure_ ABSL_GUARDED_BY(failure_mutex_);
   absl::Mutex readers_mutex_;
   std::vector<std::unique_ptr<Connection>> idle_readers_ ABSL_GUARDED_BY(readers_mutex_);
 };

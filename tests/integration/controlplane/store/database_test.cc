@@ -1,5 +1,6 @@
 #include "controlplane/store/database.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
@@ -36,6 +37,32 @@ absl::Status AddLine(Database& database, const std::string& action) {
       !s.ok())
     return s;
   return (*t)->Commit();
+}
+
+TEST_CASE("a database that cannot be written to says so until it can", "[controlplane][store]") {
+  const TempDir dir;
+  auto database = OpenControl(dir);
+  REQUIRE(AddLine(*database, "before").ok());
+  CHECK(database->CheckWrites().ok());
+  {
+    sqlite3* other = nullptr;
+    REQUIRE(sqlite3_open((dir / "control.db").c_str(), &other) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(other, "begin immediate", nullptr, nullptr, nullptr) == SQLITE_OK);
+    CHECK_FALSE(AddLine(*database, "meanwhile").ok());
+    CHECK_THAT(std::string(database->CheckWrites().message()), Catch::Contains("control.db"));
+    CHECK(database->Read().ok());
+    database->RetryWrites();
+    CHECK_FALSE(database->CheckWrites().ok());
+    sqlite3_close(other);
+  }
+  database->RetryWrites();
+  CHECK(database->CheckWrites().ok());
+  // What is wrong with the work is not wrong with the database.
+  {
+    auto t = *database->Write();
+    CHECK_FALSE(t->Prepare("insert into no_such_table values (1)").Run().ok());
+  }
+  CHECK(database->CheckWrites().ok());
 }
 
 TEST_CASE("what is said of a transaction is said after its commit, with nothing locked, or never",
