@@ -762,16 +762,22 @@ TEST_CASE("a server that is lost in a call: forwarded once, outcome unknown, ups
 TEST_CASE("a server's answer that is not one clean message is upstream_invalid", "[agent][call]") {
   Door door;
   const Door::Bot bot = door.Connect();
-  const std::string bytes = GENERATE(
-      std::string(R"({"jsonrpc":"2.0","id":1,"result":{"a":"LEAK","a":1}})"),
-      std::string(R"({"jsonrpc":"2.0","id":1,"result":"LEAK)"), std::string("<html>LEAK</html>"),
-      std::string(R"({"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"LEAK"}})"));
-  door.set_awkward([bytes](const Json& message) -> std::optional<RawHttpServer::Reply> {
+  std::string members;
+  for (int i = 0; i < 4097; ++i) members += ",\"k" + std::to_string(i) + "\":\"LEAK\"";
+  const auto [bytes, words] = GENERATE_COPY(table<std::string, std::string>(
+      {{R"({"jsonrpc":"2.0","id":1,"result":{"a":"LEAK","a":1}})", "a member name is repeated"},
+       {R"({"jsonrpc":"2.0","id":1,"result":"LEAK)", "not one JSON object"},
+       {"<html>LEAK</html>", "not one JSON object"},
+       {R"({"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"LEAK"}})", ""},
+       {R"({"jsonrpc":"2.0","id":1,"result":{)" + members.substr(1) + "}}",
+        "too many members in an object"}}));
+  door.set_awkward([bytes = bytes](const Json& message) -> std::optional<RawHttpServer::Reply> {
     if (message.value("method", "") != "tools/call") return std::nullopt;
     return RawHttpServer::Reply{.bytes = JsonReply(bytes)};
   });
   const auto answer = bot.Post(Door::Call("echo"));
   CHECK(Door::Message(answer)["result"]["_meta"]["reason"] == "upstream_invalid");
+  CHECK(answer.body.find("was not one clean message: " + words) != std::string::npos);
   CHECK(answer.body.find("LEAK") == std::string::npos);
   CHECK(door.control.AwaitRecord(RECORD_TYPE_OUTCOME, DENIAL_REASON_UPSTREAM_INVALID, "unknown"));
 }
