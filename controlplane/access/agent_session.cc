@@ -23,7 +23,7 @@ absl::StatusOr<Session> FindSessionOfAgent(Transaction& t, const Caller& caller,
 
 absl::StatusOr<Approval> FindCallApproval(Transaction& t, const Session& session,
                                           const std::string& id) {
-  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(t, id));
+  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::FindWhole(t, id));
   if (!approval.has_value() || !approval->is_for_call() ||
       approval->proto().session_id() != session.id()) {
     return absl::NotFoundError("session " + session.id() + " has no approval " + id);

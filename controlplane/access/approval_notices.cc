@@ -9,6 +9,7 @@
 #include "common/status_macros.h"
 #include "controlplane/access/notice_alarm.h"
 #include "controlplane/access/notice_forms.h"
+#include "controlplane/model/approval_texts.h"
 #include "controlplane/store/outbox.h"
 
 namespace sallyport::controlplane {
@@ -31,7 +32,8 @@ ApprovalNotices::ApprovalNotices(const config::v1::ControlPlaneConfig& config) {
 
 absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& approval,
                                       absl::Time now) const {
-  const auto& approvers = approval.proto().approvers();
+  const types::v1::Approval shown = ShortForm(approval.proto());
+  const auto& approvers = shown.approvers();
   RETURN_IF_ERROR(Tell(t,
                        {.type = kPending,
                         .approval_id = approval.id(),
@@ -40,7 +42,7 @@ absl::Status ApprovalNotices::Enqueue(WriteTransaction& t, const Approval& appro
                         .body =
                             [&](config::v1::NoticeFormat format, const std::string& id) {
                               return NoticeBody(format, {.id = id, .type = kPending, .time = now},
-                                                approval.proto());
+                                                shown);
                             }},
                        now));
   return UpdateNoticeAlarm(t, approval.id()).status();

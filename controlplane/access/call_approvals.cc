@@ -17,6 +17,7 @@
 #include "controlplane/access/doubtful_calls.h"
 #include "controlplane/access/judge_call.h"
 #include "controlplane/access/may_ask.h"
+#include "controlplane/model/approval_texts.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/store/approvals.h"
 #include "controlplane/store/audit_log.h"
@@ -233,7 +234,7 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
     if (attached.has_value()) RETURN_IF_ERROR(t->Commit());
   }
   if (attached.has_value()) {
-    *response.mutable_approval() = attached->proto();
+    *response.mutable_approval() = ShortForm(attached->proto());
     return response;
   }
   ASSIGN_OR_RETURN(const std::vector<Approval> open, approvals::OpenOfSession(*t, session.id()));
@@ -247,12 +248,14 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
     return Refused(may_ask);
   ASSIGN_OR_RETURN(const Approval approval,
                    NewApproval(question, in_force.policies->OwnersOf(session.proto().principal())));
+  if (const absl::Status has_room = CheckRoomFor(*t, approval.proto()); !has_room.ok())
+    return Refused(has_room);
   RETURN_IF_ERROR(approvals::Insert(*t, approval));
   RETURN_IF_ERROR(needs_.notices.Enqueue(*t, approval, now));
   RETURN_IF_ERROR(audit_log::Append(
       *t, audit_log::LineOf(caller, now, "approval.request", approval.id(), request.method())));
   RETURN_IF_ERROR(t->Commit());
-  *response.mutable_approval() = approval.proto();
+  *response.mutable_approval() = ShortForm(approval.proto());
   return response;
 }
 
@@ -280,7 +283,7 @@ absl::StatusOr<agent::v1::GetCallApprovalResponse> CallApprovals::Run(
   ASSIGN_OR_RETURN(const Session session, FindSessionOfAgent(*t, caller, request.session_id()));
   ASSIGN_OR_RETURN(const Approval approval, FindCallApproval(*t, session, request.approval_id()));
   agent::v1::GetCallApprovalResponse response;
-  *response.mutable_approval() = approval.proto();
+  *response.mutable_approval() = ShortForm(approval.proto());
   return response;
 }
 

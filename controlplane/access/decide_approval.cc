@@ -128,7 +128,7 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
                                       const std::string& id, bool approve,
                                       const std::string& reason, types::v1::Approval& decided) {
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::Find(t, id));
+  ASSIGN_OR_RETURN(std::optional<Approval> approval, approvals::FindWhole(t, id));
   if (!approval.has_value()) return absl::NotFoundError("there is no approval " + id);
   audit_log::Line line =
       audit_log::LineOf(caller, now, approve ? "approval.approve" : "approval.deny", id, reason);

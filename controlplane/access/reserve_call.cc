@@ -147,6 +147,11 @@ absl::Status Judge(Attempt& attempt) {
   RETURN_IF_ERROR(CheckJudgedBy(attempt.in_force, attempt.request.judged_by()));
   std::vector<ArgumentPlace> cut;
   if (attempt.approval.has_value()) {
+    // Of a closed one not all that would be judged is kept.
+    if (!attempt.approval->is_open()) {
+      RETURN_IF_ERROR(CheckBinding(*attempt.approval, attempt.request));
+      RETURN_IF_ERROR(attempt.approval->Consume(attempt.request.call_id(), attempt.now));
+    }
     ASSIGN_OR_RETURN(cut, PlacesOf(attempt.approval->proto().cut()));
   }
   const std::string& arguments = attempt.approval.has_value()

@@ -47,6 +47,13 @@ std::string Opening(const Approval& approval) {
              : absl::StrCat(time, ", at most ", approval.max_calls(), " calls");
 }
 
+// Of one that is closed.
+std::string Shortened(const Approval& approval) {
+  return absl::StrCat(absl::StrJoin(approval.shortened(), ", "),
+                      ": too long to be kept here once it is closed; the recording of ",
+                      approval.session_id(), " has what was asked for");
+}
+
 void AddCaller(const Approval& approval, Facts& facts) {
   const types::v1::Principal& principal = approval.principal();
   facts.Add("principal", PersonOf(principal));
@@ -119,6 +126,7 @@ std::string ApprovalText(const Approval& approval) {
   if (approval.has_duration()) facts.Add("open for", Opening(approval));
   facts.Add("arguments", approval.arguments());
   facts.Add("other params", approval.other_params());
+  if (!approval.shortened().empty()) facts.Add("cut", Shortened(approval));
   facts.Add("digest", approval.arguments_digest());
   for (const types::v1::Call& call : approval.repeats())
     facts.Add("in doubt", absl::StrCat(CallText(call), "; to approve is to make it again"));

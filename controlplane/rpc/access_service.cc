@@ -1,5 +1,6 @@
 #include "controlplane/rpc/access_service.h"
 
+#include "controlplane/rpc/patient_write.h"
 #include "controlplane/rpc/watch.h"
 
 namespace sallyport::controlplane {
@@ -22,7 +23,7 @@ grpc::Status AccessRpc::WatchSession(grpc::ServerContext* context,
         [&](const types::v1::Session& session) {
           access::v1::WatchSessionResponse response;
           *response.mutable_session() = session;
-          return writer->Write(response);
+          return PatientWrite(*context, *writer, response);
         });
   });
 }

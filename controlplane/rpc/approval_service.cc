@@ -1,6 +1,7 @@
 #include "controlplane/rpc/approval_service.h"
 
 #include "common/status_macros.h"
+#include "controlplane/rpc/patient_write.h"
 #include "controlplane/rpc/watch.h"
 
 namespace sallyport::controlplane {
@@ -28,8 +29,7 @@ grpc::Status ApprovalRpc::WatchApprovals(
     const auto show = [&](const types::v1::Approval& approval) {
       admin::v1::WatchApprovalsResponse response;
       *response.mutable_approval() = approval;
-      return writer->Write(response) ? absl::OkStatus()
-                                     : absl::CancelledError("the reader has gone");
+      return PatientWrite(*context, *writer, response);
     };
     const auto show_pending = [&]() -> absl::StatusOr<WatchStep> {
       admin::v1::ListApprovalsRequest list;
@@ -42,13 +42,11 @@ grpc::Status ApprovalRpc::WatchApprovals(
     };
     const auto show_change = [&](const Change& change) -> absl::StatusOr<WatchStep> {
       if (change.kind != ChangeKind::kApproval) return WatchStep::kGoOn;
-      admin::v1::GetApprovalRequest get;
-      get.set_id(change.id);
-      const auto found = needs_.read.Run(caller, get);
+      const auto found = needs_.read.Short(caller, change.id);
       // Not for this reader.
       if (absl::IsNotFound(found.status())) return WatchStep::kGoOn;
       RETURN_IF_ERROR(found.status());
-      RETURN_IF_ERROR(show(found->approval()));
+      RETURN_IF_ERROR(show(*found));
       return WatchStep::kGoOn;
     };
     return Watch({*context, door_, caller, needs_.changes, needs_.clock}, show_pending,

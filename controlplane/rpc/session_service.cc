@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "controlplane/rpc/patient_write.h"
 #include "controlplane/rpc/watch.h"
 
 namespace sallyport::controlplane {
@@ -38,7 +39,7 @@ grpc::Status SessionRpc::WatchSession(grpc::ServerContext* context,
         [&](const types::v1::Session& session) {
           admin::v1::WatchSessionResponse response;
           *response.mutable_session() = session;
-          return writer->Write(response);
+          return PatientWrite(*context, *writer, response);
         });
   });
 }

@@ -37,10 +37,10 @@ absl::Status Watch(const Reader& reader, absl::FunctionRef<absl::StatusOr<WatchS
 
 absl::Status WatchSession(const Reader& reader, std::string_view id,
                           absl::FunctionRef<absl::StatusOr<types::v1::Session>()> read,
-                          absl::FunctionRef<bool(const types::v1::Session&)> write) {
+                          absl::FunctionRef<absl::Status(const types::v1::Session&)> write) {
   const auto show = [&]() -> absl::StatusOr<WatchStep> {
     ASSIGN_OR_RETURN(const types::v1::Session session, read());
-    if (!write(session)) return absl::CancelledError("the reader has gone");
+    RETURN_IF_ERROR(write(session));
     const bool is_over = session.state() == types::v1::SESSION_STATE_ENDED ||
                          session.state() == types::v1::SESSION_STATE_DENIED;
     return is_over ? WatchStep::kDone : WatchStep::kGoOn;

@@ -44,9 +44,9 @@ absl::Status Watch(const Reader& reader, absl::FunctionRef<absl::StatusOr<WatchS
                    absl::FunctionRef<absl::StatusOr<WatchStep>(const Change&)> next);
 
 // One session, each time it changes, until it has ended or was denied: `read` gives it as it is,
-// and `write` is false where the reader has gone.
+// and `write` shows it; the stream ends where that cannot be done.
 absl::Status WatchSession(const Reader& reader, std::string_view id,
                           absl::FunctionRef<absl::StatusOr<types::v1::Session>()> read,
-                          absl::FunctionRef<bool(const types::v1::Session&)> write);
+                          absl::FunctionRef<absl::Status(const types::v1::Session&)> write);
 
 }  // namespace sallyport::controlplane

@@ -1,6 +1,7 @@
 #include "controlplane/store/approvals.h"
 
 #include "common/status_macros.h"
+#include "controlplane/model/approval_texts.h"
 #include "controlplane/model/proto_time.h"
 
 namespace sallyport::controlplane::approvals {
@@ -42,12 +43,47 @@ absl::StatusOr<std::vector<Approval>> Every(Statement& list) {
   }
 }
 
+absl::Status KeepTexts(WriteTransaction& t, const types::v1::Approval& approval) {
+  const std::optional<types::v1::Approval> texts = LongTexts(approval);
+  if (!texts.has_value()) return absl::OkStatus();
+  const types::v1::Principal& principal = approval.principal();
+  return t
+      .Prepare(
+          "insert or ignore into approval_texts (approval_id, realm, kind, subject, bytes, "
+          "texts) values (?, ?, ?, ?, ?, ?)")
+      .Text(approval.id())
+      .Text(principal.realm())
+      .Int(principal.kind())
+      .Text(principal.subject())
+      .Int(static_cast<int64_t>(texts->ByteSizeLong()))
+      .Proto(*texts)
+      .Run();
+}
+
+absl::Status DropTexts(WriteTransaction& t, std::string_view id) {
+  return t.Prepare("delete from approval_texts where approval_id = ?").Text(id).Run();
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<Approval>> Find(Transaction& t, std::string_view id) {
   Statement find = t.Prepare("select " APPROVAL_COLUMNS " from approvals where id = ?");
   find.Text(id);
   return One(find);
+}
+
+absl::StatusOr<std::optional<Approval>> FindWhole(Transaction& t, std::string_view id) {
+  ASSIGN_OR_RETURN(std::optional<Approval> approval, Find(t, id));
+  if (!approval.has_value()) return std::nullopt;
+  Statement find = t.Prepare("select texts from approval_texts where approval_id = ?");
+  find.Text(id);
+  ASSIGN_OR_RETURN(const bool is_long, find.Step());
+  if (!is_long) return approval;
+  types::v1::Approval texts;
+  RETURN_IF_ERROR(find.Read(0, &texts));
+  Approval::Stored stored = approval->stored();
+  stored.proto = WithTexts(std::move(stored.proto), texts);
+  return Approval(std::move(stored));
 }
 
 absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string_view session_id,
@@ -131,13 +167,27 @@ absl::StatusOr<std::vector<Approval>> PastEnd(Transaction& t, absl::Time now) {
   return Every(list);
 }
 
-absl::StatusOr<std::vector<Approval>> List(Transaction& t, bool all_states, absl::Time before,
-                                           std::string_view before_id, int limit) {
+absl::Status Walk(Transaction& t, bool all_states, absl::Time before, std::string_view before_id,
+                  absl::FunctionRef<bool(const Approval&)> take) {
   Statement list = t.Prepare("select " APPROVAL_COLUMNS
                              " from approvals where (created_at, id) < (?, ?) and (?3 or state = 1)"
-                             " order by created_at desc, id desc limit ?4");
-  list.Time(before).Text(before_id).Bool(all_states).Int(limit);
-  return Every(list);
+                             " order by created_at desc, id desc");
+  list.Time(before).Text(before_id).Bool(all_states);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, list.Step());
+    if (!row) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const Approval approval, ApprovalOf(list));
+    if (!take(approval)) return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<LongBytes> CountLongBytes(Transaction& t, const types::v1::Principal& principal) {
+  Statement sum = t.Prepare(
+      "select coalesce(sum(bytes) filter (where realm = ? and kind = ? and subject = ?), 0), "
+      "coalesce(sum(bytes), 0) from approval_texts");
+  sum.Text(principal.realm()).Int(principal.kind()).Text(principal.subject());
+  RETURN_IF_ERROR(sum.Step().status());
+  return LongBytes{.of_principal = sum.integer(0), .in_all = sum.integer(1)};
 }
 
 absl::StatusOr<int64_t> CountUnnotified(Transaction& t) {
@@ -168,8 +218,9 @@ absl::Status Insert(WriteTransaction& t, const Approval& approval) {
                       .Text(owners)
                       .Text(approval.stored().call_id)
                       .Bool(!proto.notice_alarm().empty())
-                      .Proto(proto)
+                      .Proto(ShortForm(proto))
                       .Run());
+  RETURN_IF_ERROR(KeepTexts(t, proto));
   t.Changed(ChangeKind::kApproval, proto.id());
   return absl::OkStatus();
 }
@@ -181,12 +232,15 @@ absl::Status Update(WriteTransaction& t, const Approval& approval) {
                        .Int(approval.state())
                        .Text(approval.stored().call_id)
                        .Bool(!approval.proto().notice_alarm().empty())
-                       .Proto(approval.proto())
+                       .Proto(ShortForm(approval.proto()))
                        .Text(approval.id())
                        .Int(approval.stored().revision)
                        .RunCounted());
   if (changed != 1)
     return absl::AbortedError("approval " + approval.id() + " has changed meanwhile");
+  // An open one from before there was a place for its texts gets it now.
+  RETURN_IF_ERROR(approval.is_open() ? KeepTexts(t, approval.proto())
+                                     : DropTexts(t, approval.id()));
   t.Changed(ChangeKind::kApproval, approval.id());
   return absl::OkStatus();
 }

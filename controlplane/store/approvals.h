@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -12,11 +13,14 @@
 #include "controlplane/store/database.h"
 
 // Approvals of sessions and of calls, in control.db. A row changes only through the transitions of
-// controlplane/model.
+// controlplane/model. It has the short form (controlplane/model/approval_texts); what is long in an
+// open approval is kept beside it, and goes when it closes.
 namespace sallyport::controlplane::approvals {
 
-// nullopt: there is none.
+// As its row has it. nullopt: there is none.
 absl::StatusOr<std::optional<Approval>> Find(Transaction& t, std::string_view id);
+// With what is long in it, as long as it is open: for who reads or judges it.
+absl::StatusOr<std::optional<Approval>> FindWhole(Transaction& t, std::string_view id);
 
 // The undecided or unused approval of a call for the same session, method, target and arguments.
 // nullopt: there is none.
@@ -52,10 +56,17 @@ absl::StatusOr<std::vector<Approval>> OpenCallsOfAgent(Transaction& t, std::stri
 // Pending and approved ones whose time was up before `now`.
 absl::StatusOr<std::vector<Approval>> PastEnd(Transaction& t, absl::Time now);
 
-// Newest first: those made before `before` (made at the same instant: with a smaller id), at most
-// `limit`.
-absl::StatusOr<std::vector<Approval>> List(Transaction& t, bool all_states, absl::Time before,
-                                           std::string_view before_id, int limit);
+// Newest first, one after the other until `take` has had enough (false): those made before `before`
+// (made at the same instant: with a smaller id).
+absl::Status Walk(Transaction& t, bool all_states, absl::Time before, std::string_view before_id,
+                  absl::FunctionRef<bool(const Approval&)> take);
+
+// How much of what is long is kept for the open approvals of (realm, kind, subject), and of all.
+struct LongBytes {
+  int64_t of_principal = 0;
+  int64_t in_all = 0;
+};
+absl::StatusOr<LongBytes> CountLongBytes(Transaction& t, const types::v1::Principal& principal);
 
 // Pending ones of which nobody has been told.
 absl::StatusOr<int64_t> CountUnnotified(Transaction& t);

@@ -97,18 +97,10 @@ void Judge(Transaction& t, const types::v1::Approval& approval, Lines lines, con
 
 template <class Take>
 void ForEach(Transaction& t, Take take) {
-  absl::Time before = absl::InfiniteFuture();
-  std::string before_id;
-  while (true) {
-    const auto page = approvals::List(t, true, before, before_id, 1000);
-    REQUIRE(page.ok());
-    if (page->empty()) return;
-    for (const Approval& approval : *page) {
-      before = FromProto(approval.proto().created_at());
-      before_id = approval.id();
-      take(approval.proto());
-    }
-  }
+  REQUIRE(approvals::Walk(t, true, absl::InfiniteFuture(), "", [&](const Approval& approval) {
+            take(approval.proto());
+            return true;
+          }).ok());
 }
 
 }  // namespace
