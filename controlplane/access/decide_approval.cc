@@ -89,9 +89,18 @@ bool AsksTheSame(const CallDecision& decision, const types::v1::Approval& approv
          std::ranges::equal(decision.approvers, approval.approvers());
 }
 
+// The policies may have come to give more than its approvers were told.
+types::v1::EffectiveTerms AtMostAsTold(types::v1::EffectiveTerms terms,
+                                       const types::v1::Approval& approval) {
+  const uint64_t told = approval.max_calls();
+  if (told != 0 && (terms.max_calls() == 0 || terms.max_calls() > told)) terms.set_max_calls(told);
+  return terms;
+}
+
 absl::Status OpenApproved(WriteTransaction& t, const InForce& in_force,
-                          const types::v1::EffectiveTerms& terms, Session& session,
+                          const types::v1::EffectiveTerms& in_force_terms, Session& session,
                           Approval& approval, const Caller& caller, absl::Time now) {
+  const types::v1::EffectiveTerms terms = AtMostAsTold(in_force_terms, approval.proto());
   RETURN_IF_ERROR(session.TakeTerms(terms, {in_force.version.epoch, in_force.version.version}));
   const types::v1::Session& proto = session.proto();
   ASSIGN_OR_RETURN(const Admission admission, AdmitToNewWindow(t, proto.principal(), proto.server(),

@@ -276,5 +276,20 @@ TEST_CASE_METHOD(Asking, "an approved session opens on the terms in force by the
   CHECK(Verified(opened.grant(), "a1").policy_version == meta::CurrentSnapshot(*Read())->version);
 }
 
+TEST_CASE_METHOD(Asking, "an approved session gets no more calls than its approvers were told of",
+                 "[controlplane][access]") {
+  constexpr char kAsks[] = ", approval: {approvers: [\"okta:approvers\"]}";
+  ApplyPolicy(std::string("max_duration: 5m, max_calls: 2") + kAsks);
+  const auto pending = ByAgent(BotToken());
+  const std::string max_calls = GENERATE(as<std::string>(), ", max_calls: 1000", "");
+  const std::string asks = GENERATE(as<std::string>(), kAsks, ", bind: address");
+  ApplyPolicy("max_duration: 15m" + max_calls + asks);
+  REQUIRE(Approve(pending.session().approval_id(), SignedIn("alice")).ok());
+  const Session session = SessionOf(pending.session().id());
+  CHECK(session.proto().terms().max_calls() == 2);
+  CHECK(session.call_budget() == 2);
+  CHECK(session.duration() == absl::Minutes(5));
+}
+
 }  // namespace
 }  // namespace sallyport::controlplane
