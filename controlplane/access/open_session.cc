@@ -49,15 +49,15 @@ absl::StatusOr<std::string> HowToAsk(Transaction& t, const Opening& opening) {
 }
 
 // A client that connects again and again must not ask again and again: while the time lasts that
-// the question was given, a no stands, in these words. Empty: there is none. Who asks on the
-// people's door asks deliberately.
+// the question was given, a no stands, in these words, whatever else of the client's still waits.
+// Empty: there is none, or a yes came after it. Who asks on the people's door asks deliberately.
 absl::StatusOr<std::string> StandingNo(Transaction& t, const Opening& opening) {
   const std::string& server = opening.request.server();
-  ASSIGN_OR_RETURN(const std::optional<Approval> latest,
-                   approvals::LatestForSession(t, opening.principal, server, opening.now));
-  if (!latest.has_value() || latest->state() != types::v1::APPROVAL_STATE_DENIED) return "";
+  ASSIGN_OR_RETURN(const std::optional<Approval> decided,
+                   approvals::LastDecidedForSession(t, opening.principal, server, opening.now));
+  if (!decided.has_value() || decided->state() != types::v1::APPROVAL_STATE_DENIED) return "";
   ASSIGN_OR_RETURN(const std::string how, HowToAsk(t, opening));
-  return "approval " + latest->id() + " was " + DenialWords(latest->proto()) +
+  return "approval " + decided->id() + " was " + DenialWords(decided->proto()) +
          "; ask again with a reason: " + how;
 }
 

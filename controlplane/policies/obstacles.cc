@@ -119,12 +119,12 @@ absl::Status Obstacles::AddUsedUp(Explanation& opening) const {
 
 absl::Status Obstacles::AddStandingNo(Explanation& opening) const {
   if (opening.decision() != "require_approval") return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::optional<Approval> latest,
-                   approvals::LatestForSession(t_, principal_, server_, now_));
-  if (latest.has_value() && latest->state() == types::v1::APPROVAL_STATE_DENIED) {
+  ASSIGN_OR_RETURN(const std::optional<Approval> decided,
+                   approvals::LastDecidedForSession(t_, principal_, server_, now_));
+  if (decided.has_value() && decided->state() == types::v1::APPROVAL_STATE_DENIED) {
     Add(types::v1::DENIAL_REASON_APPROVAL_DENIED,
-        absl::StrCat("approval ", latest->id(), " was denied, which stands until ",
-                     TimeText(latest->expires_at()), " for who only connects; `sallyport request ",
+        absl::StrCat("approval ", decided->id(), " was denied, which stands until ",
+                     TimeText(decided->expires_at()), " for who only connects; `sallyport request ",
                      server_, " --reason TEXT` asks again"),
         opening);
   }

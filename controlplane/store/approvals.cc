@@ -43,6 +43,12 @@ absl::StatusOr<std::vector<Approval>> Every(Statement& list) {
   }
 }
 
+// The last word of those who were asked.
+absl::Time DecidedAt(const Approval& approval) {
+  const auto& decisions = approval.proto().decisions();
+  return decisions.empty() ? absl::InfinitePast() : FromProto(decisions.rbegin()->at());
+}
+
 absl::Status KeepTexts(WriteTransaction& t, const types::v1::Approval& approval) {
   const std::optional<types::v1::Approval> texts = LongTexts(approval);
   if (!texts.has_value()) return absl::OkStatus();
@@ -109,23 +115,29 @@ absl::StatusOr<std::vector<Approval>> DeniedCalls(Transaction& t, std::string_vi
   return Every(list);
 }
 
-absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,
-                                                         const types::v1::Principal& principal,
-                                                         std::string_view server, absl::Time now) {
-  Statement find = t.Prepare(
+absl::StatusOr<std::optional<Approval>> LastDecidedForSession(Transaction& t,
+                                                              const types::v1::Principal& principal,
+                                                              std::string_view server,
+                                                              absl::Time now) {
+  Statement list = t.Prepare(
       "select a.approval, a.agent, a.owners, a.call_id, a.revision, a.call_digest from approvals a "
       "join sessions "
       "s on s.id = a.session_id"
-      " where a.method = '' and a.expires_at > ? and s.realm = ? and s.kind = ? and s.subject = ? "
-      "and s.client_id = ? and s.server = ?"
-      " order by a.created_at desc, a.rowid desc limit 1");
-  find.Time(now)
+      " where a.method = '' and a.expires_at > ? and a.state in (2, 3, 6, 7) and s.realm = ? and "
+      "s.kind = ? and s.subject = ? and s.client_id = ? and s.server = ?"
+      " order by a.created_at, a.rowid");
+  list.Time(now)
       .Text(principal.realm())
       .Int(principal.kind())
       .Text(principal.subject())
       .Text(principal.client_id())
       .Text(server);
-  return One(find);
+  ASSIGN_OR_RETURN(std::vector<Approval> decided, Every(list));
+  // Of two decided at once, the one that was asked last.
+  std::optional<Approval> last;
+  for (Approval& approval : decided)
+    if (!last.has_value() || DecidedAt(approval) >= DecidedAt(*last)) last = std::move(approval);
+  return last;
 }
 
 absl::StatusOr<Unanswered> UnansweredSince(Transaction& t, const types::v1::Principal& principal,

@@ -34,11 +34,13 @@ absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string
 absl::StatusOr<std::vector<Approval>> DeniedCalls(Transaction& t, std::string_view call_digest,
                                                   absl::Time now);
 
-// The latest approval that was asked for a session of (realm, kind, subject, client id) with a
-// server and whose time is not up at `now`, whatever became of it. nullopt: there is none.
-absl::StatusOr<std::optional<Approval>> LatestForSession(Transaction& t,
-                                                         const types::v1::Principal& principal,
-                                                         std::string_view server, absl::Time now);
+// Of all that was asked for sessions of (realm, kind, subject, client id) with a server, by
+// whatever agent and from whatever address, and whose time is not up at `now`: what people have
+// decided last, yes or no. nullopt: nothing.
+absl::StatusOr<std::optional<Approval>> LastDecidedForSession(Transaction& t,
+                                                              const types::v1::Principal& principal,
+                                                              std::string_view server,
+                                                              absl::Time now);
 
 // What (realm, kind, subject) asked for on a server since then, calls and sessions, and what nobody
 // has answered: it waits, was taken back, or its time was up.

@@ -512,6 +512,36 @@ TEST_CASE_METHOD(
   }
 }
 
+TEST_CASE_METHOD(Fixture, "a no to one question of a client stands while another one of it is open",
+                 "[controlplane][access]") {
+  ApplyPolicy("approval: {approvers: [\"okta:approvers\"], expires_after: 10m}");
+  const auto from = [&](const std::string& address) {
+    return ByAgent(BotToken(), "wiki", "a1", address);
+  };
+  const auto older = from("10.0.0.1");
+  clock.Advance(absl::Seconds(1));
+  const auto newer = from("10.0.0.2");
+  REQUIRE(newer.session().state() == types::v1::SESSION_STATE_PENDING);
+  REQUIRE(Deny(older.session().approval_id(), SignedIn("alice")).ok());
+  for (const char* address : {"10.0.0.1", "10.0.0.3"})
+    CHECK(from(address).denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  CHECK(ByAgent(BotToken(), "wiki", "a2").denial_reason() ==
+        types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  CHECK(ByAgent(BotToken("bot", "client-2")).has_session());
+  // What was asked already can be answered still.
+  CHECK(from("10.0.0.2").session().id() == newer.session().id());
+  clock.Advance(absl::Seconds(1));
+  SECTION("a yes that comes later ends the no") {
+    REQUIRE(Approve(newer.session().approval_id(), SignedIn("alice")).ok());
+    CHECK(from("10.0.0.1").session().state() == types::v1::SESSION_STATE_PENDING);
+  }
+  SECTION("a no that comes later stands for itself") {
+    REQUIRE(Deny(newer.session().approval_id(), SignedIn("alice")).ok());
+    clock.Advance(absl::Minutes(10) - absl::Seconds(2));
+    CHECK(from("10.0.0.1").denial_reason() == types::v1::DENIAL_REASON_APPROVAL_DENIED);
+  }
+}
+
 TEST_CASE_METHOD(Fixture,
                  "a lock refuses what it names, and what is locked again after it went opens",
                  "[controlplane][access]") {
