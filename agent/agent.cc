@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -219,7 +221,8 @@ absl::StatusOr<std::unique_ptr<HttpListener>> Agent::Parts::Bind(const std::stri
       ASSIGN_OR_RETURN(options.tls, ServerTls(config.tls().cert_file(), config.tls().key_file()));
     }
     ASSIGN_OR_RETURN(options.trusted_proxies, ReadProxies(config));
-    options.limits.body = LargestMessage(*upstreams);
+    // The endpoint sets it, for each request, once it knows whose that is.
+    options.limits.body = std::numeric_limits<std::uint64_t>::max();
     options.max_connections = ConnectionsFor(TakeDescriptors());
   } else {
     options.limits.body = 0;

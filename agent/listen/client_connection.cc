@@ -4,6 +4,7 @@
 
 #include "agent/http/head_writer.h"
 #include "agent/listen/reply_head.h"
+#include "common/denial.h"
 #include "common/json_string.h"
 
 namespace sallyport::agent {
@@ -15,6 +16,11 @@ constexpr std::size_t kMaxReadBytes = std::size_t{256} << 10;
 constexpr std::uint64_t kMaxForgottenBytes = std::uint64_t{64} << 10;
 
 }  // namespace
+
+types::v1::DenialReason ReasonFor(HttpError error) {
+  return error.status == 413 ? types::v1::DENIAL_REASON_MESSAGE_TOO_LARGE
+                             : types::v1::DENIAL_REASON_MESSAGE_INVALID;
+}
 
 ClientConnection::ClientConnection(Loop& loop, const Clock& clock, HttpService& service,
                                    const HttpLimits& limits, const PhaseLimits& phases,
@@ -38,6 +44,7 @@ Task<void> ClientConnection::Run() {
     while (co_await ReadHead()) {
       ClearDeadline();
       if (reader_.error()) {
+        service_.OnBadHead(*this, reader_.error());
         co_await Refuse(reader_.error());
       } else {
         co_await service_.Serve(*this);
@@ -137,9 +144,8 @@ Task<void> ClientConnection::Refuse(HttpError error) {
   keep_alive_ = false;
   OwnAnswer answer;
   answer.status = error.status;
-  answer.body = R"({"reason":")";
-  answer.body += error.status == 413 ? "message_too_large" : "message_invalid";
-  answer.body += R"(","message":)" + JsonString(error.what) + "}";
+  answer.body = R"({"reason":")" + std::string(ReasonName(ReasonFor(error))) + R"(","message":)" +
+                JsonString(error.what) + "}";
   co_await Answer(std::move(answer));
 }
 

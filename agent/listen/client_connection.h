@@ -21,6 +21,9 @@
 
 namespace sallyport::agent {
 
+// Of a request that breaks HTTP's rules or a limit.
+types::v1::DenialReason ReasonFor(HttpError error);
+
 // How long a connection may take for each phase. They are kept by the listener's sweep, to the
 // second.
 struct PhaseLimits {
@@ -77,6 +80,8 @@ class ClientConnection final : public Reply {
   // The rest of the request's body into request().body. False: there will be none, and the refusal
   // (413, 400) has been sent or the client has gone; the request is then done with.
   Task<bool> ReadBody(std::uint64_t max_bytes);
+  // Why it was refused. No error: the client has gone.
+  HttpError body_error() const { return reader_.error(); }
   // Takes the body out of the request.
   std::string TakeBody() { return std::move(request_.body); }
 

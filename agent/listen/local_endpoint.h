@@ -20,6 +20,7 @@ class LocalEndpoint final : public HttpService {
       : gateway_(gateway), clients_(clients), uploader_(uploader) {}
 
   Task<void> Serve(ClientConnection& connection) override;
+  void OnBadHead(const ClientConnection&, HttpError) override {}
 
  private:
   std::string NotReadyBecause() const;

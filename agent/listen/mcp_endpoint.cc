@@ -38,14 +38,19 @@ OwnAnswer Refusal(int status, types::v1::DenialReason reason, std::string_view m
   return answer;
 }
 
-OwnAnswer NotFound() {
-  return Refusal(404, types::v1::DENIAL_REASON_SERVER_UNKNOWN,
-                 "there is nothing at this path; servers are at /{server}/mcp");
+// Of a request whose maker is known.
+OwnAnswer Refuse(Gateway& gateway, const AuthenticatedCall& call, int status,
+                 types::v1::DenialReason reason, std::string_view why) {
+  RecordDenial(gateway, call.incoming, call.caller.get(), reason, {}, why);
+  return Refusal(status, reason, why);
 }
 
+constexpr std::string_view kNothingHere =
+    "there is nothing at this path; servers are at /{server}/mcp";
+constexpr std::string_view kNoSuchMethod = "this path does not take that HTTP method";
+
 OwnAnswer MethodNotAllowed(std::string_view allowed) {
-  OwnAnswer answer = Refusal(405, types::v1::DENIAL_REASON_METHOD_UNKNOWN,
-                             "this path does not take that HTTP method");
+  OwnAnswer answer = Refusal(405, types::v1::DENIAL_REASON_METHOD_UNKNOWN, kNoSuchMethod);
   answer.headers.emplace_back("Allow", allowed);
   return answer;
 }
@@ -60,12 +65,9 @@ std::size_t BodyBytes(const HttpRequest& request, std::uint64_t most) {
 }
 
 OwnAnswer NoRoom(Gateway& gateway, const AuthenticatedCall& call) {
-  constexpr auto kReason = types::v1::DENIAL_REASON_LIMIT_EXCEEDED;
-  constexpr std::string_view kWhy =
-      "long requests are held already, as many as there is room for; send it again when one of "
-      "them is answered";
-  RecordDenial(gateway, call.incoming, call.caller.get(), kReason, {}, kWhy);
-  OwnAnswer answer = Refusal(503, kReason, kWhy);
+  OwnAnswer answer = Refuse(gateway, call, 503, types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
+                            "long requests are held already, as many as there is room for; send it "
+                            "again when one of them is answered");
   answer.headers.emplace_back("Retry-After", "1");
   return answer;
 }
@@ -86,15 +88,17 @@ OwnAnswer PreflightAnswer() {
 }
 
 // Nothing: a message may follow.
-std::optional<OwnAnswer> RefusePostHead(const HttpFields& fields) {
+std::optional<OwnAnswer> RefusePostHead(Gateway& gateway, const AuthenticatedCall& call) {
+  constexpr auto kReason = types::v1::DENIAL_REASON_MESSAGE_INVALID;
+  const HttpFields& fields = *call.incoming.fields;
   if (!IsMediaType(fields.Find("content-type").value_or(""), "application/json") ||
       fields.Find("content-encoding")) {
-    return Refusal(415, types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                   "the body must be application/json in UTF-8, not encoded");
+    return Refuse(gateway, call, 415, kReason,
+                  "the body must be application/json in UTF-8, not encoded");
   }
   if (!Accepts(fields, "application/json") || !Accepts(fields, "text/event-stream")) {
-    return Refusal(406, types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                   "Accept must admit application/json and text/event-stream");
+    return Refuse(gateway, call, 406, kReason,
+                  "Accept must admit application/json and text/event-stream");
   }
   return std::nullopt;
 }
@@ -218,7 +222,13 @@ Task<void> McpEndpoint::Serve(ClientConnection& connection) {
     co_await ServeMcp(connection, *server, has_query);
     co_return;
   }
-  co_await connection.Answer(NotFound());
+  co_await connection.Answer(Refusal(404, types::v1::DENIAL_REASON_SERVER_UNKNOWN, kNothingHere));
+}
+
+void McpEndpoint::OnBadHead(const ClientConnection& connection, HttpError error) {
+  IncomingCall unread;
+  unread.client_address = connection.client_address();
+  RecordDenial(gateway_, unread, nullptr, ReasonFor(error), {}, error.what);
 }
 
 Task<void> McpEndpoint::ServeMetadata(ClientConnection& connection, std::string resource) {
@@ -252,11 +262,6 @@ OwnAnswer McpEndpoint::Unauthenticated(const absl::Status& why, std::string_view
 Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view server,
                                  bool has_query) {
   const HttpRequest& request = connection.request();
-  if (request.method != HttpMethod::kPost && request.method != HttpMethod::kGet &&
-      request.method != HttpMethod::kDelete) {
-    co_await connection.Answer(MethodNotAllowed("GET, POST, DELETE"));
-    co_return;
-  }
   IncomingCall incoming;
   incoming.server = server;
   incoming.authorization = request.fields.Find("authorization");
@@ -266,21 +271,30 @@ Task<void> McpEndpoint::ServeMcp(ClientConnection& connection, std::string_view 
   incoming.fields = &request.fields;
   incoming.remembered = &connection.known_token();
   incoming.reply = &connection;
+  if (request.method != HttpMethod::kPost && request.method != HttpMethod::kGet &&
+      request.method != HttpMethod::kDelete) {
+    RecordDenial(gateway_, incoming, nullptr, types::v1::DENIAL_REASON_METHOD_UNKNOWN, {},
+                 kNoSuchMethod);
+    co_await connection.Answer(MethodNotAllowed("GET, POST, DELETE"));
+    co_return;
+  }
   auto authenticated = co_await Authenticate(gateway_, incoming);
   if (const auto* why = std::get_if<absl::Status>(&authenticated)) {
     co_await connection.Answer(Unauthenticated(*why, server));
     co_return;
   }
   connection.MarkKnown();
+  AuthenticatedCall& call = std::get<AuthenticatedCall>(authenticated);
   if (has_query) {
-    co_await connection.Answer(NotFound());
+    co_await connection.Answer(
+        Refuse(gateway_, call, 404, types::v1::DENIAL_REASON_SERVER_UNKNOWN, kNothingHere));
     co_return;
   }
-  AuthenticatedCall& call = std::get<AuthenticatedCall>(authenticated);
   if (request.method == HttpMethod::kGet) {
     if (!Accepts(request.fields, "text/event-stream")) {
-      co_await connection.Answer(Refusal(406, types::v1::DENIAL_REASON_MESSAGE_INVALID,
-                                         "a GET is answered by text/event-stream alone"));
+      co_await connection.Answer(Refuse(gateway_, call, 406,
+                                        types::v1::DENIAL_REASON_MESSAGE_INVALID,
+                                        "a GET is answered by text/event-stream alone"));
       co_return;
     }
     co_await HandleGet(gateway_, std::move(call));
@@ -297,7 +311,7 @@ Task<void> McpEndpoint::ServePost(ClientConnection& connection, IncomingCall inc
                                   AuthenticatedCall call) {
   const HttpRequest& request = connection.request();
   if (!connection.is_head_approved()) {
-    if (auto refusal = RefusePostHead(request.fields)) {
+    if (auto refusal = RefusePostHead(gateway_, call)) {
       co_await connection.Answer(*std::move(refusal));
       co_return;
     }
@@ -313,7 +327,12 @@ Task<void> McpEndpoint::ServePost(ClientConnection& connection, IncomingCall inc
     co_await connection.Answer(NoRoom(gateway_, call));
     co_return;
   }
-  if (!co_await connection.ReadBody(message_bytes)) co_return;
+  if (!co_await connection.ReadBody(message_bytes)) {
+    if (const HttpError error = connection.body_error()) {
+      RecordDenial(gateway_, call.incoming, call.caller.get(), ReasonFor(error), {}, error.what);
+    }
+    co_return;
+  }
   if (!incoming.remembered->Holds(gateway_.snapshots.current().get(), gateway_.clock.Now())) {
     // The body was long in coming, and the token may not hold any more.
     auto authenticated = co_await Authenticate(gateway_, incoming);

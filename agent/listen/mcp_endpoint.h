@@ -34,6 +34,7 @@ class McpEndpoint final : public HttpService {
   McpEndpoint(Gateway& gateway, Names names);
 
   Task<void> Serve(ClientConnection& connection) override;
+  void OnBadHead(const ClientConnection& connection, HttpError error) override;
 
  private:
   struct OwnHost {

@@ -104,17 +104,19 @@ class Door {
     std::string host;
     std::string more_fields;
     std::string version = "HTTP/1.1";
+    std::string accept = "application/json, text/event-stream";
+    std::string content_type = "application/json";
   };
   std::string Bytes(const Request& request) const {
     std::string bytes = request.method + " " + request.target + " " + request.version +
                         "\r\nHost: " + (request.host.empty() ? agent->authority() : request.host) +
-                        "\r\nAccept: application/json, text/event-stream\r\n";
+                        "\r\nAccept: " + request.accept + "\r\n";
     if (!request.token.empty()) bytes += "Authorization: Bearer " + request.token + "\r\n";
     if (!request.session_id.empty()) bytes += "Mcp-Session-Id: " + request.session_id + "\r\n";
     bytes += request.more_fields;
     if (request.method == "POST") {
-      bytes += "Content-Type: application/json\r\nContent-Length: " +
-               std::to_string(request.body.size()) + "\r\n";
+      bytes += "Content-Type: " + request.content_type +
+               "\r\nContent-Length: " + std::to_string(request.body.size()) + "\r\n";
     }
     return bytes + "\r\n" + request.body;
   }

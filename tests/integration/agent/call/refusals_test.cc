@@ -604,6 +604,52 @@ TEST_CASE("a message that cannot be read is refused whole", "[agent][call]") {
   CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
 }
 
+TEST_CASE("what HTTP refuses of a client is recorded with its reason", "[agent][call]") {
+  struct Case {
+    Door::Request request;
+    int status;
+    types::v1::DenialReason reason;
+    std::string detail;
+    bool is_named = true;
+  };
+  const std::string long_call = Door::Call("echo", "{\"m\":\"" + std::string(1 << 20, 'x') + "\"}");
+  const auto [request, status, reason, detail, is_named] = GENERATE_COPY(values<Case>({
+      {{.body = long_call}, 413, DENIAL_REASON_MESSAGE_TOO_LARGE, "the body is too long"},
+      {{.body = "{}", .content_type = "text/plain"},
+       415,
+       DENIAL_REASON_MESSAGE_INVALID,
+       "the body must be application/json"},
+      {{.body = "{}", .accept = "text/html"}, 406, DENIAL_REASON_MESSAGE_INVALID, "Accept must"},
+      {{.method = "GET", .accept = "application/json"},
+       406,
+       DENIAL_REASON_MESSAGE_INVALID,
+       "a GET is answered"},
+      {{.target = "/wiki/mcp?x=1", .body = "{}"}, 404, DENIAL_REASON_SERVER_UNKNOWN, "nothing at"},
+      {{.method = "PUT"}, 405, DENIAL_REASON_METHOD_UNKNOWN, "that HTTP method", false},
+      {{.body = "{}", .more_fields = "Content-Encoding: gzip\r\n"},
+       415,
+       DENIAL_REASON_MESSAGE_INVALID,
+       "encoded bodies",
+       false},
+  }));
+  Door door(
+      "recording: {durability: process, spool_max_bytes: 128MiB}\nlimits: {message_bytes: 1MiB}");
+  const Door::Bot bot = door.Connect();
+  INFO(detail);
+  Door::Request sent = request;
+  sent.token = bot.token;
+  sent.session_id = bot.session_id;
+  CHECK(door.Send(sent).status == status);
+  const auto record =
+      door.control.AwaitContent(RECORD_TYPE_DENIAL, [&](const types::v1::RecordContent& content) {
+        return content.denial_reason() == reason &&
+               content.detail().find(detail) != std::string::npos;
+      });
+  REQUIRE(record);
+  CHECK(record->client_address().starts_with("127.0.0.1"));
+  CHECK(record->has_principal() == is_named);
+}
+
 TEST_CASE("a request whose params are wrong is refused by its id, in a batch with the batch",
           "[agent][call]") {
   Door door;

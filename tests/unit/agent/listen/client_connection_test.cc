@@ -29,6 +29,7 @@ constexpr std::size_t kLongBytes = std::size_t{15} << 20;
 class Service final : public HttpService {
  public:
   explicit Service(Loop& loop) : never_(loop) {}
+  void OnBadHead(const ClientConnection&, HttpError) override {}
   Task<void> Serve(ClientConnection& connection) override {
     const std::string target(connection.request().target);
     if (target == "/refuse") {

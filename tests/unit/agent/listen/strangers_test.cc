@@ -14,6 +14,7 @@ namespace {
 // Whoever asks for /known is known from then on.
 class Service final : public HttpService {
  public:
+  void OnBadHead(const ClientConnection&, HttpError) override {}
   Task<void> Serve(ClientConnection& connection) override {
     if (connection.request().target == "/known") connection.MarkKnown();
     co_await connection.Answer(OwnAnswer{.body = "here"});

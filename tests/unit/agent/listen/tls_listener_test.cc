@@ -24,6 +24,7 @@ namespace {
 // Says what it was sent.
 class Echo final : public HttpService {
  public:
+  void OnBadHead(const ClientConnection&, HttpError) override {}
   Task<void> Serve(ClientConnection& connection) override {
     if (co_await connection.ReadBody(std::size_t{1} << 20)) {
       co_await connection.Answer(OwnAnswer{.body = connection.TakeBody()});
