@@ -109,6 +109,20 @@ absl::Status IdentifyCaller::CheckLock(const Caller& caller) const {
   return locks::ShutOut(lock);
 }
 
+absl::Status IdentifyCaller::CheckStillIn(const Caller& caller) const {
+  const PersonCaller* person = caller.person();
+  if (person == nullptr) return absl::OkStatus();
+  switch (needs_.issuers.StandingOf(person->issuer_id, person->signing_key)) {
+    case KeyStanding::kWithdrawn:
+    case KeyStanding::kNoIssuer:
+      return Denied(types::v1::DENIAL_REASON_TOKEN_INVALID,
+                    "the issuer has withdrawn the key that signed the token of this stream");
+    case KeyStanding::kPublished:
+    case KeyStanding::kUnknown:
+      return CheckLock(caller);
+  }
+}
+
 absl::Status IdentifyCaller::RefuseLocked(const Caller& caller, std::string_view method) const {
   const absl::Status refused = CheckLock(caller);
   if (ReasonOf(refused) != types::v1::DENIAL_REASON_LOCKED) return refused;

@@ -56,7 +56,10 @@ class IdentifyCaller {
   // (CompiledPolicies::LockOut): who is locked out neither decides nor manages nor reads. A lock
   // that names no principal keeps nobody from deleting it. OK for whoever is no person.
   absl::Status CheckLock(const Caller& caller) const;
-  // The same about one call of `method`, whose refusal goes to the audit log.
+  // Whether a person whom a stream has let in would be let in now: TOKEN_INVALID where the issuer
+  // has withdrawn the key that signed his token, LOCKED as above. OK for whoever is no person.
+  absl::Status CheckStillIn(const Caller& caller) const;
+  // CheckLock about one call of `method`, whose refusal goes to the audit log.
   absl::Status RefuseLocked(const Caller& caller, std::string_view method) const;
 
   const Roles& roles() const { return roles_; }

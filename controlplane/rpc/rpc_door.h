@@ -58,8 +58,8 @@ class RpcDoor {
   grpc::Status Pass(grpc::ServerContext& context, const google::protobuf::Descriptor& request,
                     absl::FunctionRef<absl::Status(const Caller&)> serve) const;
 
-  // LOCKED where a lock has come to shut the caller out: for streams, which outlive their head.
-  absl::Status CheckLock(const Caller& caller) const { return identify_.CheckLock(caller); }
+  // Whether the caller would be let in now: for streams, which outlive their head.
+  absl::Status CheckStillIn(const Caller& caller) const { return identify_.CheckStillIn(caller); }
 
  private:
   class GuardProcessor;

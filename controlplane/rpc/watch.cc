@@ -24,7 +24,7 @@ absl::Status Watch(const Reader& reader, absl::FunctionRef<absl::StatusOr<WatchS
     for (bool has_gap = false; !has_gap;) {
       RETURN_IF_ERROR(MayGoOn(reader.context, reader.caller, reader.changes, reader.clock));
       const Changes news = reader.changes.WaitSince(cursor, kWatchTick);
-      RETURN_IF_ERROR(reader.door.CheckLock(reader.caller));
+      RETURN_IF_ERROR(reader.door.CheckStillIn(reader.caller));
       has_gap = news.is_gap;
       cursor = news.cursor;
       for (const Change& change : news.items) {

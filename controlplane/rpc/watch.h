@@ -38,8 +38,8 @@ enum class WatchStep { kGoOn, kDone };
 // The loop of a stream that shows something and then each change of it: `first` writes it as it is
 // (again, after the feed has forgotten more than the reader had seen), `next` is given each change
 // in the order of the commits. Ends with OK once one of them says kDone, with what one of them
-// returned, with what MayGoOn says, or with LOCKED before it shows what came after the lock that
-// shuts its reader out.
+// returned, with what MayGoOn says, or with LOCKED or TOKEN_INVALID before it shows what came after
+// the lock that shuts its reader out, or after his issuer has withdrawn the key of his token.
 absl::Status Watch(const Reader& reader, absl::FunctionRef<absl::StatusOr<WatchStep>()> first,
                    absl::FunctionRef<absl::StatusOr<WatchStep>(const Change&)> next);
 

@@ -20,6 +20,7 @@
 #include "controlplane/store/audit_log.h"
 #include "migrations/migrations.h"
 #include "sallyport/admin/v1/agent_service.grpc.pb.h"
+#include "sallyport/admin/v1/issuer_service.grpc.pb.h"
 #include "sallyport/admin/v1/policy_service.grpc.pb.h"
 #include "sallyport/agent/v1/enrollment_service.grpc.pb.h"
 #include "tests/fakes/temp_dir.h"
@@ -96,6 +97,17 @@ class Deployment {
     nlohmann::json claims = {{"sub", subject}, {"aud", "api://sallyport"}, {"cid", subject}};
     if (more.is_object()) claims.update(more);
     return Token(claims, absl::Hours(1));
+  }
+
+  // The issuer signs with another key, and publishes the one before no more; the control plane
+  // knows.
+  void ChangeIssuerKey() {
+    issuer_ = TestKey("ES256", "k2");
+    std::ofstream(dir_ / "jwks.json") << JwksOf({issuer_.Jwk()});
+    admin::v1::CheckIssuersResponse checked;
+    REQUIRE(admin::v1::IssuerService::NewStub(AdminSocket())
+                ->CheckIssuers(Context().get(), {}, &checked)
+                .ok());
   }
 
   // A channel to one of the doors; `server_name` is what the client asks for in TLS.

@@ -105,27 +105,47 @@ TEST_CASE("only a lock that names principals, and nothing else, shuts people out
   CHECK_FALSE(is_locked());
 }
 
-TEST_CASE("a stream shows nothing more to whom a lock shuts out", "[integration][rpc]") {
+// What an approver watches, who has read of one approval that waits.
+struct WatchedApprovals {
+  WatchedApprovals() {
+    deployment.Enroll("a", {"wiki"});
+    deployment.Apply(kPolicy);
+    access::v1::OpenSessionRequest request;
+    request.set_request_id("0123456789abcdef");
+    request.set_server("wiki");
+    request.set_reason("to read");
+    access::v1::OpenSessionResponse opened;
+    const std::string bot = deployment.BotToken("bot");
+    REQUIRE(access::v1::AccessService::NewStub(deployment.People())
+                ->OpenSession(Deployment::Context(bot).get(), request, &opened)
+                .ok());
+    REQUIRE(opened.session().state() == types::v1::SESSION_STATE_PENDING);
+    context = Deployment::Context(deployment.PersonToken("ann", {"approvers"}));
+    stub = admin::v1::ApprovalService::NewStub(deployment.People());
+    reader = stub->WatchApprovals(context.get(), admin::v1::WatchApprovalsRequest());
+    REQUIRE(reader->Read(&response));
+  }
+
   Deployment deployment;
-  deployment.Enroll("a", {"wiki"});
-  deployment.Apply(kPolicy);
-  access::v1::OpenSessionRequest request;
-  request.set_request_id("0123456789abcdef");
-  request.set_server("wiki");
-  request.set_reason("to read");
-  access::v1::OpenSessionResponse opened;
-  REQUIRE(access::v1::AccessService::NewStub(deployment.People())
-              ->OpenSession(Deployment::Context(deployment.BotToken("bot")).get(), request, &opened)
-              .ok());
-  REQUIRE(opened.session().state() == types::v1::SESSION_STATE_PENDING);
-  const auto context = Deployment::Context(deployment.PersonToken("ann", {"approvers"}));
-  const auto stub = admin::v1::ApprovalService::NewStub(deployment.People());
-  const auto reader = stub->WatchApprovals(context.get(), admin::v1::WatchApprovalsRequest());
+  std::unique_ptr<grpc::ClientContext> context;
+  std::unique_ptr<admin::v1::ApprovalService::Stub> stub;
+  std::unique_ptr<grpc::ClientReader<admin::v1::WatchApprovalsResponse>> reader;
   admin::v1::WatchApprovalsResponse response;
-  REQUIRE(reader->Read(&response));
+};
+
+TEST_CASE_METHOD(WatchedApprovals, "a stream shows nothing more to whom a lock shuts out",
+                 "[integration][rpc]") {
   Lock(deployment, "{principal: {realm: corp, subject: ann}}");
   CHECK_FALSE(reader->Read(&response));
   CHECK(IsLocked(reader->Finish()));
+}
+
+TEST_CASE_METHOD(WatchedApprovals,
+                 "a stream ends when the issuer withdraws the key of its reader's token",
+                 "[integration][rpc]") {
+  deployment.ChangeIssuerKey();
+  while (reader->Read(&response)) continue;
+  CHECK(ReasonFor(reader->Finish()) == types::v1::DENIAL_REASON_TOKEN_INVALID);
 }
 
 }  // namespace
