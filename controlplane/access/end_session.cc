@@ -76,8 +76,8 @@ absl::Status EndByOperator(WriteTransaction& t, const admin::v1::EndSessionReque
   RETURN_IF_ERROR(sessions::EndLive(t, *session, sessions::Revoked(request.reason()), caller, now));
   if (!request.no_lock()) {
     const OperatorLock lock = LockOf(*session, request.reason());
-    ASSIGN_OR_RETURN(const types::v1::LockSpec spec, PutLock(t, lock, lock_duration, caller, now));
-    Tell(lock.name, spec, response);
+    ASSIGN_OR_RETURN(const HeldLock held, PutLock(t, lock, lock_duration, caller, now));
+    Tell(held.name, held.spec, response);
   }
   *response.mutable_session() = session->proto();
   return t.Commit();

@@ -1,5 +1,6 @@
 #include "controlplane/access/operator_lock.h"
 
+#include "absl/strings/str_cat.h"
 #include "common/json_printer.h"
 #include "common/json_string.h"
 #include "common/status_macros.h"
@@ -31,6 +32,31 @@ std::string LockSource(const types::v1::Document& lock) {
   return source;
 }
 
+absl::Time EndOf(const types::v1::LockSpec& lock) {
+  return lock.has_expires() ? FromProto(lock.expires()) : absl::InfiniteFuture();
+}
+
+// The same doors to the same people.
+bool ShutsAlike(const types::v1::LockSpec& one, const types::v1::LockSpec& other) {
+  return one.principal().SerializeAsString() == other.principal().SerializeAsString() &&
+         one.server() == other.server() && one.agent() == other.agent();
+}
+
+// The lock that holds already and shuts what `lock` does. Where another has its name, `lock` is
+// given one that is free.
+absl::StatusOr<std::optional<types::v1::LockSpec>> FindHeld(Transaction& t,
+                                                            types::v1::Document& lock,
+                                                            absl::Time now) {
+  const std::string name = lock.name();
+  for (int n = 2;; ++n) {
+    ASSIGN_OR_RETURN(const std::optional<types::v1::Document> found,
+                     documents::Find(t, types::v1::DOCUMENT_KIND_LOCK, lock.name()));
+    if (!found.has_value() || EndOf(found->lock()) <= now) return std::nullopt;
+    if (ShutsAlike(found->lock(), lock.lock())) return found->lock();
+    lock.set_name(absl::StrCat(name, "-", n));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<absl::Duration>> LockDuration(
@@ -47,9 +73,9 @@ absl::StatusOr<std::optional<absl::Duration>> LockDuration(
   return value;
 }
 
-absl::StatusOr<types::v1::LockSpec> PutLock(WriteTransaction& t, const OperatorLock& lock,
-                                            std::optional<absl::Duration> duration,
-                                            const Caller& caller, absl::Time now) {
+absl::StatusOr<HeldLock> PutLock(WriteTransaction& t, const OperatorLock& lock,
+                                 std::optional<absl::Duration> duration, const Caller& caller,
+                                 absl::Time now) {
   types::v1::Document document;
   document.set_kind(types::v1::DOCUMENT_KIND_LOCK);
   document.set_name(lock.name);
@@ -62,9 +88,14 @@ absl::StatusOr<types::v1::LockSpec> PutLock(WriteTransaction& t, const OperatorL
     const absl::Time expires = now + *duration - absl::Nanoseconds(1);
     *spec.mutable_expires() = ToProto(absl::FromUnixSeconds(absl::ToUnixSeconds(expires) + 1));
   }
+  ASSIGN_OR_RETURN(const std::optional<types::v1::LockSpec> held, FindHeld(t, document, now));
+  if (held.has_value()) {
+    if (EndOf(*held) >= EndOf(spec)) return HeldLock{document.name(), *held, /*was_there=*/true};
+    spec.set_reason(held->reason());
+  }
   document.set_source(LockSource(document));
   ASSIGN_OR_RETURN(const documents::Put put, documents::PutDocument(t, document, caller, now));
-  return put.document.lock();
+  return HeldLock{document.name(), put.document.lock()};
 }
 
 }  // namespace sallyport::controlplane

@@ -26,9 +26,18 @@ struct OperatorLock {
 absl::StatusOr<std::optional<absl::Duration>> LockDuration(
     const google::protobuf::Duration* duration);
 
-// Stores it, which ends what it matches. What holds now.
-absl::StatusOr<types::v1::LockSpec> PutLock(WriteTransaction& t, const OperatorLock& lock,
-                                            std::optional<absl::Duration> duration,
-                                            const Caller& caller, absl::Time now);
+// What holds once an operator has asked for a lock.
+struct HeldLock {
+  std::string name;
+  types::v1::LockSpec spec;
+  bool was_there = false;  // and stays as it was
+};
+
+// Stores it, which ends what it matches. It never opens a door sooner than it was: a lock of that
+// name which still holds keeps its reason, and its end where that is later; one that people have
+// made shut out somebody else stays, and this one is stored beside it.
+absl::StatusOr<HeldLock> PutLock(WriteTransaction& t, const OperatorLock& lock,
+                                 std::optional<absl::Duration> duration, const Caller& caller,
+                                 absl::Time now);
 
 }  // namespace sallyport::controlplane

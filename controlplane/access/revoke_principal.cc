@@ -68,10 +68,10 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
       ended.push_back(session);
     }
     if (!request.no_lock()) {
-      ASSIGN_OR_RETURN(const types::v1::LockSpec spec,
-                       PutLock(t, lock, lock_duration, caller, now));
-      response.set_lock(lock.name);
-      if (spec.has_expires()) *response.mutable_lock_expires_at() = spec.expires();
+      ASSIGN_OR_RETURN(const HeldLock held, PutLock(t, lock, lock_duration, caller, now));
+      response.set_lock(held.name);
+      response.set_had_lock(held.was_there);
+      if (held.spec.has_expires()) *response.mutable_lock_expires_at() = held.spec.expires();
     }
     ASSIGN_OR_RETURN(const bool is_known,
                      locks::KnowsName(t, lock.principal.realm(), lock.principal.name()));

@@ -60,6 +60,14 @@ void ShowEnd(const admin::v1::EndSessionResponse& response, const Flags& flags,
   }
 }
 
+// `--for` and `--reason` are of a lock that is set now.
+void ShowKeptLock(std::string_view lock) {
+  std::printf(
+      "it was locked already, for no shorter time: nothing of that lock has changed, nor its "
+      "reason: `sallyport get lock %s`\n",
+      Printable(lock).c_str());
+}
+
 // Whoever has the name wrong must hear of it, whatever reads the output: nobody was cut.
 void WarnOfUnknown(const Flags& flags) {
   std::fprintf(stderr,
@@ -83,6 +91,7 @@ void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, const Flags
   if (response.sessions().empty()) std::printf("no session of %s was open\n", who.c_str());
   if (!response.lock().empty()) {
     ShowLock(response.lock(), TimeCell(response.lock_expires_at(), response.has_lock_expires_at()));
+    if (response.had_lock()) ShowKeptLock(response.lock());
   }
 }
 

@@ -95,6 +95,65 @@ TEST_CASE_METHOD(Revoking, "a revocation without a lock lets the principal come 
   CHECK(ByAgent(BotToken()).session().state() == types::v1::SESSION_STATE_ACTIVE);
 }
 
+TEST_CASE_METHOD(Revoking, "a revocation never opens a door sooner than it was",
+                 "[controlplane][access]") {
+  const auto revoke = [&](std::optional<absl::Duration> lock_for, const std::string& reason) {
+    admin::v1::RevokePrincipalRequest request;
+    request.set_principal("okta:bot");
+    request.set_reason(reason);
+    if (lock_for) *request.mutable_lock_duration() = ToProto(*lock_for);
+    const auto response = RevokePrincipal(*control, clock, *confirmed_ends).Run(admin, request);
+    INFO(response.status());
+    REQUIRE(response.ok());
+    return *response;
+  };
+  const auto reason = [&](const std::string& lock) {
+    return (*documents::Find(*Read(), types::v1::DOCUMENT_KIND_LOCK, lock))->lock().reason();
+  };
+  const auto is_locked = [&] {
+    return ByAgent(BotToken()).denial_reason() == types::v1::DENIAL_REASON_LOCKED;
+  };
+  SECTION("a shorter lock leaves what was there, and says so") {
+    const auto lock_for =
+        GENERATE(as<std::optional<absl::Duration>>(), std::nullopt, absl::Hours(1));
+    const auto first = revoke(lock_for, "stolen");
+    CHECK_FALSE(first.had_lock());
+    const auto second = revoke(absl::Seconds(1), "test");
+    CHECK(second.had_lock());
+    CHECK(second.lock() == first.lock());
+    CHECK(second.lock_expires_at().seconds() == first.lock_expires_at().seconds());
+    CHECK(reason(first.lock()) == "stolen");
+    clock.Advance(absl::Minutes(59));
+    CHECK(is_locked());
+  }
+  SECTION("a longer lock takes its place with the first reason") {
+    const auto first = revoke(absl::Seconds(1), "stolen");
+    const auto second = revoke(std::nullopt, "still");
+    CHECK_FALSE(second.had_lock());
+    CHECK_FALSE(second.has_lock_expires_at());
+    CHECK(reason(second.lock()) == "stolen");
+    clock.Advance(absl::Hours(1));
+    CHECK(is_locked());
+  }
+  SECTION("one that has ended is no matter") {
+    revoke(absl::Seconds(1), "stolen");
+    clock.Advance(absl::Seconds(3));
+    const auto second = revoke(absl::Minutes(1), "again");
+    CHECK_FALSE(second.had_lock());
+    CHECK(reason(second.lock()) == "again");
+    CHECK(is_locked());
+  }
+  SECTION("one that was made to shut out others stays beside") {
+    const std::string name = revoke(std::nullopt, "stolen").lock();
+    Apply("kind: Lock\nname: " + name + "\nspec: {principal: {realm: okta}, reason: all}\n");
+    const auto second = revoke(absl::Seconds(1), "test");
+    CHECK(second.lock() == name + "-2");
+    CHECK(reason(name) == "all");
+    clock.Advance(absl::Minutes(1));
+    CHECK(is_locked());
+  }
+}
+
 TEST_CASE_METHOD(Revoking, "who revokes a principal hears which of its agents are away",
                  "[controlplane][access]") {
   ByAgent(BotToken());
