@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/denial.h"
 #include "common/ids.h"
 #include "common/printable.h"
@@ -34,8 +35,6 @@ namespace {
 
 // What a session can ask for at a time.
 constexpr size_t kMaxOpenApprovals = 64;
-// One that is in doubt is reason enough to ask; nobody reads more of them.
-constexpr int kMaxRepeats = 16;
 
 absl::Status CheckRequest(const RequestCallApprovalRequest& request) {
   RETURN_IF_ERROR(CheckCallName(request.method(), request.target()));
@@ -66,6 +65,15 @@ struct Question {
 // Ok: somebody is to be asked.
 absl::Status CheckAsked(const Question& question) {
   const CallDecision& decision = question.decision;
+  if (MayPass(decision) && question.repeats.size() > kMaxRepeats &&
+      OnUnknownOf(decision) == types::v1::ON_UNKNOWN_ASK) {
+    return Denied(types::v1::DENIAL_REASON_OUTCOME_UNKNOWN,
+                  absl::StrCat("nobody knows of more than ", kMaxRepeats,
+                               " identical calls whether they were done, which is more than "
+                               "anybody is asked about at once; the oldest is ",
+                               NameOf(question.repeats.front()), "; ",
+                               HowToSettle(question.repeats.front())));
+  }
   if (decision.verdict == Verdict::kRequireApproval) return absl::OkStatus();
   if (decision.verdict != Verdict::kAllow)
     return Denied(decision.reason, decision.detail.empty()
@@ -222,8 +230,8 @@ absl::StatusOr<RequestCallApprovalResponse> CallApprovals::Run(
                                  .cut = cut},
                                 now);
   if (!request.call_digest().empty()) {
-    ASSIGN_OR_RETURN(question.repeats, DoubtfulCalls(*t, session, request.call_digest(),
-                                                     needs_.is_connected, now, kMaxRepeats));
+    ASSIGN_OR_RETURN(question.repeats,
+                     DoubtfulCalls(*t, session, request.call_digest(), needs_.is_connected, now));
   }
   if (const absl::Status asked = CheckAsked(question); !asked.ok()) return Refused(asked);
   if (const absl::Status may_do = CheckEffects(question); !may_do.ok()) return Refused(may_do);

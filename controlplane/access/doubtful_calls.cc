@@ -1,5 +1,7 @@
 #include "controlplane/access/doubtful_calls.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -11,16 +13,16 @@ namespace sallyport::controlplane {
 absl::StatusOr<std::vector<ReservedCall>> DoubtfulCalls(Transaction& t, const Session& session,
                                                         std::string_view digest,
                                                         const IsConnected& is_connected,
-                                                        absl::Time now, int limit) {
+                                                        absl::Time now) {
+  constexpr int kLimit = kMaxRepeats + 1;
   const std::string& server = session.proto().server();
   ASSIGN_OR_RETURN(std::vector<ReservedCall> doubtful,
-                   calls::IdenticalInDoubt(t, server, digest, now, limit));
-  ASSIGN_OR_RETURN(
-      std::vector<calls::UnderWay> elsewhere,
-      calls::IdenticalElsewhere(t, server, digest, session.proto().agent(), now, limit));
-  for (calls::UnderWay& one : elsewhere) {
-    if (!is_connected(one.agent)) doubtful.push_back(std::move(one.call));
-  }
+                   calls::IdenticalInDoubt(t, server, digest, now, kLimit));
+  ASSIGN_OR_RETURN(std::vector<ReservedCall> elsewhere,
+                   calls::IdenticalElsewhere(
+                       t, server, digest, session.proto().agent(),
+                       [&](std::string_view agent) { return !is_connected(agent); }, now, kLimit));
+  std::ranges::move(elsewhere, std::back_inserter(doubtful));
   return doubtful;
 }
 

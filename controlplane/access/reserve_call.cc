@@ -27,8 +27,6 @@ using agent::v1::ReserveCallResponse;
 namespace {
 
 constexpr size_t kMaxCallIdBytes = 128;
-// More than these are not read: one that is in doubt is enough to refuse.
-constexpr int kMaxInDoubt = 16;
 
 // One attempt, and what is found out about it on the way.
 struct Attempt {
@@ -118,7 +116,7 @@ bool IsRepeatedBy(const types::v1::Approval& approval, const ReservedCall& call)
 absl::Status CheckRepetition(Attempt& attempt) {
   ASSIGN_OR_RETURN(std::vector<ReservedCall> in_doubt,
                    DoubtfulCalls(attempt.t, attempt.session, attempt.request.call_digest(),
-                                 attempt.is_connected, attempt.now, kMaxInDoubt));
+                                 attempt.is_connected, attempt.now));
   const auto is_allowed = [&](const ReservedCall& call) {
     switch (OnUnknownOf(attempt.decision)) {
       case types::v1::ON_UNKNOWN_ALLOW:

@@ -66,22 +66,23 @@ absl::StatusOr<std::vector<ReservedCall>> IdenticalInDoubt(Transaction& t, std::
   return Calls(list);
 }
 
-absl::StatusOr<std::vector<UnderWay>> IdenticalElsewhere(Transaction& t, std::string_view server,
-                                                         std::string_view digest,
-                                                         std::string_view agent, absl::Time now,
-                                                         int limit) {
+absl::StatusOr<std::vector<ReservedCall>> IdenticalElsewhere(
+    Transaction& t, std::string_view server, std::string_view digest, std::string_view agent,
+    absl::FunctionRef<bool(std::string_view agent)> is_wanted, absl::Time now, size_t limit) {
   Statement list = t.Prepare("select " CALL_COLUMNS ", s.agent" OF_CALLS
                              " where c.server = ?2 and c.digest = ?3 and c.state = 1 and "
                              "s.state = 2 and s.expires_at > ?1 and s.agent <> ?4 "
-                             "order by c.reserved_at, c.rowid limit ?5");
-  list.Time(now).Text(server).Text(digest).Text(agent).Int(limit);
-  std::vector<UnderWay> found;
-  while (true) {
+                             "order by c.reserved_at, c.rowid");
+  list.Time(now).Text(server).Text(digest).Text(agent);
+  std::vector<ReservedCall> found;
+  while (found.size() < limit) {
     ASSIGN_OR_RETURN(const bool row, list.Step());
-    if (!row) return found;
+    if (!row) break;
+    if (!is_wanted(list.text(4))) continue;
     ASSIGN_OR_RETURN(Found one, FoundOf(list));
-    found.push_back({std::move(one.call), std::string(list.text(4))});
+    found.push_back(std::move(one.call));
   }
+  return found;
 }
 
 absl::StatusOr<std::vector<ReservedCall>> InDoubtOfSession(Transaction& t,

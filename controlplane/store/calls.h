@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -37,16 +38,11 @@ absl::StatusOr<std::vector<ReservedCall>> IdenticalInDoubt(Transaction& t, std::
                                                            std::string_view digest, absl::Time now,
                                                            int limit);
 
-// Identical calls that are under way in live sessions of other agents than `agent`, oldest first,
-// at most `limit`.
-struct UnderWay {
-  ReservedCall call;
-  std::string agent;
-};
-absl::StatusOr<std::vector<UnderWay>> IdenticalElsewhere(Transaction& t, std::string_view server,
-                                                         std::string_view digest,
-                                                         std::string_view agent, absl::Time now,
-                                                         int limit);
+// Identical calls that are under way in live sessions of those other agents than `agent` that
+// `is_wanted` names, oldest first, at most `limit`.
+absl::StatusOr<std::vector<ReservedCall>> IdenticalElsewhere(
+    Transaction& t, std::string_view server, std::string_view digest, std::string_view agent,
+    absl::FunctionRef<bool(std::string_view agent)> is_wanted, absl::Time now, size_t limit);
 
 // Calls of a session that are in doubt, oldest first.
 absl::StatusOr<std::vector<ReservedCall>> InDoubtOfSession(Transaction& t,

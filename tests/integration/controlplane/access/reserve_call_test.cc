@@ -228,6 +228,47 @@ TEST_CASE_METHOD(Reserving, "who said that a call is made again must be enough w
   CHECK(Answer(again).denial_reason() == types::v1::DENIAL_REASON_UNSPECIFIED);
 }
 
+TEST_CASE_METHOD(Reserving, "an approval lets no call through that may repeat one it does not name",
+                 "[controlplane][access]") {
+  has_once = false;
+  Rules("on_unknown: allow");
+  const int in_doubt = GENERATE(15, 16, 17);
+  const auto lose = [&](const std::string& id) {
+    REQUIRE(Settle(id, agent::v1::CALL_OUTCOME_UNKNOWN).ok());
+  };
+  CHECK(Passes("late", {}));
+  for (int i = 0; i < in_doubt; ++i) {
+    CHECK(Passes("lost" + std::to_string(i), {}));
+    lose("lost" + std::to_string(i));
+  }
+  ApplyPolicy("max_duration: 15m",
+              "[{require_approval: {tools: [refund], approvers: [\"okta:approvers\"], on_unknown: "
+              "ask}}]");
+  agent::v1::RequestCallApprovalRequest ask;
+  ask.set_session_id(session_id);
+  ask.set_method("tools/call");
+  ask.set_target("refund");
+  ask.set_arguments_digest(kDigest);
+  ask.set_call_digest(Digest('a'));
+  ask.set_arguments(R"({"payment":"a","items":[1]})");
+  const auto asked = calls->Run(Agent("a1"), ask);
+  if (in_doubt > 16) {
+    CHECK(asked->denial_reason() == types::v1::DENIAL_REASON_OUTCOME_UNKNOWN);
+    CHECK_THAT(asked->detail(), Catch::Contains("lost0 --outcome done`"));
+    return;
+  }
+  REQUIRE(asked->has_approval());
+  CHECK(asked->approval().repeats_size() == in_doubt);
+  REQUIRE(Approve(asked->approval().id(), SignedIn("alice")).ok());
+  ReserveCallRequest again = Asked("c2", {});
+  again.set_approval_id(asked->approval().id());
+  again.set_arguments_digest(kDigest);
+  const bool one_more = GENERATE(false, true);
+  if (one_more) lose("late");
+  CHECK(Answer(again).denial_reason() == (one_more ? types::v1::DENIAL_REASON_OUTCOME_UNKNOWN
+                                                   : types::v1::DENIAL_REASON_UNSPECIFIED));
+}
+
 TEST_CASE_METHOD(Reserving, "on_unknown lets a call be repeated, or refuses it",
                  "[controlplane][access]") {
   const bool is_allowed = GENERATE(true, false);
