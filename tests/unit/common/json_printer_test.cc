@@ -58,7 +58,7 @@ TEST_CASE("bytes are base64 and an approval's decisions say no as well as yes", 
   approval.add_decisions()->set_reason("no");
   CHECK(ToJson(approval) ==
         R"({"approvers":[],"owners":[],"decisions":[{"approve":false,"reason":"no"}],)"
-        R"("count":0,"repeats":[],"cut":[]})");
+        R"("count":0,"repeats":[],"cut":[],"shortened":[]})");
 }
 
 TEST_CASE("a list is there where it is empty, but for documents", "[common][json]") {
