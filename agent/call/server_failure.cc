@@ -14,8 +14,8 @@ std::string WhatHappened(const absl::Status& failure, std::string_view method, b
   if (HttpStatusOf(failure) != 0) return std::string(failure.message());
   const std::string to = method.empty() ? std::string() : absl::StrCat(" to ", ToAbsl(method));
   if (is_invalid) {
-    return absl::StrCat("the server's answer", to, " was not one clean message: ",
-                        failure.message());
+    return absl::StrCat("the server's answer", to,
+                        " was not one clean message: ", failure.message());
   }
   if (absl::IsDeadlineExceeded(failure)) {
     return absl::StrCat("the server took too long for its answer", to);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/http/head_writer.h"
 #include "agent/listen/reply_head.h"
 #include "common/denial.h"
@@ -34,6 +35,7 @@ ClientConnection::ClientConnection(Loop& loop, const Clock& clock, HttpService& 
       tls_(std::move(tls)),
       client_address_(std::move(client_address)),
       reader_(request_, limits),
+      max_body_bytes_(limits.body),
       write_done_(loop),
       watch_done_(loop),
       helpers_done_(loop) {}
@@ -103,6 +105,7 @@ bool ClientConnection::TookIn(IoResult read) {
 }
 
 Task<bool> ClientConnection::ReadBody(std::uint64_t max_bytes) {
+  max_body_bytes_ = max_bytes;
   reader_.LimitBody(max_bytes);
   if (!request_.expects_continue) input_.Consume(reader_.Feed(input_.view()));
   return reader_.is_done() ? Task<bool>(true) : ReadRest();
@@ -142,10 +145,15 @@ void ClientConnection::AllowOrigin(std::string_view origin) {
 
 Task<void> ClientConnection::Refuse(HttpError error) {
   keep_alive_ = false;
+  std::string message(error.what);
+  if (error.status == 413) {
+    absl::StrAppend(&message, ": at most ", max_body_bytes_,
+                    " bytes are taken here (message_bytes, of the agent or of the server)");
+  }
   OwnAnswer answer;
   answer.status = error.status;
   answer.body = R"({"reason":")" + std::string(ReasonName(ReasonFor(error))) + R"(","message":)" +
-                JsonString(error.what) + "}";
+                JsonString(message) + "}";
   co_await Answer(std::move(answer));
 }
 

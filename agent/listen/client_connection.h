@@ -142,6 +142,7 @@ class ClientConnection final : public Reply {
 
   HttpRequest request_;
   RequestReader reader_;
+  std::uint64_t max_body_bytes_;
   InputBuffer input_;
   KnownToken known_token_;
   bool is_head_approved_ = false;

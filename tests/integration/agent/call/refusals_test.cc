@@ -600,6 +600,7 @@ TEST_CASE("a message that cannot be read is refused whole", "[agent][call]") {
   const auto large = bot.Post(Door::Call("echo", "{\"m\":\"" + std::string(1 << 20, 'x') + "\"}"));
   CHECK(large.status == 413);
   CHECK(large.body.find("message_too_large") != std::string::npos);
+  CHECK(large.body.find("at most 1048576 bytes") != std::string::npos);
   CHECK(door.Seen("tools/call") == 0);
   CHECK(Door::Message(bot.Post(Door::Call("echo")))["result"].contains("content"));
 }
