@@ -151,15 +151,10 @@ std::string ElicitationParams(const JsonIndex& index, const JsonNode& params) {
   return raw;
 }
 
-absl::Status ReadInputs(const JsonIndex& index, const JsonNode& result, BridgedResponse& out) {
-  if (const JsonNode* state = index.Member(&result, "requestState")) {
-    if (!state->is_string()) return ServerInvalid("requestState is not a string");
-    out.state = std::string(index.Raw(*state));
-  }
-  const JsonNode* requests = index.Member(&result, "inputRequests");
-  if (requests == nullptr) return absl::OkStatus();
-  if (!requests->is_object()) return ServerInvalid("inputRequests is not an object");
-  for (const JsonNode& request : index.Children(*requests)) {
+absl::Status ReadInputRequests(const JsonIndex& index, const JsonNode& requests,
+                               BridgedResponse& out) {
+  if (!requests.is_object()) return ServerInvalid("inputRequests is not an object");
+  for (const JsonNode& request : index.Children(requests)) {
     const JsonNode* method = index.Member(&request, "method");
     const JsonNode* params = ObjectMember(index, &request, "params");
     if (method == nullptr || !method->is_string())
@@ -172,6 +167,19 @@ absl::Status ReadInputs(const JsonIndex& index, const JsonNode& result, BridgedR
       absl::StrAppend(&input.members, R"(,"params":)", ElicitationParams(index, *params));
     out.inputs.push_back(std::move(input));
   }
+  return absl::OkStatus();
+}
+
+absl::Status ReadInputs(const JsonIndex& index, const JsonNode& result, BridgedResponse& out) {
+  if (const JsonNode* state = index.Member(&result, "requestState")) {
+    if (!state->is_string()) return ServerInvalid("requestState is not a string");
+    out.state = std::string(index.Raw(*state));
+  }
+  const JsonNode* requests = index.Member(&result, "inputRequests");
+  if (requests != nullptr) RETURN_IF_ERROR(ReadInputRequests(index, *requests, out));
+  // The same call once more is all that could follow.
+  if (out.inputs.empty() && out.state.empty())
+    return ServerInvalid("it asks for input, and neither says which nor has a requestState");
   return absl::OkStatus();
 }
 

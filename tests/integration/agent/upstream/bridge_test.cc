@@ -302,6 +302,7 @@ TEST_CASE("what a legacy client cannot be told of is refused", "[agent][bridge]"
   const std::string result =
       GENERATE(R"({"resultType":"task","taskId":"x"})",
                R"({"resultType":"input_required","requestState":1})",
+               R"({"resultType":"input_required"})",
                R"({"resultType":"input_required","inputRequests":{"a":{}}})");
   Rig rig([result](const json& request) {
     return Reply{JsonReply(Result(request, json::parse(result)))};

@@ -188,6 +188,8 @@ TEST_CASE("what a server wants of the client becomes its requests", "[agent][mcp
       const char* bad :
       {R"({"jsonrpc":"2.0","id":5,"result":{"resultType":"input_required","requestState":1}})",
        R"({"jsonrpc":"2.0","id":5,"result":{"resultType":"input_required","inputRequests":[]}})",
+       R"({"jsonrpc":"2.0","id":5,"result":{"resultType":"input_required"}})",
+       R"({"jsonrpc":"2.0","id":5,"result":{"resultType":"input_required","inputRequests":{}}})",
        R"({"jsonrpc":"2.0","id":5,"result":{"resultType":"input_required","inputRequests":{"a":{}}}})"}) {
     CHECK(ReasonOf(FromModern(FromServer(bad), kCall).status()) ==
           DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
