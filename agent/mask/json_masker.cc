@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "agent/mask/clear_and_shrink.h"
 #include "agent/mask/cut_places.h"
 #include "agent/mask/detectors/detector.h"
 #include "agent/mask/literal_search.h"
@@ -253,7 +254,8 @@ absl::Status Masker::Work::Run(std::string_view json, const SessionMask& mask, M
                                std::vector<Finding>& findings) {
   if (mask.plan == nullptr) return absl::InternalError("a session without a mask plan");
   const MaskPlan::Rules& rules = mask.plan->rules();
-  edits.clear();
+  ClearAndShrink(edits);
+  ClearAndShrink(hits);
   if (memory.size() > kKeptBytes) std::string().swap(memory);
   RETURN_IF_ERROR(texts.Collect(json, rules, mask_for));
   hits = texts.field_hits();

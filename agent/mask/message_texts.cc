@@ -8,6 +8,7 @@
 #endif
 
 #include "agent/mask/aws_members.h"
+#include "agent/mask/clear_and_shrink.h"
 #include "agent/mask/inner_json.h"
 #include "agent/mask/whole_number.h"
 #include "agent/mcp/json_scan.h"
@@ -51,9 +52,9 @@ bool HasOddCharacter(std::string_view name, [[maybe_unused]] std::string_view js
 void MessageTexts::Clear() {
   arena_.Clear();
   sites_.Clear();
-  pieces_.clear();
-  documents_.clear();
-  field_hits_.clear();
+  ClearAndShrink(pieces_);
+  ClearAndShrink(documents_);
+  ClearAndShrink(field_hits_);
   if (!kept_.empty()) kept_.clear();
 }
 

@@ -114,7 +114,7 @@ std::string_view LineBreakAt(std::string_view text, std::size_t at) {
 }
 
 std::size_t BytesOf(const PackedText& packed) {
-  return packed.form.head.size() + packed.text.size() + packed.form.tail.size();
+  return packed.form.head.view().size() + packed.text.size() + packed.form.tail.view().size();
 }
 
 // How its end is padded. Whole groups do not tell; the alphabet of URLs goes without.
@@ -279,7 +279,7 @@ std::optional<PackedText> PackedTexts::NextInBase64(std::string_view text) {
   struct Cut {
     std::size_t text_size;
     Place end;
-    std::string tail;
+    GroupRest tail;
   };
   PackedText packed;
   std::optional<Cut> cut;
@@ -295,7 +295,7 @@ std::optional<PackedText> PackedTexts::NextInBase64(std::string_view text) {
       if (is_ascii || (is_in_text && IsText(group.bytes[i]))) {
         if (packed.text.empty()) {
           packed.begin = group.begin.at;
-          packed.form.head = bytes.substr(0, i);
+          packed.form.head = GroupRest(bytes.substr(0, i));
           packed.form.column = group.begin.at - group.begin.line_begin;
         }
         packed.text.push_back(bytes[i]);
@@ -304,7 +304,7 @@ std::optional<PackedText> PackedTexts::NextInBase64(std::string_view text) {
       ascii = 0;
       if (is_in_text) {
         cut = Cut{packed.text.size(), i == 0 ? group.begin : group.end,
-                  std::string(i == 0 ? std::string_view() : bytes.substr(i))};
+                  i == 0 ? GroupRest() : GroupRest(bytes.substr(i))};
         // A stretch that begins in this group is taken along, for the group can be put anew once.
         is_over = i == 0 ||
                   std::none_of(bytes.begin() + static_cast<std::ptrdiff_t>(i), bytes.end(),
@@ -325,7 +325,7 @@ std::optional<PackedText> PackedTexts::NextInBase64(std::string_view text) {
   packed.end = place_.at;
   if (cut) {
     packed.text.resize(cut->text_size);
-    packed.form.tail = std::move(cut->tail);
+    packed.form.tail = cut->tail;
     place_ = cut->end;
     packed.form.goes_on = Read(text, group);
     place_ = cut->end;
@@ -348,10 +348,10 @@ std::string Pack(std::string_view text, const PackedForm& form) {
     }
     return out;
   }
-  std::string bytes = form.head;
+  std::string bytes(form.head.view());
   bytes.append(text);
-  while (form.goes_on && (bytes.size() + form.tail.size()) % 3 != 0) bytes.push_back(' ');
-  bytes.append(form.tail);
+  while (form.goes_on && (bytes.size() + form.tail.view().size()) % 3 != 0) bytes.push_back(' ');
+  bytes.append(form.tail.view());
   const std::string_view alphabet = form.is_url ? kUrl : kStandard;
   std::size_t column = form.column;
   const auto put = [&](char c) {

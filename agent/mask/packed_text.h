@@ -14,6 +14,21 @@ namespace sallyport::agent {
 // that we look for.
 inline constexpr std::size_t kMinRun = 20;
 
+// Bytes of a group of base64 that are none of the text.
+class GroupRest {
+ public:
+  GroupRest() = default;
+  // At most two.
+  explicit GroupRest(std::string_view bytes) : size_(static_cast<std::uint8_t>(bytes.size())) {
+    bytes.copy(bytes_, sizeof bytes_);
+  }
+  std::string_view view() const { return {bytes_, size_}; }
+
+ private:
+  char bytes_[2] = {};
+  std::uint8_t size_ = 0;
+};
+
 struct PackedForm {
   enum class Base : std::uint8_t { kBase64, kHex };
   Base base = Base::kBase64;
@@ -24,8 +39,8 @@ struct PackedForm {
   std::string line_break;  // with the indentation of the next line
   std::size_t column = 0;  // where in its line it begins
   // Base64: the bytes before and behind the text in the groups of its first and its last byte.
-  std::string head;
-  std::string tail;
+  GroupRest head;
+  GroupRest tail;
   // Base64: groups of other bytes follow, which have to stay where groups begin.
   bool goes_on = false;
 };

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/mask/clear_and_shrink.h"
+
 namespace sallyport::agent {
 
 // What is looked through at once.
@@ -42,7 +44,7 @@ class TextArena {
   void Clear() {
     if (bytes_.size() > kKeptBytes) std::string().swap(bytes_);
     size_ = 0;
-    texts_.clear();
+    ClearAndShrink(texts_);
     last_ = 0;
   }
 
