@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Deployment, allowAll, until } from './deployment.mjs';
 
 let door, token, other;
@@ -130,6 +131,24 @@ test('a control plane of an older backup refuses what does not fit: that is set 
   await isRecorded();
   await isShipped();
   assert.deepEqual([await readiness(), setAside(), logged('recording_set_aside')], ['200 {"status":"ready"}', [], []]);
+});
+
+test('a control plane that can write nothing is not ready, and says why until it can', async () => {
+  const ready = async () => {
+    const response = await fetch(`http://${door.controlPlane.ready.listen.local}/readyz`);
+    return `${response.status} ${await response.text()}`;
+  };
+  assert.equal(await ready(), '200 {"status":"ready"}');
+  const holder = new DatabaseSync(join(door.controlPlane.dataDir, 'control.db'));
+  try {
+    holder.exec('begin immediate');
+    assert.notEqual((await door.cli(['apply', '-f', door.stage.write('held.yaml', allowAll('held'))])).code, 0);
+    await until('it is not ready', async () => /^503 .*nothing can be written to .*control\.db/.test(await ready()));
+  } finally {
+    holder.close();
+  }
+  await until('it is ready', async () => (await ready()) === '200 {"status":"ready"}');
+  assert.equal((await door.cli(['apply', '-f', door.stage.write('held.yaml', allowAll('held')), '--dry-run'])).code, 0);
 });
 
 for (const name of ['recordings.db', 'control.db']) {
