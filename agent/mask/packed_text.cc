@@ -175,6 +175,79 @@ struct PackedTexts::Group {
   std::array<unsigned char, 3> bytes{};
   std::size_t size = 0;
   bool is_url = false;
+
+  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), size}; }
+};
+
+// A stretch of text as it is read, group by group.
+class PackedTexts::Stretch {
+ public:
+  // False: it is over.
+  bool Take(const Group& group) {
+    bool goes_on = true;
+    for (std::size_t i = 0; i < group.size && goes_on; ++i) goes_on = TakeByte(group, i);
+    if (!packed_.text.empty()) packed_.form.is_url |= group.is_url;
+    return goes_on;
+  }
+  bool is_text() const { return packed_.text.size() >= kMinText; }
+  // Where it ends, if that is not where reading has ended.
+  std::optional<Place> end() const { return cut_ ? std::optional(cut_->end) : std::nullopt; }
+  PackedText Finish() && {
+    if (cut_) {
+      packed_.text.resize(cut_->text_size);
+      packed_.form.tail = cut_->tail;
+    }
+    return std::move(packed_);
+  }
+
+ private:
+  // Up to here it is text for sure: behind it are bytes that are none, and maybe text again before
+  // the group is over, which is no stretch of its own.
+  struct Cut {
+    std::size_t text_size;
+    Place end;
+    GroupRest tail;
+  };
+
+  bool TakeByte(const Group& group, std::size_t i) {
+    const bool is_ascii = IsAsciiText(group.bytes[i]);
+    const bool is_in_text = is_text() && !cut_;
+    if (is_ascii && ++ascii_ >= kMinText) cut_.reset();
+    if (is_ascii || (is_in_text && IsText(group.bytes[i]))) {
+      if (packed_.text.empty()) Begin(group, i);
+      packed_.text.push_back(group.view()[i]);
+      return true;
+    }
+    ascii_ = 0;
+    if (is_in_text) return CutBefore(group, i);
+    if (!cut_) {
+      packed_.text.clear();
+      packed_.form.is_url = false;
+      return true;
+    }
+    packed_.text.push_back(group.view()[i]);
+    return group.begin.at < cut_->end.at;
+  }
+
+  void Begin(const Group& group, std::size_t i) {
+    packed_.begin = group.begin.at;
+    packed_.form.head = GroupRest(group.view().substr(0, i));
+    packed_.form.column = group.begin.at - group.begin.line_begin;
+  }
+
+  // A stretch that begins in the same group is taken along, for the group can be put anew once.
+  bool CutBefore(const Group& group, std::size_t i) {
+    const std::string_view rest = group.view().substr(i);
+    cut_ = i == 0 ? Cut{packed_.text.size(), group.begin, {}}
+                  : Cut{packed_.text.size(), group.end, GroupRest(rest)};
+    packed_.text.push_back(rest[0]);
+    return i != 0 && std::ranges::any_of(
+                         rest, [](char c) { return IsAsciiText(static_cast<unsigned char>(c)); });
+  }
+
+  PackedText packed_;
+  std::optional<Cut> cut_;
+  std::size_t ascii_ = 0;  // bytes in a row that a text may begin with
 };
 
 PackedTexts::PackedTexts(std::size_t run, std::size_t run_end)
@@ -274,63 +347,19 @@ bool PackedTexts::Read(std::string_view text, Group& group) {
 }
 
 std::optional<PackedText> PackedTexts::NextInBase64(std::string_view text) {
-  // Up to here it is text for sure: behind it are bytes that are none, and maybe text again before
-  // the group is over, which is no stretch of its own.
-  struct Cut {
-    std::size_t text_size;
-    Place end;
-    GroupRest tail;
-  };
-  PackedText packed;
-  std::optional<Cut> cut;
-  std::size_t ascii = 0;  // bytes in a row that a text may begin with
-  bool is_over = false;
+  Stretch stretch;
   Group group;
-  while (!is_over && Read(text, group)) {
-    const std::string_view bytes(reinterpret_cast<const char*>(group.bytes.data()), group.size);
-    for (std::size_t i = 0; i < group.size && !is_over; ++i) {
-      const bool is_ascii = IsAsciiText(group.bytes[i]);
-      const bool is_in_text = packed.text.size() >= kMinText && !cut;
-      if (is_ascii && ++ascii >= kMinText) cut.reset();
-      if (is_ascii || (is_in_text && IsText(group.bytes[i]))) {
-        if (packed.text.empty()) {
-          packed.begin = group.begin.at;
-          packed.form.head = GroupRest(bytes.substr(0, i));
-          packed.form.column = group.begin.at - group.begin.line_begin;
-        }
-        packed.text.push_back(bytes[i]);
-        continue;
-      }
-      ascii = 0;
-      if (is_in_text) {
-        cut = Cut{packed.text.size(), i == 0 ? group.begin : group.end,
-                  i == 0 ? GroupRest() : GroupRest(bytes.substr(i))};
-        // A stretch that begins in this group is taken along, for the group can be put anew once.
-        is_over = i == 0 ||
-                  std::none_of(bytes.begin() + static_cast<std::ptrdiff_t>(i), bytes.end(),
-                               [](char c) { return IsAsciiText(static_cast<unsigned char>(c)); });
-        packed.text.push_back(bytes[i]);
-      } else if (cut && group.begin.at < cut->end.at) {
-        packed.text.push_back(bytes[i]);
-      } else if (cut) {
-        is_over = true;
-      } else {
-        packed.text.clear();
-        packed.form.is_url = false;
-      }
-    }
-    if (!packed.text.empty()) packed.form.is_url |= group.is_url;
+  while (Read(text, group) && stretch.Take(group)) {
   }
-  if (packed.text.size() < kMinText) return std::nullopt;
-  packed.end = place_.at;
-  if (cut) {
-    packed.text.resize(cut->text_size);
-    packed.form.tail = cut->tail;
-    place_ = cut->end;
+  if (!stretch.is_text()) return std::nullopt;
+  const std::optional<Place> end = stretch.end();
+  PackedText packed = std::move(stretch).Finish();
+  if (end) {
+    place_ = *end;
     packed.form.goes_on = Read(text, group);
-    place_ = cut->end;
-    packed.end = place_.at;
+    place_ = *end;
   }
+  packed.end = place_.at;
   packed.form.line = line_;
   packed.form.line_break = line_break_;
   Complete(text, packed);

@@ -81,6 +81,7 @@ class PackedTexts {
     std::size_t line_end = 0;
   };
   struct Group;
+  class Stretch;
 
   std::optional<PackedText> NextInHex(std::string_view text);
   std::optional<PackedText> NextInBase64(std::string_view text);
