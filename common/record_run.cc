@@ -5,6 +5,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/utf8.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
+#include "sallyport/types/v1/record_run.pb.h"
 
 namespace sallyport {
 namespace {
@@ -16,9 +20,80 @@ constexpr std::size_t kKeptBytes = std::size_t{2} << 20;
 // -1 59 at 4.9 us, level 1 45 at 5.6 us: the core is dearer than the disk.
 constexpr int kLevel = -5;
 
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
+
 void PutVarint(std::string& out, std::size_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
   out.push_back(static_cast<char>(value));
+}
+
+constexpr std::uint32_t TextTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+}
+constexpr std::uint32_t NumberTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
+}
+
+CodedInputStream StreamOf(std::string_view bytes) {
+  return CodedInputStream(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                          static_cast<int>(bytes.size()));
+}
+
+bool ReadText(CodedInputStream& in, std::string_view& text) {
+  std::uint32_t size = 0;
+  if (!in.ReadVarint32(&size)) return false;
+  const void* at = nullptr;
+  int left = 0;
+  if (size != 0) in.GetDirectBufferPointer(&at, &left);
+  if (size > static_cast<std::uint32_t>(left)) return false;
+  text = {static_cast<const char*>(at), size};
+  return in.Skip(static_cast<int>(size));
+}
+
+bool ReadNumber(CodedInputStream& in, std::uint64_t& number) { return in.ReadVarint64(&number); }
+
+// As protobuf reads a types.v1.Record: the last one of a field counts, unknown ones are passed
+// over.
+bool ReadRecord(std::string_view bytes, RecordView& record) {
+  using R = types::v1::Record;
+  record.bytes = bytes;
+  CodedInputStream in = StreamOf(bytes);
+  std::uint64_t number = 0;
+  bool is_read = true;
+  while (const std::uint32_t tag = is_read ? in.ReadTag() : 0) {
+    switch (tag) {
+      case TextTag(R::kSessionIdFieldNumber):
+        is_read = ReadText(in, record.session_id) && IsUtf8(record.session_id);
+        break;
+      case NumberTag(R::kNFieldNumber):
+        is_read = ReadNumber(in, record.n);
+        break;
+      case NumberTag(R::kTypeFieldNumber):
+        is_read = ReadNumber(in, number);
+        record.type = static_cast<types::v1::RecordType>(static_cast<std::int32_t>(number));
+        break;
+      case NumberTag(R::kTimeUnixNanosFieldNumber):
+        is_read = ReadNumber(in, number);
+        record.time_unix_nanos = static_cast<std::int64_t>(number);
+        break;
+      case TextTag(R::kSaltFieldNumber):
+        is_read = ReadText(in, record.salt);
+        break;
+      case TextTag(R::kPayloadFieldNumber):
+        is_read = ReadText(in, record.payload);
+        break;
+      case TextTag(R::kPayloadDigestFieldNumber):
+        is_read = ReadText(in, record.payload_digest);
+        break;
+      case TextTag(R::kHashFieldNumber):
+        is_read = ReadText(in, record.hash);
+        break;
+      default:
+        is_read = WireFormatLite::SkipField(&in, tag);
+    }
+  }
+  return is_read && in.ConsumedEntireMessage();
 }
 
 }  // namespace
@@ -53,7 +128,7 @@ void AppendRecord(std::string& run, std::string_view record) {
   run.append(record);
 }
 
-absl::Status UnpackRun(std::string_view packed, std::size_t& room, types::v1::RecordRun& run) {
+absl::StatusOr<UnpackedRun> UnpackedRun::Of(std::string_view packed, std::size_t& room) {
   const unsigned long long size = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR) {
     return absl::InvalidArgumentError("a run of records is no zstd frame that tells its size");
@@ -63,12 +138,24 @@ absl::Status UnpackRun(std::string_view packed, std::size_t& room, types::v1::Re
         absl::StrCat("runs of records unpack to more than ", kMaxRunBytes, " bytes"));
   }
   room -= size;
-  const auto bytes = std::make_unique_for_overwrite<char[]>(size);
-  if (ZSTD_decompress(bytes.get(), size, packed.data(), packed.size()) != size ||
-      !run.ParseFromArray(bytes.get(), static_cast<int>(size))) {
+  UnpackedRun run(size);
+  if (ZSTD_decompress(run.bytes_.get(), size, packed.data(), packed.size()) != size ||
+      !run.Read(size)) {
     return absl::InvalidArgumentError("a run of records cannot be unpacked");
   }
-  return absl::OkStatus();
+  return run;
+}
+
+bool UnpackedRun::Read(std::size_t size) {
+  CodedInputStream in = StreamOf({bytes_.get(), size});
+  bool is_read = true;
+  while (const std::uint32_t tag = is_read ? in.ReadTag() : 0) {
+    std::string_view record;
+    is_read = tag == TextTag(types::v1::RecordRun::kRecordsFieldNumber)
+                  ? ReadText(in, record) && ReadRecord(record, records_.emplace_back())
+                  : WireFormatLite::SkipField(&in, tag);
+  }
+  return is_read && in.ConsumedEntireMessage();
 }
 
 }  // namespace sallyport

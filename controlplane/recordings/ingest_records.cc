@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "common/chain/chain.h"
 #include "common/denial.h"
@@ -18,12 +18,9 @@
 #include "controlplane/store/agents.h"
 #include "controlplane/store/audit_log.h"
 #include "controlplane/store/sessions.h"
-#include "google/protobuf/arena.h"
 
 namespace sallyport::controlplane {
 namespace {
-
-using types::v1::Record;
 
 constexpr std::size_t kSaltBytes = 16;
 
@@ -35,42 +32,42 @@ constexpr std::uint64_t kBehindBytes = std::uint64_t{8} << 20;
 constexpr absl::Duration kPatience = absl::Seconds(1);
 constexpr absl::Duration kOrdinaryFor = absl::Seconds(1);
 
-std::string Name(const Record& record) {
-  return "record " + std::to_string(record.n()) + " of " + record.session_id() + ": ";
+std::string Name(const RecordView& record) {
+  return "record " + std::to_string(record.n) + " of " + std::string(record.session_id) + ": ";
 }
 
-absl::Status Bad(const Record& record, const std::string& what) {
-  return RefuseRecording(absl::InvalidArgumentError(Name(record) + what), record.session_id());
+absl::Status Bad(const RecordView& record, const std::string& what) {
+  return RefuseRecording(absl::InvalidArgumentError(Name(record) + what), record.session_id);
 }
 
 // What can be judged of a record by itself; hashing its payload is the costly part, and stays out
 // of the transaction.
-absl::Status CheckAlone(const Record& record) {
-  if (record.type() == types::v1::RECORD_TYPE_UNSPECIFIED ||
-      !types::v1::RecordType_IsValid(record.type())) {
+absl::Status CheckAlone(const RecordView& record) {
+  if (record.type == types::v1::RECORD_TYPE_UNSPECIFIED ||
+      !types::v1::RecordType_IsValid(record.type)) {
     // For a newer control plane it may have one.
     return absl::InvalidArgumentError(Name(record) + "has no known type");
   }
-  if (record.salt().size() != kSaltBytes) return Bad(record, "its salt is not 16 bytes");
-  const chain::Digest digest = chain::PayloadDigest(record.salt(), record.payload());
-  if (record.payload_digest() != chain::View(digest)) {
+  if (record.salt.size() != kSaltBytes) return Bad(record, "its salt is not 16 bytes");
+  const chain::Digest digest = chain::PayloadDigest(record.salt, record.payload);
+  if (record.payload_digest != chain::View(digest)) {
     return Bad(record, "its digest is not that of its payload");
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckFollows(const records::Head& head, const Record& record) {
+absl::Status CheckFollows(const records::Head& head, const RecordView& record) {
   const auto previous =
-      head.n == 0 ? chain::FirstHash(record.session_id()) : chain::DigestFrom(head.hash);
-  const auto digest = chain::DigestFrom(record.payload_digest());
+      head.n == 0 ? chain::FirstHash(record.session_id) : chain::DigestFrom(head.hash);
+  const auto digest = chain::DigestFrom(record.payload_digest);
   if (!previous.has_value() || !digest.has_value()) return Bad(record, "its chain is broken");
-  const chain::Digest hash = chain::LinkHash(record.session_id(), *previous,
-                                             {.n = record.n(),
-                                              .type = static_cast<std::uint32_t>(record.type()),
-                                              .time_unix_nanos = record.time_unix_nanos(),
-                                              .payload_length = record.payload().size(),
+  const chain::Digest hash = chain::LinkHash(record.session_id, *previous,
+                                             {.n = record.n,
+                                              .type = static_cast<std::uint32_t>(record.type),
+                                              .time_unix_nanos = record.time_unix_nanos,
+                                              .payload_length = record.payload.size(),
                                               .payload_digest = *digest});
-  if (record.hash() == chain::View(hash)) return absl::OkStatus();
+  if (record.hash == chain::View(hash)) return absl::OkStatus();
   return Bad(record, "its hash does not follow from the record before");
 }
 
@@ -98,11 +95,6 @@ IngestRecords::IngestRecords(Database& control, Database& recordings, records::A
       clock_(clock),
       may_wait_(MayLeaveIdleTurns()) {}
 
-struct IngestRecords::Unpacked {
-  google::protobuf::Arena arena;  // a thousand small allocations fewer
-  std::vector<records::ReceivedRun> runs;
-};
-
 absl::Status IngestRecords::Run(const Caller& caller,
                                 const agent::v1::StreamRecordsRequest& block) {
   if (caller.agent() == nullptr) {
@@ -110,17 +102,17 @@ absl::Status IngestRecords::Run(const Caller& caller,
   }
   const std::string& agent = caller.agent()->name;
   RETURN_IF_ERROR(CheckInService(agent));
-  Unpacked unpacked;
-  const absl::Status taken = TakeInTurn(agent, block, unpacked);
+  Runs runs;
+  const absl::Status taken = TakeInTurn(agent, block, runs);
   if (absl::IsDataLoss(taken)) {
     TakeOrdinaryTurns();
     Alarm(caller, block, taken);
   }
   RETURN_IF_ERROR(taken);
   // Also for an END that was there already: the last time may have got no further.
-  for (const records::ReceivedRun& received : unpacked.runs) {
-    for (const Record& record : received.run->records()) {
-      if (record.type() == types::v1::RECORD_TYPE_END) {
+  for (const records::ReceivedRun& received : runs) {
+    for (const RecordView& record : received.run.records()) {
+      if (record.type == types::v1::RECORD_TYPE_END) {
         // Decisions wait for what writes there.
         TakeOrdinaryTurns();
         RETURN_IF_ERROR(CloseSession(caller, record));
@@ -131,13 +123,12 @@ absl::Status IngestRecords::Run(const Caller& caller,
 }
 
 absl::Status IngestRecords::TakeInTurn(const std::string& agent,
-                                       const agent::v1::StreamRecordsRequest& block,
-                                       Unpacked& unpacked) {
+                                       const agent::v1::StreamRecordsRequest& block, Runs& runs) {
   const absl::Duration began = clock_.SinceBoot();
   const bool waits = may_wait_ && block.backlog_bytes() < kBehindBytes &&
                      absl::ToInt64Nanoseconds(began) >= ordinary_until_.load();
   waits ? TakeIdleTurns() : TakeOrdinaryTurns();
-  const absl::Status taken = Take(agent, block, unpacked);
+  const absl::Status taken = Take(agent, block, runs);
   const absl::Duration ended = clock_.SinceBoot();
   if (waits && ended - began > kPatience) {
     ordinary_until_ = absl::ToInt64Nanoseconds(ended + kOrdinaryFor);
@@ -146,25 +137,25 @@ absl::Status IngestRecords::TakeInTurn(const std::string& agent,
 }
 
 absl::Status IngestRecords::Take(const std::string& agent,
-                                 const agent::v1::StreamRecordsRequest& block, Unpacked& unpacked) {
+                                 const agent::v1::StreamRecordsRequest& block, Runs& runs) {
   std::size_t room = kMaxRunBytes;
   for (const std::string& packed : block.runs()) {
-    auto* run = google::protobuf::Arena::CreateMessage<types::v1::RecordRun>(&unpacked.arena);
-    RETURN_IF_ERROR(UnpackRun(packed, room, *run));
-    RETURN_IF_ERROR(CheckRun(agent, *run));
-    unpacked.runs.push_back({packed, run});
+    ASSIGN_OR_RETURN(UnpackedRun run, UnpackedRun::Of(packed, room));
+    RETURN_IF_ERROR(CheckRun(agent, run.records()));
+    runs.push_back({packed, std::move(run)});
   }
-  return appender_.Append(agent, unpacked.runs, clock_.Now(), CheckFollows);
+  return appender_.Append(agent, runs, clock_.Now(), CheckFollows);
 }
 
-absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end) {
+absl::Status IngestRecords::CloseSession(const Caller& caller, const RecordView& end) {
   types::v1::RecordContent content;
-  if (!content.ParseFromString(end.payload())) content.Clear();
+  if (!content.ParseFromArray(end.payload.data(), static_cast<int>(end.payload.size())))
+    content.Clear();
   // No fewer than the records before it say.
-  ASSIGN_OR_RETURN(const uint64_t calls, CallsOf(recordings_, end.session_id()));
+  ASSIGN_OR_RETURN(const uint64_t calls, CallsOf(recordings_, end.session_id));
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const auto t, control_.Write(WriteFor::kOperators));
-  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, end.session_id()));
+  ASSIGN_OR_RETURN(std::optional<Session> session, sessions::Find(*t, end.session_id));
   if (!session.has_value()) return absl::OkStatus();  // the agent's own chain
   ASSIGN_OR_RETURN(
       const bool is_news,
@@ -174,12 +165,10 @@ absl::Status IngestRecords::CloseSession(const Caller& caller, const Record& end
   return t->Commit();
 }
 
-absl::Status IngestRecords::CheckRun(const std::string& agent, const types::v1::RecordRun& run) {
-  if (run.records().empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(CheckOwner(agent, run.records(0).session_id()));
-  for (int i = 0; i < run.records_size(); ++i) {
-    RETURN_IF_ERROR(CheckAlone(run.records(i)));
-  }
+absl::Status IngestRecords::CheckRun(const std::string& agent, std::span<const RecordView> run) {
+  if (run.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckOwner(agent, run.front().session_id));
+  for (const RecordView& record : run) RETURN_IF_ERROR(CheckAlone(record));
   return absl::OkStatus();
 }
 
@@ -189,13 +178,14 @@ absl::Status IngestRecords::CheckInService(const std::string& agent) {
   return agents::FindInService(*t, agent).status();
 }
 
-absl::Status IngestRecords::CheckOwner(const std::string& agent, const std::string& session_id) {
+absl::Status IngestRecords::CheckOwner(const std::string& agent, std::string_view session_id) {
   if (IsDenialChainOf(agent, session_id)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto t, control_.Read());
   ASSIGN_OR_RETURN(const auto session, sessions::Find(*t, session_id));
   if (session.has_value() && session->proto().agent() == agent) return absl::OkStatus();
   return RefuseRecording(
-      absl::PermissionDeniedError(session_id + " is no recording of this agent's"), session_id);
+      absl::PermissionDeniedError(std::string(session_id) + " is no recording of this agent's"),
+      session_id);
 }
 
 // Somebody has two histories of one session. The stored one stands; people must look at it.

@@ -2,15 +2,18 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/clock.h"
+#include "common/record_run.h"
 #include "controlplane/model/caller.h"
 #include "controlplane/store/database.h"
 #include "controlplane/store/records.h"
 #include "sallyport/agent/v1/recording_service.pb.h"
-#include "sallyport/types/v1/record_run.pb.h"
 
 namespace sallyport::controlplane {
 
@@ -38,17 +41,17 @@ class IngestRecords {
   absl::Status Run(const Caller& caller, const agent::v1::StreamRecordsRequest& block);
 
  private:
-  struct Unpacked;
+  using Runs = std::vector<records::ReceivedRun>;
 
   absl::Status TakeInTurn(const std::string& agent, const agent::v1::StreamRecordsRequest& block,
-                          Unpacked& unpacked);
+                          Runs& runs);
   // Unpacks, checks and appends.
   absl::Status Take(const std::string& agent, const agent::v1::StreamRecordsRequest& block,
-                    Unpacked& unpacked);
-  absl::Status CheckRun(const std::string& agent, const types::v1::RecordRun& run);
+                    Runs& runs);
+  absl::Status CheckRun(const std::string& agent, std::span<const RecordView> run);
   absl::Status CheckInService(const std::string& agent);
-  absl::Status CheckOwner(const std::string& agent, const std::string& session_id);
-  absl::Status CloseSession(const Caller& caller, const types::v1::Record& end);
+  absl::Status CheckOwner(const std::string& agent, std::string_view session_id);
+  absl::Status CloseSession(const Caller& caller, const RecordView& end);
   void Alarm(const Caller& caller, const agent::v1::StreamRecordsRequest& block,
              const absl::Status& status);
 

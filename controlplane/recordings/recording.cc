@@ -47,7 +47,11 @@ absl::Status ForEachRecord(Database& recordings, std::string_view id,
     }
     if (!stored.has_value()) return absl::OkStatus();
     after = stored->first_n;
-    for (types::v1::Record& record : *stored->run.mutable_records()) {
+    for (const RecordView& view : stored->run.records()) {
+      types::v1::Record record;
+      if (!record.ParseFromArray(view.bytes.data(), static_cast<int>(view.bytes.size()))) {
+        return absl::DataLossError("a stored record of " + std::string(id) + " cannot be read");
+      }
       if (!take(record)) return absl::OkStatus();
     }
   }

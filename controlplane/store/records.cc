@@ -19,10 +19,10 @@ namespace {
 constexpr size_t kGroupRecords = 1000;
 
 // A stored run that cannot be unpacked any more is lost.
-absl::Status Unpack(std::string_view packed, std::string_view session_id,
-                    types::v1::RecordRun& run) {
+absl::StatusOr<UnpackedRun> Unpack(std::string_view packed, std::string_view session_id) {
   std::size_t room = kMaxRunBytes;
-  if (UnpackRun(packed, room, run).ok()) return absl::OkStatus();
+  absl::StatusOr<UnpackedRun> run = UnpackedRun::Of(packed, room);
+  if (run.ok()) return run;
   return absl::DataLossError("stored records of " + std::string(session_id) + " cannot be read");
 }
 
@@ -62,13 +62,13 @@ absl::Status BeginChain(WriteTransaction& t, std::string_view session_id, std::s
 }
 
 // What it adds to the counted calls of its session.
-int64_t CountOf(const types::v1::Record& record) {
+int64_t CountOf(const RecordView& record) {
   using C = types::v1::RecordContent;
-  if (record.type() == types::v1::RECORD_TYPE_REQUEST) {
-    return Says(record.payload(), C::kIsCountedFieldNumber) ? 1 : 0;
+  if (record.type == types::v1::RECORD_TYPE_REQUEST) {
+    return Says(record.payload, C::kIsCountedFieldNumber) ? 1 : 0;
   }
-  const bool is_taken_back = record.type() == types::v1::RECORD_TYPE_OUTCOME &&
-                             Says(record.payload(), C::kIsTakenBackFieldNumber);
+  const bool is_taken_back = record.type == types::v1::RECORD_TYPE_OUTCOME &&
+                             Says(record.payload, C::kIsTakenBackFieldNumber);
   return is_taken_back ? -1 : 0;
 }
 
@@ -79,67 +79,65 @@ class StoredRecords {
       : t_(t), session_id_(session_id) {}
 
   // OK: it is there, with the same hash.
-  absl::Status ExpectSame(const types::v1::Record& record) {
-    RETURN_IF_ERROR(ReadRunOf(record.n()));
-    const uint64_t first = run_.records().empty() ? 0 : run_.records(0).n();
-    const uint64_t index = record.n() - first;
-    if (first != 0 && index < static_cast<uint64_t>(run_.records_size()) &&
-        run_.records(static_cast<int>(index)).hash() == record.hash()) {
+  absl::Status ExpectSame(const RecordView& record) {
+    RETURN_IF_ERROR(ReadRunOf(record.n));
+    if (const RecordView* stored = Find(record.n); stored != nullptr && stored->hash == record.hash)
       return absl::OkStatus();
-    }
     return RefuseRecording(
-        absl::DataLossError("record " + std::to_string(record.n()) + " of " +
+        absl::DataLossError("record " + std::to_string(record.n) + " of " +
                             std::string(session_id_) + " is there already, with another content"),
         session_id_);
   }
 
  private:
+  const RecordView* Find(uint64_t n) const {
+    if (!run_.has_value() || run_->records().empty()) return nullptr;
+    const uint64_t index = n - run_->records().front().n;
+    return index < run_->records().size() ? &run_->records()[index] : nullptr;
+  }
+
   absl::Status ReadRunOf(uint64_t n) {
-    if (!run_.records().empty() && run_.records(0).n() <= n &&
-        n < run_.records(0).n() + static_cast<uint64_t>(run_.records_size())) {
-      return absl::OkStatus();
-    }
-    run_.Clear();
+    if (Find(n) != nullptr) return absl::OkStatus();
+    run_.reset();
     Statement find = t_.Prepare(
         "select records from runs where session_id = ? and first_n <= ? order by first_n desc "
         "limit 1");
     find.Text(session_id_).Int(static_cast<int64_t>(n));
     ASSIGN_OR_RETURN(const bool row, find.Step());
     if (!row) return absl::OkStatus();
-    const absl::Status read = Unpack(find.blob(0), session_id_, run_);
-    return read.ok() ? read : RefuseRecording(read, session_id_);
+    absl::StatusOr<UnpackedRun> run = Unpack(find.blob(0), session_id_);
+    if (!run.ok()) return RefuseRecording(run.status(), session_id_);
+    run_ = *std::move(run);
+    return absl::OkStatus();
   }
 
   WriteTransaction& t_;
   const std::string_view session_id_;
-  types::v1::RecordRun run_;
+  std::optional<UnpackedRun> run_;
 };
 
 // Of a run's record by itself.
-absl::Status CheckPlace(const types::v1::RecordRun& run, int index) {
-  const types::v1::Record& first = run.records(0);
-  const types::v1::Record& record = run.records(index);
-  if (first.n() == 0) return absl::InvalidArgumentError("records count from 1");
-  if (record.session_id() == first.session_id() &&
-      record.n() == first.n() + static_cast<uint64_t>(index)) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError("record " + std::to_string(record.n()) + " of " +
-                                    record.session_id() + " does not belong into its run");
+absl::Status CheckPlace(std::span<const RecordView> run, size_t index) {
+  const RecordView& first = run.front();
+  const RecordView& record = run[index];
+  if (first.n == 0) return absl::InvalidArgumentError("records count from 1");
+  if (record.session_id == first.session_id && record.n == first.n + index) return absl::OkStatus();
+  return absl::InvalidArgumentError("record " + std::to_string(record.n) + " of " +
+                                    std::string(record.session_id) +
+                                    " does not belong into its run");
 }
 
-absl::Status CheckFollows(const Head& head, const types::v1::Record& record) {
-  if (record.n() != head.n + 1) {
+absl::Status CheckFollows(const Head& head, const RecordView& record) {
+  const std::string session_id(record.session_id);
+  if (record.n != head.n + 1) {
     return RefuseRecording(
-        absl::FailedPreconditionError("record " + std::to_string(record.n()) + " of " +
-                                      record.session_id() + " leaves a gap after " +
-                                      std::to_string(head.n)),
-        record.session_id());
+        absl::FailedPreconditionError("record " + std::to_string(record.n) + " of " + session_id +
+                                      " leaves a gap after " + std::to_string(head.n)),
+        session_id);
   }
   if (head.type == types::v1::RECORD_TYPE_END) {
     return RefuseRecording(
-        absl::FailedPreconditionError("the recording of " + record.session_id() + " has ended"),
-        record.session_id());
+        absl::FailedPreconditionError("the recording of " + session_id + " has ended"), session_id);
   }
   return absl::OkStatus();
 }
@@ -164,42 +162,43 @@ absl::Status Insert(WriteTransaction& t, std::string_view session_id, uint64_t f
 }
 
 // What of a run is new, packed again: its first records are here already.
-std::string PackNew(const types::v1::RecordRun& run, uint64_t first_n) {
+std::string PackNew(std::span<const RecordView> run, uint64_t first_n) {
   std::string rest;
-  for (const types::v1::Record& record : run.records()) {
-    if (record.n() >= first_n) AppendRecord(rest, record.SerializeAsString());
+  for (const RecordView& record : run) {
+    if (record.n >= first_n) AppendRecord(rest, record.bytes);
   }
   return RunPacker().Pack(rest);
 }
 
 absl::Status AppendRun(WriteTransaction& t, std::string_view agent, const ReceivedRun& received,
                        absl::Time received_at, const Check& check) {
-  const types::v1::RecordRun& run = *received.run;
-  if (run.records().empty()) return absl::OkStatus();
-  const std::string& session_id = run.records(0).session_id();
+  const std::span<const RecordView> run = received.run.records();
+  if (run.empty()) return absl::OkStatus();
+  const std::string_view session_id = run.front().session_id;
   RETURN_IF_ERROR(BeginChain(t, session_id, agent, received_at));
   ASSIGN_OR_RETURN(Head head, FindHead(t, session_id));
   const uint64_t stored = head.n;
   StoredRecords there(t, session_id);
   int64_t calls = 0;
-  for (int i = 0; i < run.records_size(); ++i) {
-    const types::v1::Record& record = run.records(i);
+  for (size_t i = 0; i < run.size(); ++i) {
+    const RecordView& record = run[i];
     RETURN_IF_ERROR(CheckPlace(run, i));
-    if (record.n() <= stored) {
+    if (record.n <= stored) {
       RETURN_IF_ERROR(there.ExpectSame(record));
       continue;
     }
     RETURN_IF_ERROR(CheckFollows(head, record));
     RETURN_IF_ERROR(check(head, record));
-    head.n = record.n();
-    head.hash = record.hash();
-    head.type = record.type();
+    head.n = record.n;
+    head.hash = record.hash;
+    head.type = record.type;
     calls += CountOf(record);
   }
   if (head.n == stored) return absl::OkStatus();
-  const bool is_new = run.records(0).n() == stored + 1;
+  const bool is_new = run.front().n == stored + 1;
+  const std::string rest = is_new ? std::string() : PackNew(run, stored + 1);
   return Insert(t, session_id, stored + 1, head, calls, received_at,
-                is_new ? std::string(received.packed) : PackNew(run, stored + 1));
+                is_new ? received.packed : rest);
 }
 
 absl::Status AppendBatch(WriteTransaction& t, std::string_view agent,
@@ -232,9 +231,8 @@ absl::StatusOr<std::optional<StoredRun>> NextRun(Transaction& t, std::string_vie
   find.Text(session_id).Int(static_cast<int64_t>(after));
   ASSIGN_OR_RETURN(const bool row, find.Step());
   if (!row) return std::nullopt;
-  StoredRun found{.first_n = static_cast<uint64_t>(find.integer(0))};
-  RETURN_IF_ERROR(Unpack(find.blob(1), session_id, found.run));
-  return found;
+  ASSIGN_OR_RETURN(UnpackedRun run, Unpack(find.blob(1), session_id));
+  return StoredRun{.first_n = static_cast<uint64_t>(find.integer(0)), .run = std::move(run)};
 }
 
 absl::StatusOr<uint64_t> CountedCalls(Transaction& t, std::string_view session_id) {
@@ -306,7 +304,7 @@ absl::Status Appender::Append(std::string_view agent, std::span<const ReceivedRu
     size_t records = 0;
     for (Waiter* next : queue_) {
       for (const ReceivedRun& run : next->batch) {
-        records += static_cast<size_t>(run.run->records_size());
+        records += run.run.records().size();
       }
       if (!group.empty() && records > kGroupRecords) break;
       group.push_back(next);

@@ -14,9 +14,9 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/record_run.h"
 #include "controlplane/model/session.h"
 #include "controlplane/store/database.h"
-#include "sallyport/types/v1/record_run.pb.h"
 #include "sallyport/types/v1/session.pb.h"
 
 // Recordings, in recordings.db. Records are never changed or deleted (triggers see to it).
@@ -33,7 +33,7 @@ absl::StatusOr<Head> FindHead(Transaction& t, std::string_view session_id);
 
 struct StoredRun {
   uint64_t first_n = 0;
-  types::v1::RecordRun run;
+  UnpackedRun run;
 };
 
 // The run that begins first behind record `after`. kDataLoss: it cannot be read any more.
@@ -67,12 +67,12 @@ absl::StatusOr<std::vector<AgentChain>> ChainsOfAgent(Transaction& t, std::strin
 // A run as it came, and what is in it.
 struct ReceivedRun {
   std::string_view packed;
-  const types::v1::RecordRun* run;
+  UnpackedRun run;
 };
 
 // Judges a record that is about to be added after `head` (the chain's, which grows with each record
 // of the batch).
-using Check = std::function<absl::Status(const Head& head, const types::v1::Record& record)>;
+using Check = std::function<absl::Status(const Head& head, const RecordView& record)>;
 
 // Takes batches of runs from any number of threads and commits those that wait together in one
 // transaction (group commit).

@@ -667,14 +667,14 @@ class FakeControlPlane {
       while (stream->Read(&block)) {
         std::lock_guard lock(self.mutex_);
         for (const std::string& run : block.runs()) {
-          const std::string session_id = Unpacked(run)[0].session_id();
+          const std::string session_id = RecordsOf(run)[0].session_id();
           if (self.refused_recordings_.contains(session_id)) {
             return ToGrpcStatus(
                 sallyport::RefuseRecording(absl::DataLossError("it is another one"), session_id));
           }
         }
         for (const std::string& run : block.runs()) {
-          for (const types::v1::Record& record : Unpacked(run)) {
+          for (const types::v1::Record& record : RecordsOf(run)) {
             self.records_.push_back(record);
             if (record.type() == types::v1::RECORD_TYPE_END) self.TakeEnd(record);
           }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/record_run.h"
+#include "sallyport/types/v1/record_run.pb.h"
 
 namespace sallyport {
 
@@ -25,11 +26,21 @@ inline std::string Packed(const types::v1::RecordRun& run) {
   return RunPacker().Pack(run.SerializeAsString());
 }
 
-inline std::vector<types::v1::Record> Unpacked(const std::string& packed) {
-  types::v1::RecordRun run;
+inline UnpackedRun Unpacked(const std::string& packed) {
   std::size_t room = kMaxRunBytes;
-  if (!UnpackRun(packed, room, run).ok()) return {};
-  return {run.records().begin(), run.records().end()};
+  return *UnpackedRun::Of(packed, room);
+}
+
+inline std::vector<types::v1::Record> RecordsOf(const UnpackedRun& run) {
+  std::vector<types::v1::Record> records;
+  for (const RecordView& view : run.records()) {
+    records.emplace_back().ParseFromString(std::string(view.bytes));
+  }
+  return records;
+}
+
+inline std::vector<types::v1::Record> RecordsOf(const std::string& packed) {
+  return RecordsOf(Unpacked(packed));
 }
 
 }  // namespace sallyport

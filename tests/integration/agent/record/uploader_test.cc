@@ -45,7 +45,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
       std::unique_lock lock(mutex_);
       ++blocks;
       for (const std::string& run : request.runs()) {
-        const std::string session = Unpacked(run)[0].session_id();
+        const std::string session = RecordsOf(run)[0].session_id();
         if (refuses.contains(session)) {
           changed_.notify_all();
           return ToGrpcStatus(RefuseRecording(absl::FailedPreconditionError("a gap"), session));
@@ -54,7 +54,7 @@ class Ledger final : public agent::v1::RecordingService::Service {
       backlog = request.backlog_bytes();
       for (const std::string& run : request.runs()) {
         ++runs;
-        for (const types::v1::Record& record : Unpacked(run)) {
+        for (const types::v1::Record& record : RecordsOf(run)) {
           ++received;
           records[record.session_id()][record.n()] = record.payload();
         }

@@ -221,10 +221,9 @@ struct Fixture {
     types::v1::RecordContent content;
     content.set_method("tools/call");
     content.set_is_counted(true);
-    types::v1::RecordRun run;
     std::string bytes;
     for (uint64_t n = 1; n <= count; ++n) {
-      types::v1::Record& record = *run.add_records();
+      types::v1::Record record;
       record.set_session_id(session_id);
       record.set_n(n);
       record.set_type(types::v1::RECORD_TYPE_REQUEST);
@@ -232,7 +231,7 @@ struct Fixture {
       AppendRecord(bytes, record.SerializeAsString());
     }
     const std::string packed = RunPacker().Pack(bytes);
-    const records::ReceivedRun received{packed, &run};
+    const records::ReceivedRun received{packed, Unpacked(packed)};
     REQUIRE(records::Appender(*recordings)
                 .Append("a1", std::span(&received, 1), clock.Now(),
                         [](const auto&, const auto&) { return absl::OkStatus(); })

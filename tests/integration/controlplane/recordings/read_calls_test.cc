@@ -72,7 +72,7 @@ struct Reading {
       clock.Advance(absl::Seconds(1));
     }
     const std::string packed = Packed(run);
-    const records::ReceivedRun received{packed, &run};
+    const records::ReceivedRun received{packed, Unpacked(packed)};
     REQUIRE(appender
                 .Append("a1", std::span(&received, 1), clock.Now(),
                         [](const auto&, const auto&) { return absl::OkStatus(); })

@@ -181,7 +181,7 @@ struct Fixture {
   void Tamper(const std::function<void(std::vector<Record>&)>& change) {
     const auto t = recordings->Read();
     auto stored = *records::NextRun(**t, "ses_1", 0);
-    std::vector<Record> all(stored->run.records().begin(), stored->run.records().end());
+    std::vector<Record> all = RecordsOf(stored->run);
     change(all);
     types::v1::RecordRun run;
     for (const Record& record : all) *run.add_records() = record;
@@ -451,10 +451,9 @@ TEST_CASE_METHOD(Fixture,
   const std::vector<Record> sent = {
       recording.Next(RECORD_TYPE_OPEN),
       recording.Next(RECORD_TYPE_END, End(types::v1::END_REASON_COMPLETED, 1))};
-  const auto any = [](const records::Head&, const Record&) { return absl::OkStatus(); };
-  const types::v1::RecordRun run = RunsOf(sent)[0];
-  const std::string packed = Packed(run);
-  const records::ReceivedRun batch[] = {{packed, &run}};
+  const auto any = [](const records::Head&, const RecordView&) { return absl::OkStatus(); };
+  const std::string packed = Packed(RunsOf(sent)[0]);
+  const records::ReceivedRun batch[] = {{packed, Unpacked(packed)}};
   REQUIRE(appender.Append("a1", batch, clock.Now(), any).ok());
   REQUIRE(SessionOf("ses_1").IsActiveAt(clock.Now()));
   REQUIRE(Send(Agent("a1"), sent).ok());

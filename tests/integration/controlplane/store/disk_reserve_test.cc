@@ -109,7 +109,7 @@ TEST_CASE("below the floor no record is taken, and the same ones are when there 
   record.set_type(types::v1::RECORD_TYPE_REQUEST);
   record.set_hash("hash");
   const std::string packed = Packed(run);
-  const records::ReceivedRun batch[] = {{packed, &run}};
+  const records::ReceivedRun batch[] = {{packed, Unpacked(packed)}};
   const auto append = [&] {
     return appender.Append("a1", batch, absl::UnixEpoch(),
                            [](const auto&, const auto&) { return absl::OkStatus(); });

@@ -15,7 +15,7 @@
 namespace sallyport::controlplane {
 namespace {
 
-absl::Status AcceptAll(const records::Head&, const types::v1::Record&) { return absl::OkStatus(); }
+absl::Status AcceptAll(const records::Head&, const RecordView&) { return absl::OkStatus(); }
 
 absl::Status AppendNext(records::Appender& appender, uint64_t n, size_t payload_bytes) {
   types::v1::Record record;
@@ -27,7 +27,7 @@ absl::Status AppendNext(records::Appender& appender, uint64_t n, size_t payload_
   types::v1::RecordRun run;
   *run.add_records() = std::move(record);
   const std::string packed = Packed(run);
-  const records::ReceivedRun batch[] = {{packed, &run}};
+  const records::ReceivedRun batch[] = {{packed, Unpacked(packed)}};
   return appender.Append("a1", batch, absl::UnixEpoch(), AcceptAll);
 }
 

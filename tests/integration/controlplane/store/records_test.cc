@@ -13,7 +13,7 @@ namespace {
 
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
-absl::Status AcceptAll(const records::Head&, const types::v1::Record&) { return absl::OkStatus(); }
+absl::Status AcceptAll(const records::Head&, const RecordView&) { return absl::OkStatus(); }
 
 types::v1::Record ARecord(const std::string& session, uint64_t n,
                           types::v1::RecordType type = types::v1::RECORD_TYPE_REQUEST) {
@@ -44,7 +44,7 @@ struct Fixture {
     std::vector<std::string> packed;
     for (const types::v1::RecordRun& run : runs) packed.push_back(Packed(run));
     std::vector<records::ReceivedRun> received;
-    for (std::size_t i = 0; i < runs.size(); ++i) received.push_back({packed[i], &runs[i]});
+    for (const std::string& run : packed) received.push_back({run, Unpacked(run)});
     return appender.Append(agent, received, kNow, check);
   }
   std::vector<types::v1::Record> All(const std::string& session) {
@@ -53,7 +53,7 @@ struct Fixture {
     uint64_t after = 0;
     while (auto stored = *records::NextRun(**t, session, after)) {
       after = stored->first_n;
-      all.insert(all.end(), stored->run.records().begin(), stored->run.records().end());
+      for (types::v1::Record& record : RecordsOf(stored->run)) all.push_back(std::move(record));
     }
     return all;
   }
@@ -117,9 +117,9 @@ TEST_CASE_METHOD(
     "each new record is judged against the one before it, and a bad one takes its batch with it",
     "[controlplane][store]") {
   std::vector<uint64_t> heads;
-  const auto check = [&](const records::Head& head, const types::v1::Record& record) {
+  const auto check = [&](const records::Head& head, const RecordView& record) {
     heads.push_back(head.n);
-    return record.n() == 3 ? absl::DataLossError("bad") : absl::OkStatus();
+    return record.n == 3 ? absl::DataLossError("bad") : absl::OkStatus();
   };
   REQUIRE(Append("a1", {ARecord("ses_1", 1)}, check).ok());
   CHECK(
