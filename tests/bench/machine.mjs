@@ -1,5 +1,5 @@
 // What a measurement stands on: the machine's facts, who runs on which core, what the cores were busy with.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus, release } from 'node:os';
@@ -32,7 +32,9 @@ export function machineFacts() {
 // All threads of a process; or, with `rest`, its first thread alone on `core` and all others on `rest`. What they start later goes where
 // the starting thread is.
 export function pin(pid, core, rest = core) {
-  execFileSync('taskset', ['-a', '-p', '-c', String(rest), String(pid)], { stdio: 'ignore' });
+  // It stops at a thread that ends meanwhile.
+  const pinAll = () => spawnSync('taskset', ['-a', '-p', '-c', String(rest), String(pid)], { stdio: 'ignore' }).status === 0;
+  if (![1, 2, 3, 4].some(pinAll)) throw new Error(`process ${pid} cannot be moved to core ${rest}`);
   if (rest !== core) execFileSync('taskset', ['-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
 }
 
