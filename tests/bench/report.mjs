@@ -1,10 +1,8 @@
-// What a scenario leaves behind: a table on the screen, NAME.json and, where there are latencies, NAME.svg in tests/bench/results.
+// What a scenario leaves behind: a table on the screen, NAME.json and, where there are latencies, NAME.svg.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { percentile, PERCENTILES } from './load.mjs';
 import { median } from './machine.mjs';
-
-const RESULTS = join(import.meta.dirname, 'results');
 
 // Rows of {column: value} as aligned text; a column that no row has is not shown.
 export function table(rows) {
@@ -35,13 +33,12 @@ export const micros = (value) => (value < 1000 ? `${Math.round(value)} us` : `${
 export const percent = (share) => `${Math.round(share * 100)}%`;
 export const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-// `panels`: [{title, curves: [{name, latency: [[percentile, us]...]}]}]
-export function report(scenario, facts, rows, panels = []) {
+// `results`: the directory it is left in. `panels`: [{title, curves: [{name, latency: [[percentile, us]...]}]}]
+export function report(scenario, { results, ...facts }, rows, panels = []) {
   console.log(`\n${scenario}: ${facts.placement}\n${table(rows.map(({ shown }) => shown))}\n${(facts.notes ?? []).map((note) => `* ${note}\n`).join('')}`);
-  mkdirSync(RESULTS, { recursive: true });
-  const { shown, ...rest } = { shown: 0, ...facts };
-  writeFileSync(join(RESULTS, `${scenario}.json`), `${JSON.stringify({ scenario, ...rest, rows: rows.map((row) => ({ ...row.shown, ...row.kept })) }, null, 1)}\n`);
-  if (panels.length) writeFileSync(join(RESULTS, `${scenario}.svg`), plot(scenario, facts, panels));
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, `${scenario}.json`), `${JSON.stringify({ scenario, ...facts, rows: rows.map((row) => ({ ...row.shown, ...row.kept })) }, null, 1)}\n`);
+  if (panels.length) writeFileSync(join(results, `${scenario}.svg`), plot(scenario, facts, panels));
 }
 
 // --- the plot: latency over percentiles, both on logarithmic axes, so that the tail has as much room as the rest
