@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "agent/call/about_approval.h"
 #include "agent/call/check_policy.h"
@@ -64,14 +65,22 @@ std::string Waiting(const JudgedCall& call, Standing standing) {
              : absl::StrCat("Waiting until the server lists the tool ", tool);
 }
 
+// A call waits, and its tool is looked at meanwhile.
+struct Watch {
+  bool is_over = false;
+  // Why no look can be recorded, nor the call. Ok: they can.
+  absl::Status unrecorded;
+};
+
 // Looks again and again, for as long as somebody waits.
 Task<void> KeepLooking(Gateway& gateway, Held<ServedSession> session,
                        Held<McpConnection> connection, LookFor look_for,
-                       std::shared_ptr<const bool> is_over) {
+                       std::shared_ptr<Watch> watch) {
   for (;;) {
     co_await Sleep(gateway.loop, kLookGoodFor);
-    if (*is_over || connection->is_over()) co_return;
-    co_await LearnTools(gateway, session, connection, look_for, absl::ZeroDuration());
+    if (watch->is_over || connection->is_over()) co_return;
+    watch->unrecorded =
+        co_await LearnTools(gateway, session, connection, look_for, absl::ZeroDuration());
     gateway.tool_pins.Changed();
   }
 }
@@ -82,21 +91,25 @@ Task<Outcome> AwaitAcceptance(Gateway& gateway, JudgedCall call, Standing standi
   if (!place.ok()) co_return RefuseAbout(std::move(call), place.status(), nullptr);
   Signal changed(gateway.loop);
   const ToolPins::Listener listener(gateway.tool_pins, changed);
-  const auto is_over = std::make_shared<bool>(false);
+  const auto watch = std::make_shared<Watch>();
   gateway.loop.Spawn(
-      KeepLooking(gateway, call.granted.session, call.granted.connection, LookOf(call), is_over));
+      KeepLooking(gateway, call.granted.session, call.granted.connection, LookOf(call), watch));
   co_await HoldCall(gateway, call.granted, *call.message, request, changed,
                     {.text = Waiting(call, standing),
                      .hold = gateway.ApprovalHold(call.granted.session->facts().server)},
                     [&] {
-                      return StandingOf(gateway, call, *gateway.snapshots.current()) ==
-                             Standing::kAccepted;
+                      return !watch->unrecorded.ok() ||
+                             StandingOf(gateway, call, *gateway.snapshots.current()) ==
+                                 Standing::kAccepted;
                     });
-  *is_over = true;
+  watch->is_over = true;
   place->Leave();
   if (request.is_cancelled) co_return AbandonedCall{std::move(call.granted)};
   if (absl::Status live = CheckStillLive(gateway, call.granted); !live.ok()) {
     co_return RefuseAbout(std::move(call), std::move(live), nullptr);
+  }
+  if (!watch->unrecorded.ok()) {
+    co_return RefuseAbout(std::move(call), watch->unrecorded, nullptr);
   }
   auto judged = JudgeAgain(gateway, std::move(call));
   if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);
@@ -122,8 +135,9 @@ bool WantsLook(const Gateway& gateway, const JudgedCall& call, Standing standing
 Task<Outcome> Check(Gateway& gateway, JudgedCall call, Standing standing, OpenRequest& request) {
   const std::string& server = call.granted.session->facts().server;
   if (WantsLook(gateway, call, standing)) {
-    co_await LearnTools(gateway, call.granted.session, call.granted.connection, LookOf(call),
-                        kLookGoodFor);
+    absl::Status looked = co_await LearnTools(gateway, call.granted.session,
+                                              call.granted.connection, LookOf(call), kLookGoodFor);
+    if (!looked.ok()) co_return RefuseAbout(std::move(call), std::move(looked), nullptr);
     auto judged = JudgeAgain(gateway, std::move(call));
     if (auto* refused = std::get_if<RefusedCall>(&judged)) co_return std::move(*refused);
     call = std::get<JudgedCall>(std::move(judged));

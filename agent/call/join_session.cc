@@ -61,6 +61,11 @@ enum class Discovered : std::uint8_t {
   kNothing,     // it may be a legacy server, or one that was not well at the time
 };
 
+// What we ask for ourselves, and nothing of it can be recorded.
+bool IsUnrecorded(const absl::Status& status) {
+  return ReasonOf(status) == types::v1::DENIAL_REASON_RECORDER_UNAVAILABLE;
+}
+
 // What a server says of its eras. An error: it could not be asked.
 Task<absl::StatusOr<Discovered>> Discover(Gateway& gateway, Held<ServedSession> session,
                                           Held<McpConnection> connection) {
@@ -124,6 +129,7 @@ Task<absl::Status> Connect(Gateway& gateway, Held<ServedSession> session,
   if (!eras.ok()) {
     LogError("upstream_failed",
              {{"server", server}, {"error", Show(gateway, *session, eras.status())}});
+    if (IsUnrecorded(eras.status())) co_return eras.status();
     has_ended();
     co_return ServerFailure(eras.status(), "server/discover");
   }
@@ -253,9 +259,10 @@ Task<std::optional<GrantedCall>> JoinSession(Gateway& gateway, AuthenticatedCall
 
 namespace {
 
-// True: to the end of the list.
-Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                     const LookFor& look_for, ToolLook::Found& found) {
+// True: to the end of the list. An error: nothing can be recorded.
+Task<absl::StatusOr<bool>> ReadTools(Gateway& gateway, Held<ServedSession> session,
+                                     Held<McpConnection> connection, const LookFor& look_for,
+                                     ToolLook::Found& found) {
   const bool is_modern = connection->era() == Era::kModern;
   std::string cursor;
   const absl::Duration until = gateway.clock.SinceBoot() + kListTimeout;
@@ -268,6 +275,7 @@ Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConn
     const auto list = co_await AskForOurselves(
         gateway, session, connection,
         OwnRequest(JsonString("sallyport-" + NewRequestId()), "tools/list", params + "}"), left);
+    if (IsUnrecorded(list.status())) co_return list.status();
     if (!list.ok() || list->is_error) break;
     if (!SeeTools(gateway, look_for, *session, *connection, *list, found, cursor)) break;
     const auto shared = is_modern ? session->shared : nullptr;
@@ -280,30 +288,37 @@ Task<bool> ReadTools(Gateway& gateway, Held<ServedSession> session, Held<McpConn
 
 }  // namespace
 
-Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                      LookFor look_for, absl::Duration age) {
+Task<absl::Status> LearnTools(Gateway& gateway, Held<ServedSession> session,
+                              Held<McpConnection> connection, LookFor look_for,
+                              absl::Duration age) {
   ToolLook& look = connection->tool_look();
   while (look.is_asking) {
     co_await look.asked.Wait();
-    if (connection->is_over() || !look.HasPassedOver(look_for.tool)) co_return;
+    if (connection->is_over() || !look.HasPassedOver(look_for.tool)) co_return look.unrecorded;
   }
   if (look.HasLooked(gateway.clock.SinceBoot(), age) && !look.HasPassedOver(look_for.tool))
-    co_return;
+    co_return absl::OkStatus();
   look.is_asking = true;
   look.asked.Reset();
+  look.unrecorded = absl::OkStatus();
   // A server that never stops changing them is looked at no more often than that.
   for (int attempt = 0; attempt < kMaxLooks; ++attempt) {
     const std::uint64_t changes = look.changes();
     ToolLook::Found found;
-    const bool is_all = co_await ReadTools(gateway, session, connection, look_for, found);
+    const auto is_all = co_await ReadTools(gateway, session, connection, look_for, found);
+    if (!is_all.ok()) {
+      look.unrecorded = is_all.status();
+      break;
+    }
     if (look.changes() != changes) continue;
-    look.Take(found, is_all, gateway.clock.SinceBoot());
+    look.Take(found, *is_all, gateway.clock.SinceBoot());
     found.seen.insert(found.passed_over.begin(), found.passed_over.end());
-    TakeToolList(gateway, *session, found.seen, is_all);
+    TakeToolList(gateway, *session, found.seen, *is_all);
     break;
   }
   look.is_asking = false;
   look.asked.Set();
+  co_return look.unrecorded;
 }
 
 Task<void> LearnTool(Gateway& gateway, const GrantedCall& call, const std::string& tool) {
@@ -313,7 +328,8 @@ Task<void> LearnTool(Gateway& gateway, const GrantedCall& call, const std::strin
   auto rules = RulesFor(gateway, *call.session, *authenticated.caller, authenticated.snapshot);
   // Why there are none, policy says when it judges the call.
   if (!rules.ok()) co_return;
-  co_await LearnTools(gateway, call.session, call.connection, {.rules = *std::move(rules)});
+  // What keeps the look from being recorded keeps the call from it, too.
+  (void)co_await LearnTools(gateway, call.session, call.connection, {.rules = *std::move(rules)});
 }
 
 }  // namespace sallyport::agent

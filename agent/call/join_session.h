@@ -23,8 +23,11 @@ inline constexpr absl::Duration kLookGoodFor = absl::Seconds(5);
 // Asks the server for its tools and sees what it says of them, unless that was done on the
 // connection no longer than `age` ago and it has not said since that they changed. Whoever comes
 // meanwhile waits for that. What a look for another call has passed over is looked at again.
-Task<void> LearnTools(Gateway& gateway, Held<ServedSession> session, Held<McpConnection> connection,
-                      LookFor look_for, absl::Duration age = absl::InfiniteDuration());
+// recorder_unavailable: the look could not be recorded, so it is none and says nothing of the
+// tools.
+Task<absl::Status> LearnTools(Gateway& gateway, Held<ServedSession> session,
+                              Held<McpConnection> connection, LookFor look_for,
+                              absl::Duration age = absl::InfiniteDuration());
 
 // Sees to it that the headers of a tool are known, by asking for the server's tools.
 Task<void> LearnTool(Gateway& gateway, const GrantedCall& call, const std::string& tool);

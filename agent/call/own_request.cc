@@ -44,6 +44,8 @@ Task<absl::StatusOr<UpstreamMessage>> AskForOurselves(Gateway& gateway, Held<Ser
                                                       Held<McpConnection> connection,
                                                       ClientMessage request,
                                                       absl::Duration timeout) {
+  // Its recording may be closed.
+  if (session->live().is_ended()) co_return session->live().end().Refusal();
   CO_ASSIGN_OR_RETURN(
       const OutboundMessage outbound,
       co_await RecordOutbound(gateway, session, connection,

@@ -126,8 +126,10 @@ Task<std::optional<Stage<JudgedCall>>> JudgeByThem(Gateway& gateway, const Judge
 Task<Outcome> Reserve(Gateway& gateway, ApprovedCall call) {
   if (call.approval && call.judged.message->method == "tools/call") {
     // As it is now, for that is what runs.
-    co_await LearnTools(gateway, call.judged.granted.session, call.judged.granted.connection,
-                        LookOf(call.judged), kLookGoodFor);
+    const absl::Status looked =
+        co_await LearnTools(gateway, call.judged.granted.session, call.judged.granted.connection,
+                            LookOf(call.judged), kLookGoodFor);
+    if (!looked.ok()) co_return Refuse(std::move(call), looked);
   }
   for (int judgement = 1;; ++judgement) {
     std::string call_id = NewRequestId();

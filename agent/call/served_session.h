@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "agent/call/caller.h"
 #include "agent/call/event_store.h"
@@ -97,9 +98,11 @@ class ToolLook {
   }
   std::uint64_t changes() const { return changes_; }
 
-  // Somebody asks for all of them; `asked` is set when that is over.
+  // Somebody asks for all of them; `asked` is set when that is over, and `unrecorded` says why it
+  // could not be recorded. Ok: it was.
   bool is_asking = false;
   Signal asked;
+  absl::Status unrecorded;
 
  private:
   absl::flat_hash_map<std::size_t, SeenDefinition> shown_;

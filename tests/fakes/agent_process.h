@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,6 +86,12 @@ class AgentProcess {
     child_ = -1;
     reader_.join();
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+  // From now on its disk takes no byte more.
+  void BreakDisk() const {
+    const rlimit none{};
+    if (prlimit(child_, RLIMIT_FSIZE, &none, nullptr) != 0) std::abort();
   }
 
   // 0: it did not get ready.

@@ -131,6 +131,50 @@ TEST_CASE("a call of a client that does not list is no way around", "[agent][pin
   CHECK(door.Seen("tools/list") == lists);
 }
 
+TEST_CASE("a look that cannot be recorded says nothing of the tool", "[agent][pins]") {
+  const ServerEras eras = GENERATE(ServerEras::kLegacy, ServerEras::kModern);
+  Door door(kHoldOne, kPolicy, false, "", eras);
+  Describe(door, "says it again");
+  const auto refuses = [&](const std::function<HttpClient::Answer()>& call) {
+    door.agent->BreakDisk();
+    const int lists = door.Seen("tools/list");
+    CHECK(ReasonOf(call()) == "recorder_unavailable");
+    CHECK(ReasonOf(call()) == "recorder_unavailable");
+    CHECK(door.Seen("tools/list") == lists);
+    CHECK(door.Seen("tools/call") == 0);
+  };
+  if (eras == ServerEras::kLegacy) {
+    Listed(door.Connect());
+    REQUIRE(door.control.AwaitReport("echo"));
+    const Door::Bot other = door.Connect();
+    refuses([&] { return other.Post(Door::Call("echo")); });
+  } else {
+    ModernClient(door, "first").Post({.method = "tools/list"});
+    REQUIRE(door.control.AwaitReport("echo"));
+    const ModernClient other(door);
+    REQUIRE(other.Post(ModernClient::Read("file:///public/a")).status == 200);
+    refuses([&] { return other.Post(ModernClient::Call("echo")); });
+  }
+}
+
+TEST_CASE("a call that waits for a definition waits no longer than it could be recorded",
+          "[agent][pins]") {
+  Door door(kHoldLong);
+  const Door::Bot bot = door.Connect();
+  Change(door, bot);
+  Listed(bot);
+  HttpClient client(door.agent->port());
+  client.Send(door.Bytes(
+      {.token = bot.token,
+       .session_id = bot.session_id,
+       .body =
+           R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","_meta":{"progressToken":"p"}}})"}));
+  REQUIRE(client.ReadUntil("notifications/progress").is_stream());
+  door.agent->BreakDisk();
+  CHECK(ReasonOf(client.ReadRest()) == "recorder_unavailable");
+  CHECK(door.Seen("tools/call") == 0);
+}
+
 // The agent has all pins when this returns, or what `edit` has made of them.
 void Sync(Door& door, const std::function<void(agent::v1::Snapshot&)>& edit) {
   REQUIRE(door.AwaitSnapshot(door.control.Edit(edit)));
