@@ -43,6 +43,7 @@ absl::StatusOr<std::shared_ptr<const ClientMessage>> WithoutTasks(const ClientMe
       ClientMessage narrowed,
       NarrowModernRequest(call, {.client = {.sampling = true, .elicitation = true, .roots = true},
                                  .may_hear_of = [](std::string_view) { return true; },
+                                 .has_task = [](std::string_view) { return true; },
                                  .request_state = std::nullopt}));
   narrowed.modern.param_fields = call.modern.param_fields;
   return std::make_shared<const ClientMessage>(std::move(narrowed));

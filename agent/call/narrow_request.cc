@@ -71,11 +71,16 @@ absl::StatusOr<ClientMessage> NarrowRequest(Gateway& gateway, GrantedCall& call,
     if (decision.verdict == Verdict::kDeny) left_out.Add(uri, decision.detail);
     return MayPass(decision);
   };
+  // Another's is as unknown as one that nobody has.
+  const auto has_task = [&](std::string_view id) {
+    return call.connection->mcp().HasTask(id) || call.session->tasks.Find(id) != nullptr;
+  };
   ModernRequestTerms terms{.client = {.sampling = usable.sampling,
                                       .elicitation = usable.elicitation,
                                       .roots = usable.roots,
                                       .task_extension = usable.task_extension},
                            .may_hear_of = may_hear_of,
+                           .has_task = has_task,
                            .request_state = std::nullopt};
   ASSIGN_OR_RETURN(ClientMessage narrowed, NarrowModernRequest(std::move(message), terms));
   RETURN_IF_ERROR(CheckTaskAnswers(call.connection->mcp(), narrowed));

@@ -83,6 +83,11 @@ absl::Status ReadModernEnvelope(const MessageScan& scan, ClientMessage& message)
       return scan.InvalidParams("params.notifications.resourceSubscriptions is not an array");
     }
     message.modern.resource_subscriptions = MessageScan::SpanOf(uris);
+    const JsonNode* const tasks = scan.notifications["taskIds"];
+    if (tasks != nullptr && !tasks->is_array()) {
+      return scan.InvalidParams("params.notifications.taskIds is not an array");
+    }
+    message.modern.listened_tasks = MessageScan::SpanOf(tasks);
   }
   return absl::OkStatus();
 }

@@ -59,6 +59,8 @@ struct ModernEnvelope {
   Span input_responses;
   // subscriptions/listen: the array params.notifications.resourceSubscriptions.
   Span resource_subscriptions;
+  // subscriptions/listen: the array params.notifications.taskIds.
+  Span listened_tasks;
   // tools/call: the fields that repeat arguments of it to a server over HTTP, once its tool is
   // known.
   std::vector<std::pair<std::string, std::string>> param_fields;

@@ -51,7 +51,7 @@ inline constexpr std::string_view kParamsNameList[] = {"name",
                                                        "notifications"};
 inline constexpr std::string_view kMetaNameList[] = {
     "progressToken", kModernVersionKey, kClientCapabilitiesKey, kLogLevelKey, kSubscriptionIdKey};
-inline constexpr std::string_view kNotificationsNameList[] = {"resourceSubscriptions"};
+inline constexpr std::string_view kNotificationsNameList[] = {"resourceSubscriptions", "taskIds"};
 inline constexpr std::string_view kRefNameList[] = {"type", "name", "uri"};
 inline constexpr std::string_view kResultNameList[] = {"content",       "structuredContent",
                                                        "isError",       "contents",

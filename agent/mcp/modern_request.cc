@@ -21,7 +21,7 @@ absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
                                                   const ModernRequestTerms& terms) {
   const ModernEnvelope& modern = request.modern;
   const bool may_change = !terms.client.allows_all() || terms.request_state.has_value() ||
-                          !modern.resource_subscriptions.empty();
+                          !modern.resource_subscriptions.empty() || !modern.listened_tasks.empty();
   if (!may_change || request.params.empty()) return request;
   JsonIndex index;
   if (index.Parse(request.bytes, JsonLimits{.max_bytes = request.bytes.size()}) !=
@@ -45,12 +45,14 @@ absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
     }
     return false;
   };
+  const auto keep_only = [&](const JsonNode& list,
+                             absl::FunctionRef<bool(std::string_view)> stays) {
+    CutChildren(splicer, index, list,
+                [&](const JsonNode& one) { return !one.is_string() || !stays(one.text); });
+  };
   const auto narrow_notifications = [&](const JsonNode& member) {
-    if (stands_at(member, modern.resource_subscriptions)) {
-      CutChildren(splicer, index, member, [&](const JsonNode& uri) {
-        return !uri.is_string() || !terms.may_hear_of(uri.text);
-      });
-    }
+    if (stands_at(member, modern.resource_subscriptions)) keep_only(member, terms.may_hear_of);
+    if (stands_at(member, modern.listened_tasks)) keep_only(member, terms.has_task);
     return false;
   };
   CutChildren(splicer, index, *index.Member(&index.root(), "params"), [&](const JsonNode& member) {

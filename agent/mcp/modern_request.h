@@ -16,14 +16,17 @@ struct ModernRequestTerms {
   ClientTerms client;
   // subscriptions/listen: which resources its client may hear of.
   absl::FunctionRef<bool(std::string_view uri)> may_hear_of;
+  // The same: whether a task is its client's own.
+  absl::FunctionRef<bool(std::string_view id)> has_task;
   // The literal that takes the place of params.requestState; empty: the member is cut. nullopt: it
   // stays as it is.
   std::optional<std::string_view> request_state;
 };
 
 // The request as the server shall see it: clientCapabilities without what policy refuses,
-// subscriptions without the resources that it refuses, the server's own request state. Unchanged
-// bytes where nothing had to change. message_invalid when what came out is no message.
+// subscriptions without the resources that it refuses and without the tasks of others, the server's
+// own request state. Unchanged bytes where nothing had to change. message_invalid when what came
+// out is no message.
 absl::StatusOr<ClientMessage> NarrowModernRequest(ClientMessage request,
                                                   const ModernRequestTerms& terms);
 

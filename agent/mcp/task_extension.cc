@@ -199,7 +199,6 @@ std::vector<std::string> TasksListenedTo(const ClientMessage& listen) {
       if (wanted.type == JsonType::kFalse || wanted.type == JsonType::kNull) continue;
       return {};
     }
-    if (!wanted.is_array()) return {};
     for (const JsonNode& id : index.Children(wanted)) {
       if (!id.is_string()) return {};
       tasks.emplace_back(id.text);

@@ -57,14 +57,14 @@ bool McpSession::IsSubscribedTo(std::string_view uri) const {
 }
 
 void McpSession::AddTask(std::string id, absl::AnyInvocable<void()> on_over) {
-  if (HasTask(id)) return;
+  if (!task_ids_.insert(id).second) return;
   tasks_.push_back(Task{std::move(id), std::move(on_over)});
-  if (tasks_.size() > kMaxTasks) tasks_.pop_front();
+  if (tasks_.size() <= kMaxTasks) return;
+  task_ids_.erase(tasks_.front().id);
+  tasks_.pop_front();
 }
 
-bool McpSession::HasTask(std::string_view id) const {
-  return std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) { return task.id == id; });
-}
+bool McpSession::HasTask(std::string_view id) const { return task_ids_.contains(ToAbsl(id)); }
 
 void McpSession::AskInTask(std::string_view id, const std::vector<std::string>& keys) {
   for (Task& task : tasks_) {

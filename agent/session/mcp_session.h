@@ -92,6 +92,8 @@ class McpSession {
   Ids server_requests_;
   std::vector<std::string> subscriptions_;
   std::deque<Task> tasks_;
+  // Of all of them, for a message may name many.
+  absl::flat_hash_set<std::string> task_ids_;
 };
 
 }  // namespace sallyport::agent

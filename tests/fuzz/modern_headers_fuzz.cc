@@ -111,6 +111,7 @@ void CheckNarrowing(const ClientMessage& message) {
         std::move(request),
         {.client = {},
          .may_hear_of = [](std::string_view uri) { return uri.size() % 2 == 0; },
+         .has_task = [](std::string_view id) { return id.size() % 2 == 0; },
          .request_state = "\"ours\""});
   };
   const auto once = narrow(message);

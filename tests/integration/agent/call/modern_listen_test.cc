@@ -413,6 +413,52 @@ TEST_CASE("news of a task that asks for what policy or its client does not allow
   CHECK(answer.body.find("https://a") == std::string::npos);
 }
 
+TEST_CASE("a client hears of its own tasks, and of nobody else's", "[agent][modern]") {
+  Door door(kConfig, kTaskPolicy, false, "", ServerEras::kModern);
+  // A server that tells whoever listens of both tasks, whatever is listened to.
+  door.set_awkward([made = std::make_shared<int>(0)](
+                       const Json& message) -> std::optional<RawHttpServer::Reply> {
+    const std::string method = message.value("method", "");
+    if (method == "tools/call") {
+      return ResultOf(message, {{"resultType", "task"},
+                                {"taskId", "t-" + std::to_string(++*made)},
+                                {"status", "working"}});
+    }
+    if (method != "subscriptions/listen") return std::nullopt;
+    Json acknowledged = News("notifications/subscriptions/acknowledged", message["id"]);
+    acknowledged["params"]["notifications"] = {{"taskIds", {"t-1", "t-2", "t-9"}}};
+    const auto completed = [&](const char* id) {
+      Json news = News("notifications/tasks", message["id"]);
+      news["params"].update({{"taskId", id}, {"status", "completed"}, {"of", id}});
+      return news;
+    };
+    return EventsOf({acknowledged, completed("t-1"), completed("t-9"), completed("t-2")}, false);
+  });
+  const Json takes_tasks = {{"extensions", {{"io.modelcontextprotocol/tasks", Json::object()}}}};
+  const auto make = [&](const ModernClient& client) {
+    ModernClient::Ask call = ModernClient::Call("echo");
+    call.capabilities = takes_tasks;
+    return Door::Message(client.Post(call))["result"]["taskId"];
+  };
+  const ModernClient other(door, "other");
+  REQUIRE(make(other) == "t-1");
+  const ModernClient client(door);
+  REQUIRE(make(client) == "t-2");
+  const auto stream =
+      client.Send({.method = "subscriptions/listen",
+                   .params = {{"notifications", {{"taskIds", {"t-1", "t-2", "t-9"}}}}},
+                   .capabilities = takes_tasks});
+  const std::string heard = stream->ReadUntil(R"("of":"t-2")").body;
+  for (const char* foreign : {"t-1", "t-9"}) {
+    INFO(foreign);
+    CHECK(heard.find(foreign) == std::string::npos);
+    CHECK(door.Requests("subscriptions/listen").front().find(foreign) == std::string::npos);
+  }
+  CHECK(heard.find(R"("taskIds":["t-2"])") != std::string::npos);
+  CHECK(door.Requests("subscriptions/listen").front().find(R"("taskIds":["t-2"])") !=
+        std::string::npos);
+}
+
 TEST_CASE("a client answers of a task what the task has asked it, and nothing else",
           "[agent][modern]") {
   Door door(kConfig, kTaskPolicy, false, "", ServerEras::kModern);

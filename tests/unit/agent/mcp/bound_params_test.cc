@@ -95,6 +95,7 @@ TEST_CASE("a narrowed request has the envelope that its client wrote", "[agent][
   const auto narrowed = [](const ClientMessage& message, bool roots) {
     return *NarrowModernRequest(message, {.client = {.roots = roots},
                                           .may_hear_of = [](std::string_view) { return true; },
+                                          .has_task = [](std::string_view) { return true; },
                                           .request_state = std::nullopt});
   };
   const ClientMessage once = narrowed(whole, true);

@@ -20,6 +20,7 @@ std::string Narrowed(const std::string& json, const ClientTerms& client,
       FromClient(json),
       {.client = client,
        .may_hear_of = [&](std::string_view uri) { return uri.starts_with(heard); },
+       .has_task = [](std::string_view id) { return id.starts_with("own-"); },
        .request_state = state});
   INFO(json);
   REQUIRE(narrowed.ok());
@@ -77,6 +78,25 @@ TEST_CASE("a client's capabilities stand in _meta alone", "[agent][mcp]") {
       "tools/call",
       R"("name":"e","arguments":{"io.modelcontextprotocol/clientCapabilities":{"sampling":{}},"_meta":{"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}},"requestState":"s"})");
   CHECK(Narrowed(elsewhere, {}, "\"r\"") == elsewhere);
+}
+
+TEST_CASE("a client hears of its own tasks", "[agent][mcp]") {
+  const auto listen = [](const std::string& tasks) {
+    return ModernRequest("subscriptions/listen",
+                         R"("notifications":{"toolsListChanged":true,"taskIds":)" + tasks + "}");
+  };
+  CHECK(Narrowed(listen(R"(["t-1","own-1",7,"o\u0077n-2",null,["own-3"]])"), kAll) ==
+        listen(R"(["own-1","o\u0077n-2"])"));
+  CHECK(Narrowed(listen(R"(["t-1"])"), kAll) == listen("[]"));
+  CHECK(Narrowed(listen(R"(["own-1"])"), kAll) == listen(R"(["own-1"])"));
+  for (const char* unclean : {R"({"own-1":1})", R"("own-1")", "null", "7"}) {
+    INFO(unclean);
+    CHECK(ReasonOf(ScanClientMessage(listen(unclean)).status()) ==
+          types::v1::DenialReason::DENIAL_REASON_MESSAGE_INVALID);
+  }
+  CHECK_FALSE(ScanClientMessage(
+                  ModernRequest("subscriptions/listen", R"("notifications":{"taskids":["t-1"]})"))
+                  .ok());
 }
 
 TEST_CASE("a client hears of the resources that policy lets it read", "[agent][mcp]") {
