@@ -151,6 +151,74 @@ spec: {principals: [{realm: okta}], servers: [wiki], rules: [{allow: {tools: [ec
   CHECK(end->end_reason == types::v1::END_REASON_COMPLETED);
 }
 
+// A call that a person has approved, and whose server has asked its client for something.
+struct ApprovedRound {
+  ApprovedRound() : door(HoldFor(20), kApprovedDeploy, false, "", ServerEras::kModern) {
+    AskFirst(door);
+    door.control.set_asker([](const agent::v1::RequestCallApprovalRequest& request) {
+      agent::v1::RequestCallApprovalResponse response;
+      *response.mutable_approval() = FakeControlPlane::PendingApproval(request);
+      response.mutable_approval()->set_state(types::v1::APPROVAL_STATE_APPROVED);
+      return response;
+    });
+    door.control.set_reserver([this](const agent::v1::ReserveCallRequest&) {
+      ++reserved;
+      return agent::v1::ReserveCallResponse();
+    });
+    door.control.set_opener([this](const auto&) { return door.control.Active(session); });
+    state = StateOf(client.Post(Deploy()));
+    REQUIRE(reserved == 1);
+  }
+
+  static constexpr char kApprovedDeploy[] = R"(
+kind: Policy
+name: bots
+spec:
+  principals: [{realm: okta}]
+  servers: [wiki]
+  rules:
+    - require_approval: {tools: [deploy], approvers: ["okta:approvers"]}
+    - allow: {server_requests: [elicitation]}
+)";
+  Door door;
+  types::v1::Session session = door.control.ActiveSession("wiki", "bot");
+  const ModernClient client{door};
+  std::atomic<int> reserved = 0;
+  std::string state;
+};
+
+TEST_CASE("a call that a person has approved needs nobody again in its next round",
+          "[agent][modern]") {
+  ApprovedRound round;
+  CHECK(Door::Message(round.client.Post(Retry(round.state)))["result"].contains("content"));
+  CHECK(round.reserved == 1);
+}
+
+TEST_CASE("a call that a person has approved goes no further than its session, in no round",
+          "[agent][modern]") {
+  ApprovedRound round;
+  Door& door = round.door;
+  SECTION("its principal is locked out") {
+    door.control.Apply(std::string(ApprovedRound::kApprovedDeploy) +
+                           "---\nkind: Lock\nname: incident\nspec: {principal: {realm: okta}}\n",
+                       {"wiki"});
+  }
+  SECTION("its session is revoked") {
+    types::v1::Session ended = round.session;
+    ended.set_state(types::v1::SESSION_STATE_ENDED);
+    ended.set_end_reason(types::v1::END_REASON_REVOKED);
+    door.control.PushSession(ended, false);
+  }
+  const auto end = door.control.AwaitEnd();
+  REQUIRE(end);
+  CHECK(end->end_reason == types::v1::END_REASON_REVOKED);
+  // Nor does it go on in another one.
+  round.session = door.control.ActiveSession("wiki", "bot");
+  CHECK(IsRefusedState(round.client.Post(Retry(round.state))));
+  CHECK(round.reserved == 1);
+  CHECK(door.Seen("tools/call") == 1);
+}
+
 TEST_CASE("a later round that goes no further leaves its call unknown", "[agent][modern]") {
   Door door(HoldFor(20), R"(
 kind: Policy
