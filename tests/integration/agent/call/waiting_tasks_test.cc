@@ -138,6 +138,49 @@ TEST_CASE("a task that is cancelled while it waits withdraws its approval", "[ag
   CHECK(door.Seen("tools/call") == 0);
 }
 
+TEST_CASE("a call that finds no room as a task takes no approval from one that waits for it",
+          "[agent][tasks]") {
+  Door door(ServerEras::kModern);
+  std::map<std::string, types::v1::Approval> asked;  // under the control plane's lock
+  door.control.set_asker([&](const agent::v1::RequestCallApprovalRequest& request) {
+    types::v1::Approval& approval = asked[request.arguments_digest()];
+    if (approval.id().empty()) approval = FakeControlPlane::PendingApproval(request);
+    agent::v1::RequestCallApprovalResponse response;
+    *response.mutable_approval() = approval;
+    return response;
+  });
+  std::promise<void> done;
+  door.set_awkward([until = done.get_future().share()](
+                       const Json& message) -> std::optional<RawHttpServer::Reply> {
+    if (message.value("method", "") == "tools/call") until.wait();
+    return std::nullopt;
+  });
+  for (int i = 1; i < 64; ++i) {
+    Waiting busy(door, Delete({{"id", i}}));
+    busy.Decide(door, APPROVAL_STATE_APPROVED);
+    REQUIRE(door.AwaitRequests("tools/call", i));
+  }
+  Waiting last(door, Delete({{"id", 64}}));
+  REQUIRE(last.created["resultType"] == "task");
+  // The approval that was asked for by a call that finds no room.
+  const auto refused = [&](int id) {
+    CHECK(ReasonOf(last.client.Post(Delete({{"id", id}}))) == "limit_exceeded");
+    const auto approval = door.control.AwaitApproval();
+    REQUIRE(approval);
+    return approval->id();
+  };
+  CHECK(refused(64) == last.approval.id());
+  // Nobody waits for that one.
+  const std::string alone = refused(65);
+  CHECK(door.control.AwaitWithdrawal(alone));
+  CHECK(door.control.withdrawn() == std::vector<std::string>{alone});
+  last.Decide(door, APPROVAL_STATE_APPROVED);
+  CHECK(door.AwaitRequests("tools/call", 64));
+  done.set_value();
+  CHECK(last.GetPast("working")["status"] == "completed");
+  CHECK(door.Seen("tools/call") == 64);
+}
+
 TEST_CASE("a task that is cancelled at its server ends there, too", "[agent][tasks]") {
   Door door(ServerEras::kModern);
   door.set_awkward([](const Json& message) -> std::optional<RawHttpServer::Reply> {
