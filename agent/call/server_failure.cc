@@ -11,12 +11,12 @@ namespace sallyport::agent {
 namespace {
 
 std::string WhatHappened(const absl::Status& failure, std::string_view method, bool is_invalid) {
-  if (HttpStatusOf(failure) != 0) return std::string(failure.message());
   const std::string to = method.empty() ? std::string() : absl::StrCat(" to ", ToAbsl(method));
-  if (is_invalid) {
+  if (IsUncleanMessage(failure)) {
     return absl::StrCat("the server's answer", to,
                         " was not one clean message: ", failure.message());
   }
+  if (is_invalid || HttpStatusOf(failure) != 0) return std::string(failure.message());
   if (absl::IsDeadlineExceeded(failure)) {
     return absl::StrCat("the server took too long for its answer", to);
   }
@@ -31,7 +31,8 @@ absl::Status ServerFailure(const absl::Status& failure, std::string_view method,
     return Denied(types::v1::DENIAL_REASON_LIMIT_EXCEEDED,
                   absl::StrCat("limit_exceeded: ", failure.message(), ToAbsl(consequence)));
   }
-  const bool is_invalid = absl::IsInvalidArgument(failure) || absl::IsResourceExhausted(failure);
+  const bool is_invalid = ReasonOf(failure) == types::v1::DENIAL_REASON_UPSTREAM_INVALID ||
+                          absl::IsInvalidArgument(failure) || absl::IsResourceExhausted(failure);
   return Denied(is_invalid ? types::v1::DENIAL_REASON_UPSTREAM_INVALID
                            : types::v1::DENIAL_REASON_UPSTREAM_LOST,
                 absl::StrCat(is_invalid ? "upstream_invalid: " : "upstream_lost: ",

@@ -254,7 +254,7 @@ class Bridge::Call final : public Exchange {
       }
       if (request_.method == "tools/list") core_->LearnTools(message);
       auto response = FromModern(std::move(message), request_);
-      if (!response.ok()) co_return UpstreamInvalid(std::string(response.status().message()));
+      if (!response.ok()) co_return UncleanMessage(std::string(response.status().message()));
       if (!response->is_input_required) co_return std::move(response->message);
       CO_RETURN_IF_ERROR(BeginRound(*std::move(response)));
     }

@@ -24,7 +24,7 @@ Task<absl::StatusOr<std::optional<SseEvent>>> EventStream::Next() {
   if (++asked_ % kEventsInARow == 0) co_await GiveWay(connection_.loop());
   for (;;) {
     const auto complete = reader_.Next(bytes_, event);
-    if (!complete.ok()) co_return UpstreamInvalid(ToStd(complete.status().message()));
+    if (!complete.ok()) co_return UncleanMessage(ToStd(complete.status().message()));
     if (*complete) {
       room_ = connection_.TakePlace(event.data.size());
       co_return event;

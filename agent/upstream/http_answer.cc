@@ -118,7 +118,7 @@ Task<MessageOr> HttpAnswer::Read(std::string_view& dropped) {
     dropped = "the server says what is no clean message";
     co_return message;
   }
-  if (!read.ok()) co_return UpstreamInvalid(ToStd(read.message()));
+  if (!read.ok()) co_return UncleanMessage(ToStd(read.message()));
   if (!events_ && message.shape != Shape::kResponse) co_return UpstreamInvalid(kAnotherRequest);
   dropped = WhyDropped(message);
   co_return message;

@@ -159,7 +159,7 @@ class SseUpstream::Core : public std::enable_shared_from_this<Core> {
         LogDropped(router_->DropUnread());
       } else {
         // It cannot be told whose answer it was.
-        router_->FailAll(UpstreamInvalid(ToStd(read.message())));
+        router_->FailAll(UncleanMessage(ToStd(read.message())));
       }
       return {};
     }

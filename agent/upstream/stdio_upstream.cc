@@ -240,7 +240,7 @@ class StdioUpstream::Core : public std::enable_shared_from_this<Core> {
     if (IsUnreadNotification(line)) {
       Drop(router_->DropUnread());
     } else if (ClaimsToBeMessage(line, options_.limits)) {
-      Refuse(UpstreamInvalid(ToStd(refusal.message())));
+      Refuse(UncleanMessage(ToStd(refusal.message())));
     } else {
       Drop("no_message");
     }

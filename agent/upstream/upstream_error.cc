@@ -17,6 +17,7 @@ using types::v1::DenialReason;
 namespace {
 
 constexpr char kHttpStatusUrl[] = "sallyport.agent/http-status";
+constexpr char kUncleanUrl[] = "sallyport.agent/unclean-message";
 
 absl::Status Describe(int status) {
   const std::string code = absl::StrCat("the server answered HTTP ", status);
@@ -43,6 +44,16 @@ absl::Status UpstreamInvalid(std::string_view what) {
                     DenialReason::DENIAL_REASON_UPSTREAM_INVALID);
 }
 
+absl::Status UncleanMessage(std::string_view why) {
+  absl::Status error = UpstreamInvalid(why);
+  error.SetPayload(kUncleanUrl, absl::Cord());
+  return error;
+}
+
+bool IsUncleanMessage(const absl::Status& error) {
+  return error.GetPayload(kUncleanUrl).has_value();
+}
+
 absl::Status ConnectionError(const absl::Status& status) {
   if (ReasonOf(status) == DenialReason::DENIAL_REASON_LIMIT_EXCEEDED) return status;
   return WithReason(status, status.code() == absl::StatusCode::kInvalidArgument
@@ -66,14 +77,14 @@ int HttpStatusOf(const absl::Status& error) {
 
 absl::StatusOr<UpstreamMessage> ScanFromServer(std::string bytes, const ScanLimits& limits) {
   auto message = ScanUpstreamMessage(std::move(bytes), limits);
-  if (!message.ok()) return UpstreamInvalid(ToStd(message.status().message()));
+  if (!message.ok()) return UncleanMessage(ToStd(message.status().message()));
   return message;
 }
 
 absl::StatusOr<std::vector<UpstreamMessage>> ScanBatchFromServer(std::string_view bytes,
                                                                  const ScanLimits& limits) {
   auto messages = ScanUpstreamBatch(bytes, limits);
-  if (!messages.ok()) return UpstreamInvalid(ToStd(messages.status().message()));
+  if (!messages.ok()) return UncleanMessage(ToStd(messages.status().message()));
   std::stable_partition(messages->begin(), messages->end(), [](const UpstreamMessage& message) {
     return message.shape != Shape::kResponse;
   });

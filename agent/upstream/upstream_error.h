@@ -14,8 +14,11 @@ namespace sallyport::agent {
 
 // upstream_lost: the server or the connection is gone.
 absl::Status UpstreamLost(std::string_view what);
-// upstream_invalid: the server said what it must not.
+// upstream_invalid: the server said what it must not, as the sentence `what` tells.
 absl::Status UpstreamInvalid(std::string_view what);
+// upstream_invalid: what it said is not one clean message, for `why`, which is no sentence.
+absl::Status UncleanMessage(std::string_view why);
+bool IsUncleanMessage(const absl::Status& error);
 
 // What an HttpConnection says of itself, as an upstream's error.
 absl::Status ConnectionError(const absl::Status& status);
