@@ -56,17 +56,6 @@ bool ToolLook::HasPassedOver(std::string_view tool) const {
   return may_be && !tool.empty() && Find(tool) == nullptr;
 }
 
-std::optional<std::uint64_t> FewRecorded::Note(absl::Duration now) {
-  constexpr int kAtOnce = 10;
-  constexpr absl::Duration kOneIn = absl::Seconds(10);
-  if (now < recorded_at_) {
-    ++unrecorded_;
-    return std::nullopt;
-  }
-  recorded_at_ = std::max(recorded_at_, now - (kAtOnce - 1) * kOneIn) + kOneIn;
-  return std::exchange(unrecorded_, 0);
-}
-
 McpConnection::McpConnection(Loop& loop, std::string id, ClientCapabilities capabilities, Era era)
     : mcp_(std::move(id)),
       capabilities_(capabilities),

@@ -35,6 +35,7 @@
 #include "agent/session/start_limit.h"
 #include "agent/upstream/credentials.h"
 #include "agent/upstream/upstream.h"
+#include "common/few_recorded.h"
 
 namespace sallyport::agent {
 
@@ -114,21 +115,6 @@ class ToolLook {
     std::string next_cursor;
   } pages_;
   std::uint64_t changes_ = 0;
-};
-
-// Which of the things are recorded that a server may do as often as it likes, for as long as it
-// likes: ten at once, and one more for each ten seconds since.
-class FewRecorded {
- public:
-  // One more. If it is to be recorded: how many before it were not.
-  std::optional<std::uint64_t> Note(absl::Duration now);
-  // How many were not, since the last that was.
-  std::uint64_t unrecorded() const { return unrecorded_; }
-
- private:
-  // From when on one more is recorded; and how many were not.
-  absl::Duration recorded_at_ = -absl::InfiniteDuration();
-  std::uint64_t unrecorded_ = 0;
 };
 
 // One legacy MCP session of a client with its own connection to the server: the bookkeeping, what

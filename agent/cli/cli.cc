@@ -15,6 +15,7 @@
 #include "common/grpc_log.h"
 #include "common/harden.h"
 #include "common/log.h"
+#include "common/protobuf_log.h"
 #include "sallyport/config/v1/agent_config.pb.h"
 
 namespace sallyport::agent {
@@ -51,6 +52,7 @@ int Serve(const std::string& path) {
   config::v1::AgentConfig config;
   if (absl::Status read = LoadConfigFile(path, &config); !read.ok()) return Complain(read);
   LogGrpcAsJson();
+  LogProtobufAsJson();
   auto agent = Agent::Create(std::move(config));
   if (!agent.ok()) {
     LogError("start_failed", {{"error", agent.status()}});

@@ -1,6 +1,5 @@
 #include "controlplane/cli/connection.h"
 
-#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
@@ -16,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "common/file.h"
 #include "common/grpc_log.h"
+#include "common/protobuf_log.h"
 #include "common/status_macros.h"
 #include "common/tls.h"
 #include "controlplane/cli/token_file.h"
@@ -41,8 +41,7 @@ std::string TargetAddress(const ClientOptions& options) {
 
 absl::StatusOr<ApiConnection> ApiConnection::Open(const ClientOptions& options) {
   SilenceGrpc();
-  // Which writes to stderr of text that is not UTF-8.
-  google::protobuf::SetLogHandler(nullptr);
+  SilenceProtobuf();
   std::string address = TargetAddress(options);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);

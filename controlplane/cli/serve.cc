@@ -13,6 +13,7 @@
 #include "common/harden.h"
 #include "common/log.h"
 #include "common/printable.h"
+#include "common/protobuf_log.h"
 #include "common/service_manager.h"
 #include "common/strings.h"
 #include "controlplane/controlplane.h"
@@ -41,6 +42,7 @@ int Serve(const std::string& config_path) {
   const sigset_t end_signals = BlockEndSignals();
   if (const absl::Status hardened = HardenProcess(); !hardened.ok()) return FailToStart(hardened);
   LogGrpcAsJson();
+  LogProtobufAsJson();
   curl_global_init(CURL_GLOBAL_DEFAULT);
 
   absl::StatusOr<Settings> settings = Settings::Load(config_path);
