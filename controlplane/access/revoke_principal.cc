@@ -1,5 +1,8 @@
 #include "controlplane/access/revoke_principal.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,7 +21,8 @@
 namespace sallyport::controlplane {
 namespace {
 
-constexpr size_t kMaxReasonBytes = 1000;
+constexpr std::size_t kMaxReasonBytes = 1000;
+constexpr std::size_t kMostPrincipals = 100;
 
 // A subject may hold what no document's name may, so the lock is named by its digest.
 std::string LockName(const std::string& principal) {
@@ -34,6 +38,56 @@ absl::StatusOr<OperatorLock> LockOf(const admin::v1::RevokePrincipalRequest& req
   lock.principal.set_realm(std::move(named.realm));
   lock.principal.set_name(std::move(named.name));
   return lock;
+}
+
+// Whom a name is of, which may be a client id that several principals of its realm share.
+class CoveredPrincipals {
+ public:
+  void Add(const types::v1::Principal& principal) { SessionsOf(principal); }
+  void AddSession(const types::v1::Principal& principal) { ++SessionsOf(principal); }
+
+  // Those with most sessions first.
+  std::vector<admin::v1::CoveredPrincipal> List() const {
+    std::vector<admin::v1::CoveredPrincipal> list;
+    for (const auto& [who, sessions] : sessions_) {
+      admin::v1::CoveredPrincipal& principal = list.emplace_back();
+      principal.set_kind(who.first);
+      principal.set_subject(who.second);
+      principal.set_sessions(sessions);
+    }
+    std::stable_sort(list.begin(), list.end(),
+                     [](const auto& a, const auto& b) { return a.sessions() > b.sessions(); });
+    return list;
+  }
+
+ private:
+  std::uint32_t& SessionsOf(const types::v1::Principal& principal) {
+    return sessions_[{principal.kind(), principal.subject()}];
+  }
+
+  std::map<std::pair<types::v1::PrincipalKind, std::string>, std::uint32_t> sessions_;
+};
+
+// Whom the lock shuts out beside those whose sessions end: whoever has come by the name before, and
+// an operator who names himself.
+absl::Status AddShutOut(Transaction& t, const types::v1::LockSpec& lock, const Caller& caller,
+                        absl::Time now, CoveredPrincipals& covered) {
+  ASSIGN_OR_RETURN(const std::vector<types::v1::Principal> named,
+                   sessions::PrincipalsNamed(t, lock.principal().realm(), lock.principal().name(),
+                                             kMostPrincipals + 1));
+  for (const types::v1::Principal& principal : named) covered.Add(principal);
+  const PersonCaller* const person = caller.person();
+  if (person != nullptr && LockMatches(lock, person->principal, {}, {}, now))
+    covered.Add(person->principal);
+  return absl::OkStatus();
+}
+
+void FillCovered(const CoveredPrincipals& covered, admin::v1::RevokePrincipalResponse& response) {
+  for (admin::v1::CoveredPrincipal& principal : covered.List()) {
+    if (response.principals_size() == kMostPrincipals)
+      return response.set_has_more_principals(true);
+    *response.add_principals() = std::move(principal);
+  }
 }
 
 }  // namespace
@@ -60,19 +114,23 @@ absl::StatusOr<admin::v1::RevokePrincipalResponse> RevokePrincipal::Run(
     RETURN_IF_ERROR(audit_log::Append(t, line));
     ASSIGN_OR_RETURN(std::vector<Session> live, sessions::AllLive(t));
     ended.clear();
+    CoveredPrincipals covered;
     for (Session& session : live) {
       const types::v1::Session& proto = session.proto();
       if (!LockMatches(revoked, proto.principal(), proto.server(), proto.agent(), now)) continue;
       RETURN_IF_ERROR(sessions::EndLive(t, session, sessions::Revoked(lock.reason), caller, now));
       *response.add_sessions() = session.proto();
       ended.push_back(session);
+      covered.AddSession(session.proto().principal());
     }
     if (!request.no_lock()) {
+      RETURN_IF_ERROR(AddShutOut(t, revoked, caller, now, covered));
       ASSIGN_OR_RETURN(const HeldLock held, PutLock(t, lock, lock_duration, caller, now));
       response.set_lock(held.name);
       response.set_had_lock(held.was_there);
       if (held.spec.has_expires()) *response.mutable_lock_expires_at() = held.spec.expires();
     }
+    FillCovered(covered, response);
     ASSIGN_OR_RETURN(const bool is_known,
                      locks::KnowsName(t, lock.principal.realm(), lock.principal.name()));
     response.set_is_unknown(!is_known);

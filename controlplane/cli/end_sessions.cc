@@ -77,12 +77,21 @@ void WarnOfUnknown(const Flags& flags) {
                flags.no_lock ? "" : " It is locked out all the same.");
 }
 
+void ShowCovered(const admin::v1::RevokePrincipalResponse& response) {
+  for (const admin::v1::CoveredPrincipal& principal : response.principals()) {
+    std::printf("covers %s %s (sessions: %u)\n", EnumWord(principal.kind()).c_str(),
+                Printable(principal.subject()).c_str(), principal.sessions());
+  }
+  if (response.has_more_principals()) std::printf("covers others, too\n");
+}
+
 void ShowRevoked(const admin::v1::RevokePrincipalResponse& response, const Flags& flags,
                  std::string_view format) {
   if (format != "table") {
     PrintMessage(response, format);
     return;
   }
+  ShowCovered(response);
   for (const Session& session : response.sessions()) {
     std::printf("%s %s on %s\n", session.id().c_str(), EnumWord(session.state()).c_str(),
                 session.server().c_str());
@@ -178,8 +187,9 @@ void AddEndCommand(CommandLine& line, CLI::App& sessions) {
       "Cuts one, and locks its principal out of its server; or all of a principal, and locks it "
       "out of all servers.");
   end->add_option("ID", flags->id);
-  end->add_option("--principal", flags->principal,
-                  "REALM:NAME, a subject or a client id: every session of it")
+  end->add_option(
+         "--principal", flags->principal,
+         "REALM:NAME, a subject or a client id: every session of it, or of all who share it")
       ->check(APrincipal());
   end->add_option("--reason", flags->reason,
                   "for the audit log, the lock and whom it cuts: the client reads it");

@@ -112,6 +112,43 @@ absl::StatusOr<bool> KnowsName(Transaction& t, std::string_view realm, std::stri
   return any.Step();
 }
 
+absl::StatusOr<std::vector<types::v1::Principal>> PrincipalsNamed(Transaction& t,
+                                                                  std::string_view realm,
+                                                                  std::string_view name,
+                                                                  std::size_t most) {
+  std::vector<types::v1::Principal> found;
+  const auto add = [&](const Statement& row) {
+    types::v1::Principal& principal = found.emplace_back();
+    principal.set_realm(std::string(realm));
+    principal.set_kind(static_cast<types::v1::PrincipalKind>(row.integer(0)));
+    principal.set_subject(std::string(row.text(1)));
+  };
+  Statement subjects = t.Prepare(
+      "select column1, ?2 from (values (1), (2)) where exists (select 1 from sessions where "
+      "realm = ?1 and kind = column1 and subject = ?2)");
+  subjects.Text(realm).Text(name);
+  while (found.size() < most) {
+    ASSIGN_OR_RETURN(const bool row, subjects.Step());
+    if (!row) break;
+    add(subjects);
+  }
+  // From one principal to the next: each may have had any number of sessions.
+  int64_t kind = 0;
+  std::string subject;
+  while (found.size() < most) {
+    Statement next = t.Prepare(
+        "select kind, subject from sessions where realm = ? and client_id = ? and (kind, subject) "
+        "> (?, ?) order by kind, subject limit 1");
+    next.Text(realm).Text(name).Int(kind).Text(subject);
+    ASSIGN_OR_RETURN(const bool row, next.Step());
+    if (!row) break;
+    kind = next.integer(0);
+    subject = std::string(next.text(1));
+    if (subject != name) add(next);
+  }
+  return found;
+}
+
 absl::StatusOr<std::vector<Session>> LiveOfAgent(Transaction& t, std::string_view agent) {
   Statement list =
       t.Prepare("select " SESSION_COLUMNS

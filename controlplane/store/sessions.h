@@ -47,6 +47,13 @@ absl::StatusOr<std::vector<Session>> PastEnd(Transaction& t, absl::Time now);
 // Whether there is a session, live or over, of a principal of that subject or client id.
 absl::StatusOr<bool> KnowsName(Transaction& t, std::string_view realm, std::string_view name);
 
+// The principals of that subject or client id that have had one, each once: realm, kind and subject
+// alone. At most `most`; what it takes grows with them and not with their sessions.
+absl::StatusOr<std::vector<types::v1::Principal>> PrincipalsNamed(Transaction& t,
+                                                                  std::string_view realm,
+                                                                  std::string_view name,
+                                                                  std::size_t most);
+
 struct Filter {
   types::v1::SessionState state = types::v1::SESSION_STATE_UNSPECIFIED;  // unspecified: all
   std::string server;                                                    // empty: all

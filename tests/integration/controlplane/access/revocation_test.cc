@@ -86,6 +86,67 @@ TEST_CASE_METHOD(Revoking, "a name that nobody has had is said to be one, and lo
   CHECK_FALSE(Revoke("okta:bot")->is_unknown());
 }
 
+TEST_CASE_METHOD(Revoking, "a revocation says whom it covers: all who share a client id",
+                 "[controlplane][access]") {
+  const std::string bot = ByAgent(BotToken()).session().id();
+  const std::string alice = ByAgent(UserToken("alice")).session().id();
+  ByAgent(UserToken("alice"), "files");
+  REQUIRE(EndByAgent(ByAgent(UserToken("bob")).session().id(), types::v1::END_REASON_COMPLETED, 0)
+              .ok());
+  admin::v1::RevokePrincipalRequest request;
+  request.set_principal("okta:client-1");
+  RevokePrincipal revoke_principal(*control, clock, *confirmed_ends);
+  const auto covered = [](const admin::v1::RevokePrincipalResponse& response) {
+    std::string all;
+    for (const admin::v1::CoveredPrincipal& principal : response.principals())
+      all += principal.subject() + " " + std::to_string(principal.sessions()) + ", ";
+    return all;
+  };
+  SECTION("of a client id that several share") {
+    const auto revoked = revoke_principal.Run(admin, request);
+    CHECK(covered(*revoked) == "alice 2, bot 1, bob 0, ");
+    CHECK_FALSE(IsLive(bot));
+    CHECK_FALSE(IsLive(alice));
+  }
+  SECTION("without a lock, whose sessions end") {
+    request.set_no_lock(true);
+    CHECK(covered(*revoke_principal.Run(admin, request)) == "alice 2, bot 1, ");
+  }
+  SECTION("of one alone") {
+    request.set_principal("okta:alice");
+    CHECK(covered(*revoke_principal.Run(admin, request)) == "alice 2, ");
+    CHECK(IsLive(bot));
+  }
+  SECTION("of an operator's own client id") {
+    request.set_principal("okta:operators");
+    Caller carol = Person(okta.Mint(Claims("people", "carol", R"(,"cid":"operators")")));
+    PersonCaller person = *carol.person();
+    person.is_admin = true;
+    ByAgent(BotToken("dave", "operators"));
+    CHECK(covered(*revoke_principal.Run(Caller(person, "10.0.0.1"), request)) ==
+          "dave 1, carol 0, ");
+  }
+  SECTION("of more than can be listed") {
+    auto t = Write();
+    for (int n = 0; n < 120; ++n) {
+      Session::Request made{.id = "ses_" + std::to_string(n), .request_id = std::to_string(n)};
+      made.principal.set_realm("okta");
+      made.principal.set_kind(types::v1::PRINCIPAL_KIND_USER);
+      made.principal.set_subject("user-" + std::to_string(n));
+      made.principal.set_client_id("client-1");
+      made.created_at = clock.Now();
+      REQUIRE(sessions::Insert(*t, Session::Pending(made, "apr_" + made.id), {}).ok());
+    }
+    REQUIRE(t->Commit().ok());
+    const auto revoked = revoke_principal.Run(admin, request);
+    INFO(revoked.status());
+    REQUIRE(revoked.ok());
+    CHECK(revoked->principals_size() == 100);
+    CHECK(revoked->has_more_principals());
+    CHECK(revoked->sessions_size() == 123);
+  }
+}
+
 TEST_CASE_METHOD(Revoking, "a revocation without a lock lets the principal come again",
                  "[controlplane][access]") {
   const std::string id = ByAgent(BotToken()).session().id();
