@@ -68,13 +68,6 @@ std::vector<Piece> SplitPieces(std::string_view text) {
   return pieces;
 }
 
-// Some editors begin a file of UTF-8 with a byte order mark.
-std::string_view WithoutByteOrderMark(std::string_view text) {
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
-  return text;
-}
-
 absl::StatusOr<std::string> TextOf(const YamlNode& node, std::string_view key,
                                    std::string_view file) {
   if (!node.is_scalar() || TypeOf(node) != YamlType::kString || node.text.empty()) {
@@ -84,6 +77,12 @@ absl::StatusOr<std::string> TextOf(const YamlNode& node, std::string_view key,
 }
 
 }  // namespace
+
+std::string_view WithoutByteOrderMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
 
 absl::Status LoadConfigFile(const std::string& path, google::protobuf::Message* message) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxYamlBytes));

@@ -35,6 +35,9 @@ absl::Status LoadConfigFile(const std::string& path, google::protobuf::Message* 
 absl::Status ParseConfig(std::string_view text, std::string_view file,
                          google::protobuf::Message* message);
 
+// The text of a file without what some editors begin one of UTF-8 with.
+std::string_view WithoutByteOrderMark(std::string_view text);
+
 // One document of a file that may hold several, told apart but not judged.
 struct YamlDocument {
   // What errors call the file.

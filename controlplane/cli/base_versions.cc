@@ -4,8 +4,10 @@
 #include <optional>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/config_file.h"
 #include "common/policy/documents.h"
 #include "common/strings.h"
 #include "controlplane/cli/document_kind.h"
@@ -33,6 +35,15 @@ bool ReadVersion(std::string_view text, admin::v1::BaseVersion& base) {
   return true;
 }
 
+std::string_view WithoutBlanks(std::string_view line) {
+  return ToStd(absl::StripAsciiWhitespace(ToAbsl(line)));
+}
+
+// `---` alone or before a comment; an indented one is content.
+bool IsBareMarker(std::string_view line) {
+  return line.starts_with("---") && (WithoutBlanks(line) == "---" || line.starts_with("--- #"));
+}
+
 std::optional<admin::v1::BaseVersion> ReadSeenLine(std::string_view line) {
   if (!line.starts_with("# ") || !line.ends_with(kMeaning)) return std::nullopt;
   line.remove_prefix(2);
@@ -54,17 +65,22 @@ std::string SeenLine(const types::v1::Document& document) {
 }
 
 void TakeSeenLines(std::string& text, std::vector<admin::v1::BaseVersion>& bases) {
-  for (std::size_t begin = 0; begin < text.size();) {
+  // Only there is an indented line that looks like a comment surely one.
+  bool is_above_document = true;
+  for (std::size_t begin = text.size() - WithoutByteOrderMark(text).size(); begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    const auto base = ReadSeenLine(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line);
-    if (!base.has_value()) {
-      begin = end + 1;
+    const std::string_view words = WithoutBlanks(line);
+    const bool is_comment = line.starts_with('#') || is_above_document;
+    const auto base = is_comment ? ReadSeenLine(words) : std::nullopt;
+    if (base.has_value()) {
+      bases.push_back(*base);
+      text.erase(begin, line.size());
+      ++begin;
       continue;
     }
-    bases.push_back(*base);
-    text.erase(begin, line.size());
-    ++begin;
+    if (!words.empty() && words.front() != '#') is_above_document = IsBareMarker(line);
+    begin = end + 1;
   }
 }
 

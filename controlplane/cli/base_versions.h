@@ -15,7 +15,7 @@ namespace sallyport::controlplane {
 std::string SeenLine(const types::v1::Document& document);
 
 // Takes such lines out of a file's text (an empty line stays in their place, so that errors still
-// name the right one) and adds what they say to `bases`.
+// name the right one) and adds what they say to `bases`. Above a document they may be indented.
 void TakeSeenLines(std::string& text, std::vector<admin::v1::BaseVersion>& bases);
 
 // `policy/deploy-bots=3` or, where `only` names the one document there is, `3`; otherwise null.

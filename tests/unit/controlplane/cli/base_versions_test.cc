@@ -26,12 +26,28 @@ TEST_CASE("what get prints above a document is what apply reads, and leaves its 
   CHECK(bases[1].version() == 12);
 }
 
+TEST_CASE("it is read wherever nothing of its document comes before it", "[cli]") {
+  const std::string line = SeenLine(ADocument("house", 3));
+  const std::string above =
+      GENERATE(as<std::string>(), "\xEF\xBB\xBF", "\xEF\xBB\xBF\n", "\n \n", "  ", "\t",
+               "# mine\n ", "---\n ", "kind: Policy\n--- # another\n\n  ", "\xEF\xBB\xBF \r\n ");
+  std::string text = above + line.substr(0, line.size() - 1) + "  \r\nkind: MaskProfile\n";
+  std::vector<admin::v1::BaseVersion> bases;
+  TakeSeenLines(text, bases);
+  REQUIRE(bases.size() == 1);
+  CHECK(bases[0].name() == "house");
+  CHECK(text.starts_with(above.substr(0, above.find_last_not_of(" \t") + 1) + "\n"));
+  CHECK(text.ends_with("\nkind: MaskProfile\n"));
+}
+
 TEST_CASE("no other comment is taken for it", "[cli]") {
   std::string line = SeenLine(ADocument("house", 3));
   line.pop_back();
-  const std::string text = GENERATE_COPY(
-      std::string("# policy/house version 3\nkind: Policy\n"), " " + line + "\n", line + " too\n",
-      "#" + line + "\n", "# rule/house" + line.substr(line.find(" version")) + "\n", "");
+  const std::string text =
+      GENERATE_COPY(std::string("# policy/house version 3\nkind: Policy\n"),
+                    "kind: Policy\nspec: |\n " + line + "\n", "--- |\n " + line + "\n",
+                    "x\n --- # no\n " + line + "\n", line + " too\n", "#" + line + "\n",
+                    "# rule/house" + line.substr(line.find(" version")) + "\n", "");
   std::string kept = text;
   std::vector<admin::v1::BaseVersion> bases;
   TakeSeenLines(kept, bases);
