@@ -1,6 +1,7 @@
 #include "controlplane/policies/obstacles.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -9,11 +10,14 @@
 #include "absl/strings/str_join.h"
 #include "common/denial.h"
 #include "common/hmac.h"
+#include "common/jose/strict_json.h"
+#include "common/policy/approvers.h"
 #include "common/policy/rule_body.h"
 #include "common/policy/session_policy.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "common/time_text.h"
+#include "controlplane/model/caller.h"
 #include "controlplane/model/proto_time.h"
 #include "controlplane/policies/policy_call.h"
 #include "controlplane/store/agents.h"
@@ -30,6 +34,8 @@ using types::v1::Explanation;
 using types::v1::RuleBody;
 
 constexpr int kPage = 500;
+// As deep as a message may be.
+constexpr int kMaxDepth = 64;
 
 void Add(types::v1::DenialReason reason, std::string detail, Explanation& explanation) {
   types::v1::Obstacle& obstacle = *explanation.add_obstacles();
@@ -60,6 +66,26 @@ absl::StatusOr<std::vector<Agent>> AllFronting(Transaction& t, const std::string
     }
     if (is_last) return fronting;
   }
+}
+
+// `approval apr_1 was denied by okta:alice: not today; that stands until TIME`
+std::string WhatStands(const Approval& no) {
+  return absl::StrCat("approval ", no.id(), " was ", DenialWords(no.proto()),
+                      "; that stands until ", TimeText(no.expires_at()));
+}
+
+// Whether the arguments are those of the call that was denied. nullopt: of that call not all can be
+// read here.
+std::optional<bool> IsIdentical(const types::v1::Approval& denied, std::string_view arguments) {
+  if (!denied.cut().empty() || !denied.shortened().empty() || !denied.other_params().empty())
+    return std::nullopt;
+  const auto read = [](std::string_view json) {
+    return jose::ParseStrictJson(json.empty() ? "{}" : json, kMaxDepth);
+  };
+  const auto were = read(denied.arguments());
+  const auto are = read(arguments);
+  if (!were.ok() || !are.ok()) return std::nullopt;
+  return *were == *are;
 }
 
 }  // namespace
@@ -123,9 +149,8 @@ absl::Status Obstacles::AddStandingNo(Explanation& opening) const {
                    approvals::LastDecidedForSession(t_, principal_, server_, now_));
   if (decided.has_value() && decided->state() == types::v1::APPROVAL_STATE_DENIED) {
     Add(types::v1::DENIAL_REASON_APPROVAL_DENIED,
-        absl::StrCat("approval ", decided->id(), " was denied, which stands until ",
-                     TimeText(decided->expires_at()), " for who only connects; `sallyport request ",
-                     server_, " --reason TEXT` asks again"),
+        absl::StrCat(WhatStands(*decided), " for who only connects; `sallyport request ", server_,
+                     " --reason TEXT` asks again"),
         opening);
   }
   return absl::OkStatus();
@@ -148,9 +173,49 @@ void Obstacles::AddOwners(Explanation& explanation) const {
 absl::Status Obstacles::AddToCall(const types::v1::PolicyTestCall& asked, Explanation& call) const {
   if (call.decision() == "deny") return absl::OkStatus();
   AddOwners(call);
+  RETURN_IF_ERROR(AddStandingNo(asked, call));
   if (asked.tool().empty()) return absl::OkStatus();
   RETURN_IF_ERROR(AddChanged(asked.tool(), call));
   return AddUsedEffects(asked, call);
+}
+
+absl::StatusOr<bool> Obstacles::IsStillAsked(const types::v1::Approval& denied,
+                                             const Explanation& call) const {
+  if (denied.server() != server_ || !IsSameClient(denied.principal(), principal_) ||
+      denied.count() != call.count() || !std::ranges::equal(denied.approvers(), call.approvers())) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(const std::optional<Tool> tool, tools::Find(t_, server_, denied.tool()));
+  if (!tool.has_value() || denied.definition_hash().empty()) return true;
+  const types::v1::Tool& seen = tool->proto();
+  return denied.definition_hash() ==
+         (tool->is_changed() ? seen.changed_hash() : seen.definition_hash());
+}
+
+absl::Status Obstacles::AddStandingNo(const types::v1::PolicyTestCall& asked,
+                                      Explanation& call) const {
+  if (call.decision() != "require_approval") return absl::OkStatus();
+  const PolicyCall described = PolicyCallOf(asked);
+  ASSIGN_OR_RETURN(const std::vector<Approval> denied,
+                   approvals::DeniedCallsOf(t_, described.method, described.target, now_));
+  const Approval* stands = nullptr;
+  bool is_sure = false;
+  for (const Approval& approval : denied) {
+    ASSIGN_OR_RETURN(const bool is_still_asked, IsStillAsked(approval.proto(), call));
+    if (!is_still_asked) continue;
+    const std::optional<bool> is_identical = IsIdentical(approval.proto(), described.arguments);
+    is_sure = is_identical.value_or(false);
+    if (is_sure || (!is_identical.has_value() && stands == nullptr)) stands = &approval;
+    if (is_sure) break;
+  }
+  if (stands == nullptr) return absl::OkStatus();
+  Add(types::v1::DENIAL_REASON_APPROVAL_DENIED,
+      absl::StrCat(WhatStands(*stands), " for this client's identical call",
+                   is_sure ? ""
+                           : "; whether this is one cannot be told, for what that one said does "
+                             "not stand there whole"),
+      call);
+  return absl::OkStatus();
 }
 
 absl::Status Obstacles::AddChanged(const std::string& name, Explanation& call) const {

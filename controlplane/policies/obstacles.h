@@ -9,6 +9,7 @@
 #include "common/policy/compiled_policies.h"
 #include "controlplane/keys/effect_keys.h"
 #include "controlplane/store/database.h"
+#include "sallyport/types/v1/approval.pb.h"
 #include "sallyport/types/v1/explanation.pb.h"
 #include "sallyport/types/v1/policy_test_document.pb.h"
 #include "sallyport/types/v1/principal.pb.h"
@@ -40,6 +41,12 @@ class Obstacles {
   absl::Status AddAgents(types::v1::Explanation& opening) const;
   absl::Status AddUsedUp(types::v1::Explanation& opening) const;
   absl::Status AddStandingNo(types::v1::Explanation& opening) const;
+  // As agents are answered it: to the client's identical call, asked of the same people about the
+  // same definition.
+  absl::Status AddStandingNo(const types::v1::PolicyTestCall& asked,
+                             types::v1::Explanation& call) const;
+  absl::StatusOr<bool> IsStillAsked(const types::v1::Approval& denied,
+                                    const types::v1::Explanation& call) const;
   void AddOwners(types::v1::Explanation& explanation) const;
   absl::Status AddChanged(const std::string& tool, types::v1::Explanation& call) const;
   absl::Status AddUsedEffects(const types::v1::PolicyTestCall& asked,

@@ -115,6 +115,15 @@ absl::StatusOr<std::vector<Approval>> DeniedCalls(Transaction& t, std::string_vi
   return Every(list);
 }
 
+absl::StatusOr<std::vector<Approval>> DeniedCallsOf(Transaction& t, std::string_view method,
+                                                    std::string_view target, absl::Time now) {
+  Statement list = t.Prepare("select " APPROVAL_COLUMNS
+                             " from approvals where state = 3 and call_digest <> '' and method = ? "
+                             "and target = ? and expires_at > ? order by created_at desc");
+  list.Text(method).Text(target).Time(now);
+  return Every(list);
+}
+
 absl::StatusOr<std::optional<Approval>> LastDecidedForSession(Transaction& t,
                                                               const types::v1::Principal& principal,
                                                               std::string_view server,

@@ -34,6 +34,11 @@ absl::StatusOr<std::optional<Approval>> FindOpenCall(Transaction& t, std::string
 absl::StatusOr<std::vector<Approval>> DeniedCalls(Transaction& t, std::string_view call_digest,
                                                   absl::Time now);
 
+// Those of any call by that method and target that were denied and whose time is not up at `now`,
+// newest first; without those that tell no identical call. Reads all that were ever denied.
+absl::StatusOr<std::vector<Approval>> DeniedCallsOf(Transaction& t, std::string_view method,
+                                                    std::string_view target, absl::Time now);
+
 // Of all that was asked for sessions of (realm, kind, subject, client id) with a server, by
 // whatever agent and from whatever address, and whose time is not up at `now`: what people have
 // decided last, yes or no. nullopt: nothing.

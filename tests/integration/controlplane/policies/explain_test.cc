@@ -14,6 +14,7 @@ namespace sallyport::controlplane {
 namespace {
 
 using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
 
 struct Explaining : Fixture {
   TestIssuer okta;
@@ -248,7 +249,6 @@ struct ExplainingObstacles : ExplainingPolicy {
 
 TEST_CASE_METHOD(ExplainingObstacles, "that nobody fronts the server is said beside the policies",
                  "[policies][explain]") {
-  using Catch::Matchers::StartsWith;
   CHECK_THAT(Opening(), StartsWith("allow; server_unknown: no agent in service fronts the server"));
   Enroll("a1", /*is_banned=*/true);
   CHECK_THAT(Opening(), StartsWith("allow; server_unknown: ") &&
@@ -370,6 +370,86 @@ TEST_CASE_METHOD(ExplainingObstacles, "what is used up, and a no that stands, ar
   CHECK_THAT(opening(), Contains("require_approval; approval_denied: approval apr_2 was denied"));
   clock.Advance(absl::Minutes(6));
   CHECK(opening() == "require_approval");
+}
+
+TEST_CASE_METHOD(ExplainingObstacles, "a no that stands for a call is said, and by whom",
+                 "[policies][explain]") {
+  Enroll("a1");
+  REQUIRE(Apply(APolicy("p",
+                        "  rules: [{require_approval: {tools: [drop], approvers: "
+                        "[\"okta:leads\"]}}]"))
+              .ok());
+  AddApproval(*control, clock.Now(), "okta:leads");
+  types::v1::Approval denied;
+  denied.set_id("apr_2");
+  denied.set_session_id("ses_1");
+  denied.set_server("wiki");
+  denied.set_method("tools/call");
+  denied.set_tool("drop");
+  denied.set_arguments(R"({"table": "t", "rows": 1.0})");
+  denied.add_approvers("okta:leads");
+  denied.set_count(1);
+  denied.mutable_principal()->set_realm("okta");
+  denied.mutable_principal()->set_kind(types::v1::PRINCIPAL_KIND_SERVICE);
+  denied.mutable_principal()->set_subject("0oa1");
+  denied.mutable_principal()->set_client_id("0oa1");
+  denied.set_definition_hash(std::string(64, 'a'));
+  denied.set_state(types::v1::APPROVAL_STATE_DENIED);
+  types::v1::ApprovalDecision& decision = *denied.add_decisions();
+  decision.mutable_by()->set_realm("okta");
+  decision.mutable_by()->set_subject("alice");
+  decision.set_reason("not that one");
+  *denied.mutable_created_at() = ToProto(clock.Now());
+  *denied.mutable_expires_at() = ToProto(clock.Now() + absl::Minutes(5));
+  std::string arguments = R"({"rows":1,"table":"t"})";
+  std::string who = "0oa1";
+  const auto call = [&] {
+    const auto t = *control->Write();
+    REQUIRE(
+        approvals::Insert(*t, Approval(Approval::Stored{.proto = denied, .call_digest = "digest"}))
+            .ok());
+    REQUIRE(t->Commit().ok());
+    auto request = Request("drop");
+    request.mutable_call()->set_arguments_json(arguments);
+    request.mutable_claims()->set_json(R"({"sub":")" + who + R"(","cid":")" + who + R"("})");
+    const auto explained = explain.Run(request);
+    INFO(explained.status());
+    REQUIRE(explained.ok());
+    return Shown(explained->call());
+  };
+  const std::string stands =
+      "require_approval; approval_denied: approval apr_2 was denied by okta:alice: not that one; "
+      "that stands until ";
+  SECTION("to the identical call") {
+    const std::string said = call();
+    CHECK_THAT(said, StartsWith(stands) && Contains(" for this client's identical call"));
+    CHECK(said.find("cannot be told") == std::string::npos);
+  }
+  SECTION("to one of which not all can be read") {
+    denied.add_cut("/table");
+    CHECK_THAT(call(), StartsWith(stands) && Contains("cannot be told"));
+  }
+  SECTION("as long as its question was given") {
+    *denied.mutable_expires_at() = ToProto(clock.Now());
+    CHECK(call() == "require_approval");
+  }
+  SECTION("not to one of other arguments") {
+    arguments = R"({"rows":2,"table":"t"})";
+    CHECK(call() == "require_approval");
+  }
+  SECTION("not to somebody else's") {
+    who = "0oa2";
+    CHECK(call() == "require_approval");
+  }
+  SECTION("not where others are asked") {
+    denied.set_approvers(0, "okta:admins");
+    CHECK(call() == "require_approval");
+  }
+  SECTION("not about another definition") {
+    Pin("drop", /*is_changed=*/false);
+    denied.set_definition_hash(std::string(64, 'b'));
+    CHECK(call() == "require_approval");
+  }
 }
 
 TEST_CASE_METHOD(ExplainingObstacles, "an approval that nobody can give is said to be one",
