@@ -41,11 +41,9 @@ absl::StatusOr<Session> SessionOf(Transaction& t, const Approval& approval) {
   return *std::move(session);
 }
 
-// Whether the policies in force still open the session on what has been approved; the terms they
-// give it.
+// The terms on which the policies in force open the session, or why they do not any more.
 absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
-                                                     const Session& session,
-                                                     const Approval& approval, absl::Time now) {
+                                                     const Session& session, absl::Time now) {
   const types::v1::Session& proto = session.proto();
   const OpenDecision decision =
       in_force.policies->EvaluateOpen(proto.principal(), proto.server(), proto.agent(), now);
@@ -55,13 +53,6 @@ absl::StatusOr<types::v1::EffectiveTerms> JudgeAgain(const InForce& in_force,
   if (decision.terms.bind() == types::v1::BIND_MODE_ADDRESS && proto.client_address().empty()) {
     return Denied(types::v1::DENIAL_REASON_POLICY_CHANGED,
                   "the policies in force bind it to an address, and it was asked for from none");
-  }
-  // One yes of several decides nothing yet.
-  if (decision.terms.has_approval() && approval.state() != types::v1::APPROVAL_STATE_PENDING) {
-    const auto& approvers = decision.terms.approval().approvers();
-    RETURN_IF_ERROR(
-        CheckApprovedEnough(approval.proto(), std::vector(approvers.begin(), approvers.end()),
-                            decision.terms.approval().count(), *in_force.policies, now));
   }
   return decision.terms;
 }
@@ -87,6 +78,11 @@ absl::StatusOr<CallDecision> JudgeAgain(const InForce& in_force, const Session& 
 bool AsksTheSame(const CallDecision& decision, const types::v1::Approval& approval) {
   return decision.verdict == Verdict::kRequireApproval &&
          std::ranges::equal(decision.approvers, approval.approvers());
+}
+
+bool AsksTheSame(const types::v1::EffectiveTerms& terms, const types::v1::Approval& approval) {
+  return terms.has_approval() &&
+         std::ranges::equal(terms.approval().approvers(), approval.approvers());
 }
 
 // The policies may have come to give more than its approvers were told.
@@ -119,6 +115,14 @@ absl::Status DenySession(WriteTransaction& t, Session& session, const Approval& 
       t, session, audit_log::LineOf(caller, now, "session.deny", session.id(), approval.id()));
 }
 
+// Of an approval that somebody has denied.
+absl::Status DenySessionOf(WriteTransaction& t, const Approval& denied, const Caller& caller,
+                           absl::Time now) {
+  ASSIGN_OR_RETURN(Session session, SessionOf(t, denied));
+  return DenySession(t, session, denied, types::v1::DENIAL_REASON_APPROVAL_DENIED,
+                     DenialWords(denied.proto()), caller, now);
+}
+
 }  // namespace
 
 absl::StatusOr<types::v1::Approval> DecideApproval::Decide(const Caller& caller,
@@ -145,19 +149,20 @@ absl::Status DecideApproval::DecideIn(WriteTransaction& t, const Caller& caller,
   if (const absl::Status eligible = CheckEligible(caller, *approval); !eligible.ok()) {
     return audit_log::Refuse(t, std::move(line), eligible);
   }
-  // On a copy: a yes about a call is judged by the policies in force before it counts.
+  // On a copy: a yes is judged by the policies in force before it counts.
   Approval tried = *approval;
   if (const absl::Status decides = tried.Decide(caller.person()->principal, approve, reason, now);
       !decides.ok()) {
     return audit_log::Refuse(t, std::move(line), decides);
   }
   absl::Status refused;
-  if (approval->is_for_call() && approve) {
+  if (!approve) {
+    approval = std::move(tried);
+    if (!approval->is_for_call()) RETURN_IF_ERROR(DenySessionOf(t, *approval, caller, now));
+  } else if (approval->is_for_call()) {
     RETURN_IF_ERROR(ApproveCall(t, *approval, caller, reason, now, refused));
   } else {
-    approval = std::move(tried);
-    if (!approval->is_for_call())
-      RETURN_IF_ERROR(DecideSession(t, *approval, caller, now, refused));
+    RETURN_IF_ERROR(ApproveSession(t, *approval, caller, reason, now, refused));
   }
   line.denial_reason = ReasonOf(refused);
   if (!refused.ok()) line.detail = std::string(refused.message());
@@ -200,20 +205,25 @@ absl::Status DecideApproval::ApproveCall(WriteTransaction& t, Approval& approval
   return absl::OkStatus();
 }
 
-absl::Status DecideApproval::DecideSession(WriteTransaction& t, Approval& approval,
-                                           const Caller& caller, absl::Time now,
-                                           absl::Status& refused) {
+absl::Status DecideApproval::ApproveSession(WriteTransaction& t, Approval& approval,
+                                            const Caller& caller, const std::string& reason,
+                                            absl::Time now, absl::Status& refused) {
   ASSIGN_OR_RETURN(Session session, SessionOf(t, approval));
-  if (approval.state() == types::v1::APPROVAL_STATE_DENIED) {
-    return DenySession(t, session, approval, types::v1::DENIAL_REASON_APPROVAL_DENIED,
-                       DenialWords(approval.proto()), caller, now);
-  }
   ASSIGN_OR_RETURN(const InForce in_force, policies_.In(t));
-  const auto terms = JudgeAgain(in_force, session, approval, now);
-  const bool is_granted = approval.state() == types::v1::APPROVAL_STATE_APPROVED;
-  if (terms.ok() && !is_granted) return absl::OkStatus();
-  if (terms.ok()) return OpenApproved(t, in_force, *terms, session, approval, caller, now);
+  const auto terms = JudgeAgain(in_force, session, now);
   refused = terms.status();
+  if (refused.ok() && AsksTheSame(*terms, approval.proto()))
+    approval.AskMore(terms->approval().count());
+  RETURN_IF_ERROR(approval.Decide(caller.person()->principal, true, reason, now));
+  // One yes of several decides nothing yet.
+  if (refused.ok() && approval.state() == types::v1::APPROVAL_STATE_PENDING)
+    return absl::OkStatus();
+  if (refused.ok() && terms->has_approval()) {
+    const auto& approvers = terms->approval().approvers();
+    refused = CheckApprovedEnough(approval.proto(), std::vector(approvers.begin(), approvers.end()),
+                                  terms->approval().count(), *in_force.policies, now);
+  }
+  if (refused.ok()) return OpenApproved(t, in_force, *terms, session, approval, caller, now);
   RETURN_IF_ERROR(approval.Withdraw());
   return DenySession(t, session, approval, ReasonOf(refused), ToStd(refused.message()), caller,
                      now);

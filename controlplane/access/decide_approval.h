@@ -47,10 +47,10 @@ class DecideApproval {
   absl::Status ApproveCall(WriteTransaction& t, Approval& approval, const Caller& caller,
                            const std::string& reason, absl::Time now, absl::Status& refused);
 
-  // Decides the session as its approval has been. `refused`: why the policies in force do not open
-  // it though it was approved.
-  absl::Status DecideSession(WriteTransaction& t, Approval& approval, const Caller& caller,
-                             absl::Time now, absl::Status& refused);
+  // A yes about a session, which the last one opens. `refused`: why the policies in force do not
+  // open it any more: it is denied.
+  absl::Status ApproveSession(WriteTransaction& t, Approval& approval, const Caller& caller,
+                              const std::string& reason, absl::Time now, absl::Status& refused);
 
   Database& control_;
   const Clock& clock_;

@@ -215,10 +215,9 @@ TEST_CASE_METHOD(Asking, "no approval opens what the policies in force would not
   SECTION("by other people") {
     ApplyPolicy("max_duration: 15m, bind: principal, approval: {approvers: [\"okta:carol\"]}");
   }
-  SECTION("by more people") {
+  SECTION("by other people, and more") {
     ApplyPolicy(
-        "max_duration: 15m, bind: principal, approval: {approvers: [\"okta:approvers\"], count: "
-        "2}");
+        "max_duration: 15m, bind: principal, approval: {approvers: [\"okta:carol\"], count: 2}");
   }
   SECTION("from one address") { ApplyPolicy(kTerms); }
   const std::string& id = pending.session().approval_id();
@@ -230,6 +229,38 @@ TEST_CASE_METHOD(Asking, "no approval opens what the policies in force would not
   CHECK(session.proto().denial_reason() == reason);
   CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_WITHDRAWN);
   CHECK(RefusalOf(id, SignedIn("bob")) == types::v1::DENIAL_REASON_APPROVAL_REVOKED);
+}
+
+TEST_CASE_METHOD(Asking, "a session of which more of the same people are asked waits for them",
+                 "[controlplane][access]") {
+  const auto terms = [&](int count) {
+    ApplyPolicy("max_duration: 15m, approval: {approvers: [\"okta:approvers\"], count: " +
+                std::to_string(count) + "}");
+  };
+  const int asked = GENERATE(1, 2);
+  terms(asked);
+  const auto pending = ByAgent(BotToken());
+  const std::string id = pending.session().approval_id();
+  if (asked == 2) REQUIRE(Approve(id, SignedIn("alice")).ok());
+  terms(asked + 1);
+  const auto first = Approve(id, SignedIn("bob"));
+  INFO(first.status());
+  REQUIRE(first.ok());
+  CHECK(first->state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(static_cast<int>(first->count()) == asked + 1);
+  CHECK(SessionOf(pending.session().id()).is_pending());
+  // Its client goes on waiting for the same question.
+  CHECK(ByAgent(BotToken()).session().approval_id() == id);
+  CHECK(RefusalOf(id, SignedIn("bob")) == types::v1::DENIAL_REASON_APPROVER_NOT_ELIGIBLE);
+  SECTION("the last yes opens it") {
+    REQUIRE(Approve(id, SignedIn("carol")).ok());
+    CHECK(SessionOf(pending.session().id()).IsActiveAt(clock.Now()));
+    CHECK(SessionOf(pending.session().id()).proto().approved_by_size() == asked + 1);
+  }
+  SECTION("a no ends it") {
+    REQUIRE(Deny(id, SignedIn("carol")).ok());
+    CHECK(SessionOf(pending.session().id()).state() == types::v1::SESSION_STATE_DENIED);
+  }
 }
 
 TEST_CASE_METHOD(Asking,
