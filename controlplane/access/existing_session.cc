@@ -39,6 +39,18 @@ absl::StatusOr<bool> IsUsable(Transaction& t, const Session& session, absl::Time
   return approval.has_value() && now < approval->expires_at();
 }
 
+// Who needs nobody's approval does not wait for what people are asked about another token of the
+// same client, unless it is to break that one's glass.
+bool IsAnothersQuestion(const Opening& opening, const OpenDecision& decision,
+                        const InForce& in_force, const Session& session) {
+  if (!session.is_pending() || decision.terms.has_approval() || opening.request.break_glass())
+    return false;
+  const types::v1::Session& proto = session.proto();
+  const OpenDecision own = in_force.policies->EvaluateOpen(proto.principal(), proto.server(),
+                                                           proto.agent(), opening.now);
+  return IsOpenedBy(own, session) && own.terms.has_approval();
+}
+
 // One that is open says how long it is.
 bool IsClamped(const OpenSessionRequest& request, const Session& session) {
   return session.is_pending() && request.has_duration() &&
@@ -48,7 +60,9 @@ bool IsClamped(const OpenSessionRequest& request, const Session& session) {
 }  // namespace
 
 absl::StatusOr<std::optional<Session>> OpenSession::FindExisting(Transaction& t,
-                                                                 const Opening& opening) {
+                                                                 const Opening& opening,
+                                                                 const OpenDecision& decision,
+                                                                 const InForce& in_force) {
   ASSIGN_OR_RETURN(std::optional<Session> same,
                    sessions::FindByRequest(t, opening.principal, opening.request.request_id()));
   if (same.has_value()) {
@@ -64,7 +78,7 @@ absl::StatusOr<std::optional<Session>> OpenSession::FindExisting(Transaction& t,
   for (const Session& session : live) {
     if (!Fits(session, opening.for_agent, opening.address)) continue;
     ASSIGN_OR_RETURN(const bool is_usable, IsUsable(t, session, opening.now));
-    if (!is_usable) continue;
+    if (!is_usable || IsAnothersQuestion(opening, decision, in_force, session)) continue;
     // What a caller says is about the one that waits, while he has another one with another agent.
     if (!opening.agent.empty() || session.is_pending()) return session;
     if (!found.has_value()) found = session;

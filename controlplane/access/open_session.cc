@@ -91,7 +91,7 @@ absl::StatusOr<OpenSessionResponse> OpenSession::Run(const Caller& caller,
     decision = {.reason = types::v1::DENIAL_REASON_SERVER_UNKNOWN, .detail = "no agent fronts it"};
   if (!decision.is_allowed()) return RefuseByPolicy(*t, opening, decision);
   RETURN_IF_ERROR(CheckAgent(*t, opening));
-  ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening));
+  ASSIGN_OR_RETURN(std::optional<Session> before, FindExisting(*t, opening, decision, in_force));
   if (before.has_value() && before->is_pending())
     return AttachToPending(*t, opening, decision, in_force, *std::move(before));
   if (before.has_value()) return Attach(*t, opening, *std::move(before));

@@ -48,7 +48,9 @@ class OpenSession {
   absl::StatusOr<Response> RefuseByPolicy(WriteTransaction& t, const Opening& opening,
                                           const OpenDecision& decision);
   // The session this request has made before, or one that it may attach to.
-  absl::StatusOr<std::optional<Session>> FindExisting(Transaction& t, const Opening& opening);
+  absl::StatusOr<std::optional<Session>> FindExisting(Transaction& t, const Opening& opening,
+                                                      const OpenDecision& decision,
+                                                      const InForce& in_force);
   absl::StatusOr<Response> Attach(WriteTransaction& t, const Opening& opening, Session session);
   // What its own caller asks of a session that waits for its approval. Less time it gets at once.
   // Of more of it and of another reason its approvers are told anew, by another approval, unless

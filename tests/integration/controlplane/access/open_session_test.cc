@@ -481,6 +481,30 @@ TEST_CASE_METHOD(Scoped,
   CHECK(SessionOf(first.session().id()).IsActiveAt(clock.Now()));
 }
 
+TEST_CASE_METHOD(Scoped,
+                 "a token that needs no approval does not wait for that of another, whose question "
+                 "stays",
+                 "[controlplane][access]") {
+  ApplyFor("read", kApproval);
+  ApplyFor("write", "max_duration: 15m");
+  const auto waiting = ByAgent(Token("read"));
+  REQUIRE(waiting.session().state() == types::v1::SESSION_STATE_PENDING);
+  const bool by_agent = GENERATE(true, false);
+  const auto other = by_agent ? ByAgent(Token("write")) : ByCaller(Token("write"));
+  CHECK(other.session().state() == types::v1::SESSION_STATE_ACTIVE);
+  CHECK(other.session().id() != waiting.session().id());
+  CHECK(other.session().principal().scopes(0) == "write");
+  // It has the one from now on.
+  CHECK(ByAgent(Token("write")).session().id() == other.session().id());
+  CHECK(ByCaller(Token("write")).session().id() == other.session().id());
+  const std::string& id = waiting.session().approval_id();
+  CHECK(ApprovalOf(id).state() == types::v1::APPROVAL_STATE_PENDING);
+  CHECK(ByCaller(Token("read")).session().id() == waiting.session().id());
+  CHECK(SessionOf(waiting.session().id()).is_pending());
+  REQUIRE(Approve(id, SignedIn("alice")).ok());
+  CHECK(SessionOf(waiting.session().id()).IsActiveAt(clock.Now()));
+}
+
 TEST_CASE_METHOD(Fixture, "who asks for sessions and takes it back is told to wait",
                  "[controlplane][access]") {
   ApplyPolicy("approval: {approvers: [\"okta:approvers\"]}");
