@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/strings.h"
+#include "controlplane/rpc/unread_request.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -61,6 +63,9 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
                              Milliseconds(kConnectionAgeGrace));
   for (grpc::Service* service : services) builder.RegisterService(service);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(AnswerUnreadRequests());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
 
   std::unique_ptr<RpcServer> server(new RpcServer);
   server->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(

@@ -6,13 +6,15 @@
 
 namespace sallyport::controlplane {
 
-// What any method, known or not, answers to an empty message.
+// What any method, known or not, answers to a request of these bytes; an empty message where there
+// are none.
 inline grpc::Status Call(const std::shared_ptr<grpc::Channel>& channel, std::string_view method,
-                         const std::string& token = "") {
+                         const std::string& token = "", const std::string& bytes = "") {
   grpc::GenericStub stub(channel);
   grpc::CompletionQueue queue;
   const auto context = Deployment::Context(token);
-  const grpc::ByteBuffer request(nullptr, 0);
+  const grpc::Slice slice(bytes);
+  const grpc::ByteBuffer request(&slice, 1);
   auto call = stub.PrepareUnaryCall(context.get(), "/" + std::string(method), request, &queue);
   call->StartCall();
   grpc::ByteBuffer response;

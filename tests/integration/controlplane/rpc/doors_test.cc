@@ -54,6 +54,21 @@ TEST_CASE("the admin socket refuses what its table refuses", "[integration][rpc]
   CHECK(Call(channel, kHealth).ok());
 }
 
+TEST_CASE("a request that cannot be read is the caller's fault, in words", "[integration][rpc]") {
+  Deployment deployment;
+  const auto channel = deployment.AdminSocket();
+  const std::string method =
+      GENERATE(as<std::string>(), kListSessions, "sallyport.admin.v1.SessionService/WatchSession");
+  // A field that ends too early; a text that is not UTF-8.
+  for (const char* bytes : {"\x0a\x7f", "\x0a\x02\xc3\x28\x1a\x02\xc3\x28"}) {
+    const grpc::Status status = Call(channel, method, "", bytes);
+    CHECK(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+    CHECK(status.error_message() ==
+          "the request is no message of this method, or has text in it that is not UTF-8");
+  }
+  CHECK(Call(channel, kListSessions).ok());
+}
+
 TEST_CASE("the agents' door opens only to a certificate of ours", "[integration][rpc]") {
   Deployment deployment;
   // TLS ends before there is a call.
