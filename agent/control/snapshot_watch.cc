@@ -200,6 +200,7 @@ Task<void> SnapshotWatch::Run() {
 
 Task<absl::Status> SnapshotWatch::Follow() {
   v1::WatchSnapshotRequest request;
+  request.set_instance(instance_);
   if (current_ != nullptr) {
     request.set_epoch(current_->epoch());
     request.set_version(current_->version());

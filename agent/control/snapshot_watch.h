@@ -20,6 +20,7 @@
 #include "agent/loop/signal.h"
 #include "agent/loop/task.h"
 #include "common/clock.h"
+#include "common/ids.h"
 #include "sallyport/agent/v1/snapshot_service.grpc.pb.h"
 
 namespace sallyport::agent {
@@ -158,6 +159,8 @@ class SnapshotWatch {
   const Clock& clock_;
   KeptSnapshot kept_;
   const std::string agent_name_;
+  // Of this process, among all that ever have the agent's key.
+  const std::string instance_ = NewRequestId();
   const std::string ca_;
   std::vector<ControlObserver> observers_;
   std::shared_ptr<const AgentSnapshot> current_;

@@ -51,8 +51,10 @@ absl::StatusOr<admin::v1::ListAgentsResponse> ReadAgents::Run(
   for (const Agent& agent : found) {
     admin::v1::Agent& item = *response.add_items();
     item = ShownAgent(agent);
-    item.set_connected(is_connected_(agent.name));
-    item.set_not_understood(not_understood_(agent.name));
+    item.set_connected(streams_.is_connected(agent.name));
+    item.set_not_understood(streams_.not_understood(agent.name));
+    const absl::Time copy_seen_at = streams_.copy_seen_at(agent.name);
+    if (copy_seen_at != absl::InfinitePast()) *item.mutable_copy_seen_at() = ToProto(copy_seen_at);
   }
   return response;
 }

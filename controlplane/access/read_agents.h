@@ -18,14 +18,17 @@ admin::v1::Agent ShownAgent(const Agent& agent);
 // The agents that have enrolled, and the recordings of their own chains.
 class ReadAgents {
  public:
-  // `is_connected` says whether an agent's update stream is open, `not_understood` what it says of
-  // policies that it cannot understand. The databases outlive it.
-  ReadAgents(Database& control, Database& recordings, IsConnected is_connected,
-             std::function<std::string(std::string_view name)> not_understood)
-      : control_(control),
-        recordings_(recordings),
-        is_connected_(std::move(is_connected)),
-        not_understood_(std::move(not_understood)) {}
+  // What is known of agents by their update streams.
+  struct Streams {
+    IsConnected is_connected;
+    // What it says of policies that it cannot understand.
+    std::function<std::string(std::string_view name)> not_understood;
+    // When two processes were last seen to have its key. InfinitePast: never.
+    std::function<absl::Time(std::string_view name)> copy_seen_at;
+  };
+  // The databases outlive it.
+  ReadAgents(Database& control, Database& recordings, Streams streams)
+      : control_(control), recordings_(recordings), streams_(std::move(streams)) {}
 
   // Admin, auditor or the admin socket.
   absl::StatusOr<admin::v1::ListAgentsResponse> Run(const Caller& caller,
@@ -36,8 +39,7 @@ class ReadAgents {
  private:
   Database& control_;
   Database& recordings_;
-  const IsConnected is_connected_;
-  std::function<std::string(std::string_view name)> not_understood_;
+  const Streams streams_;
 };
 
 }  // namespace sallyport::controlplane

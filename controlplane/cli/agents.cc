@@ -23,6 +23,7 @@ std::vector<std::string> AgentRow(const admin::v1::Agent& agent) {
           TimeCell(agent.certificate_expires_at(), agent.has_certificate_expires_at()),
           TimeCell(agent.last_seen_at(), agent.has_last_seen_at()),
           TimeCell(agent.banned_at(), agent.has_banned_at()),
+          TimeCell(agent.copy_seen_at(), agent.has_copy_seen_at()),
           agent.not_understood()};
 }
 
@@ -31,7 +32,7 @@ int ListAgents(const ClientOptions& options) {
       options, &AgentService::Stub::ListAgents, {}, [&](const auto& pages) {
         return ShowList(pages, options.format, "agents",
                         Table({"NAME", "SERVERS", "CONNECTED", "ENROLLED", "CERTIFICATE UNTIL",
-                               "LAST SEEN", "BANNED", "DOES NOT UNDERSTAND"}),
+                               "LAST SEEN", "BANNED", "TWO OF IT SEEN", "DOES NOT UNDERSTAND"}),
                         AgentRow);
       });
 }

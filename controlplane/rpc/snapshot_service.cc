@@ -6,10 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "controlplane/rpc/watch.h"
 #include "controlplane/store/agents.h"
+#include "controlplane/store/audit_log.h"
 
 namespace sallyport::controlplane {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 constexpr absl::Duration kHeartbeat = absl::Seconds(5);
 constexpr std::size_t kMaxWhyBytes = 1000;
 constexpr int kMaxEndsOfBeat = 1000;
+constexpr std::size_t kMaxInstanceBytes = 64;
 // How often a stream that is open is written down as the agent having been seen.
 constexpr absl::Duration kSeenInterval = absl::Minutes(1);
 
@@ -26,16 +29,19 @@ constexpr absl::Duration kSeenInterval = absl::Minutes(1);
 class SnapshotRpc::UpdateStream {
  public:
   UpdateStream(const Needs& needs, const grpc::ServerContext& context, const Caller& caller,
+               const agent::v1::WatchSnapshotRequest& request,
                grpc::ServerWriter<agent::v1::AgentUpdate>& writer)
       : needs_(needs),
         context_(context),
         caller_(caller),
         agent_(caller.agent()->name),
         writer_(writer),
-        stream_(needs.connected, agent_) {}
+        stream_(needs.connected, agent_,
+                {.instance = request.instance(), .address = caller.address()}, needs.clock.Now()) {}
 
   absl::Status Run() {
     uint64_t cursor = needs_.control.changes().Now();
+    if (stream_.other().has_value()) TellOfCopy(*stream_.other());
     RETURN_IF_ERROR(SendAll());
     for (;;) {
       RETURN_IF_ERROR(MayGoOn(context_, caller_, needs_.control.changes(), needs_.clock));
@@ -57,6 +63,25 @@ class SnapshotRpc::UpdateStream {
   }
 
  private:
+  // Each of the two has all that the agent may have, and neither hears all that it is told.
+  void TellOfCopy(const ConnectedAgents::Process& other) const {
+    LogError("agent_copy_seen",
+             {{"agent", agent_},
+              {"addresses", absl::StrCat(other.address, " ", caller_.address())},
+              {"detail",
+               "two processes run with this agent's key, as from a copied data_dir, and take its "
+               "stream from each other: stop one of them, and if nobody made it, ban the agent"}});
+    const absl::Status noted = [&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const auto t, needs_.control.Write(WriteFor::kOperators));
+      RETURN_IF_ERROR(audit_log::Append(
+          *t,
+          audit_log::LineOf(caller_, needs_.clock.Now(), "agent.copy_seen", agent_,
+                            absl::StrCat("another process with its key is at ", other.address))));
+      return t->Commit();
+    }();
+    if (!noted.ok()) LogWarning("agent_copy_not_noted", {{"agent", agent_}, {"error", noted}});
+  }
+
   // All there is to know: what the stream begins with.
   absl::Status SendAll() {
     ASSIGN_OR_RETURN(const std::vector<agent::v1::AgentUpdate> ended,
@@ -141,9 +166,11 @@ class SnapshotRpc::UpdateStream {
 grpc::Status SnapshotRpc::WatchSnapshot(grpc::ServerContext* context,
                                         const agent::v1::WatchSnapshotRequest* request,
                                         grpc::ServerWriter<agent::v1::AgentUpdate>* writer) {
-  return door_.Pass(*context, *request->GetDescriptor(), [&](const Caller& caller) {
+  return door_.Pass(*context, *request->GetDescriptor(), [&](const Caller& caller) -> absl::Status {
+    if (request->instance().size() > kMaxInstanceBytes)
+      return absl::InvalidArgumentError("instance is longer than 64 bytes");
     LogInfo("agent_connected", {{"agent", caller.agent()->name}});
-    const absl::Status status = UpdateStream(needs_, *context, caller, *writer).Run();
+    const absl::Status status = UpdateStream(needs_, *context, caller, *request, *writer).Run();
     LogInfo("agent_disconnected", {{"agent", caller.agent()->name}, {"why", status}});
     return status;
   });

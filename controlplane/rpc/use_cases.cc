@@ -56,8 +56,13 @@ UseCases::UseCases(const Foundations& on, const config::v1::ControlPlaneConfig& 
       outgoing_notices(on.control, on.clock),
       enroll_agent(on.control, on.clock, on.keys.ca()),
       create_join_token(on.control, on.clock, on.keys.ca(), public_address),
-      read_agents(on.control, on.recordings, connected_agents.Asker(),
-                  [this](std::string_view name) { return connected_agents.NotUnderstood(name); }),
+      read_agents(
+          on.control, on.recordings,
+          {.is_connected = connected_agents.Asker(),
+           .not_understood =
+               [this](std::string_view name) { return connected_agents.NotUnderstood(name); },
+           .copy_seen_at =
+               [this](std::string_view name) { return connected_agents.CopySeenAt(name); }}),
       ban_agent(on.control, on.clock, connected_agents.Asker()),
       pin_tools(on.control, on.clock),
       manage_tools(on.control, on.clock),

@@ -148,8 +148,13 @@ TEST_CASE_METHOD(
 TEST_CASE_METHOD(Reading, "agents are listed with whether they are connected",
                  "[controlplane][access]") {
   ReadAgents read_agents(
-      *control, *recordings, [](std::string_view name) { return name == "a2"; },
-      [](std::string_view name) { return name == "a2" ? "policy p: why" : ""; });
+      *control, *recordings,
+      {.is_connected = [](std::string_view name) { return name == "a2"; },
+       .not_understood = [](std::string_view name) { return name == "a2" ? "policy p: why" : ""; },
+       .copy_seen_at =
+           [&](std::string_view name) {
+             return name == "a2" ? clock.Now() : absl::InfinitePast();
+           }});
   const auto agents = read_agents.Run(With(false, false, true), admin::v1::ListAgentsRequest());
   REQUIRE(agents->items_size() == 2);
   CHECK(agents->items(0).name() == "a1");
@@ -157,6 +162,8 @@ TEST_CASE_METHOD(Reading, "agents are listed with whether they are connected",
   CHECK(agents->items(1).connected());
   CHECK(agents->items(0).not_understood().empty());
   CHECK(agents->items(1).not_understood() == "policy p: why");
+  CHECK_FALSE(agents->items(0).has_copy_seen_at());
+  CHECK(FromProto(agents->items(1).copy_seen_at()) == clock.Now());
   CHECK(ReasonOf(
             read_agents.Run(With(false, true, false), admin::v1::ListAgentsRequest()).status()) ==
         types::v1::DENIAL_REASON_ROLE_MISSING);
@@ -167,9 +174,10 @@ TEST_CASE_METHOD(Reading, "agents are listed with whether they are connected",
 
 TEST_CASE_METHOD(Reading, "an agent's own recordings are listed, the newest first",
                  "[controlplane][access]") {
-  ReadAgents read_agents(
-      *control, *recordings, [](std::string_view) { return true; },
-      [](std::string_view) { return ""; });
+  ReadAgents read_agents(*control, *recordings,
+                         {.is_connected = [](std::string_view) { return true; },
+                          .not_understood = [](std::string_view) { return ""; },
+                          .copy_seen_at = [](std::string_view) { return absl::InfinitePast(); }});
   admin::v1::ListAgentRecordingsRequest request;
   request.set_name("a1");
   CHECK(read_agents.Run(admin, request)->items_size() == 0);

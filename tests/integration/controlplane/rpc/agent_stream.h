@@ -36,10 +36,14 @@ inline types::v1::Session OpenByAgent(Deployment& deployment, const ClientCertif
 // One agent's update stream.
 class Watching {
  public:
-  Watching(Deployment& deployment, const ClientCertificate& certificate)
+  Watching(Deployment& deployment, const ClientCertificate& certificate,
+           const std::string& instance = "")
       : stub_(agent::v1::SnapshotService::NewStub(deployment.Agents(certificate))),
-        context_(Deployment::Context()),
-        reader_(stub_->WatchSnapshot(context_.get(), agent::v1::WatchSnapshotRequest())) {}
+        context_(Deployment::Context()) {
+    agent::v1::WatchSnapshotRequest request;
+    request.set_instance(instance);
+    reader_ = stub_->WatchSnapshot(context_.get(), request);
+  }
 
   // The next update that is no heartbeat; one that is not set when the stream has ended.
   agent::v1::AgentUpdate Next() {

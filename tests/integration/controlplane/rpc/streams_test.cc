@@ -69,6 +69,28 @@ TEST_CASE("a second stream of the same agent ends the first", "[integration][rpc
   REQUIRE(second.Next().has_resynced());
 }
 
+TEST_CASE("two processes with one agent's key are seen, and agents list says so",
+          "[integration][rpc]") {
+  Deployment deployment;
+  const ClientCertificate certificate = deployment.Enroll("a", {"wiki"});
+  const auto connect = [&](const std::string& instance) {
+    Watching stream(deployment, certificate, instance);
+    REQUIRE(stream.Next().has_snapshot());
+    admin::v1::ListAgentsResponse response;
+    REQUIRE(admin::v1::AgentService::NewStub(deployment.AdminSocket())
+                ->ListAgents(Deployment::Context().get(), admin::v1::ListAgentsRequest(), &response)
+                .ok());
+    return response.items(0).has_copy_seen_at();
+  };
+  CHECK_FALSE(connect("one"));
+  CHECK_FALSE(connect("one"));
+  CHECK_FALSE(connect("other"));
+  CHECK(connect("one"));
+  Watching unreadable(deployment, certificate, std::string(65, 'x'));
+  CHECK(unreadable.Next().update_case() == agent::v1::AgentUpdate::UPDATE_NOT_SET);
+  CHECK(unreadable.Finish().error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_CASE("a beat of the agent is said back on its stream", "[integration][rpc]") {
   Deployment deployment;
   Watching agent(deployment, deployment.Enroll("a", {"wiki"}));
