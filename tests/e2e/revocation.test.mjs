@@ -173,6 +173,21 @@ test('a key that disappears from the issuer takes the sessions of its tokens wit
   token = fresh;
 });
 
+test('who is ended by a client id that several principals share is named', async () => {
+  const mine = () => sessions('shared-app').then((all) => all.map(({ principal }) => principal.subject).sort());
+  await door.apply(allowAll('shared').replace('deploy-bot, second-bot', 'shared-app'), 'shared.yaml');
+  for (const sub of ['eve', 'frank', 'grace']) await door.session('oracle', await door.mint({ payload: { sub, client_id: 'shared-app' } }));
+  assert.deepEqual(await mine(), ['eve', 'frank', 'grace']);
+  const one = await door.cli(['sessions', 'end', '--principal', 'demo:eve', '--no-lock']);
+  assert.match(one.out, /^covers service eve \(sessions: 1\)\nses_\w+ ended on oracle\n$/);
+  const all = await door.cli(['sessions', 'end', '--principal', 'demo:shared-app']);
+  assert.match(all.out, /^covers service frank \(sessions: 1\)\ncovers service grace \(sessions: 1\)\ncovers service eve \(sessions: 0\)\n/);
+  assert.deepEqual(await mine(), []);
+  const again = JSON.parse((await door.cli(['sessions', 'end', '--principal', 'demo:shared-app', '-o', 'json'])).out);
+  assert.deepEqual(again.principals.map(({ subject, sessions }) => [subject, sessions ?? 0]), [['eve', 0], ['frank', 0], ['grace', 0]]);
+  assert.equal((await door.cli(['delete', 'lock', again.lock])).code, 0);
+});
+
 test('from `sessions end` to the last byte that a client can get', async (t) => {
   const taken = [];
   const rounds = 100;
