@@ -163,3 +163,20 @@ for (const name of ['recordings.db', 'control.db']) {
     await isRecorded();
   });
 }
+
+test('two agents with one data_dir and its copy are said to be two', async () => {
+  const agent = await door.addAgent('agent-b');
+  await door.stage.stop(agent);
+  const dataDir = `${agent.dataDir}-copy`;
+  cpSync(agent.dataDir, dataDir, { recursive: true });
+  const file = door.stage.write('agent-b-copy.yaml', readFileSync(agent.file, 'utf8').replace(`data_dir: ${agent.dataDir}\n`, `data_dir: ${dataDir}\n`));
+  const listed = async () => (await door.json(['agents', 'list'])).items.find(({ name }) => name === 'agent-b');
+  const first = await door.stage.restart(agent);
+  assert.equal((await listed()).copySeenAt, undefined, 'an agent that was started again is no second one');
+  const copy = await door.stage.restart({ ...agent, name: 'agent agent-b-copy', file, dataDir });
+  await until('they are seen to be two', async () => (await listed()).copySeenAt);
+  const seen = door.controlPlane.log.filter((line) => line.includes('"agent_copy_seen"')).map((line) => JSON.parse(line));
+  assert.deepEqual(seen.map(({ level, agent: name, addresses }) => [level, name, addresses]), [['error', 'agent-b', '127.0.0.1 127.0.0.1']]);
+  assert.match((await door.cli(['agents', 'list'])).out, /TWO OF IT SEEN/);
+  for (const process of [first, copy]) await door.stage.stop(process);
+});
