@@ -40,6 +40,7 @@
 #include "controlplane/store/records.h"
 #include "controlplane/store/sessions.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/fakes/runs.h"
 #include "tests/fakes/temp_dir.h"
 #include "tests/integration/controlplane/access/test_issuer.h"
 
