@@ -40,9 +40,8 @@ class RunPacker {
 // Adds a serialized types.v1.Record to a serialized RecordRun, without parsing either.
 void AppendRecord(std::string& run, std::string_view record);
 
-// A types.v1.Record where it lies in its run: the texts are views of it.
-struct RecordView {
-  std::string_view bytes;  // serialized
+// The fields of a types.v1.Record.
+struct RecordFields {
   std::string_view session_id;
   std::uint64_t n = 0;
   types::v1::RecordType type = types::v1::RECORD_TYPE_UNSPECIFIED;
@@ -51,6 +50,11 @@ struct RecordView {
   std::string_view payload;
   std::string_view payload_digest;
   std::string_view hash;
+};
+
+// A record where it lies in its run: the texts are views of it.
+struct RecordView : RecordFields {
+  std::string_view bytes;  // serialized
 };
 
 // What a packed run holds. Nothing of it is copied: of the thousands of records that come in a

@@ -7,6 +7,7 @@
 
 #include "agent/mcp/message.h"
 #include "agent/record/recorder.h"
+#include "common/record_run.h"
 #include "sallyport/types/v1/record.pb.h"
 
 // Serializes records by hand, into strings that are used again: two records a call are on the path
@@ -31,17 +32,6 @@ struct ContentFields {
 
 // Replaces `out` by a serialized RecordContent.
 void WriteContent(std::string& out, const RecordFacts& facts, const ContentFields& fields);
-
-struct RecordFields {
-  std::string_view session_id;
-  std::uint64_t n = 0;
-  types::v1::RecordType type = types::v1::RECORD_TYPE_UNSPECIFIED;
-  std::int64_t time_unix_nanos = 0;
-  std::string_view salt;
-  std::string_view payload;
-  std::string_view payload_digest;
-  std::string_view hash;
-};
 
 // Replaces `out` by a serialized Record.
 void WriteRecord(std::string& out, const RecordFields& fields);
